@@ -1,0 +1,41 @@
+/* Files, written whole or not at all: to a temporary file beside the target, fsync, rename. */
+#ifndef ELBO_BASE_FILE_H
+#define ELBO_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+/* A file being written. Write to `stream` as to any FILE; nothing of it shows under `path` until the commit. */
+typedef struct elbo_writer {
+    FILE *stream;
+    char *path, *temporary;
+} elbo_writer;
+
+elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err);
+/* Flushes, syncs and renames. After a failure (disk full, say) the old file stands untouched and the temporary one is
+ * gone. The writer is closed in either case. */
+elbo_status elbo_writer_commit(elbo_writer *w, elbo_error *err);
+/* Throws the temporary file away. Safe on a writer that was never opened (all zero). */
+void elbo_writer_abandon(elbo_writer *w);
+
+/* The three steps above for bytes that are in memory already. */
+elbo_status elbo_file_write(const char *path, const void *bytes, size_t n, elbo_error *err);
+
+/* The whole file in memory, with a NUL behind its last byte that `size` does not count. A file of more than `limit`
+ * bytes is refused before memory is taken for it. The caller frees `*bytes`. */
+elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size, elbo_error *err);
+
+/* Makes the folder and those above it; no error where it is there already. */
+elbo_status elbo_make_folder(const char *path, elbo_error *err);
+
+bool elbo_file_exists(const char *path);
+bool elbo_folder_exists(const char *path);
+
+/* "a/b", "a/" + "b" -> "a/b"; a new string, or NULL when memory is out. */
+char *elbo_path_join(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,13 @@
+/* Allocation. Everything numeric starts on a 64-byte boundary: a cache line, and the widest vector. */
+#ifndef ELBO_BASE_MEMORY_H
+#define ELBO_BASE_MEMORY_H
+
+#include <stddef.h>
+
+/* `count` x `size` zeroed bytes, or NULL when memory is out or the product overflows. Freed by free(). */
+void *elbo_alloc(size_t count, size_t size);
+
+/* Like printf into a new string; NULL when memory is out. Freed by free(). */
+char *elbo_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,78 @@
+/* Data sets: images with optional labels, in a train and a test split, kept as they are stored (a byte per value where
+ * the file has bytes) and made floats only when a batch is read. */
+#ifndef ELBO_DATA_H
+#define ELBO_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* What one image is. Values are stored channel by channel, row by row, as PyTorch's (C, H, W). */
+typedef struct elbo_image_shape {
+    int channels, height, width;
+} elbo_image_shape;
+
+static inline size_t elbo_image_size(elbo_image_shape s) {
+    return (size_t)s.channels * (size_t)s.height * (size_t)s.width;
+}
+
+/* A set of images. Exactly one of `bytes` and `floats` is there. */
+typedef struct elbo_images {
+    elbo_image_shape shape;
+    uint32_t count;
+    uint8_t *bytes;  // (count, C, H, W), 0..255; or NULL
+    float *floats;   // (count, C, H, W), already in the recipe's range; or NULL
+    uint8_t *labels; // (count), each below `classes`; or NULL
+} elbo_images;
+
+enum { ELBO_MAX_CLASSES = 256 };
+
+typedef struct elbo_dataset {
+    char *name;   // "mnist", as a recipe names it
+    char *source; // where it came from: a folder, a file, or "built in"
+    elbo_images train, test;
+    int classes;        // 0: no labels
+    char **class_names; // (classes), e.g. "Trouser"; for digits "0".."9"
+} elbo_dataset;
+
+/* Which of the splits a command needs; reading only one makes a start faster. */
+typedef enum elbo_splits { ELBO_TRAIN_SPLIT = 1, ELBO_TEST_SPLIT = 2, ELBO_BOTH_SPLITS = 3 } elbo_splits;
+
+/* Opens a data set.
+ *   name  what the recipe says: a built-in name (`elbo data list`), a folder of IDX files, or a .npy file
+ *   path  what the user says (--data), or NULL: a folder or file that takes the place of the name's usual one
+ * A name is looked up at `path`, in $ELBO_DATA/NAME, in the user's cache ($XDG_CACHE_HOME or ~/.cache)/elbo/NAME; `digits` is
+ * made, not read. Not found: one line with the places looked at and the command that fetches it. */
+elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *path, elbo_splits splits, int threads,
+                              elbo_error *err);
+void elbo_dataset_close(elbo_dataset *d);
+void elbo_images_free(elbo_images *images);
+
+/* True where elbo_dataset_open would find the data set's files. */
+bool elbo_dataset_present(const char *name);
+
+/* "~/.cache/elbo/NAME", a new string: where `elbo data fetch` puts a data set. */
+char *elbo_dataset_cache_folder(const char *name);
+
+/* The data sets elbo knows by name. */
+typedef struct elbo_dataset_info {
+    const char *name, *about;
+    elbo_image_shape shape;
+    uint32_t train_count, test_count;
+    const char *const *class_names; // ended by NULL
+    bool made;                      // by elbo itself, not from files
+} elbo_dataset_info;
+extern const elbo_dataset_info elbo_known_datasets[]; // ended by a row whose name is NULL
+
+/* ---- readers: one file each ---- */
+
+/* MNIST's IDX format, plain or gzipped (https://yann.lecun.com/exdb/mnist): the images and, where `labels_path` is not
+ * NULL, their labels. Every size is checked against the file before memory is taken by its word. */
+elbo_status elbo_idx_read(elbo_images *images, const char *images_path, const char *labels_path, elbo_error *err);
+
+/* Built-in digits: image `index` of the training (or test) split is the same bits on every machine. */
+elbo_status elbo_digits_make(elbo_images *images, bool test, uint32_t count, int threads, elbo_error *err);
+
+#endif

@@ -1,0 +1,97 @@
+/* A recipe: one whole experiment, read from YAML and checked.
+ *
+ * What a layer's arguments mean is the op's business (src/ops); the recipe keeps them as words, with the place they were
+ * written at, so that every later error can name file and line. */
+#ifndef ELBO_RECIPE_H
+#define ELBO_RECIPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
+typedef enum elbo_reconstruction { ELBO_BCE, ELBO_MSE, ELBO_L1 } elbo_reconstruction;
+typedef enum elbo_optimizer { ELBO_SGD, ELBO_ADAM, ELBO_ADAMW } elbo_optimizer;
+typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
+
+/* Where something was written: "recipes/x.yaml:7". `file` is "--set" for an override (line 0 is not shown). */
+typedef struct elbo_place {
+    const char *file; // owned by the recipe
+    int line;
+} elbo_place;
+
+/* One word behind a layer's name: `400` (key NULL) or `kernel=3`. */
+typedef struct elbo_argument {
+    char *key, *value;
+} elbo_argument;
+
+enum { ELBO_MAX_ARGUMENTS = 12, ELBO_MAX_LAYERS = 256 };
+
+/* "conv2d 16 kernel=3 stride=2" */
+typedef struct elbo_layer {
+    char *text; // as written
+    char *name; // "conv2d"
+    int argument_count;
+    elbo_argument arguments[ELBO_MAX_ARGUMENTS];
+    elbo_place place;
+} elbo_layer;
+
+typedef struct elbo_layers {
+    elbo_layer *layer; // (count)
+    int count;
+} elbo_layers;
+
+typedef struct elbo_recipe {
+    char *name;  // "mnist-vae": the built-in's name, or the file's without folder and ending
+    char *file;  // as errors name it
+    char *about; // may be ""
+    elbo_kind kind;
+    char *data;
+    int latent; // 0: `latent: none`, the encoder's output is the code
+    elbo_layers encoder, decoder;
+    elbo_place latent_place, encoder_place, decoder_place, loss_place; // of the keys, for errors about the whole
+
+    struct {
+        float low, high; // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
+    } image;
+
+    struct {
+        elbo_reconstruction reconstruction;
+        float kl;       // weight of the KL term (beta)
+        float kl_warmup; // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
+    } loss;
+
+    struct {
+        int epochs, batch;
+        elbo_optimizer optimizer;
+        float lr, momentum, weight_decay, betas[2], eps;
+        elbo_schedule schedule;
+        float eta_min;  // cosine: the lr at the end
+        int step_size;  // step: epochs between two cuts
+        float gamma;    // step: lr *= gamma at each cut
+        float clip;     // global gradient norm; 0: off
+        uint64_t seed;
+    } train;
+} elbo_recipe;
+
+/* `name` is a built-in's name or a path to a YAML file; `sets` are `key=value` texts ("train.lr=3e-4"), applied in
+ * order. Errors name the place, what is wrong and what would be right. Unknown keys are errors. */
+elbo_status elbo_recipe_open(elbo_recipe *r, const char *name, const char *const *sets, int set_count, elbo_error *err);
+void elbo_recipe_close(elbo_recipe *r);
+
+/* The resolved recipe as YAML: every key spelled out. Reading it back gives the same recipe. A new string. */
+char *elbo_recipe_text(const elbo_recipe *r);
+
+/* The recipes built into the program (recipes/NAME.yaml), in the order of `elbo recipes`. */
+typedef struct elbo_builtin_recipe {
+    const char *name, *yaml;
+} elbo_builtin_recipe;
+extern const elbo_builtin_recipe elbo_builtin_recipes[]; // ended by a row whose name is NULL
+
+const char *elbo_kind_name(elbo_kind kind);
+const char *elbo_reconstruction_name(elbo_reconstruction r);
+const char *elbo_optimizer_name(elbo_optimizer o);
+const char *elbo_schedule_name(elbo_schedule s);
+
+#endif

@@ -1,7 +1,7 @@
 /* A recipe: one whole experiment, read from YAML and checked.
  *
- * What a layer's arguments mean is the op's business (src/ops); the recipe keeps them as words, with the place they were
- * written at, so that every later error can name file and line. */
+ * What a layer's arguments mean is the op's business (src/ops); the recipe keeps them as words, with the place they
+ * were written at, so that every later error can name file and line. */
 #ifndef ELBO_RECIPE_H
 #define ELBO_RECIPE_H
 
@@ -15,11 +15,16 @@ typedef enum elbo_reconstruction { ELBO_BCE, ELBO_MSE, ELBO_L1 } elbo_reconstruc
 typedef enum elbo_optimizer { ELBO_SGD, ELBO_ADAM, ELBO_ADAMW } elbo_optimizer;
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
 
-/* Where something was written: "recipes/x.yaml:7". `file` is "--set" for an override (line 0 is not shown). */
+/* Where something was written: "recipes/x.yaml:7". For an override `file` is "--set train.lr=1" (line 0 is not shown).
+ */
 typedef struct elbo_place {
     const char *file; // owned by the recipe
     int line;
 } elbo_place;
+
+/* elbo_fail with ELBO_BAD_INPUT and the place in front: "recipes/x.yaml:7: ...". */
+elbo_status elbo_fail_at(elbo_error *err, elbo_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* One word behind a layer's name: `400` (key NULL) or `kernel=3`. */
 typedef struct elbo_argument {
@@ -58,7 +63,7 @@ typedef struct elbo_recipe {
 
     struct {
         elbo_reconstruction reconstruction;
-        float kl;       // weight of the KL term (beta)
+        float kl;        // weight of the KL term (beta)
         float kl_warmup; // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
     } loss;
 
@@ -67,12 +72,15 @@ typedef struct elbo_recipe {
         elbo_optimizer optimizer;
         float lr, momentum, weight_decay, betas[2], eps;
         elbo_schedule schedule;
-        float eta_min;  // cosine: the lr at the end
-        int step_size;  // step: epochs between two cuts
-        float gamma;    // step: lr *= gamma at each cut
-        float clip;     // global gradient norm; 0: off
+        float eta_min; // cosine: the lr at the end
+        int step_size; // step: epochs between two cuts
+        float gamma;   // step: lr *= gamma at each cut
+        float clip;    // global gradient norm; 0: off
         uint64_t seed;
     } train;
+
+    char **sets; // (set_count): "--set train.lr=1", what places of overrides point at
+    int set_count;
 } elbo_recipe;
 
 /* `name` is a built-in's name or a path to a YAML file; `sets` are `key=value` texts ("train.lr=3e-4"), applied in
@@ -82,6 +90,10 @@ void elbo_recipe_close(elbo_recipe *r);
 
 /* The resolved recipe as YAML: every key spelled out. Reading it back gives the same recipe. A new string. */
 char *elbo_recipe_text(const elbo_recipe *r);
+
+/* Every key with what it may hold, its default and what it means, a line each: for `elbo recipes --keys` and the
+ * manual. A new string. */
+char *elbo_recipe_keys(void);
 
 /* The recipes built into the program (recipes/NAME.yaml), in the order of `elbo recipes`. */
 typedef struct elbo_builtin_recipe {

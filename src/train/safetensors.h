@@ -3,6 +3,7 @@
 #ifndef ELBO_SAFETENSORS_H
 #define ELBO_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,10 @@ typedef struct elbo_st_pair {
     const char *key, *value;
 } elbo_st_pair;
 
-/* Writes the file whole or not at all; the tensors' data stand in the order given, each aligned to 8 bytes. */
+/* Writes the file whole or not at all. The header lists the tensors in the order given; their data stand wide types
+ * first, because the format has no padding between them and each must be aligned for its type. What
+ * elbo_safetensors_open would refuse (NaN, infinity, a name given twice or not in UTF-8) is refused here too: a file
+ * that is written can be read. */
 elbo_status elbo_safetensors_write(const char *path, const elbo_st_tensor *tensors, int count,
                                    const elbo_st_pair *metadata, int pairs, elbo_error *err);
 
@@ -47,6 +51,13 @@ void elbo_safetensors_close(elbo_safetensors *s);
 const elbo_st_tensor *elbo_safetensors_find(const elbo_safetensors *s, const char *name);
 const char *elbo_safetensors_metadata(const elbo_safetensors *s, const char *key);
 
-size_t elbo_st_size(elbo_st_dtype dtype); // bytes of one element
+size_t elbo_st_size(elbo_st_dtype dtype);            // bytes of one element
+const char *elbo_st_dtype_name(elbo_st_dtype dtype); // "F32"
+
+/* Bytes of the whole tensor; false where its shape has too many dimensions or its product overflows. */
+bool elbo_st_bytes(const elbo_st_tensor *t, size_t *bytes);
+
+/* Fails with the place of the first NaN or infinity, if there is one. `path` is the file that the message names. */
+elbo_status elbo_st_check_finite(const char *path, const elbo_st_tensor *t, elbo_error *err);
 
 #endif

@@ -1,0 +1,141 @@
+/* Reading a command line by a table of options, and showing the table as help. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static int done(int code) { return -1 - code; }
+
+static void show_help(const cli_command *c, const cli_option *options) {
+    printf("%s\n\nusage: elbo %s%s%s [options]\n\n%s\noptions:\n", c->summary, c->name, *c->arguments ? " " : "",
+           c->arguments, c->details);
+    for (const cli_option *o = options; o->name; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
+                 o->letter ? ", " : "   ", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+        printf("  %-26s %s\n", o->letter ? left : left + (left[0] == ' ' ? 0 : 0), o->help);
+    }
+    printf("  %-26s %s\n", "-h, --help", "shows this");
+}
+
+static int usage_error(const cli_command *c, const char *what, const char *word, const char *advice) {
+    fprintf(stderr, "elbo: %s: %s%s%s%s\n", c->name, what, word ? word : "", advice ? "; " : "", advice ? advice : "");
+    return done(CLI_USAGE);
+}
+
+static const cli_option *find_option(const cli_option *options, const char *name, size_t length) {
+    for (; options->name; options++)
+        if (strlen(options->name) == length && !strncmp(options->name, name, length)) return options;
+    return NULL;
+}
+
+static const cli_option *find_letter(const cli_option *options, char letter) {
+    for (; options->name; options++)
+        if (options->letter == letter) return options;
+    return NULL;
+}
+
+static int unknown_option(const cli_command *c, const cli_option *options, const char *word) {
+    const char *names[32] = {"help"};
+    int count = 1;
+    for (; options->name && count < 31; options++) names[count++] = options->name;
+    names[count] = NULL;
+    const char *bare = word;
+    while (*bare == '-') bare++;
+    const char *nearest = elbo_nearest_word(bare, names);
+    char advice[120];
+    if (nearest)
+        snprintf(advice, sizeof advice, "did you mean --%s?", nearest);
+    else
+        snprintf(advice, sizeof advice, "`elbo %s --help` lists its options", c->name);
+    return usage_error(c, "unknown option ", word, advice);
+}
+
+/* Whole numbers and numbers, with their range. */
+static int set_number(const cli_command *c, const cli_option *o, const char *text) {
+    char *end, advice[160];
+    errno = 0;
+    double v = strtod(text, &end);
+    bool whole = o->kind != CLI_FLOAT, bounded = o->least != 0 || o->most != 0;
+    double least = o->kind == CLI_U64 ? 0 : bounded ? o->least : whole ? -2147483648.0 : -INFINITY;
+    double most = o->kind == CLI_U64 ? 18446744073709549568.0 : bounded ? o->most : whole ? 2147483647.0 : INFINITY;
+    if (end == text || *end || isnan(v) || (whole && v != floor(v)) || v < least || v > most) {
+        if (o->kind == CLI_U64)
+            snprintf(advice, sizeof advice, "it is a whole number, 0 or more");
+        else if (bounded)
+            snprintf(advice, sizeof advice, "it is a %snumber from %g to %g", whole ? "whole " : "", least, most);
+        else
+            snprintf(advice, sizeof advice, "it is a %snumber", whole ? "whole " : "");
+        char what[96];
+        snprintf(what, sizeof what, "--%s ", o->name);
+        return usage_error(c, what, text, advice);
+    }
+    if (o->kind == CLI_INT) *(int *)o->value = (int)v;
+    if (o->kind == CLI_U64) *(uint64_t *)o->value = strtoull(text, NULL, 10);
+    if (o->kind == CLI_FLOAT) *(double *)o->value = v;
+    return 0;
+}
+
+static int set_option(const cli_command *c, const cli_option *o, const char *text) {
+    switch (o->kind) {
+    case CLI_FLAG: *(bool *)o->value = true; return 0;
+    case CLI_TEXT: *(const char **)o->value = text; return 0;
+    case CLI_TEXTS: {
+        cli_texts *t = o->value;
+        if (t->count == (int)(sizeof t->text / sizeof *t->text))
+            return usage_error(c, "--", o->name, "is given too often");
+        t->text[t->count++] = text;
+        return 0;
+    }
+    default: return set_number(c, o, text);
+    }
+}
+
+int cli_parse(const cli_command *c, const cli_option *options, int argc, char **argv, int least, int most) {
+    int words = 0;
+    bool only_words = false;
+    for (int i = 0; i < argc; i++) {
+        char *word = argv[i];
+        bool negative_number = word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+        if (only_words || word[0] != '-' || !word[1] || negative_number) {
+            argv[words++] = word;
+            continue;
+        }
+        if (!strcmp(word, "--")) {
+            only_words = true;
+            continue;
+        }
+        if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+            show_help(c, options);
+            return done(CLI_OK);
+        }
+        const cli_option *o;
+        const char *value = NULL;
+        if (word[1] == '-') {
+            const char *equals = strchr(word, '=');
+            o = find_option(options, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
+            if (equals) value = equals + 1;
+        } else {
+            o = find_letter(options, word[1]);
+            if (o && word[2]) value = word + 2; // -n64
+        }
+        if (!o) return unknown_option(c, options, word);
+        if (o->kind == CLI_FLAG && value) return usage_error(c, "", word, "it takes no value");
+        if (o->kind != CLI_FLAG && !value) {
+            if (i + 1 >= argc) return usage_error(c, word, " needs a value: ", o->argument);
+            value = argv[++i];
+        }
+        int result = set_option(c, o, value);
+        if (result) return result;
+    }
+    char advice[160];
+    snprintf(advice, sizeof advice, "usage: elbo %s %s [options]; `elbo %s --help` says more", c->name, c->arguments,
+             c->name);
+    if (words < least) return usage_error(c, words ? "something is missing behind " : "nothing to work on",
+                                          words ? argv[words - 1] : NULL, advice);
+    if (most >= 0 && words > most) return usage_error(c, "one word too many: ", argv[most], advice);
+    return words;
+}

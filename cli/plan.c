@@ -1,0 +1,127 @@
+/* elbo plan: what will run, step by step. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct {
+    const char *name;
+    elbo_mode mode;
+} modes[] = {{"train", ELBO_TRAIN}, {"eval", ELBO_EVAL}, {"encode", ELBO_ENCODE}, {"decode", ELBO_DECODE}};
+
+static int find_mode(const char *name, elbo_mode *mode) {
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (!strcmp(modes[i].name, name)) {
+            *mode = modes[i].mode;
+            return CLI_OK;
+        }
+    cli_fail_text("--mode %s: it is train, eval, encode or decode", name);
+    return CLI_USAGE;
+}
+
+static void print_table(const elbo_plan *p, const elbo_recipe *r) {
+    char weights[32], bytes[32];
+    printf("%s, %s parameters; a batch of %d in %d shards of %d images\n\n", r->name,
+           cli_thousands((double)p->graph->weights, weights), p->options.batch, p->shards, p->shard_rows);
+    printf("%-5s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", "phase", "node", "step", "layer", "output", "pieces",
+           "MFLOP", "kernel");
+    double total = 0;
+    for (int f = 0; f < p->phases; f++)
+        for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++) {
+            const elbo_step *s = &p->step[i];
+            char pieces[24], shape[40];
+            snprintf(pieces, sizeof pieces, s->tiles ? "%d tiles" : "by shard", s->tiles);
+            double mflop = s->flop_per_image * p->options.batch * 1e-6;
+            total += mflop;
+            printf("%-5d %-14s %-16s %-28.28s %12s  %-8s %10.1f  %s\n", f + 1, s->node->name, s->what, s->node->text,
+                   elbo_shape_text(s->node->shape, shape), pieces, mflop, s->kernel);
+        }
+    size_t whole = 0;
+    for (int i = 0; i < p->tensors; i++)
+        if (p->tensor[i]->first >= 0) whole += p->tensor[i]->per_image * (size_t)(p->shards * p->shard_rows);
+    printf("\n%.1f MFLOP a batch, %.3f MFLOP an image\n", total, total / p->options.batch);
+    printf("activations and gradients: %s bytes", cli_thousands(4.0 * (double)p->arena_floats, bytes));
+    printf(" (%s without sharing memory)\n", cli_thousands(4.0 * (double)whole, bytes));
+    int copies = p->options.mode == ELBO_TRAIN ? 3 : 1;
+    printf("parameters%s: %s bytes\n", copies > 1 ? " and optimiser state" : "",
+           cli_thousands(4.0 * copies * (double)p->graph->param_floats, bytes));
+}
+
+static json_t *plan_json(const elbo_plan *p, const elbo_recipe *r) {
+    json_t *steps = json_array();
+    for (int f = 0; f < p->phases; f++)
+        for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++) {
+            const elbo_step *s = &p->step[i];
+            char shape[40];
+            json_array_append_new(steps, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:f, s:s}", "phase", f + 1, "node",
+                                                   s->node->name, "step", s->what, "layer", s->node->text, "output",
+                                                   elbo_shape_text(s->node->shape, shape), "tiles", s->tiles, "flop",
+                                                   s->flop_per_image * p->options.batch, "kernel", s->kernel));
+        }
+    return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:o}", "recipe", r->name, "batch", p->options.batch, "shards",
+                     p->shards, "parameters", (json_int_t)p->graph->weights, "parameter_bytes",
+                     (json_int_t)(4 * p->graph->param_floats), "activation_bytes", (json_int_t)(4 * p->arena_floats),
+                     "steps", steps);
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *data = NULL, *device = "cpu", *mode_name = "train";
+    cli_texts sets = {0};
+    bool json = false;
+    cli_option options[] = {
+        {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe; repeatable", 0, 0},
+        {"mode", 'm', CLI_TEXT, &mode_name, "MODE", "train (default), eval, encode or decode", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "take the image shape from this data set", 0, 0},
+        {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 1, 1);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    elbo_mode mode;
+    int code = find_mode(mode_name, &mode);
+    if (code != CLI_OK) return code;
+    elbo_error err;
+    elbo_recipe r;
+    elbo_graph g;
+    elbo_plan p;
+    if (elbo_recipe_open(&r, argv[0], sets.text, sets.count, &err) != ELBO_OK) return cli_fail(&err);
+    elbo_image_shape shape;
+    if (cli_image_shape(&shape, &r, data, &err) != ELBO_OK) {
+        elbo_recipe_close(&r);
+        return cli_fail(&err);
+    }
+    if (elbo_graph_build(&g, &r, shape, &err) != ELBO_OK) {
+        elbo_recipe_close(&r);
+        return cli_fail(&err);
+    }
+    const elbo_device *where = elbo_device_find(device);
+    elbo_plan_options o = {.mode = mode, .batch = r.train.batch, .threads = 1, .clip = r.train.clip,
+                           .reconstruction = r.loss.reconstruction, .optimizer = r.train.optimizer};
+    if (!where) {
+        code = cli_fail_text("--device %s: there are cpu and ref", device);
+    } else if (elbo_plan_make(&p, &g, where, o, &err) != ELBO_OK) {
+        code = cli_fail(&err);
+    } else {
+        if (json)
+            cli_print_json(plan_json(&p, &r));
+        else
+            print_table(&p, &r);
+        elbo_plan_free(&p);
+    }
+    elbo_graph_free(&g);
+    elbo_recipe_close(&r);
+    return code;
+}
+
+const cli_command cli_plan = {
+    .name = "plan",
+    .arguments = "RECIPE",
+    .summary = "shows what a recipe runs: steps, shapes, kernels, FLOP, memory",
+    .details = "Threads meet between phases only. A step runs by shard (a fixed part of the batch, on one core through\n"
+               "the whole phase) or by tile (a fixed part of a weight gradient, over the whole batch).\n"
+               "\n"
+               "example:\n"
+               "  elbo plan mnist-vae --set train.batch=512\n",
+    .run = run,
+};

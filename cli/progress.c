@@ -1,0 +1,61 @@
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
+    bar->terminal = isatty(STDERR_FILENO);
+    char train[32], test[32];
+    fprintf(stderr, "%s on %s (%s): %s training and %s test images of %dx%dx%d\n", r->name, d->name, d->source,
+            cli_thousands(d->train.count, train), cli_thousands(d->test.count, test), d->train.shape.channels,
+            d->train.shape.height, d->train.shape.width);
+}
+
+static int terminal_width(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+/* epoch  3/10 [=========>          ] loss 118.42  61,200 images/s  12 s left */
+static void draw(const elbo_progress *p) {
+    char rate[32], left[32], tail[160], head[40];
+    snprintf(head, sizeof head, "epoch %2d/%d ", p->epoch, p->epochs);
+    snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, cli_thousands(p->images_per_second, rate),
+             cli_duration(p->seconds_left, left));
+    int room = terminal_width() - 1 - (int)strlen(head) - (int)strlen(tail) - 2;
+    if (room > 40) room = 40;
+    fprintf(stderr, "\r%s", head);
+    if (room >= 5) {
+        int filled = (int)((double)room * p->images_done / (p->images ? p->images : 1));
+        fputc('[', stderr);
+        for (int i = 0; i < room; i++) fputc(i < filled ? '=' : i == filled ? '>' : ' ', stderr);
+        fputc(']', stderr);
+    }
+    fprintf(stderr, "%s\033[K", tail);
+    fflush(stderr);
+}
+
+bool cli_bar_update(void *context, const elbo_progress *p) {
+    cli_bar *bar = context;
+    if (bar->off) return cli_interrupted();
+    const elbo_epoch_log *e = p->finished;
+    if (e) {
+        char seconds[32], rate[32];
+        if (bar->terminal) fputs("\r\033[K", stderr);
+        fprintf(stderr, "epoch %2d/%d  train %.2f", e->epoch, p->epochs, e->train.loss);
+        if (e->test.images) fprintf(stderr, "  test %.2f", e->test.loss);
+        if (e->train.kl > 0)
+            fprintf(stderr, " (reconstruction %.2f + kl %.2f)", e->test.images ? e->test.reconstruction : e->train.reconstruction,
+                    e->test.images ? e->test.kl : e->train.kl);
+        fprintf(stderr, "  %s  %s images/s\n", cli_duration(e->seconds, seconds), cli_thousands(e->images_per_second, rate));
+    } else if (bar->terminal) {
+        draw(p);
+    }
+    return cli_interrupted();
+}
+
+void cli_bar_end(cli_bar *bar) {
+    if (!bar->off && bar->terminal) fputs("\r\033[K", stderr);
+}

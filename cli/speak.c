@@ -1,0 +1,67 @@
+/* Messages, JSON lines, numbers for people, and Ctrl-C. */
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+int cli_fail(const elbo_error *err) {
+    fprintf(stderr, "elbo: %s\n", err->message);
+    return CLI_FAILED;
+}
+
+int cli_fail_text(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("elbo: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+void cli_print_json(json_t *o) {
+    json_dumpf(o, stdout, JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(o);
+}
+
+const char *cli_duration(double seconds, char text[32]) {
+    if (seconds < 10)
+        snprintf(text, 32, "%.1f s", seconds);
+    else if (seconds < 60)
+        snprintf(text, 32, "%.0f s", seconds);
+    else if (seconds < 3600)
+        snprintf(text, 32, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(text, 32, "%d h %02d min", (int)fmin(seconds / 3600, 99999), (int)fmod(seconds / 60, 60));
+    return text;
+}
+
+const char *cli_thousands(double value, char text[32]) {
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.0f", value);
+    size_t n = strlen(digits), k = 0;
+    for (size_t i = 0; i < n && k < 30; i++) {
+        if (i && (n - i) % 3 == 0 && digits[i - 1] != '-') text[k++] = ',';
+        text[k++] = digits[i];
+    }
+    text[k] = 0;
+    return text;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+    interrupted = 1;
+    signal(number, SIG_DFL); // asked twice: go at once
+}
+
+void cli_catch_interrupts(void) {
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+}
+
+bool cli_interrupted(void) { return interrupted; }

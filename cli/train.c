@@ -1,0 +1,158 @@
+/* elbo train: a recipe, a data set, a run folder. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli.h"
+#include "progress.h"
+#include "train/run_folder.h"
+
+static json_t *scores_json(const elbo_scores *s) {
+    return json_pack("{s:f, s:f, s:f, s:f}", "loss", s->loss, "reconstruction", s->reconstruction, "kl", s->kl, "mse",
+                     s->mse);
+}
+
+/* A run that is finished or under way is not overwritten by a slip. */
+static int check_run_folder(const char *run, bool resume, bool force) {
+    char *checkpoint = elbo_path_join(run, "checkpoint.safetensors"), *model = elbo_path_join(run, "model.safetensors");
+    bool begun = checkpoint && model && (elbo_file_exists(checkpoint) || elbo_file_exists(model));
+    bool can_resume = checkpoint && elbo_file_exists(checkpoint);
+    free(checkpoint);
+    free(model);
+    if (resume && !can_resume)
+        return cli_fail_text("%s: has no checkpoint.safetensors to resume from; leave --resume out to start anew", run);
+    if (!resume && begun && !force)
+        return cli_fail_text("%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
+                             "new one elsewhere", run);
+    return CLI_OK;
+}
+
+/* A resumed run goes by its own recipe; only how long it lasts may change. */
+static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, bool resume, const cli_texts *sets,
+                               elbo_error *err) {
+    if (!resume) return elbo_recipe_open(r, recipe, sets->text, sets->count, err);
+    for (int i = 0; i < sets->count; i++)
+        if (strncmp(sets->text[i], "train.epochs=", 13))
+            return elbo_fail(err, ELBO_BAD_INPUT, "--set %s: a resumed run may change train.epochs only; train anew for "
+                                                  "the rest", sets->text[i]);
+    char *path = elbo_path_join(run, "recipe.yaml");
+    if (!path) return elbo_no_memory(err);
+    elbo_status status = elbo_recipe_open(r, path, sets->text, sets->count, err);
+    free(path);
+    return status;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *run_folder = NULL, *data = NULL, *device = NULL;
+    cli_texts sets = {0};
+    bool resume = false, force = false, json = false, quiet = false;
+    int threads = 0, epochs = 0;
+    uint64_t seed = UINT64_MAX;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &run_folder, "RUN", "the run folder; default runs/RECIPE", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "a folder of IDX files or a .npy; default: looked up by name", 0, 0},
+        {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0, 0},
+        {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
+        {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
+        {"resume", 0, CLI_FLAG, &resume, NULL, "goes on from the run's checkpoint, to the same bits", 0, 0},
+        {"force", 0, CLI_FLAG, &force, NULL, "replaces a run that is there already", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"device", 0, CLI_TEXT, &device, "NAME", "cpu, or ref: plain loops, slow, to check by", 0, 0},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
+        {"quiet", 'q', CLI_FLAG, &quiet, NULL, "no progress", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 0, 1);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    if (words == 0 && !(resume && run_folder)) {
+        fprintf(stderr, "elbo: train: which recipe? `elbo recipes` lists them; usage: elbo train RECIPE [options]\n");
+        return CLI_USAGE;
+    }
+    char epochs_set[40], seed_set[40];
+    if (epochs) {
+        snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", epochs);
+        sets.text[sets.count < 63 ? sets.count++ : 63] = epochs_set;
+    }
+    if (seed != UINT64_MAX) {
+        snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)seed);
+        sets.text[sets.count < 63 ? sets.count++ : 63] = seed_set;
+    }
+
+    elbo_error err;
+    elbo_recipe recipe;
+    elbo_dataset dataset = {0};
+    char *folder = run_folder ? strdup(run_folder) : NULL, *data_path = NULL, *remembered = NULL;
+    if (!folder) { // named after the recipe, which a resumed run finds in its folder
+        if (elbo_recipe_open(&recipe, argv[0], NULL, 0, &err) != ELBO_OK) return cli_fail(&err);
+        folder = cli_default_run(&recipe);
+        elbo_recipe_close(&recipe);
+    }
+    int code = check_run_folder(folder, resume, force);
+    if (code != CLI_OK) {
+        free(folder);
+        return code;
+    }
+    if (open_recipe(&recipe, words ? argv[0] : NULL, folder, resume, &sets, &err) != ELBO_OK) {
+        free(folder);
+        return cli_fail(&err);
+    }
+    elbo_image_shape shape;
+    if (resume && !data) elbo_model_describe(folder, &shape, &remembered, &err); // not there yet: looked up by name
+    if (data) data_path = realpath(data, NULL);
+    else if (remembered) data_path = strdup(remembered);
+    if (cli_open_data(&dataset, &recipe, data, remembered, ELBO_BOTH_SPLITS, threads, &err) != ELBO_OK) {
+        code = cli_fail(&err);
+        goto end;
+    }
+
+    cli_catch_interrupts();
+    cli_bar bar = {.off = quiet || json};
+    elbo_train_options o = {.run = folder, .data_path = data_path, .resume = resume, .threads = threads, .device = device,
+                            .progress = cli_bar_update, .context = &bar};
+    if (!bar.off) cli_bar_begin(&bar, &recipe, &dataset);
+    elbo_train_result result;
+    elbo_status status = elbo_train(&result, &recipe, &dataset, o, &err);
+    cli_bar_end(&bar);
+    if (status != ELBO_OK && status != ELBO_STOPPED) {
+        code = cli_fail(&err);
+    } else if (json) {
+        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
+                                 recipe.name, "data", dataset.name, "epochs", result.epochs, "finished",
+                                 status == ELBO_OK, "unit", "nats/image", "train", scores_json(&result.last.train), "test",
+                                 scores_json(&result.last.test), "seconds", result.seconds, "images_per_second",
+                                 result.last.images_per_second));
+    } else if (status == ELBO_STOPPED) {
+        fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
+    } else if (!quiet) {
+        char text[32];
+        printf("%s: test loss %.2f nats/image after %d epochs, %s of training\n", folder, result.last.test.loss,
+               result.epochs, cli_duration(result.seconds, text));
+    }
+    if (status == ELBO_STOPPED) code = CLI_INTERRUPTED;
+end:
+    elbo_dataset_close(&dataset);
+    elbo_recipe_close(&recipe);
+    free(folder);
+    free(data_path);
+    free(remembered);
+    return code;
+}
+
+const cli_command cli_train = {
+    .name = "train",
+    .arguments = "RECIPE",
+    .summary = "trains a model and writes a run folder",
+    .details =
+        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. The run folder gets recipe.yaml,\n"
+        "model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable\n"
+        "model. The same seed gives the same bits, for any number of threads and for a run that was interrupted.\n"
+        "\n"
+        "examples:\n"
+        "  elbo train mnist-vae\n"
+        "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
+        "  elbo train --resume -o runs/beta4\n",
+    .run = run,
+};

@@ -1,0 +1,9 @@
+/* Other people's texts inside our messages: short, and on one line. */
+#ifndef ELBO_BASE_SHOWN_H
+#define ELBO_BASE_SHOWN_H
+
+/* `text`, cut to fit (never inside a UTF-8 letter), with control characters replaced by '?'. Returns `out`. */
+enum { ELBO_SHOWN = 72 };
+const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]);
+
+#endif

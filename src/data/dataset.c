@@ -1,0 +1,296 @@
+/* From the name in a recipe to images in memory: where the name's files are, and which reader takes them. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/data.h"
+#include "data/readers.h"
+
+static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
+static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",      "Coat", "Sandal",
+                                            "Shirt",       "Sneaker", "Bag",      "Ankle boot", NULL};
+
+const elbo_dataset_info elbo_known_datasets[] = {
+    {"mnist", "handwritten digits (LeCun, Cortes, Burges)", {1, 28, 28}, 60000, 10000, digit_names, false},
+    {"fashion-mnist", "pictures of clothes (Zalando)", {1, 28, 28}, 60000, 10000, fashion_names, false},
+    {"digits", "handwritten-looking digits that elbo draws itself", {1, 28, 28}, 60000, 10000, digit_names, true},
+    {0},
+};
+
+enum { KNOWN = sizeof elbo_known_datasets / sizeof *elbo_known_datasets - 1 };
+
+static const elbo_dataset_info *find_info(const char *name) {
+    for (const elbo_dataset_info *i = elbo_known_datasets; i->name; i++)
+        if (strcmp(i->name, name) == 0) return i;
+    return NULL;
+}
+
+void elbo_images_free(elbo_images *images) {
+    free(images->bytes);
+    free(images->floats);
+    free(images->labels);
+    *images = (elbo_images){0};
+}
+
+void elbo_dataset_close(elbo_dataset *d) {
+    elbo_images_free(&d->train);
+    elbo_images_free(&d->test);
+    for (int i = 0; d->class_names && i < d->classes; i++) free(d->class_names[i]);
+    free(d->class_names);
+    free(d->name);
+    free(d->source);
+    *d = (elbo_dataset){0};
+}
+
+/* ---- places ---- */
+
+static const char *home_folder(void) {
+    const char *home = getenv("HOME");
+    if (home && *home) return home;
+    const struct passwd *user = getpwuid(getuid());
+    return user && user->pw_dir ? user->pw_dir : ".";
+}
+
+char *elbo_dataset_cache_folder(const char *name) {
+    const char *cache = getenv("XDG_CACHE_HOME"); // (by its standard, a relative one does not count)
+    if (cache && *cache == '/') return elbo_format("%s/elbo/%s", cache, name);
+    return elbo_format("%s/.cache/elbo/%s", home_folder(), name);
+}
+
+static bool exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+/* Shells leave `--data=~/x` and recipes `data: ~/x` as they are. */
+static char *expand_home(const char *path) {
+    if (path[0] == '~' && (path[1] == '/' || path[1] == 0)) return elbo_format("%s%s", home_folder(), path + 1);
+    return strdup(path);
+}
+
+/* The last part of a path, without a .npy at its end: what to call data that has no other name. A new string. */
+static char *base_name(const char *path) {
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/') start--;
+    if (end - start > 4 && strncmp(path + end - 4, ".npy", 4) == 0) end -= 4;
+    return strndup(path + start, end - start);
+}
+
+/* ---- from a name and a path to a place ---- */
+
+typedef struct place {
+    char *path;
+    const elbo_reader *reader;     // NULL: made by elbo itself
+    const elbo_dataset_info *info; // what is known about it, or NULL
+    char *name;
+    bool sure; // the place's name says that it is `info`; else the user says so, and may mean something like it
+} place;
+
+static void leave(place *p) {
+    free(p->path);
+    free(p->name);
+    *p = (place){0};
+}
+
+/* Takes `path` over; true where a reader recognises it. */
+static bool try_place(place *p, char *path) {
+    for (const elbo_reader *const *r = elbo_readers; path && *r; r++) {
+        if (!(*r)->recognises(path)) continue;
+        p->path = path;
+        p->reader = *r;
+        return true;
+    }
+    free(path);
+    return false;
+}
+
+static bool is_plain_name(const char *name) { return *name && *name != '.' && !strchr(name, '/'); }
+
+/* The places that a plain name has: $ELBO_DATA/NAME, then the cache. */
+static bool try_usual_places(place *p, const char *name) {
+    const char *data = getenv("ELBO_DATA");
+    if (data && *data && try_place(p, elbo_path_join(data, name))) return true;
+    return try_place(p, elbo_dataset_cache_folder(name));
+}
+
+static elbo_status fail_unrecognised(const char *path, const char *name, elbo_error *err) {
+    char formats[400] = "";
+    for (const elbo_reader *const *r = elbo_readers; *r; r++) {
+        size_t used = strlen(formats);
+        snprintf(formats + used, sizeof formats - used, "%s%s", used ? ", or " : "", (*r)->looks_for);
+    }
+    if (name)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: neither it nor its %s/ is data that elbo reads; looked for %s", path,
+                         name, formats);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not data that elbo reads; looked for %s", path, formats);
+}
+
+static elbo_status fail_not_found(const char *name, elbo_error *err) {
+    const char *data = getenv("ELBO_DATA");
+    char *cache = elbo_dataset_cache_folder(name);
+    if (!cache) return elbo_no_memory(err);
+    elbo_status status;
+    if (data && *data)
+        status = elbo_fail(err, ELBO_NOT_FOUND,
+                           "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; 'elbo data fetch %s' downloads it", name,
+                           name, data, cache, name);
+    else
+        status = elbo_fail(err, ELBO_NOT_FOUND,
+                           "%s: not found in %s (and ELBO_DATA is not set); 'elbo data fetch %s' downloads it", name,
+                           cache, name);
+    free(cache);
+    return status;
+}
+
+static elbo_status fail_unknown(const char *name, elbo_error *err) {
+    const char *names[KNOWN + 1] = {0};
+    char list[200] = "";
+    for (int i = 0; i < KNOWN; i++) {
+        names[i] = elbo_known_datasets[i].name;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *near = elbo_nearest_word(name, names);
+    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is neither a data set that elbo knows (%s) nor a folder or file%s%s%s",
+                     name, list, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+/* `path` as the user gave it with --data; it is there. */
+static elbo_status locate_path(place *p, const char *name, char *path, elbo_error *err) {
+    bool named = is_plain_name(name);
+    if (try_place(p, strdup(path))) {
+        p->name = base_name(path);
+        if (!p->name) return elbo_no_memory(err);
+        bool file = elbo_file_exists(path);
+        p->info = file ? NULL : find_info(p->name);
+        p->sure = p->info != NULL;
+        if (!p->info && !file && find_info(name) && !find_info(name)->made) { // some folder that takes the name's place
+            p->info = find_info(name);
+            free(p->name);
+            p->name = strdup(name);
+        }
+        return p->name ? ELBO_OK : elbo_no_memory(err);
+    }
+    if (named && try_place(p, elbo_path_join(path, name))) {
+        p->info = find_info(name);
+        p->sure = p->info != NULL;
+        p->name = strdup(name);
+        return p->name ? ELBO_OK : elbo_no_memory(err);
+    }
+    return fail_unrecognised(path, named ? name : NULL, err);
+}
+
+static elbo_status locate(place *p, const char *name, const char *given, elbo_error *err) {
+    *p = (place){0};
+    if (given) {
+        char *path = expand_home(given);
+        if (!path) return elbo_no_memory(err);
+        // (--data digits: another known data set, unless a folder of that name has data)
+        bool another = find_info(given) && !try_place(p, strdup(path));
+        leave(p);
+        elbo_status status = another        ? locate(p, given, NULL, err)
+                             : exists(path) ? locate_path(p, name, path, err)
+                                            : fail_unknown(given, err);
+        free(path);
+        return status;
+    }
+    p->info = find_info(name);
+    p->sure = true;
+    p->name = strdup(name);
+    if (!p->name) return elbo_no_memory(err);
+    if (p->info) {
+        if (p->info->made || try_usual_places(p, name)) return ELBO_OK;
+        return fail_not_found(name, err);
+    }
+    char *path = expand_home(name);
+    if (!path) return elbo_no_memory(err);
+    bool there = exists(path);
+    elbo_status status = ELBO_OK;
+    if (there && try_place(p, strdup(path))) {
+        free(p->name);
+        p->name = base_name(path);
+        if (!p->name)
+            status = elbo_no_memory(err);
+        else if (elbo_folder_exists(path))
+            p->info = find_info(p->name); // data: /data/mnist
+    } else if (!is_plain_name(name) || !try_usual_places(p, name)) {
+        status = there ? fail_unrecognised(path, NULL, err) : fail_unknown(name, err);
+    }
+    free(path);
+    return status;
+}
+
+bool elbo_dataset_present(const char *name) {
+    place p;
+    elbo_error ignored;
+    bool present = locate(&p, name, NULL, &ignored) == ELBO_OK;
+    leave(&p);
+    return present;
+}
+
+/* ---- from a place to images ---- */
+
+static elbo_status make_digits(elbo_dataset *d, const elbo_dataset_info *info, elbo_splits splits, int threads,
+                               elbo_error *err) {
+    if (splits & ELBO_TRAIN_SPLIT) ELBO_TRY(elbo_digits_make(&d->train, false, info->train_count, threads, err));
+    if (splits & ELBO_TEST_SPLIT) ELBO_TRY(elbo_digits_make(&d->test, true, info->test_count, threads, err));
+    d->classes = 10;
+    return ELBO_OK;
+}
+
+static elbo_status name_classes(elbo_dataset *d, const place *p, elbo_error *err) {
+    if (d->classes == 0 || d->class_names) return ELBO_OK;
+    int known = 0;
+    while (p->info && p->info->class_names[known]) known++;
+    if (d->classes > known && known && p->sure)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: a label is %d; those of %s are 0 to %d", p->path, d->classes - 1,
+                         p->info->name, known - 1);
+    bool use_known = known >= d->classes;
+    if (use_known) d->classes = known; // (a part of the data set may lack some)
+    d->class_names = elbo_alloc((size_t)d->classes, sizeof *d->class_names);
+    if (!d->class_names) return elbo_no_memory(err);
+    for (int i = 0; i < d->classes; i++) {
+        d->class_names[i] = use_known ? strdup(p->info->class_names[i]) : elbo_format("%d", i);
+        if (!d->class_names[i]) return elbo_no_memory(err);
+    }
+    return ELBO_OK;
+}
+
+static elbo_status check_shapes(const elbo_dataset *d, elbo_error *err) {
+    elbo_image_shape a = d->train.shape, b = d->test.shape;
+    if (!d->train.count || !d->test.count || (a.channels == b.channels && a.height == b.height && a.width == b.width))
+        return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT,
+                     "%s: training images are %d x %d x %d, test images %d x %d x %d; they must be of one shape",
+                     d->source, a.channels, a.height, a.width, b.channels, b.height, b.width);
+}
+
+elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *path, elbo_splits splits, int threads,
+                              elbo_error *err) {
+    *d = (elbo_dataset){0};
+    place p;
+    elbo_status status;
+    ELBO_TRY_GOTO(status, locate(&p, name, path, err), done);
+    d->name = strdup(p.name);
+    d->source = strdup(p.reader ? p.path : "built in");
+    if (!d->name || !d->source) {
+        status = elbo_no_memory(err);
+        goto done;
+    }
+    if (p.reader)
+        ELBO_TRY_GOTO(status, p.reader->read(d, p.path, splits, threads, err), done);
+    else
+        ELBO_TRY_GOTO(status, make_digits(d, p.info, splits, threads, err), done);
+    ELBO_TRY_GOTO(status, check_shapes(d, err), done);
+    status = name_classes(d, &p, err);
+done:
+    leave(&p);
+    if (status != ELBO_OK) elbo_dataset_close(d);
+    return status;
+}

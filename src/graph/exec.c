@@ -1,0 +1,76 @@
+/* Running a plan: every thread walks the phases and takes pieces until there are none; threads meet between phases. */
+#include <math.h>
+#include <omp.h>
+#include <stddef.h>
+
+#include "graph/plan.h"
+
+/* A batch of fewer images than the plan was made for leaves its last shards out. */
+static int pieces_of(const elbo_plan *p, const elbo_phase *phase, const elbo_pass *pass) {
+    if (phase->tiled) return phase->pieces;
+    return (pass->count + p->shard_rows - 1) / p->shard_rows;
+}
+
+static void run_piece(const elbo_plan *p, const elbo_phase *phase, const elbo_pass *pass, int first_tile, int piece,
+                      int thread) {
+    if (phase->tiled) {
+        elbo_tile t = p->tile[first_tile + piece];
+        const elbo_step *s = &p->step[t.step];
+        s->run(s, pass, t.tile, thread);
+        return;
+    }
+    for (int i = phase->first; i < phase->first + phase->count; i++) p->step[i].run(&p->step[i], pass, piece, thread);
+}
+
+static bool losses_are_finite(const elbo_plan *p, const elbo_pass *pass) {
+    float sum = 0; // of zeros: a value times 0 is 0, or NaN where it is not finite
+    for (int i = 0; i < pass->count; i++) sum += 0 * p->reconstruction->base[i];
+    for (int i = 0; p->kl && i < pass->count; i++) sum += 0 * p->kl->base[i];
+    return sum == 0;
+}
+
+void elbo_plan_run(elbo_plan *p, elbo_pass *pass) {
+    for (int f = 0; f < p->phases; f++) atomic_store_explicit(&p->next[f], 0, memory_order_relaxed);
+    if (p->options.clip > 0)
+        for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
+    pass->diverged = false;
+#pragma omp parallel num_threads(p->threads)
+    {
+        omp_set_num_threads(1); // oneDNN inside a piece runs on this thread, also where the team is of one
+        int thread = omp_get_thread_num();
+        for (int f = 0; f < p->phases; f++) {
+            const elbo_phase *phase = &p->phase[f];
+            if (f > 0) {
+#pragma omp barrier
+            }
+            if (phase->tiled && !losses_are_finite(p, pass)) { // all threads see the same: all leave
+                if (thread == 0) pass->diverged = true;
+                break;
+            }
+            int first_tile = p->step[phase->first].first_tile;
+            for (int pieces = pieces_of(p, phase, pass);;) {
+                int piece = atomic_fetch_add_explicit(&p->next[f], 1, memory_order_relaxed);
+                if (piece >= pieces) break;
+                run_piece(p, phase, pass, first_tile, piece, thread);
+            }
+        }
+    }
+}
+
+const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass) {
+    for (int i = 0; i < p->steps && !p->step[i].tiles; i++) {
+        const elbo_step *s = &p->step[i];
+        for (int shard = 0; shard * p->shard_rows < pass->count; shard++) {
+            s->run(s, pass, shard, 0);
+            size_t rows = (size_t)elbo_valid_rows(p, pass, shard);
+            for (int k = 0; k < ELBO_STEP_TENSORS; k++) {
+                const elbo_tensor *t = s->out[k];
+                if (!t) continue;
+                const float *v = elbo_rows(t, shard);
+                for (size_t j = 0; j < rows * t->per_image; j++)
+                    if (!isfinite(v[j])) return s;
+            }
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,240 @@
+#include "graph/graph.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "ops/ops.h"
+
+size_t elbo_shape_size(elbo_shape s) {
+    size_t n = 1;
+    for (int i = 0; i < s.rank; i++) n *= (size_t)s.dim[i];
+    return n;
+}
+
+char *elbo_shape_text(elbo_shape s, char text[40]) {
+    if (s.rank == 1)
+        snprintf(text, 40, "%d", s.dim[0]);
+    else
+        snprintf(text, 40, "%dx%dx%d", s.dim[0], s.dim[1], s.dim[2]);
+    return text;
+}
+
+void elbo_place_text(elbo_place place, char *text, size_t size) {
+    if (!place.file)
+        text[0] = 0;
+    else if (place.line > 0)
+        snprintf(text, size, "%s:%d: ", place.file, place.line);
+    else
+        snprintf(text, size, "%s: ", place.file);
+}
+
+elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *format, ...) {
+    char place[300], message[400];
+    elbo_place_text(n->place, place, sizeof place);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s%s", place, message);
+}
+
+/* ---- adding nodes and parameters ---- */
+
+static elbo_status new_node(elbo_graph *g, char *name, elbo_node **node, elbo_error *err) {
+    *node = NULL;
+    if (g->count == g->capacity) {
+        int capacity = g->capacity ? 2 * g->capacity : 32;
+        elbo_node *grown = realloc(g->node, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            free(name);
+            return elbo_no_memory(err);
+        }
+        g->node = grown;
+        g->capacity = capacity;
+    }
+    if (!name) return elbo_no_memory(err);
+    *node = &g->node[g->count++];
+    **node = (elbo_node){.name = name, .text = ""};
+    return ELBO_OK;
+}
+
+static void read_from(elbo_graph *g, elbo_node *n, int input) {
+    n->input[n->inputs++] = input;
+    g->node[input].consumers++;
+}
+
+static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, float bound, elbo_error *err) {
+    if (g->params == g->param_capacity) {
+        int capacity = g->param_capacity ? 2 * g->param_capacity : 32;
+        elbo_param *grown = realloc(g->param, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            free(name);
+            return elbo_no_memory(err);
+        }
+        g->param = grown;
+        g->param_capacity = capacity;
+    }
+    if (!name) return elbo_no_memory(err);
+    elbo_param *p = &g->param[g->params++];
+    *p = (elbo_param){.name = name, .rank = rank, .bound = bound, .offset = g->param_floats, .count = 1};
+    for (int i = 0; i < rank; i++) {
+        p->dim[i] = dim[i];
+        if (__builtin_mul_overflow(p->count, (size_t)dim[i], &p->count) || p->count > (size_t)1 << 33)
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: more than 2^33 numbers; make the layer smaller", name);
+    }
+    g->param_floats += p->count;
+    g->weights += p->count;
+    return ELBO_OK;
+}
+
+elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,
+                                 elbo_error *err) {
+    static const char *const single[] = {"", NULL};
+    const char *const *part = n->stacked ? n->stacked : single;
+    int parts = 0;
+    while (part[parts]) parts++;
+    g->param_floats = (g->param_floats + 15) / 16 * 16; // blocks start on a cache line
+    if (n->params == 0) n->first_param = g->params;
+    int share[ELBO_PARAM_MAX_DIMS];
+    memcpy(share, dim, (size_t)rank * sizeof *dim);
+    share[0] /= parts;
+    for (int i = 0; i < parts; i++) {
+        char *name = elbo_format("%s.%s", n->stacked ? part[i] : n->name, suffix);
+        ELBO_TRY(add_one_param(g, name, rank, share, bound, err));
+        n->params++;
+    }
+    return ELBO_OK;
+}
+
+static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, const elbo_layer *layer, elbo_error *err) {
+    elbo_node *n;
+    ELBO_TRY(new_node(g, elbo_format("%s.%d", prefix, number), &n, err));
+    n->place = layer->place;
+    n->text = layer->text;
+    ELBO_TRY(elbo_op_read_layer(n, layer, err));
+    read_from(g, n, g->count - 2);
+    return n->op->shape(g, n, err);
+}
+
+/* ---- building ---- */
+
+/* "code" for an AE; "mu" above "logvar" for a VAE: one product computes both. */
+static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    static const char *const gaussian[] = {"mu", "logvar", NULL};
+    elbo_node *n;
+    if (g->node[g->count - 1].shape.rank != 1) { // as tutorials do: x.view(-1, features)
+        ELBO_TRY(new_node(g, strdup("flatten"), &n, err));
+        n->op = &elbo_op_flatten;
+        n->place = r->latent_place;
+        read_from(g, n, g->count - 2);
+        ELBO_TRY(n->op->shape(g, n, err));
+    }
+    bool vae = r->kind == ELBO_VAE;
+    ELBO_TRY(new_node(g, strdup(vae ? "mu+logvar" : "code"), &n, err));
+    n->op = &elbo_op_linear;
+    n->place = r->latent_place;
+    n->text = "latent";
+    n->value[0] = vae ? 2.0 * r->latent : r->latent;
+    n->value[1] = 1;
+    n->stacked = vae ? gaussian : NULL;
+    read_from(g, n, g->count - 2);
+    return n->op->shape(g, n, err);
+}
+
+static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    if (r->latent > 0) ELBO_TRY(add_head(g, r, err));
+    g->at.code = g->at.latent = g->count - 1;
+    if (r->kind == ELBO_VAE) {
+        elbo_node *n;
+        if (r->latent == 0) {
+            char place[300];
+            elbo_place_text(r->latent_place, place, sizeof place);
+            return elbo_fail(err, ELBO_BAD_INPUT,
+                             "%slatent: none has no room for mu and logvar; a vae needs a number, as `latent: 20`", place);
+        }
+        ELBO_TRY(new_node(g, strdup("sample"), &n, err));
+        n->op = &elbo_op_reparameterize;
+        n->place = r->latent_place;
+        n->text = "mu + eps * exp(logvar / 2)";
+        read_from(g, n, g->count - 2);
+        ELBO_TRY(n->op->shape(g, n, err));
+        g->at.latent = g->count - 1;
+    }
+    g->code_shape = g->node[g->at.latent].shape;
+    g->latent = (int)elbo_shape_size(g->code_shape);
+    return ELBO_OK;
+}
+
+/* The decoder must end in as many values as the image has, and BCE in a sigmoid. */
+static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    elbo_node *last = &g->node[g->count - 1];
+    size_t got = elbo_shape_size(last->shape), want = elbo_image_size(g->image);
+    if (got != want) {
+        char shape[40];
+        elbo_node *widest = last; // the error names the layer whose size is wrong, not the activation behind it
+        while (widest->op->in_place && widest->input[0] > g->at.latent) widest = &g->node[widest->input[0]];
+        return elbo_node_fail(widest, err,
+                              "%s: the decoder gives %s (%zu values), an image is %dx%dx%d (%zu); end with %zu values, as "
+                              "`linear %zu`",
+                              widest->text, elbo_shape_text(last->shape, shape), got, g->image.channels, g->image.height,
+                              g->image.width, want, want, want);
+    }
+    g->at.output = g->at.logits = g->count - 1;
+    bool sigmoid = last->op == &elbo_op_sigmoid;
+    if (r->loss.reconstruction == ELBO_BCE) {
+        if (!sigmoid)
+            return elbo_node_fail(last, err,
+                                  "%s: loss bce is for outputs between 0 and 1; end the decoder with `sigmoid`, or use "
+                                  "`loss: {reconstruction: mse}`",
+                                  last->text);
+        if (r->image.low != 0 || r->image.high != 1)
+            return elbo_node_fail(last, err, "loss bce is for pixels between 0 and 1, not %g to %g; set `image: {range: "
+                                             "[0, 1]}` or use `loss: {reconstruction: mse}`",
+                                  (double)r->image.low, (double)r->image.high);
+        g->at.logits = last->input[0];
+    }
+    return ELBO_OK;
+}
+
+static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+    elbo_node *n;
+    ELBO_TRY(new_node(g, strdup("input"), &n, err));
+    n->op = &elbo_op_input;
+    n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    g->at.input = 0;
+    for (int i = 0; i < r->encoder.count; i++) ELBO_TRY(add_layer(g, "encoder", i, &r->encoder.layer[i], err));
+    ELBO_TRY(add_latent(g, r, err));
+    for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
+    ELBO_TRY(check_output(g, r, err));
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    return ELBO_OK;
+}
+
+elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+    *g = (elbo_graph){.image = image, .kind = r->kind};
+    elbo_status status = build(g, r, image, err);
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+void elbo_graph_free(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) free(g->node[i].name);
+    for (int i = 0; i < g->params; i++) free(g->param[i].name);
+    free(g->node);
+    free(g->param);
+    *g = (elbo_graph){0};
+}
+
+void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block) {
+    memset(block, 0, g->param_floats * sizeof *block);
+    for (int i = 0; i < g->params; i++) {
+        const elbo_param *p = &g->param[i];
+        float *w = block + p->offset;
+        elbo_random_uniform((elbo_stream){.seed = seed, .purpose = ELBO_FOR_WEIGHTS, .sample = (uint32_t)i}, w, p->count);
+        for (size_t k = 0; k < p->count; k++) w[k] = p->bound * (2 * w[k] - 1);
+    }
+}

@@ -1,0 +1,183 @@
+/* A plan: a graph made ready to run on batches of at most B images, by one device.
+ *
+ * It is an array of steps in order. A step is cut either by shard (a fixed number of images that go through the whole
+ * network on one core) or by tile (a fixed part of a weight gradient, summed over the whole batch). Neighbouring steps of
+ * the same cut form a phase; threads meet only between phases. How things are cut depends on the plan alone, and every sum
+ * has a fixed order: results are the same to the bit for any number of threads.
+ *
+ * Every tensor's place in one arena is decided here, from the steps that read and write it. Running allocates nothing. */
+#ifndef ELBO_PLAN_H
+#define ELBO_PLAN_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "graph/graph.h"
+#include "kernels/kernels.h"
+
+/* An activation or a gradient. In shard scope each shard has its own; in batch scope the rows of all shards lie one behind
+ * the other, (B, per_image), as a product over the whole batch needs them. */
+typedef struct elbo_tensor {
+    const char *name; // the node's
+    bool gradient;
+    size_t per_image;     // floats
+    bool whole_batch;     // scope
+    bool kept;            // read by the caller after the run: lives to the end
+    int readers;          // nodes that read it: more than one, and no op may work in place on it
+    bool pinned;          // its op's backward reads it: nor then
+    bool written;         // gradients, while a plan is made: a consumer has written its share, the next one adds
+    int first, last;      // steps that touch it
+    float *base;          // first image
+    size_t shard_stride;  // floats from one shard's first image to the next's
+} elbo_tensor;
+
+typedef struct elbo_plan elbo_plan;
+typedef struct elbo_step elbo_step;
+typedef struct elbo_pass elbo_pass;
+
+/* A node's place in a plan: its tensors. Gradients are NULL where none is needed. */
+typedef struct elbo_spot {
+    const elbo_node *node;
+    elbo_tensor *x[ELBO_MAX_INPUTS], *y;
+    elbo_tensor *dx[ELBO_MAX_INPUTS], *dy;
+    bool accumulate[ELBO_MAX_INPUTS]; // backward: dx was written by another consumer before
+    elbo_tensor *aux;                 // the op's own: noise, a mask
+} elbo_spot;
+
+enum { ELBO_STEP_TENSORS = 4 };
+
+struct elbo_step {
+    const char *what; // "forward", "backward data"
+    const elbo_node *node;
+    /* Shard steps: piece is the shard. Tile steps: piece is the tile. */
+    void (*run)(const elbo_step *s, const elbo_pass *pass, int piece, int thread);
+    elbo_tensor *in[ELBO_STEP_TENSORS], *out[ELBO_STEP_TENSORS]; // what it reads and writes: lifetimes come from here
+    const elbo_plan *plan;
+    int tiles;            // 0: cut by shard
+    int first_tile;       // its tiles' place among the plan's
+    bool barrier;         // all that came before must be finished
+    int tile_rows;        // of a weight gradient
+    size_t w, b;          // offsets of weight and bias in the parameter block; b == w: no bias
+    bool accumulate;
+    int number;           // the op's own: which loss, which input
+    double flop_per_image;
+    const char *kernel;
+};
+
+typedef enum elbo_mode {
+    ELBO_ENCODE, // image -> code (mu, or mu above logvar)
+    ELBO_DECODE, // z -> reconstruction
+    ELBO_EVAL,   // image -> losses, and the reconstruction
+    ELBO_TRAIN,  // image -> losses, gradients, updated parameters
+} elbo_mode;
+
+typedef struct elbo_plan_options {
+    elbo_mode mode;
+    int batch;
+    int threads; // 0: all cores
+    elbo_reconstruction reconstruction;
+    elbo_optimizer optimizer;
+    float clip;     // global norm of the gradient; 0: off
+    bool keep_grads; // leave the gradient in plan->grads
+} elbo_plan_options;
+
+/* A run of neighbouring steps without a barrier inside. */
+typedef struct elbo_phase {
+    bool tiled;
+    int first, count; // steps
+    int pieces;       // shards, or the tiles of all its steps
+} elbo_phase;
+
+typedef struct elbo_tile {
+    int step, tile;
+} elbo_tile;
+
+struct elbo_plan {
+    elbo_plan_options options;
+    const elbo_graph *graph;
+    const elbo_device *device;
+    elbo_spot *spot; // (graph->count)
+    elbo_tensor **tensor;
+    int tensors, tensor_capacity;
+    elbo_step *step;
+    int steps, step_capacity;
+    elbo_phase *phase;
+    int phases;
+    elbo_tile *tile; // of all tiled phases, in order
+    int tiles;
+    int shard_rows, shards;
+    int threads;
+
+    float *arena;
+    size_t arena_floats;
+    float *scratch; // (threads, scratch_floats): a weight-gradient tile each
+    size_t scratch_floats;
+    float *grads;        // (param_floats), or NULL: tiles go straight into the update
+    double *tile_squares; // (tiles): parts of the gradient's norm when clipping
+    atomic_int *next;     // (phases): the next piece to take
+
+    elbo_tensor *input, *code, *latent, *output; // kept for the caller; NULL where the mode has none
+    elbo_tensor *reconstruction, *kl, *squared;  // (B) nats, nats, squared error
+};
+
+/* Where the rows of a batch come from, and all that a run may depend on. */
+struct elbo_pass {
+    const elbo_images *images;  // the batch is rows index[0..count) of it; decode: z as "images"
+    const uint32_t *index;      // (count)
+    int count;                  // at most the plan's batch
+    const float *params;        // (param_floats)
+    float low, high;            // the range that bytes are read into
+
+    elbo_stream noise;          // seed, purpose and epoch; the sample is the image's index
+    bool no_noise;              // z = mu
+    const float *given_noise;   // (images->count, latent), used instead of drawing; or NULL
+    bool training;              // dropout on
+
+    float kl_weight;
+    float loss_scale;           // of the gradient: 1 / count for the mean over the batch
+
+    /* Training. */
+    float *weights;             // = params, to be changed
+    float *m, *v;               // (param_floats)
+    elbo_update update;
+    bool no_update;             // gradients only
+
+    /* Written by the run. */
+    bool diverged;              // a loss was not finite: no update was made
+};
+
+elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
+                           elbo_error *err);
+void elbo_plan_free(elbo_plan *p);
+
+/* Runs all steps on a batch. */
+void elbo_plan_run(elbo_plan *p, elbo_pass *pass);
+
+/* For diagnosis: runs the forward steps alone, one by one on this thread, and returns the first step that writes something
+ * that is not finite, or NULL. */
+const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass);
+
+/* ---- for ops, while a plan is made ---- */
+
+elbo_tensor *elbo_plan_tensor(elbo_plan *p, const char *name, size_t per_image, bool gradient); // NULL: no memory
+/* The step to fill in; NULL when memory is out. */
+elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what, const char *kernel,
+                          void (*run)(const elbo_step *, const elbo_pass *, int piece, int thread));
+
+/* ---- for ops, while a plan runs ---- */
+
+static inline float *elbo_rows(const elbo_tensor *t, int shard) { return t->base + (size_t)shard * t->shard_stride; }
+/* Of a shard, the images that are part of the batch. */
+static inline int elbo_valid_rows(const elbo_plan *p, const elbo_pass *pass, int shard) {
+    int left = pass->count - shard * p->shard_rows;
+    return left < p->shard_rows ? left : p->shard_rows;
+}
+/* A finished part of the gradient: into the update, or kept for later. */
+float *elbo_gradient_tile(const elbo_step *s, size_t offset, int thread, size_t scratch_offset);
+void elbo_finish_tile(const elbo_step *s, const elbo_pass *pass, int tile, size_t offset, const float *g, size_t n);
+
+/* Places every tensor and takes the arena (memory_plan.c). */
+elbo_status elbo_plan_place_tensors(elbo_plan *p, elbo_error *err);
+
+#endif

@@ -1,0 +1,45 @@
+#include <math.h>
+
+#include "kernels/cpu/ref/ref.h"
+
+static void activation_forward(float *y, const float *x, size_t n, elbo_activation a, float slope) {
+    for (size_t i = 0; i < n; i++) {
+        double v = x[i];
+        switch (a) {
+        case ELBO_RELU: v = v > 0 ? v : 0; break;
+        case ELBO_LEAKY_RELU: v = v > 0 ? v : v * (double)slope; break;
+        case ELBO_TANH: v = tanh(v); break;
+        case ELBO_SIGMOID: v = 1 / (1 + exp(-v)); break;
+        }
+        y[i] = (float)v;
+    }
+}
+
+static void activation_backward(float *dx, const float *dy, const float *y, size_t n, elbo_activation a, float slope) {
+    for (size_t i = 0; i < n; i++) {
+        double v = y[i], derivative = 0;
+        switch (a) {
+        case ELBO_RELU: derivative = v > 0; break;
+        case ELBO_LEAKY_RELU: derivative = v > 0 ? 1 : (double)slope; break;
+        case ELBO_TANH: derivative = 1 - v * v; break;
+        case ELBO_SIGMOID: derivative = v * (1 - v); break;
+        }
+        dx[i] = (float)(dy[i] * derivative);
+    }
+}
+
+static void from_bytes(float *y, const uint8_t *x, size_t n, float low, float high) {
+    float step = (high - low) / 255.0f;
+    for (size_t i = 0; i < n; i++) y[i] = low + step * (float)x[i];
+}
+
+static void multiply(float *y, const float *x, const float *mask, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
+}
+
+static void add(float *y, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+const elbo_pointwise_kernels elbo_ref_pointwise = {"ref", activation_forward, activation_backward, from_bytes, multiply,
+                                                   add};

@@ -1,0 +1,68 @@
+#include "kernels/cpu/simd/simd.h"
+#include "kernels/cpu/simd/vector.h"
+
+/* y[i] = expression of x = x[i], for whole vectors and then for what is left. */
+#define MAP(y, x, n, expression)                                                                                       \
+    do {                                                                                                               \
+        size_t i_ = 0;                                                                                                 \
+        for (; i_ + LANES <= (n); i_ += LANES) {                                                                       \
+            vec v = vload((x) + i_);                                                                                   \
+            vstore((y) + i_, expression);                                                                              \
+        }                                                                                                              \
+        if (i_ < (n)) {                                                                                                \
+            vec v = vload_part((x) + i_, (n) - i_);                                                                    \
+            vstore_part((y) + i_, expression, (n) - i_);                                                               \
+        }                                                                                                              \
+    } while (0)
+
+/* NaN passes through each of them, so that a diverged run is seen. */
+static inline vec relu(vec v) { return vselect(v <= 0.0f, vset(0), v); }
+static inline vec leaky_relu(vec v, float slope) { return vselect(v > 0.0f, v, v * slope); }
+static inline vec sigmoid(vec v) {
+    vec e;
+    return vsigmoid(v, &e);
+}
+
+static void activation_forward(float *y, const float *x, size_t n, elbo_activation a, float slope) {
+    switch (a) {
+    case ELBO_RELU: MAP(y, x, n, relu(v)); break;
+    case ELBO_LEAKY_RELU: MAP(y, x, n, leaky_relu(v, slope)); break;
+    case ELBO_TANH: MAP(y, x, n, vtanh(v)); break;
+    case ELBO_SIGMOID: MAP(y, x, n, sigmoid(v)); break;
+    }
+}
+
+/* dx[i] = expression of dy's d and y's v. */
+#define MAP2(dx, dy, y, n, expression)                                                                                 \
+    do {                                                                                                               \
+        size_t i_ = 0;                                                                                                 \
+        for (; i_ + LANES <= (n); i_ += LANES) {                                                                       \
+            vec d = vload((dy) + i_), v = vload((y) + i_);                                                             \
+            vstore((dx) + i_, expression);                                                                             \
+        }                                                                                                              \
+        if (i_ < (n)) {                                                                                                \
+            vec d = vload_part((dy) + i_, (n) - i_), v = vload_part((y) + i_, (n) - i_);                               \
+            vstore_part((dx) + i_, expression, (n) - i_);                                                              \
+        }                                                                                                              \
+    } while (0)
+
+static void activation_backward(float *dx, const float *dy, const float *y, size_t n, elbo_activation a, float slope) {
+    switch (a) {
+    case ELBO_RELU: MAP2(dx, dy, y, n, vselect(v > 0.0f, d, vset(0))); break;
+    case ELBO_LEAKY_RELU: MAP2(dx, dy, y, n, vselect(v > 0.0f, d, d * slope)); break;
+    case ELBO_TANH: MAP2(dx, dy, y, n, d * (1.0f - v * v)); break;
+    case ELBO_SIGMOID: MAP2(dx, dy, y, n, d * (v * (1.0f - v))); break;
+    }
+}
+
+static void from_bytes(float *y, const uint8_t *x, size_t n, float low, float high) {
+    float step = (high - low) / 255.0f;
+    for (size_t i = 0; i < n; i++) y[i] = low + step * (float)x[i];
+}
+
+static void multiply(float *y, const float *x, const float *mask, size_t n) { MAP2(y, mask, x, n, v * d); }
+
+static void add(float *y, const float *x, size_t n) { MAP2(y, x, y, n, v + d); }
+
+const elbo_pointwise_kernels ELBO_SIMD(pointwise) = {ELBO_ISA_NAME, activation_forward, activation_backward, from_bytes,
+                                                     multiply, add};

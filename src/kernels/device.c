@@ -1,0 +1,81 @@
+/* The table of devices, and which kernels each takes on this machine. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/threads.h"
+#include "kernels/cpu/onednn/onednn.h"
+#include "kernels/cpu/ref/ref.h"
+#include "kernels/cpu/simd/simd.h"
+#include "kernels/kernels.h"
+
+static const elbo_device ref = {"ref", &elbo_ref_linear, &elbo_ref_pointwise, &elbo_ref_loss, &elbo_ref_update};
+
+/* The CPU device, by instruction set, the widest first. */
+static const struct cpu_level {
+    elbo_device device;
+    double (*fma_loop)(long rounds);
+} levels[] = {
+#define LEVEL(isa)                                                                                                     \
+    {                                                                                                                  \
+        {"cpu", &elbo_onednn_linear, &elbo_simd_pointwise_##isa, &elbo_simd_loss_##isa, &elbo_simd_update_##isa},      \
+            elbo_simd_fma_loop_##isa                                                                                   \
+    }
+#if defined(__x86_64__)
+    LEVEL(avx512),
+    LEVEL(avx2),
+#endif
+    LEVEL(baseline),
+};
+
+static const struct cpu_level *this_cpu(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"))
+        return &levels[0];
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+        return &levels[1];
+    return &levels[2];
+#else
+    return &levels[0];
+#endif
+}
+
+const char *const elbo_device_names[] = {"cpu", "ref", NULL};
+
+const elbo_device *elbo_device_find(const char *name) {
+    if (!strcmp(name, "cpu")) return &this_cpu()->device;
+    if (!strcmp(name, "ref")) return &ref;
+    return NULL;
+}
+
+struct peak {
+    double (*loop)(long rounds);
+    double flop;
+};
+
+static void measure_piece(void *context, int piece) {
+    (void)piece;
+    struct peak *p = context;
+    p->flop = p->loop(400000); // every piece does the same, so which one writes last is no matter
+}
+
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double elbo_measure_peak(int threads) {
+    if (threads <= 0) threads = elbo_threads_default();
+    struct peak p = {.loop = this_cpu()->fma_loop};
+    double best = 0;
+    for (int attempt = 0; attempt < 12; attempt++) { // the best: the machine's peak, not its mood
+        double start = seconds_now();
+        elbo_parallel_for(threads, threads, measure_piece, &p);
+        double rate = threads * p.flop / (seconds_now() - start);
+        if (rate > best) best = rate;
+    }
+    return best;
+}

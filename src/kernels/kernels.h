@@ -1,0 +1,96 @@
+/* What ops call to compute: small functions on plain arrays, outputs first, then inputs, then sizes.
+ *
+ * A device is a set of kernel groups. `ref` (plain loops, always there) is what the others are checked against; the CPU
+ * device takes each group from the fastest place this machine supports. Another device (CUDA, say) is another folder
+ * beside cpu/ and another row of the table in device.c.
+ *
+ * A kernel runs on the calling thread and allocates nothing. */
+#ifndef ELBO_KERNELS_H
+#define ELBO_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
+typedef struct elbo_linear_kernels {
+    const char *name;
+    void (*forward)(float *y,                                        // (rows, out) = x w^T + bias
+                    const float *x, const float *w, const float *bias, // (rows, in), (out, in), (out) or NULL
+                    int rows, int in, int out);
+    void (*backward_data)(float *dx,                        // (rows, in) = dy w, or += where `accumulate`
+                          const float *dy, const float *w, // (rows, out), (out, in)
+                          int rows, int in, int out, bool accumulate);
+    /* The gradient of `tile` neighbouring outputs over all rows. dy points at the first of them in row 0. */
+    void (*backward_weights)(float *dw, float *dbias,            // (tile, in), (tile) or NULL
+                             const float *dy, const float *x, // (rows, out)[:, first:first+tile], (rows, in)
+                             int rows, int in, int out, int tile);
+} elbo_linear_kernels;
+
+typedef enum elbo_activation { ELBO_RELU, ELBO_LEAKY_RELU, ELBO_TANH, ELBO_SIGMOID } elbo_activation;
+
+/* Functions of single values. y may be x, dx may be dy. */
+typedef struct elbo_pointwise_kernels {
+    const char *name;
+    void (*activation_forward)(float *y, const float *x, size_t n, elbo_activation a, float slope);
+    /* From the output alone: every activation here can tell its derivative from y. */
+    void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n, elbo_activation a, float slope);
+    /* y = low + (high - low) / 255 * x: what a byte means in the recipe's range. */
+    void (*from_bytes)(float *y, const uint8_t *x, size_t n, float low, float high);
+    /* y = x * mask; a mask holds 0 or 1 / (1 - p). */
+    void (*multiply)(float *y, const float *x, const float *mask, size_t n);
+    void (*add)(float *y, const float *x, size_t n); // y += x
+} elbo_pointwise_kernels;
+
+/* Losses of one image each: they return nats and, where asked, write the gradient times `scale`. */
+typedef struct elbo_loss_kernels {
+    const char *name;
+    /* Bernoulli negative log-likelihood from logits l, sum over n of max(l,0) - l x + log(1 + exp(-|l|)): no log of 0.
+     * *squared: the sum of (sigmoid(l) - x)^2. dl (n) or NULL. */
+    float (*bce)(float *dl, float *squared, const float *l, const float *x, size_t n, float scale);
+    /* Gaussian with variance 1/2, less its constant: the sum of (y - x)^2, which is *squared too. */
+    float (*mse)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+    /* Laplace with scale 1, less its constant: the sum of |y - x|. */
+    float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+    /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
+     * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
+    float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);
+    /* Gradients of both, `weight` being that of the KL term times the loss's scale. dmu may not be dz. */
+    void (*reparameterize_backward)(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
+                                    const float *eps, size_t n, float weight);
+} elbo_loss_kernels;
+
+/* What an optimiser needs to know of one step; every field is set, whichever rule reads it. */
+typedef struct elbo_update {
+    float lr, momentum, weight_decay, beta1, beta2, eps;
+    float correction1, correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
+    float gradient_scale;           // below 1 where the gradient's norm was clipped
+    bool first;                     // SGD: momentum starts as the first gradient
+} elbo_update;
+
+/* Optimisers: one pass over parameters w (n), gradients g (n), state m and v (n). The formulas are PyTorch's. */
+typedef struct elbo_update_kernels {
+    const char *name;
+    void (*sgd)(float *w, float *m, const float *g, size_t n, const elbo_update *u);
+    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u);
+    void (*adamw)(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u);
+    double (*sum_of_squares)(const float *g, size_t n);
+} elbo_update_kernels;
+
+typedef struct elbo_device {
+    const char *name;
+    const elbo_linear_kernels *linear;
+    const elbo_pointwise_kernels *pointwise;
+    const elbo_loss_kernels *loss;
+    const elbo_update_kernels *update;
+} elbo_device;
+
+/* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */
+const elbo_device *elbo_device_find(const char *name);
+extern const char *const elbo_device_names[]; // ended by NULL
+
+/* Single-precision peak of `threads` threads, measured now by a loop of fused multiply-adds on the widest vectors that
+ * this machine has. In FLOP per second. */
+double elbo_measure_peak(int threads);
+
+#endif

@@ -1,0 +1,79 @@
+/* relu, leaky_relu, tanh, sigmoid: one value at a time, in place where nobody else reads the input. */
+#include "ops/ops.h"
+
+static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
+    (void)err;
+    n->shape = g->node[n->input[0]].shape;
+    return ELBO_OK;
+}
+
+static elbo_activation which(const elbo_node *n) {
+    if (n->op == &elbo_op_relu) return ELBO_RELU;
+    if (n->op == &elbo_op_leaky_relu) return ELBO_LEAKY_RELU;
+    return n->op == &elbo_op_tanh ? ELBO_TANH : ELBO_SIGMOID;
+}
+
+static size_t values_of_shard(const elbo_step *s) { return s->out[0]->per_image * (size_t)s->plan->shard_rows; }
+
+static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)pass, (void)thread;
+    s->plan->device->pointwise->activation_forward(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard),
+                                                   values_of_shard(s), s->number, (float)s->node->value[0]);
+}
+
+static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    elbo_step *s = elbo_plan_step(p, spot->node, "forward", p->device->pointwise->name, run_forward);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = spot->x[0];
+    s->out[0] = spot->y;
+    s->number = which(spot->node);
+    return ELBO_OK;
+}
+
+static void run_backward(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)pass, (void)thread;
+    s->plan->device->pointwise->activation_backward(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard),
+                                                    elbo_rows(s->in[1], shard), values_of_shard(s), s->number,
+                                                    (float)s->node->value[0]);
+}
+
+/* Where another consumer has written dx already, its share waits in aux while ours is added. */
+static void run_backward_add(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)pass, (void)thread;
+    const elbo_pointwise_kernels *k = s->plan->device->pointwise;
+    float *mine = elbo_rows(s->out[1], shard);
+    k->activation_backward(mine, elbo_rows(s->in[0], shard), elbo_rows(s->in[1], shard), values_of_shard(s), s->number,
+                           (float)s->node->value[0]);
+    k->add(elbo_rows(s->out[0], shard), mine, values_of_shard(s));
+}
+
+static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    if (!spot->dx[0]) return ELBO_OK;
+    bool add = spot->accumulate[0];
+    elbo_step *s = elbo_plan_step(p, spot->node, "backward", p->device->pointwise->name,
+                                  add ? run_backward_add : run_backward);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = spot->dy;
+    s->in[1] = spot->y;
+    s->out[0] = spot->dx[0];
+    s->number = which(spot->node);
+    if (add) {
+        s->in[2] = spot->dx[0];
+        s->out[1] = elbo_plan_tensor(p, spot->node->name, spot->y->per_image, true);
+        if (!s->out[1]) return elbo_no_memory(err);
+    }
+    return ELBO_OK;
+}
+
+#define ACTIVATION .in_place = true, .reads_output = true, .shape = shape, .forward = forward, .backward = backward
+
+const elbo_op elbo_op_relu = {.name = "relu", .usage = "relu", ACTIVATION};
+const elbo_op elbo_op_leaky_relu = {
+    .name = "leaky_relu",
+    .usage = "leaky_relu [negative_slope=0.01]",
+    // A slope of 0 or less would hide the input's sign, from which backward takes the derivative.
+    .values = {{"negative_slope", ELBO_FLOAT, false, 0.01, 1e-6, 1}},
+    ACTIVATION,
+};
+const elbo_op elbo_op_tanh = {.name = "tanh", .usage = "tanh", ACTIVATION};
+const elbo_op elbo_op_sigmoid = {.name = "sigmoid", .usage = "sigmoid", ACTIVATION};

@@ -1,0 +1,31 @@
+/* The batch's rows, gathered from where the data set keeps them and made floats in the recipe's range. Also how a decoder
+ * gets its codes. */
+#include <string.h>
+
+#include "ops/ops.h"
+
+static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)thread;
+    const elbo_tensor *y = s->out[0];
+    float *row = elbo_rows(y, shard);
+    int valid = elbo_valid_rows(s->plan, pass, shard);
+    const uint32_t *index = pass->index + shard * s->plan->shard_rows;
+    size_t n = y->per_image;
+    for (int r = 0; r < s->plan->shard_rows; r++, row += n) {
+        if (r >= valid)
+            memset(row, 0, n * sizeof *row); // past the end of the batch: computed with, never read
+        else if (pass->images->floats)
+            memcpy(row, pass->images->floats + index[r] * n, n * sizeof *row);
+        else
+            s->plan->device->pointwise->from_bytes(row, pass->images->bytes + index[r] * n, n, pass->low, pass->high);
+    }
+}
+
+static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    elbo_step *s = elbo_plan_step(p, spot->node, "gather", p->device->pointwise->name, run);
+    if (!s) return elbo_no_memory(err);
+    s->out[0] = spot->y;
+    return ELBO_OK;
+}
+
+const elbo_op elbo_op_input = {.name = "input", .internal = true, .forward = forward};

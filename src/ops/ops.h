@@ -1,0 +1,51 @@
+/* An op: what one kind of layer is. Each has a file of its own with its shape rule, its forward and its backward beside each
+ * other, and a row in table.c. */
+#ifndef ELBO_OPS_H
+#define ELBO_OPS_H
+
+#include "graph/graph.h"
+#include "graph/plan.h"
+
+typedef enum elbo_value_kind { ELBO_END_OF_VALUES, ELBO_INT, ELBO_FLOAT, ELBO_BOOL } elbo_value_kind;
+
+/* One argument of a layer: `linear 400`, `leaky_relu negative_slope=0.2`. */
+typedef struct elbo_value_spec {
+    const char *name; // PyTorch's
+    elbo_value_kind kind;
+    bool required;
+    double otherwise, least, most; // the default, and the range
+} elbo_value_spec;
+
+typedef struct elbo_op {
+    const char *name;
+    const char *usage; // shown when the arguments are wrong: "linear OUT_FEATURES [bias=true]"
+    elbo_value_spec values[ELBO_OP_MAX_VALUES];
+    /* The output may lie over the input: backward reads only the output. */
+    bool in_place;
+    /* Backward reads the output, so nobody may work in place on it. */
+    bool reads_output;
+    /* The output is the input under another shape: nothing is computed. */
+    bool view;
+    /* Sets n->shape from its inputs' shapes and adds parameters. */
+    elbo_status (*shape)(elbo_graph *g, elbo_node *n, elbo_error *err);
+    /* Append steps to the plan; backward is called only for training. */
+    elbo_status (*forward)(elbo_plan *p, elbo_spot *s, elbo_error *err);
+    elbo_status (*backward)(elbo_plan *p, elbo_spot *s, elbo_error *err);
+    bool internal; // not a layer that a recipe can name
+} elbo_op;
+
+/* All ops; ended by NULL. */
+extern const elbo_op *const elbo_ops[];
+const elbo_op *elbo_op_find(const char *name);
+
+/* Reads a recipe's layer into the node: finds its op and its arguments, every one checked. */
+elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
+
+extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
+    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize;
+
+/* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
+elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
+                                         elbo_tensor *image, elbo_reconstruction kind, elbo_error *err);
+
+#endif

@@ -1,0 +1,168 @@
+#include "recipe/keys.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {[ELBO_AE] = "ae", [ELBO_VAE] = "vae", NULL};
+static const char *const reconstructions[] = {[ELBO_BCE] = "bce", [ELBO_MSE] = "mse", [ELBO_L1] = "l1", NULL};
+static const char *const optimizers[] = {[ELBO_SGD] = "sgd", [ELBO_ADAM] = "adam", [ELBO_ADAMW] = "adamw", NULL};
+static const char *const schedules[] = {
+    [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
+
+const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
+const char *elbo_reconstruction_name(elbo_reconstruction r) { return reconstructions[r]; }
+const char *elbo_optimizer_name(elbo_optimizer o) { return optimizers[o]; }
+const char *elbo_schedule_name(elbo_schedule s) { return schedules[s]; }
+
+static bool is_vae(const elbo_recipe *r) { return r->kind == ELBO_VAE; }
+static bool is_sgd(const elbo_recipe *r) { return r->train.optimizer == ELBO_SGD; }
+static bool is_adam_or_adamw(const elbo_recipe *r) { return r->train.optimizer != ELBO_SGD; }
+static bool is_adamw(const elbo_recipe *r) { return r->train.optimizer == ELBO_ADAMW; }
+static bool is_sgd_or_adam(const elbo_recipe *r) { return r->train.optimizer != ELBO_ADAMW; }
+static bool is_cosine(const elbo_recipe *r) { return r->train.schedule == ELBO_COSINE; }
+static bool is_step(const elbo_recipe *r) { return r->train.schedule == ELBO_STEP; }
+
+#define AT(member) .offset = offsetof(elbo_recipe, member)
+#define PLACE(member) .place = offsetof(elbo_recipe, member)
+#define DEFAULT(text) .standard = text
+#define FROM_TO(a, b) .low = a, .high = b
+#define ANY .low = -INFINITY, .high = INFINITY
+#define AT_LEAST(a) .low = a, .high = INFINITY
+#define ABOVE(a) .low = a, .above = true, .high = INFINITY
+#define ONLY(test, words) .applies = test, .goes_with = words
+
+/* The order is that of the resolved recipe; a key stands behind those that decide whether it applies. */
+const elbo_key elbo_keys[] = {
+    {"about", ELBO_KEY_TEXT, AT(about), DEFAULT("''"), .help = "one line for people"},
+    {"kind", ELBO_KEY_CHOICE, AT(kind), .choices = kinds, .help = "autoencoder or variational autoencoder"},
+    {"data", ELBO_KEY_TEXT, AT(data), DEFAULT("mnist"),
+     .help = "a data set's name, a folder of images, or a .npy file"},
+    {"latent", ELBO_KEY_SIZE, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
+     .help = "size of the code; none: the encoder's output is the code"},
+    {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
+     .help = "what black and white are to the network"},
+    {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
+    {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
+    {"loss.reconstruction", ELBO_KEY_CHOICE, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
+     .help = "cross entropy, squared or absolute difference"},
+    {"loss.kl.weight", ELBO_KEY_NUMBER, AT(loss.kl), DEFAULT("1"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
+     .help = "weight of the KL term (beta); `kl: 4` is short for it"},
+    {"loss.kl.warmup", ELBO_KEY_NUMBER, AT(loss.kl_warmup), DEFAULT("0"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
+     .help = "epochs over which that weight grows from 0"},
+    {"train.epochs", ELBO_KEY_WHOLE, AT(train.epochs), DEFAULT("10"), FROM_TO(1, 1000000),
+     .help = "passes over the training images"},
+    {"train.batch", ELBO_KEY_WHOLE, AT(train.batch), DEFAULT("128"), FROM_TO(1, 65536), .help = "images per step"},
+    {"train.optimizer", ELBO_KEY_CHOICE, AT(train.optimizer), DEFAULT("adam"), .choices = optimizers,
+     .help = "as torch.optim has them"},
+    {"train.lr", ELBO_KEY_NUMBER, AT(train.lr), DEFAULT("0.001"), ABOVE(0), .help = "learning rate"},
+    {"train.momentum", ELBO_KEY_NUMBER, AT(train.momentum), DEFAULT("0"), FROM_TO(0, 1), .below = true,
+     ONLY(is_sgd, "train.optimizer: sgd"), .help = "share of the last step kept in the next"},
+    {"train.weight_decay", ELBO_KEY_NUMBER, AT(train.weight_decay), DEFAULT("0"), AT_LEAST(0),
+     ONLY(is_sgd_or_adam, "train.optimizer: sgd or adam"), .help = "L2 penalty, added to the gradient"},
+    {"train.weight_decay", ELBO_KEY_NUMBER, AT(train.weight_decay), DEFAULT("0.01"), AT_LEAST(0),
+     ONLY(is_adamw, "train.optimizer: adamw"), .help = "share of a weight taken off per step, times lr"},
+    {"train.betas", ELBO_KEY_NUMBERS, AT(train.betas), DEFAULT("[0.9, 0.999]"), FROM_TO(0, 1), .below = true,
+     ONLY(is_adam_or_adamw, "train.optimizer: adam or adamw"), .help = "decay of the two running means"},
+    {"train.eps", ELBO_KEY_NUMBER, AT(train.eps), DEFAULT("1e-8"), ABOVE(0),
+     ONLY(is_adam_or_adamw, "train.optimizer: adam or adamw"), .help = "keeps the step finite where gradients vanish"},
+    {"train.schedule", ELBO_KEY_CHOICE, AT(train.schedule), DEFAULT("constant"), .choices = schedules,
+     .help = "how the learning rate goes over the epochs"},
+    {"train.eta_min", ELBO_KEY_NUMBER, AT(train.eta_min), DEFAULT("0"), AT_LEAST(0),
+     ONLY(is_cosine, "train.schedule: cosine"), .help = "learning rate at the end"},
+    {"train.step_size", ELBO_KEY_WHOLE, AT(train.step_size), DEFAULT("1"), FROM_TO(1, 1000000),
+     ONLY(is_step, "train.schedule: step"), .help = "epochs between two cuts of the learning rate"},
+    {"train.gamma", ELBO_KEY_NUMBER, AT(train.gamma), DEFAULT("0.1"), FROM_TO(0, 1), .above = true,
+     ONLY(is_step, "train.schedule: step"), .help = "what each cut multiplies it by"},
+    {"train.clip", ELBO_KEY_NUMBER, AT(train.clip), DEFAULT("0"), AT_LEAST(0),
+     .help = "longest gradient (norm over all weights); 0: any"},
+    {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"), .help = "same seed, same bits"},
+    {0},
+};
+
+const char *elbo_join_words(const char *const *words, const char *last, char *out, size_t size) {
+    size_t used = 0;
+    out[0] = 0;
+    for (int i = 0; words[i] && used < size; i++) {
+        const char *between = i == 0 ? "" : words[i + 1] ? ", " : last;
+        int n = snprintf(out + used, size - used, "%s%s", between, words[i]);
+        if (n < 0) break;
+        used += (size_t)n;
+    }
+    return out;
+}
+
+static void number_range(const elbo_key *key, char *out, size_t size) {
+    if (isinf(key->low))
+        snprintf(out, size, "a number");
+    else if (isinf(key->high))
+        snprintf(out, size, key->above ? "a number above %g" : "a number of %g or more", key->low);
+    else if (key->above)
+        snprintf(out, size, "a number above %g and at most %g", key->low, key->high);
+    else
+        snprintf(out, size, "a number from %g to %s%g", key->low, key->below ? "below " : "", key->high);
+}
+
+const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
+    char range[64];
+    switch (key->type) {
+    case ELBO_KEY_TEXT:
+        return strcpy(out, "a text");
+    case ELBO_KEY_CHOICE:
+        return elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
+    case ELBO_KEY_WHOLE:
+    case ELBO_KEY_SIZE:
+        snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f%s", key->low, key->high,
+                 key->type == ELBO_KEY_SIZE ? ", or none," : "");
+        return out;
+    case ELBO_KEY_SEED:
+        return strcpy(out, "a whole number from 0 to 18446744073709551615");
+    case ELBO_KEY_NUMBER:
+        number_range(key, out, ELBO_WANTED);
+        return out;
+    case ELBO_KEY_NUMBERS:
+        number_range(key, range, sizeof range);
+        snprintf(out, ELBO_WANTED, isinf(key->low) ? "a list of two numbers" : "a list of two, each %s,", range);
+        return out;
+    case ELBO_KEY_LAYERS:
+        return strcpy(out, "a list of layers, such as [flatten, linear 128, relu],");
+    }
+    return strcpy(out, "something else");
+}
+
+void elbo_keys_under(const char *section, elbo_names *names) {
+    size_t skip = *section ? strlen(section) + 1 : 0;
+    names->count = 0;
+    for (const elbo_key *key = elbo_keys; key->path; key++) {
+        if (skip && (strncmp(key->path, section, skip - 1) != 0 || key->path[skip - 1] != '.')) continue;
+        const char *part = key->path + skip;
+        char *copy = names->storage[names->count];
+        snprintf(copy, sizeof names->storage[0], "%.*s", (int)(strchrnul(part, '.') - part), part);
+        bool seen = false;
+        for (int i = 0; i < names->count; i++) seen |= strcmp(names->name[i], copy) == 0;
+        if (!seen && names->count + 1 < ELBO_MAX_NAMES) names->name[names->count++] = copy;
+    }
+    names->name[names->count] = NULL;
+}
+
+char *elbo_recipe_keys(void) {
+    char *text = NULL, wanted[ELBO_WANTED];
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream) return NULL;
+    for (const elbo_key *key = elbo_keys; key->path; key++) {
+        elbo_key_wanted(key, wanted);
+        size_t n = strlen(wanted);
+        if (wanted[n - 1] == ',') wanted[n - 1] = 0; // it makes room for "is wanted" in messages
+        fprintf(stream, "%s: %s%s%s%s\n    %s%s%s\n", key->path, wanted, key->standard ? "; " : "; required",
+                key->standard ? key->standard : "", key->standard ? " if not given" : "", key->help,
+                key->goes_with ? ". Only with " : "", key->goes_with ? key->goes_with : "");
+    }
+    bool whole = !ferror(stream);
+    if (fclose(stream) != 0 || !whole) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,238 @@
+#include "recipe/read.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "recipe/keys.h"
+#include "recipe/layers.h"
+#include "recipe/numbers.h"
+
+/* ------------------------------------------------------------------------------------------------ unknown keys */
+
+/* How much of `path` ends in `.name`: for an `lr` that was written outside of `train`. 0: it has no such part. */
+static int length_up_to(const char *path, const char *name) {
+    size_t n = strlen(name);
+    for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.'))
+        if (strncmp(dot + 1, name, n) == 0 && (dot[1 + n] == 0 || dot[1 + n] == '.')) return (int)(dot + 1 + n - path);
+    return 0;
+}
+
+static elbo_status unknown_key(const elbo_node *node, const char *section, const elbo_names *names, elbo_error *err) {
+    char shown[ELBO_SHOWN], list[240];
+    const char *dot = *section ? "." : "";
+    elbo_text_shown(node->key, shown);
+    for (const elbo_key *key = elbo_keys; key->path; key++) {
+        int length = length_up_to(key->path, node->key);
+        if (length)
+            return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %.*s?", section, dot,
+                                shown, length, key->path);
+    }
+    const char *near = elbo_nearest_word(node->key, names->name);
+    if (near)
+        return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %s%s%s?", section, dot, shown,
+                            section, dot, near);
+    return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; %s has %s", section, dot, shown,
+                        *section ? section : "a recipe", elbo_join_words(names->name, " and ", list, sizeof list));
+}
+
+/* Every key of `map` is one of the table, or a section whose keys are. */
+static elbo_status check_keys(const elbo_node *map, const char *section, elbo_error *err) {
+    elbo_names names;
+    elbo_keys_under(section, &names);
+    for (const elbo_node *node = map->first; node; node = node->next) {
+        bool known = false;
+        for (int i = 0; i < names.count; i++) known |= strcmp(names.name[i], node->key) == 0;
+        if (!known) ELBO_TRY(unknown_key(node, section, &names, err));
+        char path[ELBO_SHOWN], shown[ELBO_SHOWN], list[240];
+        snprintf(path, sizeof path, "%s%s%s", section, *section ? "." : "", node->key);
+        elbo_names inner;
+        elbo_keys_under(path, &inner);
+        if (!inner.count) continue;
+        if (node->kind != ELBO_NODE_MAP)
+            return elbo_fail_at(err, node->place, "%s: %s; a map of %s is wanted", path, elbo_node_shown(node, shown),
+                                elbo_join_words(inner.name, " and ", list, sizeof list));
+        ELBO_TRY(check_keys(node, path, err));
+    }
+    return ELBO_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------ values */
+
+/* A value of the table being read: where it goes, and what to say when it cannot. */
+typedef struct slot {
+    const elbo_key *key;
+    const char *path; // as written: `loss.kl` for a weight given as `kl: 4`
+    void *to;
+    elbo_error *err;
+} slot;
+
+static elbo_status unwanted(const slot *s, const elbo_node *node) {
+    char shown[ELBO_SHOWN], wanted[ELBO_WANTED];
+    bool number = s->key->type == ELBO_KEY_NUMBER || s->key->type == ELBO_KEY_NUMBERS;
+    bool infinite = number && node->kind == ELBO_NODE_TEXT && elbo_is_not_finite(node->text);
+    return elbo_fail_at(s->err, node->place, "%s: %s%s; %s is wanted", s->path, elbo_node_shown(node, shown),
+                        infinite ? " is not finite" : "", elbo_key_wanted(s->key, wanted));
+}
+
+static elbo_status read_text(const slot *s, const elbo_node *node) {
+    bool may_be_empty = s->key->standard && strcmp(s->key->standard, "''") == 0;
+    if (node->kind != ELBO_NODE_TEXT || elbo_node_is_nothing(node) || (!*node->text && !may_be_empty))
+        return unwanted(s, node);
+    char *copy = strdup(node->text);
+    if (!copy) return elbo_no_memory(s->err);
+    *(char **)s->to = copy;
+    return ELBO_OK;
+}
+
+static elbo_status read_choice(const slot *s, const elbo_node *node) {
+    if (node->kind != ELBO_NODE_TEXT) return unwanted(s, node);
+    for (unsigned i = 0; s->key->choices[i]; i++)
+        if (strcmp(node->text, s->key->choices[i]) == 0) {
+            memcpy(s->to, &i, sizeof i); // enums are unsigned int
+            return ELBO_OK;
+        }
+    return unwanted(s, node);
+}
+
+static elbo_status read_whole(const slot *s, const elbo_node *node) {
+    bool negative;
+    uint64_t value;
+    if (node->kind != ELBO_NODE_TEXT || !node->plain) return unwanted(s, node);
+    if (s->key->type == ELBO_KEY_SIZE && strcmp(node->text, "none") == 0) {
+        *(int *)s->to = 0;
+        return ELBO_OK;
+    }
+    if (!elbo_parse_whole(node->text, &negative, &value) || (negative && value)) return unwanted(s, node);
+    if (s->key->type == ELBO_KEY_SEED) {
+        *(uint64_t *)s->to = value;
+        return ELBO_OK;
+    }
+    if ((double)value < s->key->low || (double)value > s->key->high) return unwanted(s, node);
+    *(int *)s->to = (int)value;
+    return ELBO_OK;
+}
+
+static bool read_float(const elbo_key *key, const elbo_node *node, float *value) {
+    if (node->kind != ELBO_NODE_TEXT || !node->plain || !elbo_parse_float(node->text, value)) return false;
+    if (key->above ? *value <= key->low : *value < key->low) return false;
+    return key->below ? *value < key->high : *value <= key->high;
+}
+
+static elbo_status read_numbers(const slot *s, const elbo_node *node) {
+    if (node->kind != ELBO_NODE_LIST) return unwanted(s, node);
+    float *to = s->to, pair[2];
+    int count = 0;
+    for (const elbo_node *child = node->first; child; child = child->next, count++) {
+        if (count < 2 && !read_float(s->key, child, &pair[count])) return unwanted(s, child);
+    }
+    if (count != 2) {
+        char wanted[ELBO_WANTED];
+        return elbo_fail_at(s->err, node->place, "%s: a list of %d; %s is wanted", s->path, count,
+                            elbo_key_wanted(s->key, wanted));
+    }
+    memcpy(to, pair, sizeof pair);
+    return ELBO_OK;
+}
+
+static elbo_status read_value(const slot *s, const elbo_node *node) {
+    switch (s->key->type) {
+    case ELBO_KEY_TEXT:
+        return read_text(s, node);
+    case ELBO_KEY_CHOICE:
+        return read_choice(s, node);
+    case ELBO_KEY_WHOLE:
+    case ELBO_KEY_SIZE:
+    case ELBO_KEY_SEED:
+        return read_whole(s, node);
+    case ELBO_KEY_NUMBER:
+        return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
+    case ELBO_KEY_NUMBERS:
+        return read_numbers(s, node);
+    case ELBO_KEY_LAYERS:
+        if (node->kind != ELBO_NODE_LIST || !node->count) return unwanted(s, node);
+        return elbo_layers_read(s->to, node, s->path, s->err);
+    }
+    return unwanted(s, node);
+}
+
+/* ------------------------------------------------------------------------------------------------ the table */
+
+static elbo_status read_standard(const slot *s, elbo_place place) {
+    elbo_node *root;
+    const char *text = s->key->standard;
+    ELBO_TRY(elbo_tree_parse(&root, text, strlen(text), place.file, false, s->err));
+    elbo_status status = read_value(s, root);
+    elbo_tree_free(root);
+    return status;
+}
+
+/* Another row of the same path takes the key in this recipe. */
+static bool applies_elsewhere(const elbo_recipe *r, const elbo_key *key) {
+    for (const elbo_key *other = elbo_keys; other->path; other++)
+        if (other != key && strcmp(other->path, key->path) == 0 && other->applies(r)) return true;
+    return false;
+}
+
+static elbo_status read_key(elbo_recipe *r, const elbo_node *root, const elbo_key *key, elbo_error *err) {
+    const elbo_node *node = elbo_tree_find(root, key->path);
+    char path[ELBO_SHOWN];
+    snprintf(path, sizeof path, "%s", key->path);
+    if (node && node->implied) *strrchr(path, '.') = 0;
+    if (key->applies && !key->applies(r)) {
+        if (!node || applies_elsewhere(r, key)) return ELBO_OK;
+        return elbo_fail_at(err, node->place, "%s: has no effect here; it goes with %s", path, key->goes_with);
+    }
+    elbo_place whole = {r->file, 0};
+    slot s = {.key = key, .path = path, .to = (char *)r + key->offset, .err = err};
+    if (key->place) *(elbo_place *)((char *)r + key->place) = node ? node->place : whole;
+    if (node) return read_value(&s, node);
+    if (key->standard) return read_standard(&s, whole);
+    char wanted[ELBO_WANTED];
+    return elbo_fail_at(err, whole, "%s is missing; %s is wanted", path, elbo_key_wanted(key, wanted));
+}
+
+/* ------------------------------------------------------------------------------------------------ keys together */
+
+static elbo_place place_at(const elbo_recipe *r, const elbo_node *root, const char *path) {
+    const elbo_node *node = elbo_tree_find(root, path);
+    return node ? node->place : (elbo_place){r->file, 0};
+}
+
+static elbo_status check_together(const elbo_recipe *r, const elbo_node *root, elbo_error *err) {
+    char low[ELBO_FLOAT_TEXT], high[ELBO_FLOAT_TEXT];
+    elbo_print_float(r->image.low, low);
+    elbo_print_float(r->image.high, high);
+    if (!(r->image.low < r->image.high))
+        return elbo_fail_at(err, place_at(r, root, "image.range"),
+                            "image.range: [%s, %s]; the first is black, the second, "
+                            "greater, is white",
+                            low, high);
+    if (r->loss.reconstruction == ELBO_BCE && (r->image.low < 0 || r->image.high > 1))
+        return elbo_fail_at(
+            err, place_at(r, root, "image.range"),
+            "image.range: [%s, %s] does not go with loss.reconstruction: bce, which needs pixels from 0 "
+            "to 1; mse or l1 would do",
+            low, high);
+    if (r->kind == ELBO_VAE && r->latent == 0)
+        return elbo_fail_at(err, r->latent_place,
+                            "latent: none; a vae needs a size, from 1 to 65536, for mu and logvar");
+    if (r->train.schedule == ELBO_COSINE && r->train.eta_min > r->train.lr)
+        return elbo_fail_at(err, place_at(r, root, "train.eta_min"),
+                            "train.eta_min: %s; the learning rate would rise from train.lr, %s",
+                            elbo_print_float(r->train.eta_min, low), elbo_print_float(r->train.lr, high));
+    return ELBO_OK;
+}
+
+elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_node *root, elbo_error *err) {
+    elbo_place whole = {r->file, 0};
+    char shown[ELBO_SHOWN];
+    if (!root || elbo_node_is_nothing(root))
+        return elbo_fail_at(err, whole, "is empty; a recipe needs kind, latent, encoder and decoder");
+    if (root->kind != ELBO_NODE_MAP)
+        return elbo_fail_at(err, root->place, "%s; a recipe is a map of keys, such as kind: vae",
+                            elbo_node_shown(root, shown));
+    ELBO_TRY(check_keys(root, "", err));
+    for (const elbo_key *key = elbo_keys; key->path; key++) ELBO_TRY(read_key(r, root, key, err));
+    r->loss_place = place_at(r, root, "loss");
+    return check_together(r, root, err);
+}

@@ -1,0 +1,120 @@
+#include "recipe/recipe.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "recipe/layers.h"
+#include "recipe/read.h"
+#include "recipe/tree.h"
+
+elbo_status elbo_fail_at(elbo_error *err, elbo_place place, const char *format, ...) {
+    char message[sizeof err->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (place.line > 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: %s", place.file, place.line, message);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s", place.file, message);
+}
+
+void elbo_recipe_close(elbo_recipe *r) {
+    elbo_layers_free(&r->encoder);
+    elbo_layers_free(&r->decoder);
+    for (int i = 0; i < r->set_count; i++) free(r->sets[i]);
+    free(r->sets);
+    free(r->name);
+    free(r->file);
+    free(r->about);
+    free(r->data);
+    *r = (elbo_recipe){0};
+}
+
+static bool ends_in(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_path(const char *name) { return strchr(name, '/') || ends_in(name, ".yaml") || ends_in(name, ".yml"); }
+
+static elbo_status unknown_recipe(const char *name, elbo_error *err) {
+    char shown[ELBO_SHOWN];
+    elbo_text_shown(name, shown);
+    if (elbo_file_exists(name))
+        return elbo_fail(err, ELBO_NOT_FOUND, "%s: no built-in recipe; for the file of that name write ./%s", shown,
+                         shown);
+    int count = 0;
+    while (elbo_builtin_recipes[count].name) count++;
+    const char **words = elbo_alloc((size_t)count + 1, sizeof *words);
+    if (!words) return elbo_no_memory(err);
+    for (int i = 0; i < count; i++) words[i] = elbo_builtin_recipes[i].name;
+    const char *near = elbo_nearest_word(name, words);
+    free(words);
+    if (near)
+        return elbo_fail(err, ELBO_NOT_FOUND, "%s: no such recipe; did you mean %s? `elbo recipes` lists them", shown,
+                         near);
+    return elbo_fail(err, ELBO_NOT_FOUND,
+                     "%s: no such recipe; `elbo recipes` lists them, and a file's name ends in .yaml", shown);
+}
+
+/* The YAML of a recipe, and how errors name it. The caller frees `text`. */
+static elbo_status load(elbo_recipe *r, const char *name, uint8_t **text, size_t *size, elbo_error *err) {
+    if (is_path(name)) {
+        const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+        size_t ending = ends_in(base, ".yaml") ? 5 : ends_in(base, ".yml") ? 4 : 0;
+        r->file = strdup(name);
+        r->name = strndup(base, strlen(base) - ending);
+        if (!r->file || !r->name) return elbo_no_memory(err);
+        return elbo_file_read(name, ELBO_TREE_MAX_BYTES, text, size, err);
+    }
+    const elbo_builtin_recipe *b = elbo_builtin_recipes;
+    while (b->name && strcmp(b->name, name) != 0) b++;
+    if (!b->name) return unknown_recipe(name, err);
+    r->file = elbo_format("recipes/%s.yaml", name);
+    r->name = strdup(name);
+    *text = (uint8_t *)strdup(b->yaml);
+    *size = strlen(b->yaml);
+    return r->file && r->name && *text ? ELBO_OK : elbo_no_memory(err);
+}
+
+/* `kl: 4` is short for `kl: {weight: 4}`. */
+static elbo_status spell_out(elbo_node *root, elbo_error *err) {
+    return elbo_tree_wrap(root, "loss.kl", "weight", err);
+}
+
+static elbo_status apply_sets(elbo_recipe *r, elbo_node **root, const char *const *sets, int count, elbo_error *err) {
+    if (count <= 0) return ELBO_OK;
+    r->sets = elbo_alloc((size_t)count, sizeof *r->sets);
+    if (!r->sets) return elbo_no_memory(err);
+    if (*root && (*root)->kind != ELBO_NODE_MAP) return ELBO_OK; // no recipe at all: the reader says so
+    if (!*root && !(*root = elbo_tree_new_map((elbo_place){r->file, 0}))) return elbo_no_memory(err);
+    for (int i = 0; i < count; i++) {
+        char shown[ELBO_SHOWN];
+        char *file = elbo_format("--set %s", elbo_text_shown(sets[i], shown));
+        if (!file) return elbo_no_memory(err);
+        r->sets[r->set_count++] = file;
+        ELBO_TRY(elbo_tree_set(*root, sets[i], file, err));
+        ELBO_TRY(spell_out(*root, err));
+    }
+    return ELBO_OK;
+}
+
+elbo_status elbo_recipe_open(elbo_recipe *r, const char *name, const char *const *sets, int set_count,
+                             elbo_error *err) {
+    *r = (elbo_recipe){0};
+    uint8_t *text = NULL;
+    size_t size = 0;
+    elbo_node *root = NULL;
+    elbo_status status = load(r, name, &text, &size, err);
+    if (status == ELBO_OK) status = elbo_tree_parse(&root, (const char *)text, size, r->file, true, err);
+    free(text);
+    if (status == ELBO_OK && root) status = spell_out(root, err);
+    if (status == ELBO_OK) status = apply_sets(r, &root, sets, set_count, err);
+    if (status == ELBO_OK) status = elbo_recipe_read(r, root, err);
+    elbo_tree_free(root);
+    if (status != ELBO_OK) elbo_recipe_close(r);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* Losses of a split, image by image summed in a fixed order. */
+#include "train/evaluate.h"
+
+#include <stdlib.h>
+
+enum { BATCH = 512 };
+
+elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const char *device,
+                                int threads, elbo_error *err) {
+    *e = (elbo_evaluator){.network = n, .recipe = r};
+    elbo_plan_options options = {
+        .mode = ELBO_EVAL, .batch = BATCH, .threads = threads, .reconstruction = r->loss.reconstruction};
+    e->index = malloc(BATCH * sizeof *e->index);
+    if (!e->index) return elbo_no_memory(err);
+    elbo_status status = elbo_plan_make(&e->plan, &n->graph, elbo_device_find(device), options, err);
+    if (status != ELBO_OK) free(e->index);
+    return status;
+}
+
+void elbo_evaluator_free(elbo_evaluator *e) {
+    if (!e->index) return;
+    elbo_plan_free(&e->plan);
+    free(e->index);
+    e->index = NULL;
+}
+
+void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o) {
+    *s = (elbo_scores){.images = images->count};
+    double squared = 0;
+    for (uint32_t start = 0; start < images->count; start += BATCH) {
+        uint32_t count = images->count - start < BATCH ? images->count - start : BATCH;
+        for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
+        elbo_pass pass = {
+            .images = images,
+            .index = e->index,
+            .count = (int)count,
+            .params = e->network->params,
+            .low = e->recipe->image.low,
+            .high = e->recipe->image.high,
+            .noise = {.seed = o->seed, .purpose = ELBO_FOR_TEST_NOISE},
+            .no_noise = o->mean_code,
+            .given_noise = o->noise,
+        };
+        elbo_plan_run(&e->plan, &pass);
+        for (uint32_t i = 0; i < count; i++) {
+            s->reconstruction += e->plan.reconstruction->base[i];
+            squared += e->plan.squared->base[i];
+            if (e->plan.kl) s->kl += e->plan.kl->base[i];
+        }
+    }
+    s->reconstruction /= images->count;
+    s->kl /= images->count;
+    s->loss = s->reconstruction + s->kl;
+    s->mse = squared / images->count / (double)elbo_image_size(images->shape);
+}
+
+elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
+                          elbo_eval_options o, elbo_error *err) {
+    elbo_evaluator e;
+    ELBO_TRY(elbo_evaluator_make(&e, n, r, "cpu", o.threads, err));
+    elbo_evaluator_run(&e, s, images, &o);
+    elbo_evaluator_free(&e);
+    return ELBO_OK;
+}

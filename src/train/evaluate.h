@@ -1,0 +1,19 @@
+/* An evaluator kept ready, so that the test loss of every epoch uses one plan. */
+#ifndef ELBO_EVALUATE_H
+#define ELBO_EVALUATE_H
+
+#include "train/trainer.h"
+
+typedef struct elbo_evaluator {
+    elbo_plan plan;
+    const elbo_network *network;
+    const elbo_recipe *recipe;
+    uint32_t *index;
+} elbo_evaluator;
+
+elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const char *device,
+                                int threads, elbo_error *err);
+void elbo_evaluator_free(elbo_evaluator *e);
+void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o);
+
+#endif

@@ -1,0 +1,163 @@
+#include "train/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "train/run_folder.h"
+
+/* Rows of one run: four shards, and codes of a set of any size in pieces of it. */
+enum { BATCH = 128 };
+
+static elbo_status open_network(elbo_model *m, elbo_error *err) {
+    elbo_image_shape image;
+    ELBO_TRY(elbo_model_describe(m->run, &image, &m->data_path, err));
+    char *path = elbo_path_join(m->run, "recipe.yaml");
+    if (!path) return elbo_no_memory(err);
+    elbo_status status = elbo_recipe_open(&m->recipe, path, NULL, 0, err);
+    free(path);
+    if (status != ELBO_OK) return status;
+    ELBO_TRY(elbo_network_make(&m->network, &m->recipe, image, err));
+    ELBO_TRY(elbo_model_load(m->run, &m->network, err));
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = BATCH, .threads = m->threads};
+    ELBO_TRY(elbo_plan_make(&m->encoder, &m->network.graph, elbo_device_find("cpu"), options, err));
+    options.mode = ELBO_DECODE;
+    return elbo_plan_make(&m->decoder, &m->network.graph, elbo_device_find("cpu"), options, err);
+}
+
+elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err) {
+    *model = NULL;
+    elbo_model *m = calloc(1, sizeof *m);
+    if (!m || !(m->run = strdup(run))) {
+        free(m);
+        return elbo_no_memory(err);
+    }
+    m->threads = threads;
+    elbo_status status = open_network(m, err);
+    if (status != ELBO_OK) {
+        elbo_model_close(m);
+        return status;
+    }
+    *model = m;
+    return ELBO_OK;
+}
+
+void elbo_model_close(elbo_model *m) {
+    if (!m) return;
+    elbo_plan_free(&m->encoder);
+    elbo_plan_free(&m->decoder);
+    elbo_network_free(&m->network);
+    elbo_recipe_close(&m->recipe);
+    free(m->data_path);
+    free(m->run);
+    free(m);
+}
+
+elbo_model_info elbo_model_get_info(const elbo_model *m) {
+    const elbo_graph *g = &m->network.graph;
+    return (elbo_model_info){.name = m->recipe.name,
+                             .kind = elbo_kind_name(m->recipe.kind),
+                             .channels = g->image.channels,
+                             .height = g->image.height,
+                             .width = g->image.width,
+                             .latent = g->latent,
+                             .low = m->recipe.image.low,
+                             .high = m->recipe.image.high};
+}
+
+/* Runs a plan over n rows of `images`, BATCH at a time, and hands each batch's result to `take`. */
+static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images, const uint32_t *index,
+                           size_t n, void (*take)(void *context, size_t start, int count), void *context) {
+    uint32_t rows[BATCH];
+    for (size_t start = 0; start < n; start += BATCH) {
+        int count = (int)(n - start < BATCH ? n - start : BATCH);
+        for (int i = 0; i < count; i++) rows[i] = index ? index[start + (size_t)i] : (uint32_t)(start + (size_t)i);
+        elbo_pass pass = {.images = images,
+                          .index = rows,
+                          .count = count,
+                          .params = m->network.params,
+                          .low = m->recipe.image.low,
+                          .high = m->recipe.image.high};
+        elbo_plan_run(plan, &pass);
+        take(context, start, count);
+    }
+}
+
+struct codes {
+    const elbo_model *model;
+    float *mu, *logvar; // (n, latent)
+};
+
+static void take_codes(void *context, size_t start, int count) {
+    const struct codes *c = context;
+    size_t Z = (size_t)c->model->network.graph.latent, width = c->model->encoder.code->per_image;
+    for (int i = 0; i < count; i++) {
+        const float *row = c->model->encoder.code->base + (size_t)i * width; // a VAE's holds mu, then logvar
+        memcpy(c->mu + (start + (size_t)i) * Z, row, Z * sizeof *row);
+        if (c->logvar) memcpy(c->logvar + (start + (size_t)i) * Z, row + Z, Z * sizeof *row);
+    }
+}
+
+void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
+                              float *logvar) {
+    struct codes c = {m, mu, m->recipe.kind == ELBO_VAE ? logvar : NULL};
+    run_in_batches(m, &m->encoder, images, index, n, take_codes, &c);
+}
+
+struct pictures {
+    const elbo_model *model;
+    float *images; // (n, C, H, W)
+};
+
+static void take_pictures(void *context, size_t start, int count) {
+    const struct pictures *p = context;
+    size_t size = p->model->decoder.output->per_image;
+    memcpy(p->images + start * size, p->model->decoder.output->base, (size_t)count * size * sizeof(float));
+}
+
+void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images) {
+    elbo_images rows = {.count = (uint32_t)n, .floats = (float *)(uintptr_t)z}; // only read
+    struct pictures p = {m, images};
+    run_in_batches(m, &m->decoder, &rows, NULL, n, take_pictures, &p);
+}
+
+static elbo_status check_numbers(const char *what, const float *v, size_t n, size_t width, elbo_error *err) {
+    if (n > UINT32_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu rows; at most 2^32 - 1 in one call", n);
+    for (size_t i = 0; i < n * width; i++)
+        if (!isfinite(v[i]))
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s %zu: value %zu is not finite", what, i / width, i % width);
+    return ELBO_OK;
+}
+
+elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar, elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    if (logvar && g->kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder; only a VAE's code has a variance", m->run);
+    ELBO_TRY(check_numbers("image", images, n, elbo_image_size(g->image), err));
+    elbo_images rows = {.shape = g->image, .count = (uint32_t)n, .floats = (float *)(uintptr_t)images};
+    elbo_model_encode_images(m, &rows, NULL, n, mu, logvar);
+    return ELBO_OK;
+}
+
+elbo_status elbo_encode(elbo_model *m, size_t n, const float *images, float *z, elbo_error *err) {
+    return elbo_encode_gaussian(m, n, images, z, NULL, err);
+}
+
+elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+    ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
+    elbo_model_decode_codes(m, n, z, images);
+    return ELBO_OK;
+}
+
+void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,
+                           float *out) {
+    size_t size = elbo_image_size(images->shape);
+    for (size_t i = 0; i < n; i++, out += size) {
+        size_t row = index ? index[i] : i;
+        if (images->floats)
+            memcpy(out, images->floats + row * size, size * sizeof *out);
+        else
+            elbo_device_find("cpu")->pointwise->from_bytes(out, images->bytes + row * size, size, low, high);
+    }
+}

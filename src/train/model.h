@@ -1,0 +1,25 @@
+/* A trained model opened from its run folder: the public elbo_model, and what the commands need besides. */
+#ifndef ELBO_MODEL_H
+#define ELBO_MODEL_H
+
+#include "elbo/elbo.h"
+#include "train/trainer.h"
+
+struct elbo_model {
+    char *run;
+    char *data_path; // what --data named when it was trained, or NULL
+    elbo_recipe recipe;
+    elbo_network network;
+    elbo_plan encoder, decoder;
+    int threads;
+};
+
+/* Encodes rows of a data set, bytes as they are. `logvar` may be NULL.  index: (n) or NULL for 0..n-1; mu: (n, latent). */
+void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
+                              float *logvar);
+void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
+
+/* Rows of a data set as the network sees them: floats in the recipe's range.  out: (n, C, H, W). */
+void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high, float *out);
+
+#endif

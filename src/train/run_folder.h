@@ -1,0 +1,44 @@
+/* The files of a run folder, each written whole or not at all. */
+#ifndef ELBO_RUN_FOLDER_H
+#define ELBO_RUN_FOLDER_H
+
+#include "train/trainer.h"
+
+/* What a run folder's version is; another one is refused with a clear line. */
+#define ELBO_RUN_VERSION "1"
+
+/* Where training stands: enough to go on to the same bits. */
+typedef struct elbo_position {
+    int epoch;             // finished epochs
+    uint32_t images_done;  // of the epoch under way
+    uint64_t step;         // optimiser steps in all
+    double reconstruction_sum, kl_sum, squared_sum; // of the epoch under way
+    double seconds;        // of training so far
+    double epoch_seconds;  // of the epoch under way
+} elbo_position;
+
+/* model.safetensors: the weights, as a PyTorch state_dict, and in the metadata what the recipe does not say. `data`: the
+ * path that --data named, or NULL. */
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *data, elbo_error *err);
+/* Reads weights into a network made from the run's recipe. */
+elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
+/* The metadata alone, before there is a network. `data`: a new string or NULL. */
+elbo_status elbo_model_describe(const char *run, elbo_image_shape *image, char **data, elbo_error *err);
+
+/* checkpoint.safetensors: weights, m and v (param_floats each), position. */
+elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
+                                 const elbo_position *at, elbo_error *err);
+elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
+                                 elbo_error *err);
+
+/* log.jsonl. */
+typedef struct elbo_log {
+    elbo_epoch_log *epoch; // (count)
+    int count, capacity;
+} elbo_log;
+elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err);
+elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err);
+elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err);
+void elbo_log_free(elbo_log *log);
+
+#endif

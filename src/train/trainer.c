@@ -1,0 +1,257 @@
+/* The training loop. Nothing in it allocates: plans, state and the permutation are made before the first step. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "ops/ops.h"
+#include "train/evaluate.h"
+#include "train/run_folder.h"
+
+typedef struct trainer {
+    const elbo_recipe *recipe;
+    const elbo_dataset *data;
+    elbo_train_options options;
+    elbo_network network;
+    float *m, *v; // (param_floats)
+    elbo_plan plan;
+    elbo_evaluator evaluator;
+    uint32_t *order; // (train.count): this epoch's permutation
+    elbo_position at;
+    elbo_log log;
+    double started, last_report; // clock of this process's part of the epoch
+    uint32_t done_before;        // images of the epoch that an earlier process had done
+} trainer;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- one step ---- */
+
+static elbo_update update_at(const elbo_recipe *r, int epoch, uint64_t step) { // step from 1
+    double b1 = r->train.betas[0], b2 = r->train.betas[1];
+    return (elbo_update){.lr = (float)elbo_learning_rate(r, epoch),
+                         .momentum = r->train.momentum,
+                         .weight_decay = r->train.weight_decay,
+                         .beta1 = r->train.betas[0],
+                         .beta2 = r->train.betas[1],
+                         .eps = r->train.eps,
+                         .correction1 = (float)(1 - pow(b1, (double)step)),
+                         .correction2 = (float)sqrt(1 - pow(b2, (double)step)),
+                         .gradient_scale = 1,
+                         .first = step == 1};
+}
+
+static uint64_t steps_per_epoch(const trainer *t) {
+    uint32_t batch = (uint32_t)t->recipe->train.batch;
+    return (t->data->train.count + batch - 1) / batch;
+}
+
+elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
+                             const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
+                             uint64_t steps_an_epoch) {
+    return (elbo_pass){
+        .images = images,
+        .index = index,
+        .count = count,
+        .params = n->params,
+        .low = r->image.low,
+        .high = r->image.high,
+        .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
+        .training = true,
+        .kl_weight = (float)elbo_kl_weight(r, step - 1, steps_an_epoch),
+        .loss_scale = 1.0f / (float)count,
+        .weights = n->params,
+        .m = m,
+        .v = v,
+        .update = update_at(r, epoch, step),
+    };
+}
+
+/* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
+static elbo_status report_divergence(trainer *t, elbo_pass *pass, elbo_error *err) {
+    const char *advice = "try a smaller train.lr, or train.clip=1";
+    uint64_t step = t->at.step + 1;
+    const elbo_graph *g = &t->network.graph;
+    for (int i = 0; i < g->params; i++)
+        for (size_t k = 0; k < g->param[i].count; k++)
+            if (!isfinite(t->network.params[g->param[i].offset + k]))
+                return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): weights `%s` are no longer finite; %s",
+                                 (unsigned long long)step, t->at.epoch + 1, g->param[i].name, advice);
+    const elbo_step *s = elbo_plan_find_nonfinite(&t->plan, pass);
+    return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): `%s` (%s, %s) gives values that are not finite; %s",
+                     (unsigned long long)step, t->at.epoch + 1, s ? s->node->name : "loss", s ? s->node->op->name : "loss",
+                     s ? s->what : "sum", advice);
+}
+
+static elbo_status run_step(trainer *t, elbo_error *err) {
+    uint32_t left = t->data->train.count - t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
+    int count = (int)(left < batch ? left : batch);
+    elbo_pass pass = elbo_training_pass(t->recipe, &t->network, &t->data->train, t->order + t->at.images_done, count, t->m,
+                                        t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
+    elbo_plan_run(&t->plan, &pass);
+    if (pass.diverged) return report_divergence(t, &pass, err);
+    for (int i = 0; i < count; i++) {
+        t->at.reconstruction_sum += t->plan.reconstruction->base[i];
+        t->at.squared_sum += t->plan.squared->base[i];
+        if (t->plan.kl) t->at.kl_sum += t->plan.kl->base[i];
+    }
+    t->at.images_done += (uint32_t)count;
+    t->at.step++;
+    return ELBO_OK;
+}
+
+/* ---- telling the caller ---- */
+
+/* Returns true when the caller wants to stop. */
+static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
+    if (!t->options.progress) return false;
+    t->last_report = time;
+    uint32_t images = t->data->train.count;
+    double rate = finished ? finished->images_per_second
+                           : (t->at.images_done - t->done_before) / fmax(time - t->started, 1e-9);
+    int epochs_after = t->recipe->train.epochs - t->at.epoch - (finished ? 0 : 1);
+    double images_left = (double)epochs_after * images + (finished ? 0 : images - t->at.images_done);
+    elbo_progress p = {
+        .epoch = t->at.epoch + (finished ? 0 : 1),
+        .epochs = t->recipe->train.epochs,
+        .images_done = finished ? images : t->at.images_done,
+        .images = images,
+        .loss = finished ? finished->train.loss
+                         : (t->at.reconstruction_sum + t->at.kl_sum) / fmax(t->at.images_done, 1),
+        .images_per_second = rate,
+        .seconds_left = rate > 0 ? images_left / rate : 0,
+        .finished = finished,
+    };
+    return t->options.progress(t->options.context, &p);
+}
+
+/* ---- epochs ---- */
+
+static elbo_status save(trainer *t, elbo_error *err) {
+    const char *run = t->options.run;
+    if (!run) return ELBO_OK;
+    ELBO_TRY(elbo_log_save(run, &t->log, err));
+    ELBO_TRY(elbo_model_save(run, &t->network, t->options.data_path, err));
+    return elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err); // last: a resume goes by it
+}
+
+static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
+    const elbo_recipe *r = t->recipe;
+    double n = t->data->train.count;
+    elbo_epoch_log line = {
+        .epoch = t->at.epoch + 1,
+        .train = {.images = t->data->train.count,
+                  .loss = (t->at.reconstruction_sum + t->at.kl_sum) / n,
+                  .reconstruction = t->at.reconstruction_sum / n,
+                  .kl = t->at.kl_sum / n,
+                  .mse = t->at.squared_sum / n / (double)elbo_image_size(t->data->train.shape)},
+        .seconds = t->at.epoch_seconds,
+        .images_per_second = n / fmax(t->at.epoch_seconds, 1e-9),
+        .lr = elbo_learning_rate(r, t->at.epoch),
+        .kl_weight = elbo_kl_weight(r, t->at.step - 1, steps_per_epoch(t)),
+    };
+    elbo_eval_options o = {.seed = r->train.seed};
+    if (t->data->test.count) elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o);
+    ELBO_TRY(elbo_log_add(&t->log, &line, err));
+    t->at = (elbo_position){.epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds};
+    ELBO_TRY(save(t, err));
+    *stop = report(t, now(), &t->log.epoch[t->log.count - 1]);
+    return ELBO_OK;
+}
+
+static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
+    elbo_stream stream = {
+        .seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
+    elbo_random_permutation(stream, t->order, t->data->train.count);
+    t->started = t->last_report = now();
+    t->done_before = t->at.images_done;
+    double earlier_seconds = t->at.seconds, earlier_epoch = t->at.epoch_seconds;
+    while (t->at.images_done < t->data->train.count && !*stop) {
+        ELBO_TRY(run_step(t, err));
+        double time = now();
+        t->at.epoch_seconds = earlier_epoch + time - t->started;
+        t->at.seconds = earlier_seconds + time - t->started;
+        if (time - t->last_report > 0.1) *stop = report(t, time, NULL);
+    }
+    if (t->at.images_done == t->data->train.count) return finish_epoch(t, err, stop);
+    ELBO_TRY(save(t, err)); // stopped in the middle
+    return ELBO_OK;
+}
+
+/* ---- the run ---- */
+
+static elbo_status write_recipe(const trainer *t, elbo_error *err) {
+    char *text = elbo_recipe_text(t->recipe), *path = elbo_path_join(t->options.run, "recipe.yaml");
+    elbo_status status = text && path ? elbo_file_write(path, text, strlen(text), err) : elbo_no_memory(err);
+    free(text);
+    free(path);
+    return status;
+}
+
+static elbo_status go_on(trainer *t, elbo_error *err) {
+    const char *run = t->options.run;
+    ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
+    ELBO_TRY(elbo_log_load(run, &t->log, err));
+    if (t->log.count < t->at.epoch || t->at.images_done > t->data->train.count)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl or its data set does not fit its checkpoint", run);
+    t->log.count = t->at.epoch; // a line that was written just before the run was killed
+    return ELBO_OK;
+}
+
+static elbo_status prepare(trainer *t, elbo_error *err) {
+    const elbo_recipe *r = t->recipe;
+    const char *device_name = t->options.device ? t->options.device : "cpu";
+    const elbo_device *device = elbo_device_find(device_name);
+    if (!device) return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`: there are cpu and ref", device_name);
+    if (t->data->train.count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
+    ELBO_TRY(elbo_network_make(&t->network, r, t->data->train.shape, err));
+    size_t floats = t->network.graph.param_floats;
+    t->m = elbo_alloc(floats, sizeof(float));
+    t->v = elbo_alloc(floats, sizeof(float));
+    t->order = elbo_alloc(t->data->train.count, sizeof *t->order);
+    if (!t->m || !t->v || !t->order) return elbo_no_memory(err);
+    elbo_plan_options options = {.mode = ELBO_TRAIN,
+                                 .batch = r->train.batch,
+                                 .threads = t->options.threads,
+                                 .reconstruction = r->loss.reconstruction,
+                                 .optimizer = r->train.optimizer,
+                                 .clip = r->train.clip};
+    ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
+    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device_name, t->options.threads, err));
+    if (!t->options.run) return ELBO_OK;
+    if (t->options.resume) ELBO_TRY(go_on(t, err));
+    ELBO_TRY(elbo_make_folder(t->options.run, err));
+    return write_recipe(t, err);
+}
+
+static elbo_status run(trainer *t, elbo_error *err) {
+    ELBO_TRY(prepare(t, err));
+    bool stop = false;
+    while (t->at.epoch < t->recipe->train.epochs && !stop) ELBO_TRY(run_epoch(t, err, &stop));
+    bool finished = t->at.epoch >= t->recipe->train.epochs;
+    return finished ? ELBO_OK : elbo_fail(err, ELBO_STOPPED, "stopped in epoch %d", t->at.epoch + 1);
+}
+
+elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const elbo_dataset *d, elbo_train_options o,
+                       elbo_error *err) {
+    trainer t = {.recipe = r, .data = d, .options = o};
+    elbo_status status = run(&t, err);
+    *result = (elbo_train_result){.epochs = t.at.epoch, .seconds = t.at.seconds};
+    if (t.log.count) result->last = t.log.epoch[t.log.count - 1];
+    if (t.evaluator.index) elbo_evaluator_free(&t.evaluator);
+    elbo_plan_free(&t.plan);
+    elbo_network_free(&t.network);
+    elbo_log_free(&t.log);
+    free(t.m);
+    free(t.v);
+    free(t.order);
+    return status;
+}

@@ -1,0 +1,87 @@
+/* Training: the loop over epochs and batches, schedules, the log and checkpoints of a run folder. */
+#ifndef ELBO_TRAINER_H
+#define ELBO_TRAINER_H
+
+#include "data/data.h"
+#include "graph/plan.h"
+#include "recipe/recipe.h"
+
+/* A model's weights and the network they belong to. */
+typedef struct elbo_network {
+    elbo_graph graph;
+    float *params; // (graph.param_floats)
+} elbo_network;
+
+elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
+void elbo_network_free(elbo_network *n);
+
+/* Losses of a split: means per image. */
+typedef struct elbo_scores {
+    uint32_t images;
+    double loss, reconstruction, kl; // nats per image; loss = reconstruction + kl, both unweighted: the negative ELBO
+    double mse;                      // per value, in the recipe's range
+} elbo_scores;
+
+/* Evaluates on a set of images. `noise`: (images->count, latent) used for the reparameterisation, or NULL: drawn from the
+ * seed. `mean_code`: z = mu, no noise. */
+typedef struct elbo_eval_options {
+    int threads;
+    uint64_t seed;
+    const float *noise;
+    bool mean_code;
+} elbo_eval_options;
+elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
+                          elbo_eval_options o, elbo_error *err);
+
+/* A line of log.jsonl. */
+typedef struct elbo_epoch_log {
+    int epoch; // 1, 2, ...
+    elbo_scores train, test;
+    double seconds, images_per_second; // of the training part
+    double lr, kl_weight;
+} elbo_epoch_log;
+
+/* What the caller sees of a run while it goes on. */
+typedef struct elbo_progress {
+    int epoch, epochs;           // the current one, from 1
+    uint32_t images_done, images; // of this epoch
+    double loss;                 // mean over this epoch so far, nats per image
+    double images_per_second;
+    double seconds_left;         // of the whole run
+    const elbo_epoch_log *finished; // set once at the end of each epoch
+} elbo_progress;
+
+typedef struct elbo_train_options {
+    const char *run;  // the run folder, made if it is not there; NULL: nothing is written
+    const char *data_path; // what --data named, remembered in the run; or NULL
+    bool resume;      // go on from its checkpoint
+    int threads;      // 0: all cores
+    const char *device; // NULL: "cpu"
+    /* Called about ten times a second and at the end of each epoch. Returning true stops the run after the current step, with a
+     * checkpoint and a usable model; elbo_train then returns ELBO_STOPPED. */
+    bool (*progress)(void *context, const elbo_progress *p);
+    void *context;
+} elbo_train_options;
+
+typedef struct elbo_train_result {
+    elbo_epoch_log last;
+    int epochs;      // finished
+    double seconds;  // of training in all, over every part of a resumed run
+} elbo_train_result;
+
+/* Trains the recipe on the data set and writes the run folder: recipe.yaml, model.safetensors, checkpoint.safetensors,
+ * log.jsonl. `r` is the recipe as resolved; with `resume`, the run's own. */
+elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const elbo_dataset *d, elbo_train_options o,
+                       elbo_error *err);
+
+/* What one optimiser step of this recipe runs with; also for `bench` and tests. `step` counts from 1. */
+elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
+                             const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
+                             uint64_t steps_an_epoch);
+
+/* The learning rate at a step (0, 1, ...) of an epoch: schedules go by epoch, as PyTorch's. */
+double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0
+/* The KL weight at a step: grows linearly over the warm-up's epochs. */
+double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
+
+#endif

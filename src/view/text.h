@@ -1,0 +1,25 @@
+/* Text that comes from outside (names of runs, classes, files) on its way into gnuplot scripts, CSV and HTML. */
+#ifndef ELBO_VIEW_TEXT_H
+#define ELBO_VIEW_TEXT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* The next character of UTF-8 text and its length in *bytes; '?' with length 1 where the bytes are no UTF-8, a space
+ * for a control character (newlines among them); 0 with length 0 at the end. */
+unsigned elbo_text_next(const char *s, int *bytes);
+
+/* Characters, as a reader counts them. */
+size_t elbo_text_length(const char *s);
+
+/* Writes s as a gnuplot string in single quotes: nothing inside them has a meaning to gnuplot. At most `longest`
+ * characters (0: all), the cut marked by an ellipsis. */
+void elbo_text_to_gnuplot(FILE *out, const char *s, size_t longest);
+
+/* Writes s as one CSV field in double quotes (RFC 4180). */
+void elbo_text_to_csv(FILE *out, const char *s);
+
+/* Writes s as HTML text, fit for attributes in double quotes too. Newlines and tabs stay where `keep_lines`. */
+void elbo_text_to_html(FILE *out, const char *s, int keep_lines);
+
+#endif

@@ -1,0 +1,381 @@
+/* What a recipe must not be, and the exact line that says so. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "recipe/recipe.h"
+
+/* Tests run inside a folder of their own, so that messages name `x.yaml`. */
+static char folder[] = "/tmp/elbo-test-recipe-XXXXXX";
+
+static int enter_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave_folder(void **state) {
+    (void)state;
+    unlink("x.yaml");
+    unlink("plain");
+    rmdir("folder.yaml");
+    return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1; // and nothing else was left in it
+}
+
+static void write_bytes(const char *path, const void *bytes, size_t n) {
+    elbo_error err;
+    assert_int_equal(elbo_file_write(path, bytes, n, &err), ELBO_OK);
+}
+
+static void assert_refused(const char *name, const char *const *sets, int count, elbo_status status,
+                           const char *message) {
+    elbo_recipe r;
+    elbo_error err = {0};
+    elbo_status got = elbo_recipe_open(&r, name, sets, count, &err);
+    if (got == ELBO_OK) fail_msg("was taken; expected: %s", message);
+    assert_string_equal(err.message, message);
+    assert_int_equal(got, status);
+    assert_int_equal(err.status, status);
+    elbo_recipe empty = {0};
+    assert_memory_equal(&r, &empty, sizeof r); // nothing is left to free
+}
+
+#define AE "kind: ae\nlatent: 3\nencoder: [flatten]\ndecoder: [linear 784]\n"   // what follows is line 5
+#define VAE "kind: vae\nlatent: 3\nencoder: [flatten]\ndecoder: [linear 784]\n" // here too
+
+static const struct {
+    const char *text, *message;
+} bad_recipes[] = {
+    {"", "x.yaml: is empty; a recipe needs kind, latent, encoder and decoder"},
+    {"# nothing but a comment\n", "x.yaml: is empty; a recipe needs kind, latent, encoder and decoder"},
+    {"~", "x.yaml: is empty; a recipe needs kind, latent, encoder and decoder"},
+    {"hello", "x.yaml:1: hello; a recipe is a map of keys, such as kind: vae"},
+    {"- a\n- b\n", "x.yaml:1: a list; a recipe is a map of keys, such as kind: vae"},
+    {"kind: ae\nkind: vae\n", "x.yaml:2: kind: stands here twice; the first is in line 1"},
+    {"kind: ae\nencoder: [flatten, linear 3\ndecoder: [relu]\n",
+     "x.yaml:3: is not YAML: did not find expected ',' or ']' while parsing a flow sequence that begins in line 2"},
+    {"kind: ae\n\tlatent: 3\n", "x.yaml:2: is not YAML: the line begins with a tab; spaces indent"},
+    {"kind: 'ae\n",
+     "x.yaml:2: is not YAML: found unexpected end of stream while scanning a quoted scalar that begins in line 1"},
+    {"kind: ae: b\n", "x.yaml:1: is not YAML: mapping values are not allowed in this context"},
+    {"a: \001\n", "x.yaml:1: is not YAML: control characters are not allowed"},
+    {"kind: ae\nlatent: *x\n",
+     "x.yaml:2: an alias (*name); recipes have none: write the value out, in quotes if it is a text"},
+    {"kind: &x ae\n", "x.yaml:1: an anchor (&name); recipes have none: write the value where it is needed"},
+    {"kind: !!str ae\n", "x.yaml:1: a tag (!name); recipes have none"},
+    {"kind: ae\n--- \nkind: ae\n", "x.yaml:2: a second document; a file holds one recipe"},
+    {"[a]: 3\n", "x.yaml:1: a key that is no word"},
+    {"? \n: 3\n", "x.yaml:1: a key without a name"},
+    {"about: [[[[[[[[[[1]]]]]]]]]]\n", "x.yaml:1: lists and maps are nested too deep for a recipe"},
+    {"kind: \"a\\0e\"\n", "x.yaml:1: a text with a zero byte in it"},
+    {"{\"\": 1}", "x.yaml:1: a key without a name"},
+    {"<<: {kind: ae}", "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, encoder, "
+                       "decoder, loss and train"},
+    {"about: x\n", "x.yaml: kind is missing; ae or vae is wanted"},
+    {"kind: vea\n", "x.yaml:1: kind: vea; ae or vae is wanted"},
+    {"kind: [ae]\n", "x.yaml:1: kind: a list; ae or vae is wanted"},
+    {"kind:\n", "x.yaml:1: kind: nothing; ae or vae is wanted"},
+    {"kind: ae\n", "x.yaml: latent is missing; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: 3\n",
+     "x.yaml: encoder is missing; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"kind: ae\nlatent: 3\nencoder: [a]\n",
+     "x.yaml: decoder is missing; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"kind: ae\nlatent: 0\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: 0; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: 65537\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: 65537; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: 2.5\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: 2.5; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: '3'\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: \"3\"; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: None\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: None; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: {channels: 3}\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: a map; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: ae\nlatent: 99999999999999999999\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: 99999999999999999999; a whole number from 1 to 65536, or none, is wanted"},
+    {"kind: vae\nlatent: none\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:2: latent: none; a vae needs a size, from 1 to 65536, for mu and logvar"},
+    {"kind: ae\nlatent: 3\nencoder: flatten\ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: flatten; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"kind: ae\nlatent: 3\nencoder: []\ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: an empty list; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"kind: ae\nlatent: 3\nencoder: {a: b}\ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: a map; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"kind: ae\nlatent: 3\nencoder: \ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: nothing; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"kind: ae\nlatent: 3\nencoder: [flatten, linear: 3]\ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: layer 2 is a map; a layer is a text, such as conv2d 16 kernel=3"},
+    {"kind: ae\nlatent: 3\nencoder: [flatten, [linear, 3]]\ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: layer 2 is a list; a layer is a text, such as conv2d 16 kernel=3"},
+    {"kind: ae\nlatent: 3\nencoder: [flatten, '']\ndecoder: [linear 784]\n",
+     "x.yaml:3: encoder: layer 2 is blank; a layer is a text, such as conv2d 16 kernel=3"},
+    {"kind: ae\nlatent: 3\nencoder: [flatten, ]\ndecoder: [~]\n",
+     "x.yaml:4: decoder: layer 1 is nothing; a layer is a text, such as conv2d 16 kernel=3"},
+    {"kind: ae\nlatent: 3\nencoder: \n  - flatten\n  - conv2d kernel=\n\ndecoder: [linear 784]\n",
+     "x.yaml:5: conv2d kernel=: an '=' out of place; an argument is a number or name=value, without blanks"},
+    {"kind: ae\nlatent: 3\nencoder: [conv2d kernel = 3]\ndecoder: [linear 784]\n",
+     "x.yaml:3: conv2d kernel = 3: an '=' out of place; an argument is a number or name=value, without blanks"},
+    {"kind: ae\nlatent: 3\nencoder: [conv2d a=b=c]\ndecoder: [linear 784]\n",
+     "x.yaml:3: conv2d a=b=c: an '=' out of place; an argument is a number or name=value, without blanks"},
+    {"kind: ae\nlatent: 3\nencoder: [conv2d =3]\ndecoder: [linear 784]\n",
+     "x.yaml:3: conv2d =3: an '=' out of place; an argument is a number or name=value, without blanks"},
+    {"kind: ae\nlatent: 3\nencoder: [kernel=3 conv2d]\ndecoder: [linear 784]\n",
+     "x.yaml:3: kernel=3 conv2d: begins with an argument; a layer begins with its name"},
+    {"kind: ae\nlatent: 3\nencoder: [conv2d kernel=3 kernel=5]\ndecoder: [linear 784]\n",
+     "x.yaml:3: conv2d kernel=3 kernel=5: kernel= stands here twice"},
+    {"kind: ae\nlatent: 3\nencoder: [x 1 2 3 4 5 6 7 8 9 10 11 12 13]\ndecoder: [linear 784]\n",
+     "x.yaml:3: x 1 2 3 4 5 6 7 8 9 10 11 12 13: more than 12 arguments; no layer takes so many"},
+    {"knid: ae\nkind: ae\nlatent: 3\nencoder: [flatten]\ndecoder: [linear 784]\n",
+     "x.yaml:1: knid: there is no such key; did you mean kind?"},
+    {AE "lr: 0.1\n", "x.yaml:5: lr: there is no such key; did you mean train.lr?"},
+    {VAE "kl: 3\n", "x.yaml:5: kl: there is no such key; did you mean loss.kl?"},
+    {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: there is no such key; did you mean loss.kl?"},
+    {AE "wibble: 0.1\n", "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, "
+                         "encoder, decoder, loss and train"},
+    {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: there is no such key; did you mean train.epochs?"},
+    {AE "train:\n  epochs: 3\n  optimiser: adam\n",
+     "x.yaml:7: train.optimiser: there is no such key; did you mean train.optimizer?"},
+    {AE "train: {zzzzz: 3}\n",
+     "x.yaml:5: train.zzzzz: there is no such key; train has epochs, batch, optimizer, lr, momentum, weight_decay, "
+     "betas, eps, schedule, eta_min, step_size, gamma, clip and seed"},
+    {AE "train: 3\n", "x.yaml:5: train: 3; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, "
+                      "schedule, eta_min, step_size, gamma, clip and seed is wanted"},
+    {AE "train:\n", "x.yaml:5: train: nothing; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, "
+                    "eps, schedule, eta_min, step_size, gamma, clip and seed is wanted"},
+    {AE "loss: [bce]\n", "x.yaml:5: loss: a list; a map of reconstruction and kl is wanted"},
+    {AE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; loss has reconstruction and kl"},
+    {VAE "loss: {kl: {wieght: 3}}\n", "x.yaml:5: loss.kl.wieght: there is no such key; did you mean loss.kl.weight?"},
+    {VAE "loss: {kl: [1, 2]}\n", "x.yaml:5: loss.kl: a list; a map of weight and warmup is wanted"},
+    {VAE "loss: {kl: }\n", "x.yaml:5: loss.kl: nothing; a number of 0 or more is wanted"},
+    {VAE "loss: {kl: -1}\n", "x.yaml:5: loss.kl: -1; a number of 0 or more is wanted"},
+    {VAE "loss: {kl: {weight: -1}}\n", "x.yaml:5: loss.kl.weight: -1; a number of 0 or more is wanted"},
+    {VAE "loss: {kl: {weight: 1, warmup: many}}\n", "x.yaml:5: loss.kl.warmup: many; a number of 0 or more is wanted"},
+    {AE "loss: {kl: 1}\n", "x.yaml:5: loss.kl: has no effect here; it goes with kind: vae"},
+    {AE "loss:\n  kl: {weight: 1}\n", "x.yaml:6: loss.kl.weight: has no effect here; it goes with kind: vae"},
+    {AE "image: {range: 1}\n", "x.yaml:5: image.range: 1; a list of two numbers is wanted"},
+    {AE "image: {range: [0]}\n", "x.yaml:5: image.range: a list of 1; a list of two numbers is wanted"},
+    {AE "image: {range: [0, 1, 2]}\n", "x.yaml:5: image.range: a list of 3; a list of two numbers is wanted"},
+    {AE "image: {range: [0, one]}\n", "x.yaml:5: image.range: one; a list of two numbers is wanted"},
+    {AE "image: {range: [1, 0]}\n", "x.yaml:5: image.range: [1, 0]; the first is black, the second, greater, is white"},
+    {AE "image: {range: [-1, 1]}\n", "x.yaml:5: image.range: [-1, 1] does not go with loss.reconstruction: bce, which "
+                                     "needs pixels from 0 to 1; mse or l1 would do"},
+    {AE "image: {range: [0, .inf]}\n", "x.yaml:5: image.range: .inf is not finite; a list of two numbers is wanted"},
+    {AE "data: \n", "x.yaml:5: data: nothing; a text is wanted"},
+    {AE "data: ''\n", "x.yaml:5: data: \"\"; a text is wanted"},
+    {AE "data: [a]\n", "x.yaml:5: data: a list; a text is wanted"},
+    {AE "train: {epochs: 0}\n", "x.yaml:5: train.epochs: 0; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {epochs: 1000001}\n", "x.yaml:5: train.epochs: 1000001; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {epochs: -3}\n", "x.yaml:5: train.epochs: -3; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {epochs: 1e3}\n", "x.yaml:5: train.epochs: 1e3; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {epochs: ten}\n", "x.yaml:5: train.epochs: ten; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {epochs: [3]}\n", "x.yaml:5: train.epochs: a list; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {batch: 0}\n", "x.yaml:5: train.batch: 0; a whole number from 1 to 65536 is wanted"},
+    {AE "train: {batch: 65537}\n", "x.yaml:5: train.batch: 65537; a whole number from 1 to 65536 is wanted"},
+    {AE "train: {optimizer: adagrad}\n", "x.yaml:5: train.optimizer: adagrad; sgd, adam or adamw is wanted"},
+    {AE "train: {lr: 0}\n", "x.yaml:5: train.lr: 0; a number above 0 is wanted"},
+    {AE "train: {lr: -0.1}\n", "x.yaml:5: train.lr: -0.1; a number above 0 is wanted"},
+    {AE "train: {lr: .nan}\n", "x.yaml:5: train.lr: .nan is not finite; a number above 0 is wanted"},
+    {AE "train: {lr: nan}\n", "x.yaml:5: train.lr: nan is not finite; a number above 0 is wanted"},
+    {AE "train: {lr: .inf}\n", "x.yaml:5: train.lr: .inf is not finite; a number above 0 is wanted"},
+    {AE "train: {lr: 1e39}\n", "x.yaml:5: train.lr: 1e39 is not finite; a number above 0 is wanted"},
+    {AE "train: {lr: 1e-60}\n", "x.yaml:5: train.lr: 1e-60; a number above 0 is wanted"},
+    {AE "train: {lr: 0x10}\n", "x.yaml:5: train.lr: 0x10; a number above 0 is wanted"},
+    {AE "train: {lr: 0,1}\n", "x.yaml:5: train.1: there is no such key; train has epochs, batch, optimizer, lr, "
+                              "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip and seed"},
+    {AE "train: {lr: 1 2}\n", "x.yaml:5: train.lr: 1 2; a number above 0 is wanted"},
+    {AE "train: {lr: '0.1'}\n", "x.yaml:5: train.lr: \"0.1\"; a number above 0 is wanted"},
+    {AE "train: {lr: e5}\n", "x.yaml:5: train.lr: e5; a number above 0 is wanted"},
+    {AE "train: {betas: 0.9}\n",
+     "x.yaml:5: train.betas: 0.9; a list of two, each a number from 0 to below 1, is wanted"},
+    {AE "train: {betas: [0.9, 1]}\n",
+     "x.yaml:5: train.betas: 1; a list of two, each a number from 0 to below 1, is wanted"},
+    {AE "train: {betas: [-0.1, 0.9]}\n",
+     "x.yaml:5: train.betas: -0.1; a list of two, each a number from 0 to below 1, is wanted"},
+    {AE "train: {eps: 0}\n", "x.yaml:5: train.eps: 0; a number above 0 is wanted"},
+    {AE "train: {weight_decay: -1}\n", "x.yaml:5: train.weight_decay: -1; a number of 0 or more is wanted"},
+    {AE "train: {momentum: 0.9}\n", "x.yaml:5: train.momentum: has no effect here; it goes with train.optimizer: sgd"},
+    {AE "train: {optimizer: sgd, betas: [0.9, 0.99]}\n",
+     "x.yaml:5: train.betas: has no effect here; it goes with train.optimizer: adam or adamw"},
+    {AE "train: {optimizer: sgd, eps: 1e-8}\n",
+     "x.yaml:5: train.eps: has no effect here; it goes with train.optimizer: adam or adamw"},
+    {AE "train: {optimizer: sgd, momentum: 1}\n", "x.yaml:5: train.momentum: 1; a number from 0 to below 1 is wanted"},
+    {AE "train: {optimizer: adamw, momentum: 0.9}\n",
+     "x.yaml:5: train.momentum: has no effect here; it goes with train.optimizer: sgd"},
+    {AE "train: {optimizer: adamw, weight_decay: -1}\n",
+     "x.yaml:5: train.weight_decay: -1; a number of 0 or more is wanted"},
+    {AE "train: {schedule: linear}\n", "x.yaml:5: train.schedule: linear; constant, cosine or step is wanted"},
+    {AE "train: {step_size: 3}\n", "x.yaml:5: train.step_size: has no effect here; it goes with train.schedule: step"},
+    {AE "train: {eta_min: 0.1}\n", "x.yaml:5: train.eta_min: has no effect here; it goes with train.schedule: cosine"},
+    {AE "train: {schedule: step, eta_min: 0.1}\n",
+     "x.yaml:5: train.eta_min: has no effect here; it goes with train.schedule: cosine"},
+    {AE "train: {schedule: cosine, gamma: 0.1}\n",
+     "x.yaml:5: train.gamma: has no effect here; it goes with train.schedule: step"},
+    {AE "train: {schedule: step, gamma: 2}\n", "x.yaml:5: train.gamma: 2; a number above 0 and at most 1 is wanted"},
+    {AE "train: {schedule: step, gamma: 0}\n", "x.yaml:5: train.gamma: 0; a number above 0 and at most 1 is wanted"},
+    {AE "train: {schedule: step, step_size: 0}\n",
+     "x.yaml:5: train.step_size: 0; a whole number from 1 to 1000000 is wanted"},
+    {AE "train: {schedule: cosine, eta_min: 0.1}\n",
+     "x.yaml:5: train.eta_min: 0.1; the learning rate would rise from train.lr, 0.001"},
+    {AE "train: {clip: -1}\n", "x.yaml:5: train.clip: -1; a number of 0 or more is wanted"},
+    {AE "train: {seed: -1}\n", "x.yaml:5: train.seed: -1; a whole number from 0 to 18446744073709551615 is wanted"},
+    {AE "train: {seed: 18446744073709551616}\n",
+     "x.yaml:5: train.seed: 18446744073709551616; a whole number from 0 to 18446744073709551615 is wanted"},
+    {AE "train: {seed: 1.5}\n", "x.yaml:5: train.seed: 1.5; a whole number from 0 to 18446744073709551615 is wanted"},
+};
+
+static void bad_recipes_are_refused_in_these_words(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof bad_recipes / sizeof *bad_recipes; i++) {
+        write_bytes("x.yaml", bad_recipes[i].text, strlen(bad_recipes[i].text));
+        assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, bad_recipes[i].message);
+    }
+}
+
+static const struct {
+    const char *set, *message;
+} bad_sets[] = {
+    {"train.lr", "--set train.lr: has no '='; an override is key=value, such as train.lr=0.001"},
+    {"=3", "--set =3: the key has an empty part; a key is train.lr, say"},
+    {"train.lr=", "--set train.lr=: has no value behind the '='"},
+    {"train.lr=-1", "--set train.lr=-1: train.lr: -1; a number above 0 is wanted"},
+    {"train.epocs=3", "--set train.epocs=3: train.epocs: there is no such key; did you mean train.epochs?"},
+    {"wibble=3", "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, "
+                 "encoder, decoder, loss and train"},
+    {".=3", "--set .=3: the key has an empty part; a key is train.lr, say"},
+    {"train..lr=3", "--set train..lr=3: the key has an empty part; a key is train.lr, say"},
+    {"train.=3", "--set train.=3: the key has an empty part; a key is train.lr, say"},
+    {"a.b.c.d.e.f.g.h.i.j=3", "--set a.b.c.d.e.f.g.h.i.j=3: the key has too many parts; a key is train.lr, say"},
+    {"encoder.0=relu", "--set encoder.0=relu: encoder is a list and is replaced as a whole: encoder=[...]"},
+    {"encoder=relu",
+     "--set encoder=relu: encoder: relu; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"encoder=[]",
+     "--set encoder=[]: encoder: an empty list; a list of layers, such as [flatten, linear 128, relu], is wanted"},
+    {"encoder=[relu, 'conv2d kernel=']", "--set encoder=[relu, 'conv2d kernel=']: conv2d kernel=: an '=' out of place; "
+                                         "an argument is a number or name=value, without blanks"},
+    {"train=3", "--set train=3: train: 3; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, "
+                "schedule, eta_min, step_size, gamma, clip and seed is wanted"},
+    {"train={lr: 1, lr: 2}", "--set train={lr: 1, lr: 2}: lr: stands here twice"},
+    {"train={lr: 1", "--set train={lr: 1: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"},
+    {"latent.channels=3", "--set latent.channels=3: latent: a map; a whole number from 1 to 65536, or none, is wanted"},
+    {"train.lr.x=1", "--set train.lr.x=1: train.lr: a map; a number above 0 is wanted"},
+    {"kind=ae", "recipes/mnist-vae.yaml:19: loss.kl: has no effect here; it goes with kind: vae"},
+    {"loss.kl=x", "--set loss.kl=x: loss.kl: x; a number of 0 or more is wanted"},
+    {"loss.kl.weight=-1", "--set loss.kl.weight=-1: loss.kl.weight: -1; a number of 0 or more is wanted"},
+    {"image.range=[-1, 1]", "--set image.range=[-1, 1]: image.range: [-1, 1] does not go with loss.reconstruction: "
+                            "bce, which needs pixels from 0 to 1; mse or l1 would do"},
+    {"latent=none", "--set latent=none: latent: none; a vae needs a size, from 1 to 65536, for mu and logvar"},
+    {"train.lr=1\ntrain.seed=3", "--set train.lr=1?train.seed=3: train.lr: 1 train.seed=3; a number above 0 is wanted"},
+    {"train.momentum=0.9",
+     "--set train.momentum=0.9: train.momentum: has no effect here; it goes with train.optimizer: sgd"},
+    {"data=a: b", "--set data=a: b: data: a map; a text is wanted"},
+    {"about=*x", "--set about=*x: an alias (*name); recipes have none: write the value out, in quotes if it is a text"},
+    {"about=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: y",
+     "--set about=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: about: a map; a text is wanted"},
+};
+
+static void bad_overrides_are_refused_in_these_words(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof bad_sets / sizeof *bad_sets; i++)
+        assert_refused("mnist-vae", &bad_sets[i].set, 1, ELBO_BAD_INPUT, bad_sets[i].message);
+}
+
+static void an_error_in_the_second_override_names_it(void **state) {
+    (void)state;
+    assert_refused("mnist-vae", (const char *[]){"train.lr=1", "train.batch=0"}, 2, ELBO_BAD_INPUT,
+                   "--set train.batch=0: train.batch: 0; a whole number from 1 to 65536 is wanted");
+}
+
+/* ------------------------------------------------------------------------------------------------ files and names */
+
+static void names_that_lead_nowhere(void **state) {
+    (void)state;
+    write_bytes("plain", "kind: ae", 8);
+    assert_int_equal(mkdir("folder.yaml", 0777), 0);
+    assert_refused("mnist-vaee", NULL, 0, ELBO_NOT_FOUND,
+                   "mnist-vaee: no such recipe; did you mean mnist-vae? `elbo recipes` lists them");
+    assert_refused("resnet-50", NULL, 0, ELBO_NOT_FOUND,
+                   "resnet-50: no such recipe; `elbo recipes` lists them, and a file's name ends in .yaml");
+    assert_refused("", NULL, 0, ELBO_NOT_FOUND,
+                   ": no such recipe; `elbo recipes` lists them, and a file's name ends in .yaml");
+    assert_refused("plain", NULL, 0, ELBO_NOT_FOUND,
+                   "plain: no built-in recipe; for the file of that name write ./plain");
+    assert_refused("./plain", NULL, 0, ELBO_BAD_INPUT,
+                   "./plain: latent is missing; a whole number from 1 to 65536, or none, is wanted");
+    assert_refused("nowhere.yaml", NULL, 0, ELBO_NOT_FOUND,
+                   "nowhere.yaml: cannot be opened: No such file or directory");
+    assert_refused("mnist-vae.yaml", NULL, 0, ELBO_NOT_FOUND,
+                   "mnist-vae.yaml: cannot be opened: No such file or directory");
+    assert_refused("folder.yaml", NULL, 0, ELBO_BAD_INPUT, "folder.yaml: is not a file but a folder");
+}
+
+static void files_that_are_no_text(void **state) {
+    (void)state;
+    static const char png[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", zeros[64];
+    write_bytes("x.yaml", png, sizeof png);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml:1: is not YAML: invalid leading UTF-8 octet");
+    write_bytes("x.yaml", zeros, sizeof zeros);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml:1: is not YAML: control characters are not allowed");
+    write_bytes("x.yaml", "kind: ae\nabout: caf\xe9 au lait\n", 29);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml:2: is not YAML: invalid trailing UTF-8 octet");
+}
+
+static void files_that_are_too_big(void **state) {
+    (void)state;
+    size_t n = 10 << 20;
+    char *text = malloc(n);
+    assert_non_null(text);
+    memset(text, '#', n);
+    write_bytes("x.yaml", text, n);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml: 10485760 bytes; at most 1048576 are taken");
+    n = 1 << 20;
+    memset(text, '[', n); // as deep as it goes
+    write_bytes("x.yaml", text, n);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml:1: lists and maps are nested too deep for a recipe");
+    for (size_t i = 0; i < n; i += 2) memcpy(text + i, "-\n", 2);
+    write_bytes("x.yaml", text, n);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml:1001: more than 1000 entries; no recipe needs that many");
+    size_t used = (size_t)sprintf(text, "kind: ae\nlatent: 1\nencoder:\n");
+    for (int i = 0; i < 257; i++) used += (size_t)sprintf(text + used, "  - relu\n");
+    write_bytes("x.yaml", text, used);
+    assert_refused("x.yaml", NULL, 0, ELBO_BAD_INPUT, "x.yaml:3: encoder: 257 layers; at most 256 are taken");
+    free(text);
+}
+
+/* Every prefix of a good recipe is taken or refused in one line, never more than that. */
+static void a_recipe_cut_short_is_refused_politely(void **state) {
+    (void)state;
+    const char *text = elbo_builtin_recipes[2].yaml;
+    for (size_t n = 0; n < strlen(text); n++) {
+        write_bytes("x.yaml", text, n);
+        elbo_recipe r;
+        elbo_error err = {0};
+        if (elbo_recipe_open(&r, "x.yaml", NULL, 0, &err) == ELBO_OK) {
+            elbo_recipe_close(&r);
+            continue;
+        }
+        assert_int_equal(err.status, ELBO_BAD_INPUT);
+        assert_true(strncmp(err.message, "x.yaml", 6) == 0 && !strchr(err.message, '\n'));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_recipes_are_refused_in_these_words),
+        cmocka_unit_test(bad_overrides_are_refused_in_these_words),
+        cmocka_unit_test(an_error_in_the_second_override_names_it),
+        cmocka_unit_test(names_that_lead_nowhere),
+        cmocka_unit_test(files_that_are_no_text),
+        cmocka_unit_test(files_that_are_too_big),
+        cmocka_unit_test(a_recipe_cut_short_is_refused_politely),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -36,6 +36,7 @@ static elbo_status make_images(elbo_images *images, elbo_image_shape shape, elbo
 typedef struct bench {
     elbo_recipe recipe;
     elbo_network network;
+    elbo_team *team;
     elbo_plan plan;
     elbo_images images;
     float *m, *v;
@@ -60,7 +61,8 @@ static void run_steps(bench *b) {
 static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape, elbo_error *err) {
     const elbo_recipe *r = &b->recipe;
     ELBO_TRY(elbo_network_make(&b->network, r, shape, err));
-    elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .threads = b->threads, .clip = r->train.clip,
+    ELBO_TRY(elbo_team_make(&b->team, b->threads, err));
+    elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .team = b->team, .clip = r->train.clip,
                            .reconstruction = r->loss.reconstruction, .optimizer = r->train.optimizer};
     const elbo_device *where = elbo_device_find(device);
     if (!where) return elbo_fail(err, ELBO_BAD_INPUT, "--device %s: there are cpu and ref", device);
@@ -119,6 +121,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         print_result(&b, json);
     }
     elbo_plan_free(&b.plan);
+    elbo_team_free(b.team);
     elbo_network_free(&b.network);
     elbo_recipe_close(&b.recipe);
     elbo_images_free(&b.images);

@@ -96,11 +96,13 @@ static int run(const cli_command *self, int argc, char **argv) {
         return cli_fail(&err);
     }
     const elbo_device *where = elbo_device_find(device);
-    elbo_plan_options o = {.mode = mode, .batch = r.train.batch, .threads = 1, .clip = r.train.clip,
+    elbo_team *team = NULL;
+    elbo_plan_options o = {.mode = mode, .batch = r.train.batch, .clip = r.train.clip,
                            .reconstruction = r.loss.reconstruction, .optimizer = r.train.optimizer};
     if (!where) {
         code = cli_fail_text("--device %s: there are cpu and ref", device);
-    } else if (elbo_plan_make(&p, &g, where, o, &err) != ELBO_OK) {
+    } else if (elbo_team_make(&team, 1, &err) != ELBO_OK ||
+               (o.team = team, elbo_plan_make(&p, &g, where, o, &err)) != ELBO_OK) {
         code = cli_fail(&err);
     } else {
         if (json)
@@ -109,6 +111,7 @@ static int run(const cli_command *self, int argc, char **argv) {
             print_table(&p, &r);
         elbo_plan_free(&p);
     }
+    elbo_team_free(team);
     elbo_graph_free(&g);
     elbo_recipe_close(&r);
     return code;

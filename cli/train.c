@@ -17,13 +17,13 @@ static json_t *scores_json(const elbo_scores *s) {
 
 /* A run that is finished or under way is not overwritten by a slip. */
 static int check_run_folder(const char *run, bool resume, bool force) {
-    char *checkpoint = elbo_path_join(run, "checkpoint.safetensors"), *model = elbo_path_join(run, "model.safetensors");
-    bool begun = checkpoint && model && (elbo_file_exists(checkpoint) || elbo_file_exists(model));
-    bool can_resume = checkpoint && elbo_file_exists(checkpoint);
-    free(checkpoint);
+    char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
+    bool begun = model && elbo_file_exists(model), can_resume = recipe && elbo_file_exists(recipe);
+    free(recipe);
     free(model);
     if (resume && !can_resume)
-        return cli_fail_text("%s: has no checkpoint.safetensors to resume from; leave --resume out to start anew", run);
+        return cli_fail_text("%s: is not a run to resume (there is no recipe.yaml in it); leave --resume out to start anew",
+                             run);
     if (!resume && begun && !force)
         return cli_fail_text("%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
                              "new one elsewhere", run);

@@ -38,15 +38,21 @@ static void assert_refused(const char *message) {
     elbo_safetensors s, empty = {0};
     elbo_error err = {0};
     if (elbo_safetensors_open(&s, "x", &err) == ELBO_OK) fail_msg("was taken; expected: %s", message);
-    assert_string_equal(err.message, message);
+    const char *star = strchr(message, '*'); // what follows are jansson's words, another version's may differ
+    if (star)
+        assert_memory_equal(err.message, message, (size_t)(star - message));
+    else
+        assert_string_equal(err.message, message);
     assert_int_equal(err.status, ELBO_BAD_INPUT);
+    assert_null(strchr(err.message, '\n'));
     assert_memory_equal(&s, &empty, sizeof s); // nothing is left to free
 }
 
-/* A file of this header, its length in front of it, and `n` bytes of data. */
+/* A file of this header, `length` in front of it (0: its own), and `n` bytes of data. */
 static void write_file(const char *header, uint64_t length, const void *data, size_t n) {
     uint8_t bytes[4096];
     size_t h = strlen(header);
+    if (!length) length = h;
     assert_true(8 + h + n <= sizeof bytes);
     memcpy(bytes, &length, 8);
     memcpy(bytes + 8, header, h);
@@ -115,7 +121,7 @@ static void the_file_is_what_the_format_says(void **state) {
     assert_int_equal(elbo_file_read("x", 1000, &bytes, &n, &err), ELBO_OK);
     const char header[] =
         "{\"__metadata__\":{\"k\":\"v\"},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[4,5]},"
-        "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}    ";
+        "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}     ";
     size_t h = sizeof header - 1;
     assert_int_equal(h % 8, 0);
     assert_int_equal(n, 8 + h + 5);
@@ -137,7 +143,7 @@ static void data_that_are_not_aligned_are_moved(void **state) {
     for (int blanks = 0; blanks < 8; blanks++) {
         char padded[512];
         snprintf(padded, sizeof padded, "%s%*s", header, blanks, "");
-        write_file(padded, strlen(padded), data, sizeof data);
+        write_file(padded, 0, data, sizeof data);
         elbo_safetensors s = opened("x");
         const elbo_st_tensor *f = elbo_safetensors_find(&s, "f"), *u = elbo_safetensors_find(&s, "u"),
                              *d = elbo_safetensors_find(&s, "d");
@@ -156,14 +162,13 @@ static void data_that_are_not_aligned_are_moved(void **state) {
 static const struct {
     const char *header, *message;
 } bad[] = {
-    {"", "x: its header is not JSON: '[' or '{' expected near end of file (byte 8)"},
-    {"PK\3\4 some zip", "x: its header is not JSON: '[' or '{' expected near 'PK' (byte 10)"},
-    {"{\"a\":", "x: its header is not JSON: unexpected token near end of file (byte 13)"},
-    {"{\"\xff\":1}", "x: its header is not JSON: unable to decode byte 0xff near '\"' (byte 9)"},
+    {"", "x: its header is not JSON: *"},
+    {"PK\3\4 some zip", "x: its header is not JSON: *"},
+    {"{\"a\":", "x: its header is not JSON: *"},
+    {"{\"\xff\":1}", "x: its header is not JSON: *"},
     {"[]", "x: is no safetensors file: its header is no JSON object"},
     {"{}", "x: 8 bytes at its end belong to no tensor"},
-    {"{\"a\":" T("F32", "[1]", "[0,4]") ",\"a\":" T("F32", "[1]", "[4,8]") "}",
-     "x: its header is not JSON: duplicate object key near '\"a\"' (byte 65)"},
+    {"{\"a\":" T("F32", "[1]", "[0,4]") ",\"a\":" T("F32", "[1]", "[4,8]") "}", "x: its header is not JSON: *"},
     {"{\"__metadata__\":3}", "x: is no safetensors file: its __metadata__ is no JSON object"},
     {"{\"__metadata__\":{\"a\":3}}", "x: is no safetensors file: its __metadata__ holds something else than texts"},
     {"{\"a\":3}", "x: tensor a: is no JSON object"},
@@ -175,8 +180,7 @@ static const struct {
     {"{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]") "}", "x: tensor a: has more than 8 dimensions"},
     {"{\"a\":" T("F32", "[-2]", "[0,8]") "}", "x: tensor a: a size in its shape is no whole number of 0 or more"},
     {"{\"a\":" T("F32", "[2.0]", "[0,8]") "}", "x: tensor a: a size in its shape is no whole number of 0 or more"},
-    {"{\"a\":" T("F32", "[99999999999999999999]", "[0,8]") "}",
-     "x: its header is not JSON: too big integer near '99999999999999999999' (byte 56)"},
+    {"{\"a\":" T("F32", "[99999999999999999999]", "[0,8]") "}", "x: its header is not JSON: *"},
     {"{\"a\":" T("F32", "[2]", "[0]") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
     {"{\"a\":" T("F32", "[2]", "[0,8,8]") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
     {"{\"a\":" T("F32", "[2]", "[-8,0]") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
@@ -202,14 +206,14 @@ static const struct {
     {"{\"b\":" T("F32", "[1]", "[4,8]") ",\"a\":" T("U8", "[3]", "[0,3]") "}",
      "x: tensor b: there is a hole before its data"},
     {"{\"a\":" T("U8", "[5]", "[0,5]") "}", "x: 3 bytes at its end belong to no tensor"},
-    {"{\"a\":" T("U8", "[8]", "[0,8]") "} x", "x: its header is not JSON: end of file expected near 'x' (byte 64)"},
+    {"{\"a\":" T("U8", "[8]", "[0,8]") "} x", "x: its header is not JSON: *"},
 };
 
 static void files_that_lie_are_refused_in_these_words(void **state) {
     (void)state;
     static const uint8_t zeros[8];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        write_file(bad[i].header, strlen(bad[i].header), zeros, sizeof zeros);
+        write_file(bad[i].header, 0, zeros, sizeof zeros);
         assert_refused(bad[i].message);
     }
 }
@@ -260,11 +264,11 @@ static void numbers_that_are_none_are_refused(void **state) {
     (void)state;
     float f[2] = {1, NAN};
     double d[1] = {-INFINITY};
-    write_file("{\"w\":" T("F32", "[2]", "[0,8]") "}", 59, f, 8);
+    write_file("{\"w\":" T("F32", "[2]", "[0,8]") "}", 0, f, 8);
     assert_refused("x: tensor w: element 1 is NaN; finite numbers are wanted");
-    write_file("{\"w\":" T("F64", "[1]", "[0,8]") "}", 59, d, 8);
+    write_file("{\"w\":" T("F64", "[1]", "[0,8]") "}", 0, d, 8);
     assert_refused("x: tensor w: element 0 is infinite; finite numbers are wanted");
-    write_file("{\"w\":" T("I64", "[1]", "[0,8]") "}", 59, d, 8); // the same bits, a fine integer
+    write_file("{\"w\":" T("I64", "[1]", "[0,8]") "}", 0, d, 8); // the same bits, a fine integer
     elbo_safetensors s = opened("x");
     elbo_safetensors_close(&s);
 }

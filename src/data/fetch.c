@@ -211,7 +211,7 @@ static outcome ask(const char *url, int fd, const elbo_remote_file *file, int st
                   (unsigned long long)t->limit);
     else
         elbo_fail(err, ELBO_IO, "%s: %s", url, *text ? text : curl_easy_strerror(code));
-    if (t->too_large || http == 416 || (t->had && code == CURLE_WRITE_ERROR)) return t->had ? USELESS : REFUSED;
+    if (t->too_large || (t->had && (http == 416 || code == CURLE_WRITE_ERROR))) return USELESS;
     return t->at > t->had ? BROKEN : REFUSED;
 }
 

@@ -1,6 +1,5 @@
 /* Running a plan: every thread walks the phases and takes pieces until there are none; threads meet between phases. */
 #include <math.h>
-#include <omp.h>
 #include <stddef.h>
 
 #include "graph/plan.h"
@@ -29,32 +28,33 @@ static bool losses_are_finite(const elbo_plan *p, const elbo_pass *pass) {
     return sum == 0;
 }
 
+typedef struct job {
+    elbo_plan *plan;
+    elbo_pass *pass;
+} job;
+
+static void run_phases(void *context, int thread) {
+    elbo_plan *p = ((job *)context)->plan;
+    elbo_pass *pass = ((job *)context)->pass;
+    for (int f = 0; f < p->phases; f++) {
+        const elbo_phase *phase = &p->phase[f];
+        if (f > 0) elbo_team_meet(p->options.team);
+        if (phase->tiled && !losses_are_finite(p, pass)) { // all threads see the same: all leave
+            if (thread == 0) pass->diverged = true;
+            return;
+        }
+        int first_tile = p->step[phase->first].first_tile, pieces = pieces_of(p, phase, pass);
+        for (int piece; (piece = atomic_fetch_add_explicit(&p->next[f], 1, memory_order_relaxed)) < pieces;)
+            run_piece(p, phase, pass, first_tile, piece, thread);
+    }
+}
+
 void elbo_plan_run(elbo_plan *p, elbo_pass *pass) {
     for (int f = 0; f < p->phases; f++) atomic_store_explicit(&p->next[f], 0, memory_order_relaxed);
     if (p->options.clip > 0)
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
     pass->diverged = false;
-#pragma omp parallel num_threads(p->threads)
-    {
-        omp_set_num_threads(1); // oneDNN inside a piece runs on this thread, also where the team is of one
-        int thread = omp_get_thread_num();
-        for (int f = 0; f < p->phases; f++) {
-            const elbo_phase *phase = &p->phase[f];
-            if (f > 0) {
-#pragma omp barrier
-            }
-            if (phase->tiled && !losses_are_finite(p, pass)) { // all threads see the same: all leave
-                if (thread == 0) pass->diverged = true;
-                break;
-            }
-            int first_tile = p->step[phase->first].first_tile;
-            for (int pieces = pieces_of(p, phase, pass);;) {
-                int piece = atomic_fetch_add_explicit(&p->next[f], 1, memory_order_relaxed);
-                if (piece >= pieces) break;
-                run_piece(p, phase, pass, first_tile, piece, thread);
-            }
-        }
-    }
+    elbo_team_run(p->options.team, run_phases, &(job){p, pass});
 }
 
 const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass) {

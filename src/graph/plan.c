@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/threads.h"
 #include "ops/ops.h"
 
 /* Images that go through the network together on one core: enough rows for a matrix product to run at speed (measured: 0.75
@@ -254,7 +253,7 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         p->grads = elbo_alloc(g->param_floats, sizeof(float));
         if (!p->grads) return elbo_no_memory(err);
     } else {
-        p->scratch = elbo_alloc((size_t)p->threads * p->scratch_floats, sizeof(float));
+        p->scratch = elbo_alloc((size_t)elbo_team_threads(p->options.team) * p->scratch_floats, sizeof(float));
         if (!p->scratch) return elbo_no_memory(err);
     }
     return ELBO_OK;
@@ -262,9 +261,8 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
 
 elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
                            elbo_error *err) {
-    int threads = options.threads > 0 ? options.threads : elbo_threads_default();
     int shards = (options.batch + SHARD_ROWS - 1) / SHARD_ROWS;
-    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shards = shards, .threads = threads};
+    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shards = shards};
     p->shard_rows = SHARD_ROWS;
     elbo_status status = make(p, err);
     if (status != ELBO_OK) elbo_plan_free(p);

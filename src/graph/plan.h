@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/random.h"
+#include "base/threads.h"
 #include "graph/graph.h"
 #include "kernels/kernels.h"
 
@@ -75,7 +76,7 @@ typedef enum elbo_mode {
 typedef struct elbo_plan_options {
     elbo_mode mode;
     int batch;
-    int threads; // 0: all cores
+    elbo_team *team; // who runs it; not the plan's own
     elbo_reconstruction reconstruction;
     elbo_optimizer optimizer;
     float clip;     // global norm of the gradient; 0: off
@@ -107,7 +108,6 @@ struct elbo_plan {
     elbo_tile *tile; // of all tiled phases, in order
     int tiles;
     int shard_rows, shards;
-    int threads;
 
     float *arena;
     size_t arena_floats;

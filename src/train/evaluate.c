@@ -5,14 +5,14 @@
 
 enum { BATCH = 512 };
 
-elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const char *device,
-                                int threads, elbo_error *err) {
+elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
+                                elbo_team *team, elbo_error *err) {
     *e = (elbo_evaluator){.network = n, .recipe = r};
     elbo_plan_options options = {
-        .mode = ELBO_EVAL, .batch = BATCH, .threads = threads, .reconstruction = r->loss.reconstruction};
+        .mode = ELBO_EVAL, .batch = BATCH, .team = team, .reconstruction = r->loss.reconstruction};
     e->index = malloc(BATCH * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
-    elbo_status status = elbo_plan_make(&e->plan, &n->graph, elbo_device_find(device), options, err);
+    elbo_status status = elbo_plan_make(&e->plan, &n->graph, device, options, err);
     if (status != ELBO_OK) free(e->index);
     return status;
 }
@@ -56,9 +56,14 @@ void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *im
 
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
                           elbo_eval_options o, elbo_error *err) {
+    elbo_team *team;
+    ELBO_TRY(elbo_team_make(&team, o.threads, err));
     elbo_evaluator e;
-    ELBO_TRY(elbo_evaluator_make(&e, n, r, "cpu", o.threads, err));
-    elbo_evaluator_run(&e, s, images, &o);
-    elbo_evaluator_free(&e);
-    return ELBO_OK;
+    elbo_status status = elbo_evaluator_make(&e, n, r, elbo_device_find("cpu"), team, err);
+    if (status == ELBO_OK) {
+        elbo_evaluator_run(&e, s, images, &o);
+        elbo_evaluator_free(&e);
+    }
+    elbo_team_free(team);
+    return status;
 }

@@ -11,8 +11,8 @@ typedef struct elbo_evaluator {
     uint32_t *index;
 } elbo_evaluator;
 
-elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const char *device,
-                                int threads, elbo_error *err);
+elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
+                                elbo_team *team, elbo_error *err);
 void elbo_evaluator_free(elbo_evaluator *e);
 void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o);
 

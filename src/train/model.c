@@ -10,7 +10,7 @@
 /* Rows of one run: four shards, and codes of a set of any size in pieces of it. */
 enum { BATCH = 128 };
 
-static elbo_status open_network(elbo_model *m, elbo_error *err) {
+static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     elbo_image_shape image;
     ELBO_TRY(elbo_model_describe(m->run, &image, &m->data_path, err));
     char *path = elbo_path_join(m->run, "recipe.yaml");
@@ -20,7 +20,8 @@ static elbo_status open_network(elbo_model *m, elbo_error *err) {
     if (status != ELBO_OK) return status;
     ELBO_TRY(elbo_network_make(&m->network, &m->recipe, image, err));
     ELBO_TRY(elbo_model_load(m->run, &m->network, err));
-    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = BATCH, .threads = m->threads};
+    ELBO_TRY(elbo_team_make(&m->team, threads, err));
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = BATCH, .team = m->team};
     ELBO_TRY(elbo_plan_make(&m->encoder, &m->network.graph, elbo_device_find("cpu"), options, err));
     options.mode = ELBO_DECODE;
     return elbo_plan_make(&m->decoder, &m->network.graph, elbo_device_find("cpu"), options, err);
@@ -33,8 +34,7 @@ elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, el
         free(m);
         return elbo_no_memory(err);
     }
-    m->threads = threads;
-    elbo_status status = open_network(m, err);
+    elbo_status status = open_network(m, threads, err);
     if (status != ELBO_OK) {
         elbo_model_close(m);
         return status;
@@ -47,6 +47,7 @@ void elbo_model_close(elbo_model *m) {
     if (!m) return;
     elbo_plan_free(&m->encoder);
     elbo_plan_free(&m->decoder);
+    elbo_team_free(m->team);
     elbo_network_free(&m->network);
     elbo_recipe_close(&m->recipe);
     free(m->data_path);

@@ -11,7 +11,7 @@ struct elbo_model {
     elbo_recipe recipe;
     elbo_network network;
     elbo_plan encoder, decoder;
-    int threads;
+    elbo_team *team;
 };
 
 /* Encodes rows of a data set, bytes as they are. `logvar` may be NULL.  index: (n) or NULL for 0..n-1; mu: (n, latent). */

@@ -18,11 +18,13 @@ typedef struct trainer {
     elbo_train_options options;
     elbo_network network;
     float *m, *v; // (param_floats)
+    elbo_team *team;
     elbo_plan plan;
     elbo_evaluator evaluator;
     uint32_t *order; // (train.count): this epoch's permutation
     elbo_position at;
     elbo_log log;
+    double last_save;
     double started, last_report; // clock of this process's part of the epoch
     uint32_t done_before;        // images of the epoch that an earlier process had done
 } trainer;
@@ -135,9 +137,12 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
 
 /* ---- epochs ---- */
 
+enum { SECONDS_BETWEEN_SAVES = 60 }; // so that a long epoch is not lost
+
 static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     if (!run) return ELBO_OK;
+    t->last_save = now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
     ELBO_TRY(elbo_model_save(run, &t->network, t->options.data_path, err));
     return elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err); // last: a resume goes by it
@@ -180,6 +185,8 @@ static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
         t->at.epoch_seconds = earlier_epoch + time - t->started;
         t->at.seconds = earlier_seconds + time - t->started;
         if (time - t->last_report > 0.1) *stop = report(t, time, NULL);
+        if (time - t->last_save > SECONDS_BETWEEN_SAVES && t->at.images_done < t->data->train.count)
+            ELBO_TRY(save(t, err));
     }
     if (t->at.images_done == t->data->train.count) return finish_epoch(t, err, stop);
     ELBO_TRY(save(t, err)); // stopped in the middle
@@ -198,6 +205,11 @@ static elbo_status write_recipe(const trainer *t, elbo_error *err) {
 
 static elbo_status go_on(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
+    char *path = elbo_path_join(run, "checkpoint.safetensors");
+    if (!path) return elbo_no_memory(err);
+    bool there = elbo_file_exists(path);
+    free(path);
+    if (!there) return ELBO_OK; // killed before its first checkpoint: the seed leads to the same bits
     ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
     ELBO_TRY(elbo_log_load(run, &t->log, err));
     if (t->log.count < t->at.epoch || t->at.images_done > t->data->train.count)
@@ -218,14 +230,15 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     t->v = elbo_alloc(floats, sizeof(float));
     t->order = elbo_alloc(t->data->train.count, sizeof *t->order);
     if (!t->m || !t->v || !t->order) return elbo_no_memory(err);
+    ELBO_TRY(elbo_team_make(&t->team, t->options.threads, err));
     elbo_plan_options options = {.mode = ELBO_TRAIN,
                                  .batch = r->train.batch,
-                                 .threads = t->options.threads,
+                                 .team = t->team,
                                  .reconstruction = r->loss.reconstruction,
                                  .optimizer = r->train.optimizer,
                                  .clip = r->train.clip};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
-    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device_name, t->options.threads, err));
+    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, err));
     if (!t->options.run) return ELBO_OK;
     if (t->options.resume) ELBO_TRY(go_on(t, err));
     ELBO_TRY(elbo_make_folder(t->options.run, err));
@@ -235,6 +248,7 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
 static elbo_status run(trainer *t, elbo_error *err) {
     ELBO_TRY(prepare(t, err));
     bool stop = false;
+    t->last_save = now();
     while (t->at.epoch < t->recipe->train.epochs && !stop) ELBO_TRY(run_epoch(t, err, &stop));
     bool finished = t->at.epoch >= t->recipe->train.epochs;
     return finished ? ELBO_OK : elbo_fail(err, ELBO_STOPPED, "stopped in epoch %d", t->at.epoch + 1);
@@ -248,6 +262,7 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
     if (t.log.count) result->last = t.log.epoch[t.log.count - 1];
     if (t.evaluator.index) elbo_evaluator_free(&t.evaluator);
     elbo_plan_free(&t.plan);
+    elbo_team_free(t.team);
     elbo_network_free(&t.network);
     elbo_log_free(&t.log);
     free(t.m);

@@ -11,8 +11,8 @@
 
 enum {
     MAX_SERIES = 256,
-    FRAME_WIDTH = 1080,
-    FRAME_HEIGHT = 700, // pixels of the plot itself
+    FRAME_WIDTH = 1080, // pixels of the plot itself
+    FRAME_HEIGHT = 700,
     LEFT = 160,
     TOP = 110,
     BOTTOM = 120,

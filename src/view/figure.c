@@ -12,9 +12,8 @@ int elbo_text_pixels(size_t characters, int points) {
     return (int)((double)characters * points * 0.82) + 4; // DejaVu Sans: a point is 4/3 pixels, a letter 0.6 of it wide
 }
 
-/* The name goes into file names and, in quotes, into the script. A first character that gnuplot (| < for pipes) or a
- * shell
- * (-) takes for something else than a name has no place there. */
+/* The name goes into file names and, in quotes, into the script. It cannot begin with what gnuplot takes for a pipe (|,
+ * <) or an option (-). */
 static elbo_status check_name(elbo_figure f, elbo_error *err) {
     bool good = f.folder && f.name && f.name[0] && !strchr("|<-.~@ '\"", f.name[0]) && strlen(f.name) < 200;
     for (const char *p = f.name; good && *p; p++) good = *p != '/' && (unsigned char)*p >= ' ' && *p != 0x7f;

@@ -10,8 +10,8 @@
 #include "view/text.h"
 
 enum {
-    AIM_WIDTH = 1160,
-    AIM_HEIGHT = 1000, // pixels of the mosaic, about
+    AIM_WIDTH = 1160, // pixels of the mosaic, about
+    AIM_HEIGHT = 1000,
     MAX_TILE = 160,    // pixels of an enlarged tile's longer side
     MOST_WIDTH = 2600, // a wider mosaic is made of reduced images
     MOST_PIXELS = 1 << 26,

@@ -54,8 +54,7 @@ done:
     return status;
 }
 
-/* One decoded row, RGBA to `channels` bytes a pixel: laid over white, grey by the weights of Rec. 601 (as Pillow does).
- */
+/* RGBA to `channels` bytes a pixel: laid over white, grey by the weights of Rec. 601 (as Pillow does). */
 static void over_white(const uint8_t *rgba, uint8_t *out, size_t pixels, int channels) {
     for (size_t i = 0; i < pixels; i++, rgba += 4, out += channels) {
         unsigned alpha = rgba[3], c[3];
@@ -87,6 +86,18 @@ static elbo_status check_header(const char *path, const struct spng_ihdr *h, siz
     return ELBO_OK;
 }
 
+/* True where the chunks lead, length by length, to the one that ends every PNG. libspng is content without it. */
+static bool has_its_end(const uint8_t *file, size_t size) {
+    for (size_t at = 8; at + 12 <= size;) {
+        const uint8_t *c = file + at;
+        size_t length = (size_t)c[0] << 24 | (size_t)c[1] << 16 | (size_t)c[2] << 8 | c[3];
+        if (length > size - at - 12) return false;
+        if (memcmp(c + 4, "IEND", 4) == 0) return true;
+        at += length + 12;
+    }
+    return false;
+}
+
 static elbo_status damaged(const char *path, int code, elbo_error *err) {
     if (code == SPNG_EMEM) return elbo_no_memory(err);
     if (code == SPNG_ESIGNATURE) return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a PNG file", path);
@@ -95,12 +106,13 @@ static elbo_status damaged(const char *path, int code, elbo_error *err) {
     return elbo_fail(err, ELBO_BAD_INPUT, "%s: the PNG file is damaged: %s", path, spng_strerror(code));
 }
 
-static elbo_status decode(const char *path, spng_ctx *spng, size_t file_size, int channels, uint8_t **pixels,
-                          int *width, int *height, elbo_error *err) {
+static elbo_status decode(const char *path, spng_ctx *spng, const uint8_t *file, size_t file_size, int channels,
+                          uint8_t **pixels, int *width, int *height, elbo_error *err) {
     struct spng_ihdr h;
     int code = spng_get_ihdr(spng, &h);
     if (code) return damaged(path, code, err);
     ELBO_TRY(check_header(path, &h, file_size, err));
+    if (!has_its_end(file, file_size)) return damaged(path, SPNG_IO_EOF, err);
 
     size_t count = (size_t)h.width * h.height;
     uint8_t *rgba = malloc(count * 4), *out = malloc(count * (size_t)channels);
@@ -109,7 +121,7 @@ static elbo_status decode(const char *path, spng_ctx *spng, size_t file_size, in
         status = elbo_no_memory(err);
     } else {
         code = spng_decode_image(spng, rgba, count * 4, SPNG_FMT_RGBA8, SPNG_DECODE_TRNS);
-        if (!code) code = spng_decode_chunks(spng); // up to the end, so that a file cut behind its pixels is seen
+        if (!code) code = spng_decode_chunks(spng); // those behind the pixels too
         if (code)
             status = damaged(path, code, err);
         else
@@ -139,7 +151,7 @@ elbo_status elbo_png_read(const char *path, int channels, uint8_t **pixels, int 
     if (!spng || spng_set_chunk_limits(spng, MAX_CHUNK, MAX_CHUNK) || spng_set_png_buffer(spng, file, size))
         status = elbo_no_memory(err);
     else
-        status = decode(path, spng, size, channels, pixels, width, height, err);
+        status = decode(path, spng, file, size, channels, pixels, width, height, err);
     spng_ctx_free(spng);
     free(file);
     return status;

@@ -10,8 +10,8 @@
 #include "view/text.h"
 
 enum {
-    FRAME_LONG = 1000,
-    FRAME_SHORT = 420, // pixels of the longer side of the plot, and the least of the other
+    FRAME_LONG = 1000, // pixels of the longer side of the plot
+    FRAME_SHORT = 420, // and the least of the other
     LEFT = 140,
     TOP = 100,
     BOTTOM = 115,
@@ -106,8 +106,7 @@ static elbo_status write_data(const char *path, const cloud *c, elbo_error *err)
     return elbo_writer_commit(&w, err);
 }
 
-/* The legend is drawn by hand: in pixels, so that dots and names stay apart by the same measure whatever the terminal.
- */
+/* The legend is drawn by hand, in pixels: gnuplot's own would show dots as small as those of the points. */
 static void write_legend(FILE *out, const cloud *c, const elbo_layout *l, int columns, int column_width) {
     int shown = c->classes, most = columns * LEGEND_ROWS;
     if (shown > most) shown = most - 1;

@@ -55,7 +55,8 @@ static void make_idx(const char *folder, int which, uint8_t mark, int classes) {
         uint8_t bytes[16 + 80] = {0, 0, 8, i % 2 ? 1 : 3, 0, 0, 0, i < 2 ? 20 : 10, 0, 0, 0, 2, 0, 0, 0, 2, mark};
         int count = bytes[7];
         for (int k = 0; i % 2 && k < count; k++) bytes[8 + k] = (uint8_t)(k % classes);
-        if (i == 3) bytes[8 + 9] = 0; // the test split lacks the last class
+        for (int k = 0; i == 3 && k < count; k++) // the test split lacks the last class
+            if (bytes[8 + k] == classes - 1) bytes[8 + k] = 0;
         char path[200];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         FILE *f = fopen(path, "wb");
@@ -238,6 +239,9 @@ static void unknown_names_are_answered_with_the_nearest(void **state) {
     assert_message(err, "fashon-mnist:", "did you mean fashion-mnist?");
     err = open_bad("zebra", NULL, ELBO_BOTH_SPLITS, ELBO_NOT_FOUND);
     assert_null(strstr(err.message, "did you mean"));
+    make_folder(in(data, "photos"));
+    err = open_bad("photos", NULL, ELBO_BOTH_SPLITS, ELBO_BAD_INPUT);
+    assert_message(err, in(data, "photos"), "is not data that elbo reads");
     err = open_bad("", NULL, ELBO_BOTH_SPLITS, ELBO_NOT_FOUND);
     make_folder(in(data, "empty"));
     err = open_bad(in(data, "empty"), NULL, ELBO_BOTH_SPLITS, ELBO_BAD_INPUT);

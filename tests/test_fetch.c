@@ -39,6 +39,8 @@ static void send_all(int fd, const void *bytes, size_t n) {
     }
 }
 
+static void send_text(int fd, const char *text) { send_all(fd, text, strlen(text)); }
+
 /* The bytes from `first` on; `cut` of them are announced but not sent. */
 static void answer(int fd, const uint8_t *bytes, size_t size, long first, size_t cut) {
     char head[256];
@@ -49,14 +51,14 @@ static void answer(int fd, const uint8_t *bytes, size_t size, long first, size_t
         snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n");
     size_t begin = first > 0 ? (size_t)first : 0, used = strlen(head);
     snprintf(head + used, sizeof head - used, "Content-Length: %zu\r\nConnection: close\r\n\r\n", size - begin);
-    send_all(fd, head, strlen(head));
+    send_text(fd, head);
     send_all(fd, bytes + begin, size - begin - cut);
 }
 
 static void refuse(int fd, const char *status) {
     char head[128];
     snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsorry", status);
-    send_all(fd, head, strlen(head));
+    send_text(fd, head);
 }
 
 static void serve_one(int fd) {
@@ -82,7 +84,12 @@ static void serve_one(int fd) {
         answer(fd, packed, packed_size, first, 0);
     else if (strncmp(target, "/plain/", 7) == 0 && file)
         answer(fd, content, SIZE, first, 0);
-    else if (strncmp(target, "/breaks/", 8) == 0 && file) // breaks off once
+    else if (strncmp(target, "/corrupt/", 9) == 0 && file) { // as long as it should be, and one byte differs
+        uint8_t copy[SIZE];
+        memcpy(copy, content, SIZE);
+        copy[SIZE / 2] ^= 1;
+        answer(fd, copy, SIZE, first, 0);
+    } else if (strncmp(target, "/breaks/", 8) == 0 && file) // breaks off once
         answer(fd, packed, packed_size, first, first > 0 ? 0 : packed_size / 3);
     else if (strncmp(target, "/no-ranges/", 11) == 0 && file) // the same, and knows no ranges
         answer(fd, packed, packed_size, 0, first > 0 ? 0 : packed_size / 3);
@@ -95,15 +102,15 @@ static void serve_one(int fd) {
     else if (strncmp(target, "/wrong/", 7) == 0 && file)
         answer(fd, packed, packed_size / 2, 0, 0);
     else if (strncmp(target, "/endless/", 9) == 0 && file) {
-        send_all(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 38);
+        send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
         for (int i = 0; i < 100; i++) send_all(fd, content, SIZE);
     } else if (strncmp(target, "/stalls/", 8) == 0 && file) {
-        send_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n1234", 44);
+        send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n1234");
         char wait;
         (void)!recv(fd, &wait, 1, 0); // until the client gives up
     } else if (strncmp(target, "/moved/", 7) == 0 && file) {
-        send_all(fd, "HTTP/1.1 302 Found\r\nLocation: /good/data.gz\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-                 88);
+        send_text(fd,
+                  "HTTP/1.1 302 Found\r\nLocation: /good/data.gz\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     } else if (strncmp(target, "/moved-away/", 12) == 0 && file) {
         send_all(
             fd,
@@ -302,11 +309,14 @@ static void a_part_that_does_not_fit_is_thrown_away(void **state) {
 static void wrong_content_is_thrown_away_and_the_next_mirror_asked(void **state) {
     (void)state;
     elbo_error err = fetch_bad("wrong", NULL);
-    assert_message(err, "data.gz: no mirror has it", "/wrong/data.gz", "SHA-256");
+    assert_message(err, "data.gz: no mirror delivers it", "/wrong/data.gz", "SHA-256");
     assert_int_equal(server.requests, 1);
     assert_folder_has(NULL);
+    err = fetch_bad("corrupt", NULL);
+    assert_message(err, "/corrupt/data.gz", "SHA-256");
+    assert_folder_has(NULL);
     fetch_good("wrong", "good");
-    assert_int_equal(server.requests, 3);
+    assert_int_equal(server.requests, 4);
     assert_file_is("data.gz", packed, packed_size);
     assert_folder_has("data.gz");
 }

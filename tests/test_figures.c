@@ -211,6 +211,9 @@ static void far_points_do_not_shrink_the_rest(void **state) {
     assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false}, NULL, NULL, xy, NULL, N, NULL, 0, NULL),
                      ELBO_OK);
     assert_says("far.gp", "1 of 1000 points lie outside");
+    for (int i = 0; i < N; i++) xy[2 * i] = xy[2 * i + 1] = 3; // no extent at all
+    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false}, NULL, NULL, xy, NULL, N, NULL, 0, NULL),
+                     ELBO_OK);
 }
 
 /* Never blurred: the mosaic is enlarged by a whole factor, and it is in the figure as it is, pixel by pixel. */

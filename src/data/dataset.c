@@ -220,7 +220,12 @@ static elbo_status locate(place *p, const char *name, const char *given, elbo_er
         else if (elbo_folder_exists(path))
             p->info = find_info(p->name); // data: /data/mnist
     } else if (!is_plain_name(name) || !try_usual_places(p, name)) {
-        status = there ? fail_unrecognised(path, NULL, err) : fail_unknown(name, err);
+        const char *data = getenv("ELBO_DATA"); // a folder of that name may lie there and hold something else
+        char *inside = data && *data && is_plain_name(name) ? elbo_path_join(data, name) : NULL;
+        status = there                      ? fail_unrecognised(path, NULL, err)
+                 : inside && exists(inside) ? fail_unrecognised(inside, NULL, err)
+                                            : fail_unknown(name, err);
+        free(inside);
     }
     free(path);
     return status;

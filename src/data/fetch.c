@@ -164,6 +164,7 @@ static void set_up(CURL *curl, const char *url, transfer *t, int stall_seconds, 
 typedef enum outcome {
     WHOLE,    // the server sent all it had
     BROKEN,   // the connection was lost in the middle; what came is kept
+    STALLED,  // nothing came for too long; what came before is kept
     USELESS,  // this part cannot be continued there: begin anew
     REFUSED,  // 404, no such host, ...: ask another mirror
     HOPELESS, // the disk is full, the user stopped: no mirror helps
@@ -212,7 +213,8 @@ static outcome ask(const char *url, int fd, const elbo_remote_file *file, int st
     else
         elbo_fail(err, ELBO_IO, "%s: %s", url, *text ? text : curl_easy_strerror(code));
     if (t->too_large || (t->had && (http == 416 || code == CURLE_WRITE_ERROR))) return USELESS;
-    return t->at > t->had ? BROKEN : REFUSED;
+    if (t->at == t->had) return REFUSED;
+    return code == CURLE_OPERATION_TIMEDOUT ? STALLED : BROKEN;
 }
 
 /* ---- one file ---- */
@@ -228,7 +230,7 @@ static outcome fetch_from(const char *mirror, const elbo_remote_file *file, cons
     outcome out = REFUSED;
     for (int try = 0; try < MOST_TRIES; try++) {
         out = ask(url, fd, file, stall_seconds, t, err);
-        if (out == REFUSED || out == HOPELESS) break;
+        if (out == REFUSED || out == STALLED || out == HOPELESS) break; // (another mirror may continue a stalled one)
         if (out == BROKEN) continue; // a try that brought nothing would have been a refusal
         bool right = false, resumed = t->had > 0;
         if (out == WHOLE) {
@@ -288,7 +290,7 @@ static elbo_status fetch_part(const elbo_remote *remote, const elbo_remote_file 
     else if (status == ELBO_OK && out == HOPELESS)
         status = elbo_fail(err, last.status, "%s", last.message);
     else if (status == ELBO_OK)
-        status = elbo_fail(err, ELBO_IO, "%s: no mirror has it; the last said: %s", file->name, last.message);
+        status = elbo_fail(err, ELBO_IO, "%s: no mirror delivers it; the last one tried: %s", file->name, last.message);
     struct stat st;
     if (status != ELBO_OK && fstat(fd, &st) == 0 && st.st_size == 0) unlink(part); // nothing to resume
     close(fd);

@@ -67,7 +67,7 @@ elbo_status elbo_plot_begin(elbo_plot *plot, elbo_figure f, elbo_layout l, elbo_
     fprintf(out, "unset key\n");
     if (f.title && f.title[0]) {
         fprintf(out, "set label 1 ");
-        elbo_text_to_gnuplot(out, f.title, (size_t)(l.width / (0.88 * ELBO_TITLE_POINTS)));
+        elbo_text_to_gnuplot(out, f.title, (size_t)((l.width - 48) / (0.82 * ELBO_TITLE_POINTS)));
         fprintf(out, " at screen %.6f,%.6f left font 'DejaVu Sans:Bold,%d' textcolor rgb '#222222'\n", 24.0 / l.width,
                 1 - 44.0 / l.height, ELBO_TITLE_POINTS);
     }

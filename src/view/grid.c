@@ -123,8 +123,9 @@ static heading measure_heading(const elbo_grid *g, const mosaic *m) {
     size_t longest = longest_label(g->column_labels, g->columns);
     if (!longest) return head;
     while (head.points > 11 && elbo_text_pixels(longest, head.points) > m->tile_width + m->gap) head.points--;
+    head.leans = elbo_text_pixels(longest, head.points) > m->tile_width + m->gap;
+    if (head.leans && m->tile_width >= 36) head.points = 14; // beside each other there is room for larger letters
     int width = elbo_text_pixels(longest, head.points);
-    head.leans = width > m->tile_width + m->gap;
     head.height = head.leans ? 24 + (int)(0.72 * width) : 36;
     head.overhang = head.leans ? (int)(0.72 * width) - m->tile_width / 2 : 0;
     if (head.overhang < 0) head.overhang = 0;

@@ -54,7 +54,7 @@ static elbo_status choose_axis(cloud *c, int axis, const char *name, elbo_error 
             if (low < inner_low - 0.3 * inner) low = inner_low - 0.3 * inner;
             if (high > inner_high + 0.3 * inner) high = inner_high + 0.3 * inner;
         }
-        double room = high > low ? 0.03 * (high - low) : fabs(low) > 0 ? 0.1 * fabs(low) : 1;
+        double room = 0.03 * (high - low);
         c->low[axis] = low - room;
         c->high[axis] = high + room;
     }
@@ -65,6 +65,13 @@ static elbo_status choose_axis(cloud *c, int axis, const char *name, elbo_error 
 /* Both axes have one scale, so a flat cloud would make a frame like a ribbon: the shorter side is widened to a share of
  * the longer. */
 static void widen(cloud *c) {
+    if (!(c->high[0] > c->low[0]) && !(c->high[1] > c->low[1])) { // all points are one
+        double room = fmax(fmax(fabs(c->low[0]), fabs(c->low[1])) / 10, 1e-6);
+        for (int k = 0; k < 2; k++) {
+            c->low[k] -= room;
+            c->high[k] += room;
+        }
+    }
     double side[2] = {c->high[0] - c->low[0], c->high[1] - c->low[1]};
     int narrow = side[1] < side[0];
     double least = side[!narrow] * FRAME_SHORT / FRAME_LONG;

@@ -1,0 +1,203 @@
+#include "view/story.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "latent/pca.h"
+
+/* ---- loss curves ---- */
+
+elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err) {
+    int longest = 0;
+    for (int i = 0; i < count; i++)
+        if (runs[i].log.count > longest) longest = runs[i].log.count;
+    elbo_series *series = calloc((size_t)count * 2, sizeof *series);
+    float *values = calloc((size_t)count * 2 * (size_t)(longest + 1), sizeof *values);
+    char (*labels)[160] = calloc((size_t)count * 2, sizeof *labels);
+    elbo_status status = ELBO_OK;
+    int n = 0;
+    if (!series || !values || !labels) status = elbo_no_memory(err);
+    for (int i = 0; status == ELBO_OK && i < count; i++)
+        for (int test = 0; test <= 1; test++) {
+            const elbo_log *log = &runs[i].log;
+            if (log->count == 0 || (test && log->epoch[0].test.images == 0)) continue;
+            float *v = values + (size_t)n * (size_t)(longest + 1);
+            for (int e = 0; e < log->count; e++) v[e] = (float)(test ? log->epoch[e].test.loss : log->epoch[e].train.loss);
+            snprintf(labels[n], sizeof labels[n], "%s, %s", runs[i].label, test ? "test" : "train");
+            series[n] = (elbo_series){.label = labels[n], .value = v, .count = log->count, .group = i, .dashed = test};
+            n++;
+        }
+    if (status == ELBO_OK && n == 0)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "no epoch is finished yet: there are no curves to draw");
+    if (status == ELBO_OK) status = elbo_draw_curves(f, "epoch", "loss (nats per image)", series, n, err);
+    free(series);
+    free(values);
+    free(labels);
+    return status;
+}
+
+/* ---- grids ---- */
+
+/* Of several runs the rows may differ in range: all are drawn in the first one's. */
+static void into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to) {
+    float scale = (to->image.high - to->image.low) / (from->image.high - from->image.low);
+    if (from->image.low == to->image.low && from->image.high == to->image.high) return;
+    for (size_t i = 0; i < n; i++) v[i] = to->image.low + (v[i] - from->image.low) * scale;
+}
+
+static elbo_status draw_rows(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
+                             const char *const *row_labels, const char *const *column_labels, elbo_error *err) {
+    elbo_grid grid = {.rows = rows, .columns = columns, .shape = m->network.graph.image, .images = images,
+                      .low = m->recipe.image.low, .high = m->recipe.image.high, .row_labels = row_labels,
+                      .column_labels = column_labels};
+    return elbo_draw_grid(f, &grid, err);
+}
+
+elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
+                                       const uint32_t *index, int n, elbo_error *err) {
+    size_t row = (size_t)n * elbo_image_size(images->shape);
+    float *pixels = elbo_alloc((size_t)(count + 1) * row, sizeof *pixels); // (1 + count, n, C, H, W)
+    const char **labels = calloc((size_t)count + 1, sizeof *labels);
+    elbo_status status = pixels && labels ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        const elbo_recipe *first = &runs[0].model->recipe;
+        elbo_images_to_floats(images, index, (size_t)n, first->image.low, first->image.high, pixels);
+        labels[0] = "original";
+    }
+    for (int i = 0; status == ELBO_OK && i < count; i++) {
+        elbo_model *m = runs[i].model;
+        float *codes = elbo_alloc((size_t)n * (size_t)m->network.graph.latent, sizeof *codes);
+        if (!codes) {
+            status = elbo_no_memory(err);
+            break;
+        }
+        elbo_model_encode_images(m, images, index, (size_t)n, codes, NULL);
+        elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
+        into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
+        labels[i + 1] = runs[i].label;
+        free(codes);
+    }
+    if (status == ELBO_OK) status = draw_rows(f, runs[0].model, count + 1, n, pixels, labels, NULL, err);
+    free(pixels);
+    free(labels);
+    return status;
+}
+
+void elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images) {
+    size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
+    enum { AT_ONCE = 64 };
+    float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
+    if (!z) return;
+    for (int start = 0; start < n; start += AT_ONCE) {
+        int count = n - start < AT_ONCE ? n - start : AT_ONCE;
+        for (int i = 0; i < count; i++)
+            elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(start + i)},
+                               z + (size_t)i * Z, Z);
+        elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
+    }
+    free(z);
+}
+
+elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err) {
+    int columns = (int)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;
+    size_t size = elbo_image_size(m->network.graph.image);
+    float *cells = elbo_alloc((size_t)rows * (size_t)columns * size, sizeof *cells);
+    if (!cells) return elbo_no_memory(err);
+    memcpy(cells, images, (size_t)n * size * sizeof *cells);
+    for (int i = n; i < rows * columns; i++) cells[(size_t)i * size] = NAN; // an empty cell
+    elbo_status status = draw_rows(f, m, rows, columns, cells, NULL, NULL, err);
+    free(cells);
+    return status;
+}
+
+elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, const float *from, const float *to,
+                                     int steps, float *images, elbo_error *err) {
+    size_t size = elbo_image_size(runs[0].model->network.graph.image);
+    const char **labels = calloc((size_t)count, sizeof *labels);
+    if (!labels) return elbo_no_memory(err);
+    elbo_status status = ELBO_OK;
+    for (int i = 0; status == ELBO_OK && i < count; i++) {
+        elbo_model *m = runs[i].model;
+        size_t Z = (size_t)m->network.graph.latent;
+        float *ends = elbo_alloc(2 * size, sizeof *ends), *z = elbo_alloc((size_t)(steps + 2) * Z, sizeof *z);
+        if (!ends || !z) {
+            status = elbo_no_memory(err);
+        } else {
+            memcpy(ends, from, size * sizeof *ends);
+            memcpy(ends + size, to, size * sizeof *ends);
+            into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
+            float *a = z + (size_t)steps * Z, *b = a + Z;
+            status = elbo_encode(m, 2, ends, a, err);
+            for (int s = 0; s < steps; s++)
+                for (size_t k = 0; k < Z; k++) {
+                    float t = steps > 1 ? (float)s / (float)(steps - 1) : 0;
+                    z[(size_t)s * Z + k] = (1 - t) * a[k] + t * b[k];
+                }
+            float *row = images + (size_t)i * (size_t)steps * size;
+            if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)steps, z, row);
+            into_range(row, (size_t)steps * size, &m->recipe, &runs[0].model->recipe);
+        }
+        labels[i] = runs[i].label;
+        free(ends);
+        free(z);
+    }
+    if (status == ELBO_OK) status = draw_rows(f, runs[0].model, count, steps, images, labels, NULL, err);
+    free(labels);
+    return status;
+}
+
+/* ---- maps ---- */
+
+elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err) {
+    int Z = m->network.graph.latent;
+    *map = (elbo_map){.n = images->count, .raw = Z == 2};
+    float *codes = elbo_alloc((size_t)images->count * (size_t)Z, sizeof *codes); // (n, Z)
+    map->xy = elbo_alloc((size_t)images->count * 2, sizeof *map->xy);
+    elbo_pca pca = {0};
+    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
+        if (map->raw)
+            memcpy(map->xy, codes, (size_t)images->count * 2 * sizeof *codes);
+        else
+            status = elbo_pca_fit(&pca, codes, images->count, Z, 2, threads, err);
+    }
+    if (status == ELBO_OK && !map->raw) {
+        float *y = elbo_alloc((size_t)images->count * (size_t)pca.components, sizeof *y);
+        if (y) {
+            elbo_pca_project(&pca, codes, images->count, y);
+            for (size_t i = 0; i < images->count; i++) // a code of one dimension lies on a line
+                for (int c = 0; c < pca.components; c++) map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
+            for (int c = 0; c < pca.components; c++)
+                map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
+        } else {
+            status = elbo_no_memory(err);
+        }
+        free(y);
+    }
+    elbo_pca_free(&pca);
+    free(codes);
+    if (status != ELBO_OK) elbo_map_free(map);
+    return status;
+}
+
+void elbo_map_free(elbo_map *map) {
+    free(map->xy);
+    *map = (elbo_map){0};
+}
+
+elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
+                           elbo_error *err) {
+    char x[80], y[80];
+    if (map->raw) {
+        snprintf(x, sizeof x, "first latent dimension");
+        snprintf(y, sizeof y, "second latent dimension");
+    } else {
+        snprintf(x, sizeof x, "first principal axis (%.0f%% of the variance)", 100 * map->explained[0]);
+        snprintf(y, sizeof y, "second principal axis (%.0f%%)", 100 * map->explained[1]);
+    }
+    return elbo_draw_scatter(f, x, y, map->xy, images->labels, map->n, d->class_names, images->labels ? d->classes : 0, err);
+}

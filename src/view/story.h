@@ -1,0 +1,52 @@
+/* The figures that tell what a model has learned, one function each; commands, the demo and the report draw the same. */
+#ifndef ELBO_STORY_H
+#define ELBO_STORY_H
+
+#include "train/model.h"
+#include "train/run_folder.h"
+#include "view/view.h"
+
+/* A run folder opened: the model, its log, and the name that figures call it by. */
+typedef struct elbo_run {
+    elbo_model *model;
+    elbo_log log;
+    char *label;
+} elbo_run;
+
+elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
+void elbo_runs_close(elbo_run *runs, int count);
+
+/* Training and test loss over the epochs, all runs in one chart: nats per image. */
+elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err);
+
+/* Originals above each run's reconstructions.  index: (n) into images */
+elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
+                                       const uint32_t *index, int n, elbo_error *err);
+
+/* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
+void elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images);
+/* A grid of images as square as n allows. */
+elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err);
+
+/* One row per run: decoded codes on the straight line between the codes of two images, `steps` of them with both ends.
+ *   from, to: (C, H, W); images: (count, steps, C, H, W), the caller's, gets what is drawn. */
+elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, const float *from, const float *to,
+                                     int steps, float *images, elbo_error *err);
+
+/* Codes in the plane: the first two principal axes, or the plane itself where the code has two dimensions. */
+typedef struct elbo_map {
+    size_t n;
+    float *xy;          // (n, 2), owned
+    double explained[2]; // shares of the variance; of a raw plane: all
+    bool raw;
+} elbo_map;
+elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err);
+void elbo_map_free(elbo_map *map);
+elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
+                           elbo_error *err);
+
+/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. */
+elbo_status elbo_story_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,
+                              int threads, elbo_error *err);
+
+#endif

@@ -1,12 +1,10 @@
-/* The table of commands. */
+/* The table of commands, in the order of `elbo help`. */
 #include "commands.h"
 
 #include <stddef.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_train,
-    &cli_recipes,
-    &cli_plan,
-    &cli_bench,
-    NULL,
+    &cli_demo,    &cli_train,       &cli_eval,    &cli_encode,  &cli_decode, &cli_reconstruct, &cli_sample,
+    &cli_interpolate, &cli_project, &cli_compare, &cli_report,  &cli_recipes, &cli_data,       &cli_plan,
+    &cli_bench,   NULL,
 };

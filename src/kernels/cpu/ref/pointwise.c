@@ -6,7 +6,7 @@ static void activation_forward(float *y, const float *x, size_t n, elbo_activati
     for (size_t i = 0; i < n; i++) {
         double v = x[i];
         switch (a) {
-        case ELBO_RELU: v = v > 0 ? v : 0; break;
+        case ELBO_RELU: v = v <= 0 ? 0 : v; break; // NaN stays: a diverged run must be seen
         case ELBO_LEAKY_RELU: v = v > 0 ? v : v * (double)slope; break;
         case ELBO_TANH: v = tanh(v); break;
         case ELBO_SIGMOID: v = 1 / (1 + exp(-v)); break;

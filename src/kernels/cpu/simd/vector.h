@@ -49,10 +49,10 @@ static inline float vsum(vec a) {
     return s[0];
 }
 
-/* exp(x) within 2 ulp for -87 <= x <= 88, held at the ends beyond: 2^n e^r with |r| <= ln2 / 2, Taylor to r^7. NaN stays. */
+/* exp(x) within 2 ulp for -87 <= x <= 88: 2^n e^r with |r| <= ln2 / 2, Taylor to r^7. Below it stays at exp(-87); above it is
+ * infinite and NaN is NaN, so that a diverged run is seen. */
 static inline vec vexp(vec x) {
     vec held = vmin(vmax(x, vset(-87.0f)), vset(88.0f));
-    held = vselect(x == x, held, x);
     const float shift = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer
     vec n = (held * 1.44269504f + shift) - shift;
     vec r = held - n * 0.693359375f;
@@ -66,7 +66,7 @@ static inline vec vexp(vec x) {
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     ivec exponent = (ivec)(n + shift) << 23; // the low bits of n + shift are n's
-    return (vec)((ivec)p + exponent);
+    return vselect(x <= 88.0f, (vec)((ivec)p + exponent), x * __builtin_inff()); // NaN times infinity is NaN
 }
 
 /* log(1 + e) for 0 <= e <= 1: 2 atanh(s) with s = e / (2 + e) <= 1/3. */

@@ -1,0 +1,193 @@
+/* elbo data: list, fetch, info, preview. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "data/fetch.h"
+#include "latent/pick.h"
+#include "runs.h"
+
+typedef struct data_options {
+    const char *path, *mirror, *output;
+    int count;
+    bool json;
+} data_options;
+
+/* ---- list ---- */
+
+static int list(const data_options *o) {
+    json_t *all = json_array();
+    for (const elbo_dataset_info *d = elbo_known_datasets; d->name; d++) {
+        const char *where = d->made ? "built in" : elbo_dataset_present(d->name) ? "here" : "not here";
+        char train[32], test[32];
+        if (o->json)
+            json_array_append_new(all, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:b}", "name", d->name, "about", d->about,
+                                                 "shape", d->shape.channels, d->shape.height, d->shape.width, "train",
+                                                 (json_int_t)d->train_count, "test", (json_int_t)d->test_count, "present",
+                                                 d->made || elbo_dataset_present(d->name)));
+        else
+            printf("%-14s %-9s %dx%dx%d, %s + %s  %s\n", d->name, where, d->shape.channels, d->shape.height, d->shape.width,
+                   cli_thousands(d->train_count, train), cli_thousands(d->test_count, test), d->about);
+    }
+    if (o->json)
+        cli_print_json(all);
+    else
+        json_decref(all);
+    return CLI_OK;
+}
+
+/* ---- fetch ---- */
+
+static bool show_fetch(void *context, const elbo_fetch_state *s) {
+    bool *terminal = context;
+    if (*terminal && s->mirror) {
+        fprintf(stderr, "\r%s (%d of %d)  %.1f", s->file, s->index + 1, s->count, 1e-6 * (double)s->done);
+        if (s->total) fprintf(stderr, " of %.1f", 1e-6 * (double)s->total);
+        fprintf(stderr, " MB\033[K");
+        fflush(stderr);
+    }
+    return !cli_interrupted();
+}
+
+static int fetch(const char *name, const data_options *o) {
+    elbo_error err;
+    bool terminal = isatty(STDERR_FILENO);
+    cli_catch_interrupts();
+    elbo_status status = elbo_fetch(name, o->mirror, show_fetch, &terminal, &err);
+    if (terminal) fputs("\r\033[K", stderr);
+    if (status != ELBO_OK) return cli_fail(&err);
+    char *folder = elbo_dataset_cache_folder(name);
+    if (o->json)
+        cli_print_json(json_pack("{s:s, s:s}", "name", name, "folder", folder ? folder : ""));
+    else
+        printf("%s: in %s, checked\n", name, folder ? folder : "");
+    free(folder);
+    return CLI_OK;
+}
+
+/* ---- info ---- */
+
+static json_t *split_json(const elbo_images *images, const elbo_dataset *d) {
+    json_t *o = json_pack("{s:I}", "images", (json_int_t)images->count);
+    if (!images->labels) return o;
+    uint32_t count[ELBO_MAX_CLASSES] = {0};
+    for (uint32_t i = 0; i < images->count; i++) count[images->labels[i]]++;
+    json_t *classes = json_object();
+    for (int c = 0; c < d->classes; c++) json_object_set_new(classes, d->class_names[c], json_integer(count[c]));
+    json_object_set_new(o, "classes", classes);
+    return o;
+}
+
+static int info(const elbo_dataset *d, const data_options *o) {
+    elbo_image_shape s = d->train.count ? d->train.shape : d->test.shape;
+    if (o->json) {
+        cli_print_json(json_pack("{s:s, s:s, s:[i,i,i], s:o, s:o}", "name", d->name, "source", d->source, "shape", s.channels,
+                                 s.height, s.width, "train", split_json(&d->train, d), "test", split_json(&d->test, d)));
+        return CLI_OK;
+    }
+    char train[32], test[32];
+    printf("%s (%s)\n  %s training and %s test images of %dx%dx%d (channels, height, width)\n", d->name, d->source,
+           cli_thousands(d->train.count, train), cli_thousands(d->test.count, test), s.channels, s.height, s.width);
+    if (!d->train.labels) {
+        puts("  no labels");
+        return CLI_OK;
+    }
+    uint32_t count[2][ELBO_MAX_CLASSES] = {{0}};
+    for (uint32_t i = 0; i < d->train.count; i++) count[0][d->train.labels[i]]++;
+    for (uint32_t i = 0; d->test.labels && i < d->test.count; i++) count[1][d->test.labels[i]]++;
+    printf("  %-16s %8s %8s\n", "class", "train", "test");
+    for (int c = 0; c < d->classes; c++)
+        printf("  %-16s %8s %8s\n", d->class_names[c], cli_thousands(count[0][c], train), cli_thousands(count[1][c], test));
+    return CLI_OK;
+}
+
+/* ---- preview ---- */
+
+static int preview(const elbo_dataset *d, const data_options *o) {
+    int n = o->count, columns = 10;
+    elbo_error err;
+    size_t size = elbo_image_size(d->train.shape);
+    uint32_t *index = malloc((size_t)n * sizeof *index);
+    float *images = NULL;
+    const char **labels = NULL;
+    elbo_status status = ELBO_OK;
+    if (index) n = elbo_pick_variety(&d->train, d->classes, n, index);
+    if (n < columns) columns = n > 0 ? n : 1;
+    int rows = (n + columns - 1) / columns;
+    images = elbo_alloc((size_t)(rows * columns) * size, sizeof *images);
+    labels = calloc((size_t)columns, sizeof *labels);
+    bool by_class = d->classes == columns; // one of each class in turn: columns are classes
+    cli_figure_place place;
+    char title[200];
+    snprintf(title, sizeof title, "%.100s: what the network will see", d->name);
+    elbo_figure f = cli_figure(&place, ".", "preview", title, o->output ? o->output : "preview.png", false);
+    if (!index || !images || !labels) {
+        status = elbo_no_memory(&err);
+    } else {
+        elbo_images_to_floats(&d->train, index, (size_t)n, 0, 1, images);
+        for (int i = n; i < rows * columns; i++) images[(size_t)i * size] = __builtin_nanf("");
+        for (int c = 0; by_class && c < columns; c++) labels[c] = d->class_names[c];
+        elbo_grid grid = {.rows = rows, .columns = columns, .shape = d->train.shape, .images = images, .low = 0, .high = 1,
+                          .column_labels = by_class ? labels : NULL};
+        status = elbo_draw_grid(f, &grid, &err);
+    }
+    free(index);
+    free(images);
+    free(labels);
+    if (status != ELBO_OK) return cli_fail(&err);
+    json_t *json = o->json ? json_object() : NULL;
+    cli_say_figure(&f, json);
+    if (json) cli_print_json(json);
+    return CLI_OK;
+}
+
+/* ---- the command ---- */
+
+static int run(const cli_command *self, int argc, char **argv) {
+    data_options o = {.count = 40};
+    cli_option options[] = {
+        {"data", 'd', CLI_TEXT, &o.path, "PATH", "info, preview: a folder or file in the name's place", 0, 0},
+        {"mirror", 0, CLI_TEXT, &o.mirror, "URL", "fetch: download from this folder instead of the known mirrors", 0, 0},
+        {"count", 'n', CLI_INT, &o.count, "N", "preview: how many images; default 40", 1, 400},
+        {"output", 'o', CLI_TEXT, &o.output, "FILE.png", "preview: default preview.png", 0, 0},
+        {"json", 0, CLI_FLAG, &o.json, NULL, "prints JSON", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 1, 2);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    const char *what = argv[0], *name = words > 1 ? argv[1] : NULL;
+    if (!strcmp(what, "list")) return list(&o);
+    bool known = !strcmp(what, "fetch") || !strcmp(what, "info") || !strcmp(what, "preview");
+    if (!known) {
+        cli_fail_text("data %s: it is list, fetch, info or preview", what);
+        return CLI_USAGE;
+    }
+    if (!name) {
+        cli_fail_text("data %s: of which data set? `elbo data list` shows them", what);
+        return CLI_USAGE;
+    }
+    if (!strcmp(what, "fetch")) return fetch(name, &o);
+    elbo_error err;
+    elbo_dataset d;
+    if (elbo_dataset_open(&d, name, o.path, ELBO_BOTH_SPLITS, 0, &err) != ELBO_OK) return cli_fail(&err);
+    int code = !strcmp(what, "info") ? info(&d, &o) : preview(&d, &o);
+    elbo_dataset_close(&d);
+    return code;
+}
+
+const cli_command cli_data = {
+    .name = "data",
+    .arguments = "list|fetch|info|preview [NAME]",
+    .summary = "data sets: what there is, download, counts, a look at the images",
+    .details = "  list           the data sets elbo knows, and whether they are here\n"
+               "  fetch NAME     downloads one into ~/.cache/elbo, checked by SHA-256; a broken download is resumed\n"
+               "  info NAME      how many images of which class\n"
+               "  preview NAME   a picture of the images as the network will see them\n"
+               "\n"
+               "examples:\n"
+               "  elbo data fetch mnist\n"
+               "  elbo data preview fashion-mnist -o fashion.png\n",
+    .run = run,
+};

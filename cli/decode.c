@@ -1,0 +1,59 @@
+/* elbo decode: codes to images. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "image_files.h"
+
+static elbo_status decode(elbo_model *m, const char *input, const char *output, size_t *n, elbo_error *err) {
+    elbo_model_info info = elbo_model_get_info(m);
+    float *z;
+    ELBO_TRY(cli_rows_read(&z, n, (size_t)info.latent, "codes", input, err));
+    float *images = elbo_alloc(*n * elbo_image_size(m->network.graph.image), sizeof *images);
+    elbo_status status = images ? elbo_decode(m, *n, z, images, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = cli_images_write(output, &info, images, *n, err);
+    free(images);
+    free(z);
+    return status;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *output = NULL;
+    int threads = 0;
+    bool json = false;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &output, "OUT", "X.npy, a grid X.png, or a folder for one .png each; needed", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 2, 2);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    if (!output) {
+        cli_fail_text("decode: where to? add -o X.npy, -o X.png or -o FOLDER");
+        return CLI_USAGE;
+    }
+    elbo_error err;
+    elbo_model *m;
+    size_t n = 0;
+    if (elbo_model_open(&m, argv[0], threads, &err) != ELBO_OK) return cli_fail(&err);
+    int code = decode(m, argv[1], output, &n, &err) == ELBO_OK ? CLI_OK : cli_fail(&err);
+    if (code == CLI_OK && json)
+        cli_print_json(json_pack("{s:s, s:s, s:I}", "run", argv[0], "images", output, "count", (json_int_t)n));
+    else if (code == CLI_OK)
+        printf("%s: %zu image%s\n", output, n, n == 1 ? "" : "s");
+    elbo_model_close(m);
+    return code;
+}
+
+const cli_command cli_decode = {
+    .name = "decode",
+    .arguments = "RUN Z.npy",
+    .summary = "codes to images: a .npy, a .png or a folder",
+    .details = "Z.npy holds codes, (N, latent) float32. A .npy gets (N, C, H, W) float32 in the recipe's range.\n"
+               "\n"
+               "example:\n"
+               "  elbo encode runs/mnist-vae digit.png -o z.npy\n"
+               "  elbo decode runs/mnist-vae z.npy -o again.png\n",
+    .run = run,
+};

@@ -1,0 +1,123 @@
+/* elbo demo: an AE and a VAE side by side, every figure, one page. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "progress.h"
+#include "runs.h"
+#include "table.h"
+
+static const char *const models[] = {"mnist-ae", "mnist-vae"};
+enum { MODELS = sizeof models / sizeof *models };
+
+/* Trains one of the models into its folder, whatever was there. */
+static elbo_status train(const char *name, const char *folder, const elbo_dataset *d, const char *data_name,
+                         const char *data_path, int epochs, uint64_t seed, int threads, bool quiet, elbo_error *err) {
+    char epochs_set[40], seed_set[40], data_set[300];
+    snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", epochs);
+    snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)seed);
+    snprintf(data_set, sizeof data_set, "data=%s", data_name);
+    const char *sets[] = {epochs_set, seed_set, data_set};
+    elbo_recipe recipe;
+    ELBO_TRY(elbo_recipe_open(&recipe, name, sets, 3, err));
+    cli_bar bar = {.off = quiet};
+    if (!quiet) cli_bar_begin(&bar, &recipe, d);
+    elbo_train_options o = {
+        .run = folder, .data_path = data_path, .threads = threads, .progress = cli_bar_update, .context = &bar};
+    elbo_train_result result;
+    elbo_status status = elbo_train(&result, &recipe, d, o, err);
+    cli_bar_end(&bar);
+    elbo_recipe_close(&recipe);
+    return status;
+}
+
+/* The best data at hand: what --data names; else MNIST where it is found; else the built-in digits. */
+static elbo_status open_data(elbo_dataset *d, const char *data, const char **name, int threads, bool quiet,
+                             elbo_error *err) {
+    bool mnist = data || elbo_dataset_present("mnist");
+    *name = mnist ? "mnist" : "digits";
+    if (!mnist && !quiet)
+        fprintf(stderr, "MNIST is not here, so the demo draws its own digits; `elbo data fetch mnist` gets the real ones\n");
+    return elbo_dataset_open(d, *name, data, ELBO_BOTH_SPLITS, threads, err);
+}
+
+static int tell(const char *folder, char **folders, const elbo_dataset *d, int threads, bool json) {
+    elbo_error err;
+    cli_runs r = {.count = MODELS};
+    char *page = elbo_path_join(folder, "report.html");
+    int code = CLI_OK;
+    if (!page) return cli_fail_text("out of memory");
+    const char *paths[MODELS];
+    for (int i = 0; i < MODELS; i++) paths[i] = folders[i];
+    if (elbo_runs_open(r.run, paths, MODELS, threads, &err) != ELBO_OK) {
+        free(page);
+        return cli_fail(&err);
+    }
+    if (elbo_story_report(page, folder, r.run, MODELS, d, threads, &err) != ELBO_OK) {
+        code = cli_fail(&err);
+    } else if (json) {
+        cli_print_json(json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs", cli_runs_json(r.run, MODELS)));
+    } else {
+        putchar('\n');
+        cli_print_runs(r.run, MODELS);
+        printf("\nlosses in nats per image, on the test images of %s\n\nreport: %s\n", d->name, page);
+    }
+    elbo_runs_close(r.run, MODELS);
+    free(page);
+    return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *folder = "runs/demo", *data = NULL;
+    int epochs = 10, threads = 0;
+    uint64_t seed = 0;
+    bool json = false;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &folder, "FOLDER", "default runs/demo; an earlier demo there is replaced", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "28x28 images; default MNIST where it is found, else built-in digits", 0, 0},
+        {"epochs", 'e', CLI_INT, &epochs, "N", "for each model; default 10", 1, 1e6},
+        {"seed", 's', CLI_U64, &seed, "N", "default 0", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 0, 0);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    elbo_error err;
+    elbo_dataset d;
+    const char *name;
+    if (open_data(&d, data, &name, threads, json, &err) != ELBO_OK) return cli_fail(&err);
+    char *folders[MODELS] = {0}, *data_path = data ? realpath(data, NULL) : NULL;
+    int code = CLI_OK;
+    cli_catch_interrupts();
+    for (int i = 0; i < MODELS && code == CLI_OK; i++) {
+        folders[i] = elbo_path_join(folder, models[i]);
+        elbo_status status = folders[i] ? train(models[i], folders[i], &d, name, data_path, epochs, seed, threads, json, &err)
+                                        : elbo_no_memory(&err);
+        if (status == ELBO_STOPPED) {
+            fprintf(stderr, "stopped; `elbo train --resume -o %s` goes on with this model\n", folders[i]);
+            code = CLI_INTERRUPTED;
+        } else if (status != ELBO_OK) {
+            code = cli_fail(&err);
+        }
+    }
+    if (code == CLI_OK) code = tell(folder, folders, &d, threads, json);
+    for (int i = 0; i < MODELS; i++) free(folders[i]);
+    free(data_path);
+    elbo_dataset_close(&d);
+    return code;
+}
+
+const cli_command cli_demo = {
+    .name = "demo",
+    .arguments = "",
+    .summary = "the whole story: an AE and a VAE trained, every figure, one page",
+    .details = "Trains mnist-ae and mnist-vae on the same images, then draws loss curves, reconstructions, latent maps, an\n"
+               "interpolation and new samples into one HTML page.\n"
+               "\n"
+               "example:\n"
+               "  elbo demo && xdg-open runs/demo/report.html\n",
+    .run = run,
+};

@@ -1,0 +1,55 @@
+#include "runs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int splits, int threads) {
+    *r = (cli_runs){0};
+    elbo_error err;
+    const char *paths[CLI_MOST_RUNS];
+    for (int i = 0; i < count; i++) paths[i] = folders[i];
+    if (elbo_runs_open(r->run, paths, count, threads, &err) != ELBO_OK) return cli_fail(&err);
+    r->count = count;
+    if (splits && cli_open_model_data(&r->data, r->run[0].model, data, (elbo_splits)splits, threads, &err) != ELBO_OK) {
+        elbo_runs_close(r->run, r->count);
+        return cli_fail(&err);
+    }
+    return CLI_OK;
+}
+
+void cli_runs_close(cli_runs *r) {
+    elbo_runs_close(r->run, r->count);
+    elbo_dataset_close(&r->data);
+}
+
+elbo_figure cli_figure(cli_figure_place *place, const char *run, const char *name, const char *title, const char *output,
+                       bool svg) {
+    if (!output) {
+        size_t n = strlen(run);
+        while (n > 1 && run[n - 1] == '/') n--;
+        snprintf(place->folder, sizeof place->folder, "%.*s/figures", (int)n, run);
+        snprintf(place->name, sizeof place->name, "%s", name);
+    } else {
+        const char *slash = strrchr(output, '/'), *last = slash ? slash + 1 : output;
+        if (slash)
+            snprintf(place->folder, sizeof place->folder, "%.*s", slash == output ? 1 : (int)(slash - output), output);
+        else
+            snprintf(place->folder, sizeof place->folder, ".");
+        snprintf(place->name, sizeof place->name, "%s", last);
+        size_t n = strlen(place->name);
+        if (n > 4 && (!strcmp(place->name + n - 4, ".png") || !strcmp(place->name + n - 4, ".svg"))) {
+            svg = svg || place->name[n - 3] == 's';
+            place->name[n - 4] = 0;
+        }
+    }
+    return (elbo_figure){.folder = place->folder, .name = place->name, .title = title, .svg = svg};
+}
+
+void cli_say_figure(const elbo_figure *f, json_t *json) {
+    char path[4400];
+    snprintf(path, sizeof path, "%s/%s.%s", f->folder, f->name, f->svg ? "svg" : "png");
+    if (json)
+        json_object_set_new(json, "figure", json_string(path));
+    else
+        printf("%s\n", path);
+}

@@ -1,0 +1,72 @@
+/* A recipe, its network and a plan to run it, through the same functions as `elbo train` uses. */
+#ifndef ELBO_TESTS_ENGINE_H
+#define ELBO_TESTS_ENGINE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "ops/ops.h"
+#include "train/trainer.h"
+
+#define assert_ok(call)                                                                                                \
+    do {                                                                                                               \
+        elbo_error assert_ok_err_ = {0};                                                                               \
+        elbo_error *err = &assert_ok_err_;                                                                             \
+        if ((call) != ELBO_OK) fail_msg("%s", err->message);                                                           \
+    } while (0)
+
+/* One model on one device. */
+typedef struct engine {
+    elbo_recipe recipe;
+    elbo_network network;
+    elbo_team *team;
+    elbo_plan plan;
+    float *m, *v; // (param_floats)
+} engine;
+
+/* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
+static inline void engine_open(engine *e, const char *recipe, const char *const *sets, int set_count, elbo_image_shape image,
+                               const char *device, elbo_mode mode, int batch, int threads) {
+    *e = (engine){0};
+    assert_ok(elbo_recipe_open(&e->recipe, recipe, sets, set_count, err));
+    const elbo_recipe *r = &e->recipe;
+    assert_ok(elbo_network_make(&e->network, r, image, err));
+    assert_ok(elbo_team_make(&e->team, threads, err));
+    elbo_plan_options options = {.mode = mode,
+                                 .batch = batch ? batch : r->train.batch,
+                                 .team = e->team,
+                                 .reconstruction = r->loss.reconstruction,
+                                 .optimizer = r->train.optimizer,
+                                 .clip = r->train.clip,
+                                 .keep_grads = true};
+    assert_ok(elbo_plan_make(&e->plan, &e->network.graph, elbo_device_find(device), options, err));
+    size_t n = e->network.graph.param_floats;
+    e->m = calloc(n + 1, sizeof *e->m);
+    e->v = calloc(n + 1, sizeof *e->v);
+    assert_non_null(e->m);
+    assert_non_null(e->v);
+}
+
+static inline void engine_close(engine *e) {
+    elbo_plan_free(&e->plan);
+    elbo_team_free(e->team);
+    elbo_network_free(&e->network);
+    elbo_recipe_close(&e->recipe);
+    free(e->m);
+    free(e->v);
+}
+
+/* Means over the images of a run. */
+static inline elbo_scores engine_scores(const engine *e, int count) {
+    elbo_scores s = {.images = (uint32_t)count};
+    for (int i = 0; i < count; i++) {
+        s.reconstruction += e->plan.reconstruction->base[i] / (double)count;
+        s.mse += e->plan.squared->base[i] / (double)count / (double)elbo_image_size(e->network.graph.image);
+        if (e->plan.kl) s.kl += e->plan.kl->base[i] / (double)count;
+    }
+    s.loss = s.reconstruction + s.kl;
+    return s;
+}
+
+#endif

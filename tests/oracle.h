@@ -1,0 +1,185 @@
+/* What a network computes, once more: plain loops in double, node after node, each output in memory of its own. No plan, no
+ * shards, nothing in place, no kernel of elbo's. Only the graph (which layers, which shapes, where a parameter lies) is
+ * shared with what is tested.
+ *
+ * A new op is a function here and a row of `oracle_ops`. */
+#ifndef ELBO_TESTS_ORACLE_H
+#define ELBO_TESTS_ORACLE_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "ops/ops.h"
+#include "train/trainer.h"
+
+/* A forward run over `count` images. */
+typedef struct oracle {
+    const elbo_graph *graph;
+    const elbo_recipe *recipe;
+    const double *params; // (graph->param_floats)
+    const double *images; // (count, C H W), in the recipe's range
+    int count;
+    const uint32_t *index; // (count): the image numbers that random numbers are drawn for
+    bool training;         // dropout on
+    uint64_t seed;
+    uint32_t epoch;
+    const double *noise; // (count, latent) by row of this run; NULL: z = mu
+    double kl_weight;
+
+    /* Found by oracle_run. */
+    double **output;            // (graph->count): each node's (count, size)
+    double *row_reconstruction; // (count)
+    double *row_kl;             // (count)
+    double reconstruction, kl, squared; // means over the images; squared: of the sum of squared errors
+    double objective;                   // what training minimises: reconstruction + kl_weight * kl
+} oracle;
+
+static inline size_t oracle_size(const elbo_node *n) { return elbo_shape_size(n->shape); }
+
+/* ---- ops ---- */
+
+static inline void oracle_linear(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const elbo_graph *g = o->graph;
+    size_t in = oracle_size(&g->node[n->input[0]]), out = oracle_size(n);
+    int weights = 0; // a head's mu and logvar are two layers side by side; all weights stand before all biases
+    for (int k = 0; k < n->params; k++) weights += g->param[n->first_param + k].rank == 2;
+    for (int b = 0; b < o->count; b++) {
+        size_t column = 0;
+        for (int k = 0; k < weights; k++) {
+            const elbo_param *weight = &g->param[n->first_param + k];
+            const double *w = o->params + weight->offset;
+            const double *bias = weights < n->params ? o->params + g->param[n->first_param + weights + k].offset : NULL;
+            for (int r = 0; r < weight->dim[0]; r++, column++) {
+                double sum = bias ? bias[r] : 0;
+                for (size_t i = 0; i < in; i++) sum += w[(size_t)r * in + i] * x[(size_t)b * in + i];
+                y[(size_t)b * out + column] = sum;
+            }
+        }
+    }
+}
+
+static inline void oracle_map(oracle *o, const elbo_node *n, const double *x, double *y, double (*f)(double, double)) {
+    for (size_t i = 0; i < (size_t)o->count * oracle_size(n); i++) y[i] = f(x[i], n->value[0]);
+}
+
+static inline double oracle_relu_of(double x, double unused) { return (void)unused, x > 0 ? x : 0; }
+static inline double oracle_leaky_relu_of(double x, double slope) { return x > 0 ? x : (double)(float)slope * x; }
+static inline double oracle_tanh_of(double x, double unused) { return (void)unused, tanh(x); }
+static inline double oracle_sigmoid_of(double x, double unused) { return (void)unused, 1 / (1 + exp(-x)); }
+
+static inline void oracle_relu(oracle *o, const elbo_node *n, const double *x, double *y) {
+    oracle_map(o, n, x, y, oracle_relu_of);
+}
+static inline void oracle_leaky_relu(oracle *o, const elbo_node *n, const double *x, double *y) {
+    oracle_map(o, n, x, y, oracle_leaky_relu_of);
+}
+static inline void oracle_tanh(oracle *o, const elbo_node *n, const double *x, double *y) {
+    oracle_map(o, n, x, y, oracle_tanh_of);
+}
+static inline void oracle_sigmoid(oracle *o, const elbo_node *n, const double *x, double *y) {
+    oracle_map(o, n, x, y, oracle_sigmoid_of);
+}
+
+static inline void oracle_same(oracle *o, const elbo_node *n, const double *x, double *y) {
+    memcpy(y, x, (size_t)o->count * oracle_size(n) * sizeof *y);
+}
+
+/* The mask's place among the random numbers is part of "same seed, same bits". */
+static inline void oracle_dropout(oracle *o, const elbo_node *n, const double *x, double *y) {
+    size_t size = oracle_size(n);
+    float *drawn = malloc(size * sizeof *drawn);
+    for (int b = 0; b < o->count; b++) {
+        uint32_t layer = (uint32_t)(n - o->graph->node);
+        elbo_random_uniform((elbo_stream){o->seed, ELBO_FOR_DROPOUT + (layer << 8), o->epoch, o->index[b]}, drawn, size);
+        for (size_t i = 0; i < size; i++) {
+            bool dropped = o->training && drawn[i] < (float)n->value[0];
+            y[(size_t)b * size + i] = dropped ? 0 : o->training ? x[(size_t)b * size + i] / (1 - n->value[0]) : x[(size_t)b * size + i];
+        }
+    }
+    free(drawn);
+}
+
+static inline void oracle_reparameterize(oracle *o, const elbo_node *n, const double *x, double *y) {
+    size_t Z = oracle_size(n);
+    for (int b = 0; b < o->count; b++) {
+        const double *mu = x + (size_t)b * 2 * Z, *logvar = mu + Z;
+        o->row_kl[b] = 0;
+        for (size_t i = 0; i < Z; i++) {
+            double deviation = exp(0.5 * logvar[i]), eps = o->noise ? o->noise[(size_t)b * Z + i] : 0;
+            y[(size_t)b * Z + i] = mu[i] + deviation * eps;
+            o->row_kl[b] += 0.5 * (mu[i] * mu[i] + deviation * deviation - 1 - logvar[i]);
+        }
+    }
+}
+
+typedef struct oracle_op {
+    const char *name;
+    void (*forward)(oracle *o, const elbo_node *n, const double *x, double *y);
+} oracle_op;
+
+static const oracle_op oracle_ops[] = {
+    {"linear", oracle_linear},       {"relu", oracle_relu},
+    {"leaky_relu", oracle_leaky_relu}, {"tanh", oracle_tanh},
+    {"sigmoid", oracle_sigmoid},     {"flatten", oracle_same},
+    {"unflatten", oracle_same},      {"dropout", oracle_dropout},
+    {"reparameterize", oracle_reparameterize}, {NULL, NULL},
+};
+
+/* ---- the loss ---- */
+
+/* From the output, which holds in double until 1 - p is 1e-16; the kernels start from the logits. */
+static inline void oracle_loss(oracle *o) {
+    const elbo_graph *g = o->graph;
+    size_t size = elbo_image_size(g->image);
+    const double *y = o->output[g->at.output], *logits = o->output[g->at.logits];
+    o->reconstruction = o->kl = o->squared = 0;
+    for (int b = 0; b < o->count; b++) {
+        o->row_reconstruction[b] = 0;
+        for (size_t i = (size_t)b * size; i < (size_t)(b + 1) * size; i++) {
+            double x = o->images[i], e = y[i] - x;
+            switch (o->recipe->loss.reconstruction) {
+            case ELBO_BCE: o->row_reconstruction[b] += log1p(exp(logits[i])) - x * logits[i]; break;
+            case ELBO_MSE: o->row_reconstruction[b] += e * e; break;
+            case ELBO_L1: o->row_reconstruction[b] += fabs(e); break;
+            }
+            o->squared += e * e / o->count;
+        }
+        o->reconstruction += o->row_reconstruction[b] / o->count;
+        o->kl += o->row_kl[b] / o->count;
+    }
+    o->objective = o->reconstruction + o->kl_weight * o->kl;
+}
+
+/* ---- running ---- */
+
+static inline void oracle_open(oracle *o, const elbo_graph *g, const elbo_recipe *r, int count) {
+    *o = (oracle){.graph = g, .recipe = r, .count = count};
+    o->output = calloc((size_t)g->count, sizeof *o->output);
+    for (int i = 0; i < g->count; i++) o->output[i] = calloc((size_t)count * oracle_size(&g->node[i]), sizeof(double));
+    o->row_reconstruction = calloc((size_t)count, sizeof(double));
+    o->row_kl = calloc((size_t)count, sizeof(double));
+}
+
+static inline void oracle_close(oracle *o) {
+    for (int i = 0; i < o->graph->count; i++) free(o->output[i]);
+    free(o->output);
+    free(o->row_reconstruction);
+    free(o->row_kl);
+}
+
+static inline void oracle_run(oracle *o) {
+    const elbo_graph *g = o->graph;
+    memcpy(o->output[0], o->images, (size_t)o->count * elbo_image_size(g->image) * sizeof(double));
+    for (int i = 1; i < g->count; i++) {
+        const elbo_node *n = &g->node[i];
+        const oracle_op *op = oracle_ops;
+        while (op->name && strcmp(op->name, n->op->name)) op++;
+        if (!op->name) fail_msg("oracle.h has no row for `%s`: what does it compute?", n->op->name);
+        op->forward(o, n, o->output[n->input[0]], o->output[i]);
+    }
+    oracle_loss(o);
+}
+
+#endif

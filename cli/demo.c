@@ -1,4 +1,5 @@
-/* elbo demo: an AE and a VAE side by side, every figure, one page. */
+/* elbo demo: an AE and a VAE side by side, every figure, one page. Two more with codes of two dimensions give maps of the
+ * whole latent space, which twenty dimensions cannot. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,8 @@
 #include "runs.h"
 #include "table.h"
 
-static const char *const models[] = {"mnist-ae", "mnist-vae"};
-enum { MODELS = sizeof models / sizeof *models };
+static const char *const models[] = {"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"};
+enum { MODELS = sizeof models / sizeof *models, COMPARED = 2 };
 
 /* Trains one of the models into its folder, whatever was there. */
 static elbo_status train(const char *name, const char *folder, const elbo_dataset *d, const char *data_name,
@@ -55,6 +56,7 @@ static int tell(const char *folder, char **folders, const elbo_dataset *d, int t
         free(page);
         return cli_fail(&err);
     }
+    for (int i = COMPARED; i < MODELS; i++) r.run[i].map_only = true;
     if (elbo_story_report(page, folder, r.run, MODELS, d, threads, &err) != ELBO_OK) {
         code = cli_fail(&err);
     } else if (json) {
@@ -114,8 +116,8 @@ const cli_command cli_demo = {
     .name = "demo",
     .arguments = "",
     .summary = "the whole story: an AE and a VAE trained, every figure, one page",
-    .details = "Trains mnist-ae and mnist-vae on the same images, then draws loss curves, reconstructions, latent maps, an\n"
-               "interpolation and new samples into one HTML page.\n"
+    .details = "Trains mnist-ae and mnist-vae on the same images, and both again with codes of two dimensions, then draws loss\n"
+               "curves, reconstructions, latent maps, an interpolation and new samples into one HTML page.\n"
                "\n"
                "example:\n"
                "  elbo demo && xdg-open runs/demo/report.html\n",

@@ -20,7 +20,7 @@ static elbo_status read_end(const char *word, cli_runs *r, float *image, elbo_er
         ELBO_TRY(cli_images_read(&own, &info, word, err));
         c = (elbo_choice){&own, 0};
     } else {
-        ELBO_TRY(elbo_pick(&c, m, &r->data, word, err));
+        ELBO_TRY(elbo_pick(&c, elbo_runs_chooser(r->run, r->count)->model, &r->data, word, err));
     }
     elbo_images_to_floats(c.images, &c.index, 1, recipe->image.low, recipe->image.high, image);
     elbo_images_free(&own);

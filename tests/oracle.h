@@ -94,8 +94,8 @@ static inline void oracle_dropout(oracle *o, const elbo_node *n, const double *x
         uint32_t layer = (uint32_t)(n - o->graph->node);
         elbo_random_uniform((elbo_stream){o->seed, ELBO_FOR_DROPOUT + (layer << 8), o->epoch, o->index[b]}, drawn, size);
         for (size_t i = 0; i < size; i++) {
-            bool dropped = o->training && drawn[i] < (float)n->value[0];
-            y[(size_t)b * size + i] = dropped ? 0 : o->training ? x[(size_t)b * size + i] / (1 - n->value[0]) : x[(size_t)b * size + i];
+            double p = o->training ? n->value[0] : 0;
+            y[(size_t)b * size + i] = drawn[i] < (float)p ? 0 : x[(size_t)b * size + i] / (1 - p);
         }
     }
     free(drawn);
@@ -129,7 +129,7 @@ static const oracle_op oracle_ops[] = {
 
 /* ---- the loss ---- */
 
-/* From the output, which holds in double until 1 - p is 1e-16; the kernels start from the logits. */
+/* In double log(1 + exp(l)) needs no care. */
 static inline void oracle_loss(oracle *o) {
     const elbo_graph *g = o->graph;
     size_t size = elbo_image_size(g->image);

@@ -34,6 +34,7 @@ static const char style[] =
     "h1, figcaption, td, th, summary, caption { overflow-wrap: anywhere; }\n"
     ".summary { font-size: 1.1rem; max-width: 44em; margin: 0; }\n"
     ".scroll { overflow-x: auto; margin: 0 0 28px; }\n"
+    "th:first-child, td:first-child { white-space: nowrap; }\n"
     "table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }\n"
     "caption { text-align: left; font-weight: 600; padding: 0 0 8px; }\n"
     "th, td { padding: 7px 14px; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); }\n"

@@ -55,3 +55,9 @@ void elbo_runs_close(elbo_run *runs, int count) {
         runs[i] = (elbo_run){0};
     }
 }
+
+elbo_run *elbo_runs_chooser(elbo_run *runs, int count) {
+    for (int i = 0; i < count; i++)
+        if (runs[i].model->recipe.kind == ELBO_VAE) return &runs[i];
+    return runs;
+}

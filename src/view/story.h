@@ -11,10 +11,14 @@ typedef struct elbo_run {
     elbo_model *model;
     elbo_log log;
     char *label;
+    bool map_only; // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
 elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
+
+/* The run whose codes choose typical images: the first VAE, whose space is smooth, else the first. */
+elbo_run *elbo_runs_chooser(elbo_run *runs, int count);
 
 /* Training and test loss over the epochs, all runs in one chart: nats per image. */
 elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err);

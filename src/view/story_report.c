@@ -9,13 +9,13 @@
 #include "latent/pick.h"
 #include "view/story.h"
 
-enum { MOST_FIGURES = 32, SHOWN = 10, SAMPLES = 64, STEPS = 10 };
+enum { MOST_FIGURES = 32, SHOWN = 10, SAMPLES = 64, STEPS = 10, COLUMNS = 10 };
 
 typedef struct page {
     const char *folder; // of the run or demo; figures go to folder/figures
     char *figures;
     elbo_run *runs;
-    int count;
+    int count, compared; // of the runs, the first `compared` are in every figure
     const elbo_dataset *data;
     int threads;
     elbo_report_figure figure[MOST_FIGURES];
@@ -49,9 +49,9 @@ static bool is_vae(const elbo_run *r) { return r->model->recipe.kind == ELBO_VAE
 /* ---- each figure and its sentence ---- */
 
 static elbo_status add_curves(page *p, elbo_error *err) {
-    ELBO_TRY(elbo_story_curves(figure_of(p, "loss", "Loss over the epochs"), p->runs, p->count, err));
+    ELBO_TRY(elbo_story_curves(figure_of(p, "loss", "Loss over the epochs"), p->runs, p->compared, err));
     bool mixed = false;
-    for (int i = 1; i < p->count; i++) mixed = mixed || is_vae(&p->runs[i]) != is_vae(&p->runs[0]);
+    for (int i = 1; i < p->compared; i++) mixed = mixed || is_vae(&p->runs[i]) != is_vae(&p->runs[0]);
     show(p, "loss", "Loss curves",
          mixed ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
                  "code (the KL term) as well as for its reconstruction."
@@ -64,7 +64,7 @@ static elbo_status add_reconstructions(page *p, elbo_error *err) {
     uint32_t index[SHOWN];
     int n = elbo_pick_variety(&p->data->test, p->data->classes, SHOWN, index);
     ELBO_TRY(elbo_story_reconstructions(figure_of(p, "reconstructions", "Reconstructions of test images"), p->runs,
-                                        p->count, &p->data->test, index, n, err));
+                                        p->compared, &p->data->test, index, n, err));
     show(p, "reconstructions", "Reconstructions",
          "Test images that no model saw in training, above what each model makes of their codes; a VAE's are smoother, "
          "because its codes are noisy by design.");
@@ -98,7 +98,9 @@ static elbo_status add_maps(page *p, elbo_error *err) {
 /* From a 3 to an 8, as the tutorials do; the first two classes where there are no such. */
 static elbo_status add_interpolation(page *p, elbo_error *err) {
     const elbo_dataset *d = p->data;
-    elbo_model *m = p->runs[0].model;
+    elbo_run *chooser = elbo_runs_chooser(p->runs, p->compared);
+    elbo_model *m = chooser->model;
+    const elbo_recipe *shown_as = &p->runs[0].model->recipe;
     size_t size = elbo_image_size(d->test.shape);
     elbo_choice from = {&d->test, 0}, to = {&d->test, d->test.count > 1 ? 1 : 0};
     const char *a = "one image", *b = "another";
@@ -108,13 +110,13 @@ static elbo_status add_interpolation(page *p, elbo_error *err) {
         a = d->class_names[3];
         b = d->class_names[8];
     }
-    float *ends = elbo_alloc(2 * size, sizeof *ends), *row = elbo_alloc((size_t)p->count * STEPS * size, sizeof *row);
+    float *ends = elbo_alloc(2 * size, sizeof *ends), *row = elbo_alloc((size_t)p->compared * STEPS * size, sizeof *row);
     elbo_status status = ends && row ? ELBO_OK : elbo_no_memory(err);
     const char *title = say(p, "From %s to %s", a, b);
     if (status == ELBO_OK) {
-        elbo_images_to_floats(from.images, &from.index, 1, m->recipe.image.low, m->recipe.image.high, ends);
-        elbo_images_to_floats(to.images, &to.index, 1, m->recipe.image.low, m->recipe.image.high, ends + size);
-        status = elbo_story_interpolation(figure_of(p, "interpolation", title), p->runs, p->count, ends, ends + size, STEPS,
+        elbo_images_to_floats(from.images, &from.index, 1, shown_as->image.low, shown_as->image.high, ends);
+        elbo_images_to_floats(to.images, &to.index, 1, shown_as->image.low, shown_as->image.high, ends + size);
+        status = elbo_story_interpolation(figure_of(p, "interpolation", title), p->runs, p->compared, ends, ends + size, STEPS,
                                           row, err);
     }
     free(ends);
@@ -130,7 +132,7 @@ static elbo_status add_interpolation(page *p, elbo_error *err) {
 static elbo_status add_samples(page *p, elbo_error *err) {
     for (int i = 0; i < p->count; i++) {
         elbo_run *r = &p->runs[i];
-        if (!is_vae(r)) continue; // an autoencoder has no prior
+        if (!is_vae(r) || r->map_only) continue; // an autoencoder has no prior
         float *images = elbo_alloc(SAMPLES * elbo_image_size(r->model->network.graph.image), sizeof *images);
         if (!images) return elbo_no_memory(err);
         elbo_sample_prior(r->model, SAMPLES, 0, images);
@@ -147,9 +149,9 @@ static elbo_status add_samples(page *p, elbo_error *err) {
 /* ---- the table ---- */
 
 static void fill_table(page *p, elbo_report_table *table, const char **cells) {
-    static const char *const head[] = {"model", "kind", "latent", "parameters", "epochs", "test loss", "reconstruction",
-                                       "KL", "MSE", "seconds", "images/s"};
-    enum { COLUMNS = sizeof head / sizeof *head };
+    static const char *const head[] = {"model",  "latent", "parameters", "epochs",  "test loss", "reconstr.",
+                                       "KL",     "MSE",    "seconds",    "images/s"};
+    _Static_assert(sizeof head / sizeof *head == COLUMNS, "a heading for each column");
     memcpy(cells, head, sizeof head);
     for (int i = 0; i < p->count; i++) {
         const elbo_run *r = &p->runs[i];
@@ -160,16 +162,15 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         for (int e = 0; e < log->count; e++) seconds += log->epoch[e].seconds;
         const char **row = cells + (size_t)(i + 1) * COLUMNS;
         row[0] = r->label;
-        row[1] = is_vae(r) ? "VAE" : "AE";
-        row[2] = say(p, "%d", r->model->network.graph.latent);
-        row[3] = say(p, "%zu", r->model->network.graph.weights);
-        row[4] = say(p, "%d", log->count);
-        row[5] = s ? say(p, "%.2f", s->loss) : "";
-        row[6] = s ? say(p, "%.2f", s->reconstruction) : "";
-        row[7] = s && is_vae(r) ? say(p, "%.2f", s->kl) : "–";
-        row[8] = s ? say(p, "%.4f", s->mse) : "";
-        row[9] = say(p, "%.1f", seconds);
-        row[10] = seconds > 0 ? say(p, "%.0f", log->count * (double)last->train.images / seconds) : "";
+        row[1] = say(p, "%d", r->model->network.graph.latent);
+        row[2] = say(p, "%zu", r->model->network.graph.weights);
+        row[3] = say(p, "%d", log->count);
+        row[4] = s ? say(p, "%.2f", s->loss) : "";
+        row[5] = s ? say(p, "%.2f", s->reconstruction) : "";
+        row[6] = s && is_vae(r) ? say(p, "%.2f", s->kl) : "–";
+        row[7] = s ? say(p, "%.4f", s->mse) : "";
+        row[8] = say(p, "%.1f", seconds);
+        row[9] = seconds > 0 ? say(p, "%.0f", log->count * (double)last->train.images / seconds) : "";
     }
     *table = (elbo_report_table){"Scores on the test images (losses in nats per image)", p->count + 1, COLUMNS, cells};
 }
@@ -186,7 +187,7 @@ static elbo_status draw_all(page *p, elbo_error *err) {
 }
 
 static elbo_status write_page(page *p, const char *path, elbo_error *err) {
-    const char **cells = calloc((size_t)(p->count + 1) * 11, sizeof *cells);
+    const char **cells = calloc((size_t)(p->count + 1) * COLUMNS, sizeof *cells);
     elbo_report_listing *listings = calloc((size_t)p->count, sizeof *listings);
     elbo_status status = cells && listings ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
@@ -194,8 +195,8 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
         fill_table(p, &table, cells);
         const char *title = p->count == 1 ? say(p, "%s", p->runs[0].label) : "Autoencoders compared";
         const char *names = "";
-        for (int i = 0; i < p->count; i++)
-            names = say(p, "%s%s%s", names, i == 0 ? "" : i == p->count - 1 ? " and " : ", ", p->runs[i].label);
+        for (int i = 0; i < p->compared; i++)
+            names = say(p, "%s%s%s", names, i == 0 ? "" : i == p->compared - 1 ? " and " : ", ", p->runs[i].label);
         for (int i = 0; i < p->count; i++) {
             char *yaml = elbo_recipe_text(&p->runs[i].model->recipe);
             if (yaml && p->texts < (int)(sizeof p->text / sizeof *p->text)) p->text[p->texts++] = yaml;
@@ -224,6 +225,7 @@ elbo_status elbo_story_report(const char *path, const char *folder, elbo_run *ru
     page *p = calloc(1, sizeof *p);
     if (!p) return elbo_no_memory(err);
     *p = (page){.folder = folder, .runs = runs, .count = count, .data = d, .threads = threads};
+    while (p->compared < count && !runs[p->compared].map_only) p->compared++;
     p->figures = elbo_path_join(folder, "figures");
     elbo_status status = p->figures ? draw_all(p, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = write_page(p, path, err);

@@ -1,0 +1,48 @@
+# The front door: `make help`. Meson builds; this installs what is missing, calls it and names the usual ways.
+
+BUILD := build
+NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
+
+.PHONY: all demo test bench asan install clean format help packages test-packages
+
+all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
+	@$(NINJA)
+
+demo: all ## trains an AE and a VAE, draws every figure, writes runs/demo/report.html
+	@$(BUILD)/elbo demo
+
+test: test-packages $(BUILD)/build.ninja ## builds and runs all tests
+	@meson configure $(BUILD) -Dtests=true
+	@$(NINJA)
+	@meson test -C $(BUILD) --print-errorlogs --no-rebuild
+
+bench: all ## speed of the recipes, beside PyTorch where python3-torch is installed
+	@tools/bench.sh $(BUILD)/elbo
+
+asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehaviorSanitizer
+	@test -f build-asan/build.ninja || meson setup build-asan --buildtype=debugoptimized \
+		-Dtests=true -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static >/dev/null
+	@ninja -C build-asan --quiet
+	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
+
+install: all ## installs program, library, header and pkg-config file (DESTDIR and meson's prefix are heeded)
+	@meson install -C $(BUILD) --no-rebuild
+
+packages: ## installs the Debian packages that building and running need
+	@tools/packages.sh
+
+test-packages:
+	@tools/packages.sh test
+
+$(BUILD)/build.ninja: | packages
+	@meson setup $(BUILD) >/dev/null
+
+format: ## lays the code out by .clang-format
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean: ## removes what was built
+	@rm -rf $(BUILD) build-asan
+
+help: ## shows this
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done

@@ -1,0 +1,465 @@
+/* Every op inside a small network, from recipe text to gradients: what it computes against plain loops (oracle.h), its
+ * gradient against finite differences, and device "cpu" against "ref". Then networks in which the planner lets ops work in
+ * place, or must not.
+ *
+ * A new op is a row of `layers`, some `problems`, and its plain loop in oracle.h.
+ *
+ * Tolerances. Values: each float in the network is off by about 2^-24 = 6e-8 of its size, and a few dozen of these add up:
+ * 2e-6 of the tensor's largest value. Gradients: 1e-5 of the tensor's largest, against central differences of the oracle, in
+ * double with a step of 1e-5, which are themselves off by about 1e-10 (the square of the step, and rounding over the step).
+ * The same differences of the engine's own losses (floats: 4e-7 of 6 nats) ask for a step of 1e-2, which
+ * may cross a relu's corner: 3 % of the gradient's length. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "close.h"
+#include "engine.h"
+#include "oracle.h"
+#include "scratch.h"
+
+static const double VALUES = 2e-6, GRADIENTS = 1e-5;
+
+/* ---- problem strings ----
+ *
+ * "linear b33 i17 o40 bias=false": the op, then numbers behind letters, then arguments as a recipe has them. b is the batch;
+ * i, or c, h and w, what goes in; the others are the op's. */
+
+typedef struct problem {
+    const char *text;
+    char op[32], arguments[80];
+    int letter[26];
+} problem;
+
+static problem parse_problem(const char *text) {
+    problem p = {.text = text};
+    int end = 0;
+    assert_int_equal(sscanf(text, "%31s%n", p.op, &end), 1);
+    char word[64];
+    for (const char *at = text + end; sscanf(at, "%63s%n", word, &end) == 1; at += end) {
+        if (strchr(word, '=')) {
+            strcat(strcat(p.arguments, " "), word);
+            continue;
+        }
+        for (char *w = word; *w;) {
+            int *number = &p.letter[*w - 'a'];
+            *number = (int)strtol(w + 1, &w, 10);
+            assert_true(*number > 0);
+        }
+    }
+    return p;
+}
+
+static int letter(const problem *p, char c) { return p->letter[c - 'a']; }
+
+/* How each op is written in a recipe: %o stands for the letter's number. */
+static const struct {
+    const char *op, *layer;
+} layers[] = {
+    {"linear", "linear %o"}, {"relu", "relu"},       {"leaky_relu", "leaky_relu"}, {"tanh", "tanh"},
+    {"sigmoid", "sigmoid"},  {"flatten", "flatten"}, {"unflatten", "unflatten"},   {"dropout", "dropout"},
+};
+
+static const char *const problems[] = {
+    "linear b5 i7 o3",
+    "linear b1 i1 o1",
+    "linear b33 i17 o40 bias=false",
+    "linear b37 i65 o15",
+    "relu b5 i9",
+    "relu b33 i16",
+    "leaky_relu b5 i9",
+    "leaky_relu b31 i17 negative_slope=0.3",
+    "tanh b5 i9",
+    "tanh b64 i33",
+    "sigmoid b5 i9",
+    "sigmoid b65 i15",
+    "flatten b5 c2h3w2",
+    "unflatten b5 i12 channels=2 height=3 width=2",
+    "dropout b5 i9 p=0.3",
+    "dropout b37 i17",
+    "dropout b3 i9 p=0",
+    "reparameterize b5 z3",
+    "reparameterize b33 z17",
+    "reparameterize b1 z1",
+    "bce b5 i9",
+    "bce b35 i17",
+    "mse b5 i9",
+    "mse b33 i1",
+    "l1 b5 i9",
+    "l1 b2 i33",
+};
+
+/* ---- networks ---- */
+
+typedef struct network {
+    const char *kind, *encoder, *decoder; // layers, as a recipe's list
+    const char *latent, *loss;
+    int batch, pixels;
+    int plan_batch; // 0: the same
+} network;
+
+static char *text_of(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    assert_true(vasprintf(&text, format, args) > 0);
+    va_end(args);
+    return text;
+}
+
+static scratch folder;
+
+/* The recipe as a file, opened as a user's. */
+static void open_network(engine *e, const network *n, const char *device, elbo_mode mode) {
+    char *yaml = text_of("kind: %s\nlatent: %s\nencoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s}\n"
+                         "train: {batch: %d, seed: 11}\n",
+                         n->kind, n->latent, n->encoder, n->decoder, n->loss, !strcmp(n->kind, "vae") ? ", kl: 0.7" : "",
+                         n->batch);
+    scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
+    free(yaml);
+    engine_open(e, folder.path, NULL, 0, (elbo_image_shape){1, 1, n->pixels}, device, mode, n->plan_batch, 2);
+    for (size_t i = 0; i < e->network.graph.param_floats; i++) e->network.params[i] *= 1.5f; // further from linear
+}
+
+/* A problem is a network with a layer in front of the op, which learns from the op's gradient, and one behind it. */
+static network network_of(const problem *p, char room[2][200]) {
+    network n = {.kind = "ae", .latent = "none", .loss = "bce", .batch = letter(p, 'b'), .pixels = 6};
+    n.encoder = room[0], n.decoder = room[1];
+    if (!strcmp(p->op, "reparameterize")) {
+        n.kind = "vae";
+        n.latent = room[0];
+        snprintf(room[0], 200, "%d", letter(p, 'z'));
+        n.encoder = "flatten, linear 7, tanh";
+        n.decoder = "linear 6, sigmoid";
+        return n;
+    }
+    if (!strcmp(p->op, "bce") || !strcmp(p->op, "mse") || !strcmp(p->op, "l1")) {
+        n.loss = p->op;
+        n.pixels = letter(p, 'i');
+        n.encoder = "flatten, linear 5, tanh";
+        snprintf(room[1], 200, "linear %d%s", n.pixels, !strcmp(p->op, "bce") ? ", sigmoid" : "");
+        return n;
+    }
+    char layer[80] = "", front[64];
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        if (strcmp(layers[i].op, p->op)) continue;
+        for (const char *c = layers[i].layer; *c; c++) {
+            size_t used = strlen(layer);
+            if (*c == '%')
+                snprintf(layer + used, sizeof layer - used, "%d", letter(p, *++c));
+            else
+                layer[used] = *c;
+        }
+    }
+    if (!*layer) fail_msg("%s: `layers` has no such op", p->text);
+    int c = letter(p, 'c'), h = letter(p, 'h'), w = letter(p, 'w');
+    if (c)
+        snprintf(front, sizeof front, "linear %d, unflatten %d %d %d", c * h * w, c, h, w);
+    else
+        snprintf(front, sizeof front, "linear %d", letter(p, 'i'));
+    snprintf(room[0], 200, "flatten, %s, %s%s", front, layer, p->arguments);
+    n.decoder = "flatten, linear 6, sigmoid";
+    return n;
+}
+
+/* ---- the three checks ---- */
+
+/* One batch: some of a set of images, out of order, and everything about them in both precisions. */
+typedef struct batch {
+    elbo_images images;
+    uint32_t *index;
+    float *noise;         // (images.count, latent)
+    double *x, *row_noise; // (count, pixels), (count, latent): as the oracle reads them
+    int count;
+} batch;
+
+static void batch_make(batch *b, const elbo_graph *g, int count) {
+    uint32_t all = (uint32_t)count + 5;
+    size_t size = elbo_image_size(g->image), Z = (size_t)g->latent;
+    *b = (batch){.images = {.shape = g->image, .count = all}, .count = count};
+    b->images.floats = malloc(all * size * sizeof(float));
+    b->noise = malloc(all * Z * sizeof(float));
+    b->index = malloc((size_t)count * sizeof *b->index);
+    b->x = malloc((size_t)count * size * sizeof *b->x);
+    b->row_noise = malloc((size_t)count * Z * sizeof *b->row_noise);
+    elbo_random_uniform((elbo_stream){.seed = 1, .purpose = ELBO_FOR_PICKING}, b->images.floats, all * size);
+    elbo_random_normal((elbo_stream){.seed = 2, .purpose = ELBO_FOR_PICKING}, b->noise, all * Z);
+    for (int i = 0; i < count; i++) {
+        b->index[i] = all - 2 - (uint32_t)i; // backwards
+        for (size_t k = 0; k < size; k++) b->x[(size_t)i * size + k] = b->images.floats[b->index[i] * size + k];
+        for (size_t k = 0; k < Z; k++) b->row_noise[(size_t)i * Z + k] = b->noise[b->index[i] * Z + k];
+    }
+}
+
+static void batch_free(batch *b) {
+    elbo_images_free(&b->images);
+    free(b->index);
+    free(b->noise);
+    free(b->x);
+    free(b->row_noise);
+}
+
+enum { EPOCH = 3 };
+
+static elbo_pass pass_of(engine *e, const batch *b, int count) {
+    elbo_pass pass = elbo_training_pass(&e->recipe, &e->network, &b->images, b->index, count, e->m, e->v, EPOCH, 1, 1);
+    pass.given_noise = b->noise;
+    pass.no_update = true;
+    return pass;
+}
+
+static void oracle_of(oracle *o, const engine *e, const batch *b, const double *params) {
+    oracle_open(o, &e->network.graph, &e->recipe, b->count);
+    o->params = params;
+    o->images = b->x;
+    o->index = b->index;
+    o->noise = b->row_noise;
+    o->training = true;
+    o->seed = e->recipe.train.seed;
+    o->epoch = EPOCH;
+    o->kl_weight = e->recipe.loss.kl;
+    oracle_run(o);
+}
+
+/* The code, that is, what the encoder's last layer gives, without noise and dropout. */
+static void check_code(const network *n, const batch *b, oracle *o, const char *device) {
+    engine e;
+    open_network(&e, n, device, ELBO_ENCODE);
+    elbo_pass pass = pass_of(&e, b, b->count);
+    elbo_plan_run(&e.plan, &pass);
+    o->training = false;
+    oracle_run(o);
+    size_t width = e.plan.code->per_image;
+    assert_int_equal(width, oracle_size(&e.network.graph.node[e.network.graph.at.code]));
+    assert_tensors_near("code", e.plan.code->base, o->output[e.network.graph.at.code], (size_t)b->count * width, VALUES);
+    o->training = true;
+    engine_close(&e);
+}
+
+static void check_losses(const engine *e, const oracle *o, const char *device) {
+    for (int i = 0; i < o->count; i++) {
+        assert_near(device, (size_t)i, e->plan.reconstruction->base[i], o->row_reconstruction[i],
+                    VALUES * (1 + o->row_reconstruction[i]));
+        if (e->plan.kl) assert_near("kl", (size_t)i, e->plan.kl->base[i], o->row_kl[i], VALUES * (1 + o->row_kl[i]));
+    }
+    elbo_scores s = engine_scores(e, o->count);
+    assert_near("reconstruction", 0, s.reconstruction, o->reconstruction, VALUES * (1 + o->reconstruction));
+    assert_near("mse", 0, s.mse * (double)elbo_image_size(e->network.graph.image), o->squared, VALUES * (1 + o->squared));
+}
+
+static void differentiate(oracle *o, double *params, double *gradient) {
+    const double h = 1e-5;
+    for (int i = 0; i < o->graph->params; i++) {
+        const elbo_param *p = &o->graph->param[i];
+        for (size_t k = p->offset; k < p->offset + p->count; k++) {
+            double at = params[k];
+            params[k] = at + h;
+            oracle_run(o);
+            gradient[k] = o->objective;
+            params[k] = at - h;
+            oracle_run(o);
+            gradient[k] = (gradient[k] - o->objective) / (2 * h);
+            params[k] = at;
+        }
+    }
+}
+
+static void check_gradients(const engine *e, const double *gradient, const char *device) {
+    for (int i = 0; i < e->network.graph.params; i++) {
+        const elbo_param *p = &e->network.graph.param[i];
+        char what[80];
+        snprintf(what, sizeof what, "%s: gradient of %s", device, p->name);
+        assert_tensors_near(what, e->plan.grads + p->offset, gradient + p->offset, p->count, GRADIENTS);
+    }
+}
+
+/* The engine's own losses along some directions: nothing of the oracle in it. */
+static void check_slopes(engine *e, elbo_pass *pass) {
+    size_t n = e->network.graph.param_floats;
+    float *start = malloc(n * sizeof *start), *gradient = malloc(n * sizeof *gradient), *way = malloc(n * sizeof *way);
+    memcpy(start, e->network.params, n * sizeof *start);
+    memcpy(gradient, e->plan.grads, n * sizeof *gradient);
+    double norm = 0;
+    for (size_t i = 0; i < n; i++) norm += (double)gradient[i] * gradient[i];
+    norm = sqrt(norm);
+    for (uint32_t direction = 0; direction < 4; direction++) {
+        if (direction == 0)
+            memcpy(way, gradient, n * sizeof *way); // the steepest
+        else
+            elbo_random_normal((elbo_stream){.seed = direction, .purpose = ELBO_FOR_PICKING, .sample = 9}, way, n);
+        double length = 0, slope = 0, loss[2];
+        for (size_t i = 0; i < n; i++) length += (double)way[i] * way[i];
+        for (size_t i = 0; i < n; i++) slope += way[i] / sqrt(length) * gradient[i];
+        for (int side = 0; side < 2; side++) {
+            double h = side ? 1e-2 : -1e-2;
+            for (size_t i = 0; i < n; i++) e->network.params[i] = (float)(start[i] + h * way[i] / sqrt(length));
+            elbo_plan_run(&e->plan, pass);
+            elbo_scores s = engine_scores(e, pass->count);
+            loss[side] = s.reconstruction + e->recipe.loss.kl * s.kl;
+        }
+        assert_near("slope", direction, (loss[1] - loss[0]) / 2e-2, slope, 3e-2 * norm);
+    }
+    memcpy(e->network.params, start, n * sizeof *start);
+    free(start), free(gradient), free(way);
+}
+
+static void check_devices(const engine *cpu, const engine *ref) {
+    for (int i = 0; i < cpu->network.graph.params; i++) {
+        const elbo_param *p = &cpu->network.graph.param[i];
+        double *want = malloc(p->count * sizeof *want);
+        for (size_t k = 0; k < p->count; k++) want[k] = ref->plan.grads[p->offset + k];
+        assert_tensors_near(p->name, cpu->plan.grads + p->offset, want, p->count, GRADIENTS);
+        free(want);
+    }
+}
+
+/* A run before the one that counts leaves other numbers in the arena: none of them may matter. */
+static void run_after_another(engine *e, batch *b, elbo_pass *pass) {
+    static const uint32_t first[] = {3, 2, 1, 0};
+    elbo_pass other = *pass;
+    other.index = first;
+    other.count = e->plan.options.batch < 4 ? e->plan.options.batch : 4;
+    elbo_plan_run(&e->plan, &other);
+    if (e->plan.options.batch > b->count) { // more rows than then
+        uint32_t *all = malloc((size_t)b->images.count * sizeof *all);
+        for (uint32_t i = 0; i < b->images.count; i++) all[i] = i;
+        other.index = all;
+        other.count = e->plan.options.batch < (int)b->images.count ? e->plan.options.batch : (int)b->images.count;
+        elbo_plan_run(&e->plan, &other);
+        free(all);
+    }
+    for (int i = 0; i < e->network.graph.params; i++) {
+        const elbo_param *p = &e->network.graph.param[i];
+        memset(e->plan.grads + p->offset, 0xff, p->count * sizeof(float)); // NaN: each must be written
+    }
+    elbo_plan_run(&e->plan, pass);
+    assert_false(pass->diverged);
+}
+
+static void check(const network *n) {
+    static const char *const devices[] = {"ref", "cpu"};
+    engine e[2];
+    batch b;
+    oracle o;
+    for (int d = 0; d < 2; d++) open_network(&e[d], n, devices[d], ELBO_TRAIN);
+    const elbo_graph *g = &e[0].network.graph;
+    batch_make(&b, g, n->batch);
+    double *params = calloc(g->param_floats, sizeof *params), *gradient = calloc(g->param_floats, sizeof *gradient);
+    for (size_t i = 0; i < g->param_floats; i++) params[i] = e[0].network.params[i];
+    for (int d = 0; d < 2; d++) {
+        elbo_pass pass = pass_of(&e[d], &b, b.count);
+        run_after_another(&e[d], &b, &pass);
+        oracle_of(&o, &e[d], &b, params);
+        check_losses(&e[d], &o, devices[d]);
+        check_code(n, &b, &o, devices[d]);
+        if (d == 0) differentiate(&o, params, gradient);
+        check_gradients(&e[d], gradient, devices[d]);
+        oracle_close(&o);
+    }
+    check_devices(&e[1], &e[0]);
+    elbo_pass pass = pass_of(&e[0], &b, b.count);
+    check_slopes(&e[0], &pass);
+    for (int d = 0; d < 2; d++) engine_close(&e[d]);
+    batch_free(&b);
+    free(params), free(gradient);
+}
+
+/* ---- the tests ---- */
+
+static void every_op(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
+        problem p = parse_problem(problems[i]);
+        char room[2][200];
+        network n = network_of(&p, room);
+        print_message("%s\n", p.text);
+        check(&n);
+    }
+}
+
+/* No op without a problem. */
+static void none_is_forgotten(void **state) {
+    (void)state;
+    for (int i = 0; elbo_ops[i]; i++) {
+        bool found = elbo_ops[i] == &elbo_op_input; // in front of all of them
+        for (size_t k = 0; k < sizeof problems / sizeof *problems && !found; k++) {
+            problem p = parse_problem(problems[k]);
+            found = !strcmp(p.op, elbo_ops[i]->name);
+        }
+        if (!found) fail_msg("op `%s` has no problem string in this test", elbo_ops[i]->name);
+    }
+}
+
+/* Where the planner lets an op write over its input: the input must be nobody else's, and no backward's. */
+static const network in_place[] = {
+    {"ae", "flatten, linear 9, tanh, relu", "linear 6, sigmoid", "none", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, relu, dropout p=0.3", "linear 6, sigmoid", "none", "bce", 33, 6, 0},
+    {"ae", "flatten, linear 9, tanh, dropout", "linear 6, sigmoid", "4", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, sigmoid, linear 7, sigmoid", "linear 6, sigmoid", "3", "bce", 37, 6, 0},
+    {"ae", "flatten, linear 9, relu, leaky_relu negative_slope=0.5", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, tanh, tanh, sigmoid, tanh", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, dropout p=0.2, relu, dropout p=0.3, tanh", "linear 6, sigmoid", "3", "bce", 35, 6, 0},
+    {"ae", "flatten, linear 9, dropout p=0.2, dropout p=0.3, dropout p=0.1", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 12, unflatten 3 2 2, relu, flatten, dropout p=0.2, leaky_relu", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
+    // on the image itself, which the loss reads again
+    {"ae", "flatten, dropout p=0.3, linear 9, relu", "linear 6, sigmoid", "3", "bce", 33, 6, 0},
+    {"ae", "tanh, flatten, relu, linear 9", "linear 6, sigmoid", "3", "mse", 5, 6, 0},
+    {"ae", "dropout p=0.4, tanh, dropout p=0.2, flatten, linear 9", "linear 6", "3", "l1", 5, 6, 0},
+    // on the code, and on what goes into the loss
+    {"ae", "flatten, linear 9, tanh", "relu, linear 6, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, tanh", "dropout p=0.3, tanh, linear 6, dropout p=0.3, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, tanh", "linear 6, tanh, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, tanh", "linear 6, sigmoid, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 9, tanh", "linear 6, sigmoid", "3", "mse", 5, 6, 0},
+    {"ae", "flatten, linear 9, tanh", "linear 6, tanh, dropout p=0.3", "3", "mse", 33, 6, 0},
+    {"ae", "flatten, linear 6", "sigmoid", "none", "bce", 33, 6, 0},
+    {"vae", "flatten, linear 9, tanh", "relu, linear 6, sigmoid", "3", "bce", 33, 6, 0},
+    {"vae", "flatten, linear 9, relu", "dropout p=0.3, linear 7, tanh, linear 6, unflatten 1 1 6, tanh", "3", "mse", 5, 6, 0},
+    {"vae", "flatten", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
+};
+
+static void ops_in_place(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof in_place / sizeof *in_place; i++) {
+        print_message("[%s] [%s] %s\n", in_place[i].encoder, in_place[i].decoder, in_place[i].loss);
+        check(&in_place[i]);
+    }
+}
+
+/* How a batch is cut: one image, a whole shard, a shard and a row, fewer images than the plan has room for. */
+static void batches(void **state) {
+    (void)state;
+    static const int sizes[][2] = {{1, 0}, {32, 0}, {33, 0}, {96, 0}, {97, 0}, {1, 64}, {31, 33}, {5, 200}, {64, 65}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        print_message("%d of %d\n", sizes[i][0], sizes[i][1]);
+        check(&(network){"vae", "flatten, linear 7, relu, dropout p=0.2", "linear 7, tanh, linear 6, sigmoid", "3", "bce", sizes[i][0], 6,
+                         sizes[i][1]});
+    }
+}
+
+static int enter(void **state) {
+    (void)state;
+    scratch_make(&folder);
+    return 0;
+}
+
+static int leave(void **state) {
+    (void)state;
+    scratch_remove(&folder);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_op),
+        cmocka_unit_test(none_is_forgotten),
+        cmocka_unit_test(ops_in_place),
+        cmocka_unit_test(batches),
+    };
+    return cmocka_run_group_tests(tests, enter, leave);
+}

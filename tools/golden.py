@@ -1,0 +1,239 @@
+#!/usr/bin/python3
+"""Golden files for tests/test_golden.c: what PyTorch computes, for elbo to repeat.
+
+    tools/golden.py                       writes tests/golden/: every model small, 1x6x7 images
+    tools/golden.py --full IMAGES.gz DIR  the tutorials' models at full size on real images (an IDX file)
+
+Each model takes five optimiser steps on one batch. Its file holds the batch (x, bytes), the noise (eps), the initial
+weights (by their state_dict names), the gradient of the first step (grad.NAME), the weights after the last (after.NAME),
+and of every step: loss, reconstruction and kl (nats per image; loss is their plain sum), lr and kl_weight. Beside it stands
+the recipe. Each step counts as an epoch, so that schedules move.
+
+PyTorch runs in double on weights, images and noise that floats hold exactly: what it gives is right to the last bit of a
+float, and the test's bounds measure elbo alone. Needs Debian's python3-torch; the files are in git, so that tests do not."""
+
+import gzip
+import json
+import pathlib
+import re
+import struct
+import sys
+
+import numpy as np
+import torch
+from torch import nn
+
+STEPS = 5
+
+# name: what a recipe says. "12|400" is 12 in a small model and 400 at full size; IMAGE is the pixels of an image.
+TUTORIALS = {
+    "mnist-ae": dict(kind="ae", latent="5|32", encoder=["flatten", "linear 12|128", "relu"],
+                     decoder=["linear 12|128", "relu", "linear IMAGE", "sigmoid"]),
+    "mnist-ae-2d": dict(kind="ae", latent="2", encoder=["flatten", "linear 12|128", "relu"],
+                        decoder=["linear 12|128", "relu", "linear IMAGE", "sigmoid"]),
+    "mnist-vae": dict(kind="vae", latent="3|20", encoder=["flatten", "linear 12|400", "relu"],
+                      decoder=["linear 12|400", "relu", "linear IMAGE", "sigmoid"]),
+    "mnist-vae-2d": dict(kind="vae", latent="2", encoder=["flatten", "linear 12|128", "relu"],
+                         decoder=["linear 12|128", "relu", "linear IMAGE", "sigmoid"]),
+    "fashion-vae": dict(kind="vae", latent="3|20", range=[-1, 1], loss="mse",
+                        encoder=["flatten", "linear 10|512", "relu", "linear 8|256", "relu"],
+                        decoder=["linear 8|256", "relu", "linear 10|512", "relu", "linear IMAGE", "tanh"]),
+}
+
+SMALL_VAE = dict(kind="vae", latent="2", encoder=["flatten", "linear 7", "relu"],
+                 decoder=["linear 7", "relu", "linear IMAGE", "sigmoid"])
+SMALL_AE = dict(SMALL_VAE, kind="ae")
+VARIANTS = {
+    "sgd": dict(SMALL_AE, train=dict(optimizer="sgd", lr=0.05)),
+    "sgd-momentum": dict(SMALL_AE, train=dict(optimizer="sgd", lr=0.02, momentum=0.9, weight_decay=0.01)),
+    "adam-decay": dict(SMALL_VAE, train=dict(optimizer="adam", lr=0.01, weight_decay=0.1, betas=[0.8, 0.95], eps=1e-6)),
+    "adamw": dict(SMALL_AE, train=dict(optimizer="adamw", lr=0.01, weight_decay=0.2)),
+    "clip": dict(SMALL_VAE, train=dict(optimizer="sgd", lr=0.1, momentum=0.5, clip=0.75)),
+    "clip-adam": dict(SMALL_AE, train=dict(optimizer="adam", lr=0.01, eps=0.001, clip=1.5)),
+    "cosine": dict(SMALL_AE, train=dict(optimizer="adam", lr=0.02, schedule="cosine", eta_min=0.001)),
+    "step": dict(SMALL_VAE, train=dict(optimizer="adam", lr=0.02, schedule="step", step_size=2, gamma=0.3)),
+    "beta": dict(SMALL_VAE, kl=0.5),
+    "warmup": dict(SMALL_VAE, kl=4, warmup=3),
+    "l1": dict(SMALL_VAE, loss="l1", encoder=["flatten", "linear 7", "leaky_relu negative_slope=0.2"],
+               decoder=["linear 7", "tanh", "linear IMAGE", "sigmoid"]),
+    "no-bias": dict(SMALL_AE, loss="mse", latent="none", encoder=["tanh", "flatten", "linear 7 bias=false", "sigmoid", "linear 3"],
+                    decoder=["linear 12", "unflatten 3 2 2", "leaky_relu", "flatten", "linear IMAGE", "unflatten 1 6 7"]),
+}
+
+
+# ---- the model ----
+
+def layer(text, features):
+    """One layer of a recipe, and how many values come out of it."""
+    name, *words = text.split()
+    values = [int(w) for w in words if "=" not in w]
+    named = dict(w.split("=") for w in words if "=" in w)
+    if name == "linear":
+        return nn.Linear(features, values[0], bias=named.get("bias") != "false"), values[0]
+    if name == "unflatten":
+        return nn.Unflatten(1, values), features
+    slope = float(named.get("negative_slope", 0.01))
+    made = {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+            "leaky_relu": lambda: nn.LeakyReLU(slope)}
+    return made[name](), features
+
+
+def layers(texts, features):
+    made = nn.Sequential()
+    for i, text in enumerate(texts):
+        one, features = layer(text, features)
+        made.add_module(str(i), one)
+    return made, features
+
+
+class Model(nn.Module):
+    def __init__(self, spec, pixels):
+        super().__init__()
+        self.vae = spec["kind"] == "vae"
+        self.encoder, features = layers(spec["encoder"], pixels)
+        self.code = self.mu = self.logvar = None
+        if spec["latent"] != "none":
+            latent = int(spec["latent"])
+            if self.vae:
+                self.mu, self.logvar = nn.Linear(features, latent), nn.Linear(features, latent)
+            else:
+                self.code = nn.Linear(features, latent)
+            features = latent
+        self.decoder, _ = layers(spec["decoder"], features)
+
+    def forward(self, x, eps):
+        hidden = self.encoder(x)
+        if not self.vae:
+            return self.decoder(self.code(hidden) if self.code else hidden), torch.zeros(())
+        mu, logvar = self.mu(hidden), self.logvar(hidden)
+        z = mu + eps * torch.exp(0.5 * logvar)
+        kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
+        return self.decoder(z), kl / len(x)
+
+
+def reconstruction_loss(kind, output, x):
+    output = output.reshape(x.shape)
+    if kind == "bce":
+        return nn.functional.binary_cross_entropy(output, x, reduction="sum") / len(x)
+    if kind == "mse":
+        return nn.functional.mse_loss(output, x, reduction="sum") / len(x)
+    return nn.functional.l1_loss(output, x, reduction="sum") / len(x)
+
+
+# ---- training ----
+
+def optimizer_of(train, parameters):
+    known = {k: train[k] for k in ("lr", "momentum", "weight_decay", "betas", "eps") if k in train}
+    rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[train["optimizer"]]
+    return rule(parameters, **known)
+
+
+def scheduler_of(train, optimizer):
+    if train.get("schedule") == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS, train["eta_min"])
+    if train.get("schedule") == "step":
+        return torch.optim.lr_scheduler.StepLR(optimizer, train["step_size"], train["gamma"])
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1)
+
+
+def run(spec, images, seed):
+    """The golden tensors of five steps on a batch of bytes (B, C, H, W)."""
+    torch.manual_seed(seed)
+    low, high = spec.get("range", [0, 1])
+    model = Model(spec, int(np.prod(images.shape[1:])))  # initialised in float, so that floats hold the weights
+    out = {name: w.detach().numpy().copy() for name, w in model.state_dict().items()}
+    model.double()
+    out["x"] = images
+    x = torch.from_numpy(low + (high - low) * images.astype(np.float64) / 255)
+    eps = torch.zeros(STEPS, len(x), 1)
+    if spec["kind"] == "vae":
+        eps = torch.randn(STEPS, len(x), int(spec["latent"]))
+        out["eps"] = eps.numpy()
+    train = spec["train"]
+    optimizer = optimizer_of(train, model.parameters())
+    scheduler = scheduler_of(train, optimizer)
+    rows = {"loss": [], "reconstruction": [], "kl": [], "lr": [], "kl_weight": []}
+    for step in range(STEPS):
+        weight = spec.get("kl", 1) * (min(1, step / spec["warmup"]) if "warmup" in spec else 1)
+        output, kl = model(x, eps[step].double())
+        reconstruction = reconstruction_loss(spec["loss"], output, x)
+        optimizer.zero_grad()
+        (reconstruction + weight * kl).backward()
+        if step == 0:
+            out.update({"grad." + name: w.grad.numpy().astype(np.float32) for name, w in model.named_parameters()})
+        if "clip" in train:
+            nn.utils.clip_grad_norm_(model.parameters(), train["clip"])
+        for name, value in zip(rows, (reconstruction + kl, reconstruction, kl, scheduler.get_last_lr()[0], weight)):
+            rows[name].append(float(value))
+        optimizer.step()
+        scheduler.step()
+    out.update({"after." + name: w.detach().numpy().astype(np.float32) for name, w in model.named_parameters()})
+    out.update({name: np.array(values) for name, values in rows.items()})
+    print("  loss", " ".join("%.4f" % v for v in rows["loss"]))
+    return out
+
+
+# ---- files ----
+
+def write_safetensors(path, tensors):
+    """Eight bytes of header length, a JSON header, the data: wide types first, each aligned for its type."""
+    names = {"float64": "F64", "float32": "F32", "uint8": "U8"}
+    header, data = {}, b""
+    for name, v in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
+        piece = np.ascontiguousarray(v).tobytes()
+        header[name] = {"dtype": names[str(v.dtype)], "shape": list(v.shape), "data_offsets": [len(data), len(data) + len(piece)]}
+        data += piece
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def recipe_text(name, spec, batch):
+    train = ", ".join("%s: %s" % pair for pair in dict(epochs=STEPS, batch=batch, **spec["train"]).items())
+    kl = ", kl: {weight: %g, warmup: %g}" % (spec.get("kl", 1), spec.get("warmup", 0)) if spec["kind"] == "vae" else ""
+    return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {range: %s}\n"
+            "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s}\ntrain: {%s}\n" %
+            (name, spec["kind"], spec["latent"], spec.get("range", [0, 1]), ", ".join(spec["encoder"]),
+             ", ".join(spec["decoder"]), spec["loss"], kl, train))
+
+
+def sized(text, pixels, full):
+    return re.sub(r"(\d+)\|(\d+)", r"\2" if full else r"\1", text).replace("IMAGE", str(pixels))
+
+
+def write(folder, name, spec, images, full, seed):
+    pixels = int(np.prod(images.shape[1:]))
+    spec = dict(spec, latent=sized(spec["latent"], pixels, full))
+    for half in ("encoder", "decoder"):
+        spec[half] = [sized(text, pixels, full) for text in spec[half]]
+    spec.setdefault("loss", "bce")
+    spec.setdefault("train", dict(optimizer="adam", lr=0.001))
+    print(name)
+    write_safetensors(folder / (name + ".safetensors"), run(spec, images, seed))
+    (folder / (name + ".yaml")).write_text(recipe_text(name, spec, len(images)))
+
+
+def read_idx(path, count):
+    with gzip.open(path) as f:
+        magic, n, height, width = struct.unpack(">4I", f.read(16))
+        assert magic == 0x803 and n >= count
+        return np.frombuffer(f.read(count * height * width), np.uint8).reshape(count, 1, height, width)
+
+
+def main(arguments):
+    if arguments and arguments[0] == "--full":
+        folder = pathlib.Path(arguments[2])
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed, (name, spec) in enumerate(TUTORIALS.items()):
+            write(folder, name, spec, read_idx(arguments[1], 128), True, seed)
+        return
+    folder = pathlib.Path(__file__).parent.parent / "tests" / "golden"
+    folder.mkdir(exist_ok=True)
+    picker = np.random.RandomState(0)
+    images = picker.randint(0, 256, (37, 1, 6, 7))
+    images = np.where(picker.rand(*images.shape) < 0.4, 0, images).astype(np.uint8)  # black is common, as in digits
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS}.items()):
+        write(folder, name, spec, images, False, seed)
+
+
+main(sys.argv[1:])

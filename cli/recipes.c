@@ -1,8 +1,10 @@
 /* elbo recipes: what is built in. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "ops/ops.h"
 
 static int show_text(const char *name) {
     elbo_error err;
@@ -17,11 +19,32 @@ static int show_text(const char *name) {
     return cli_fail_text("%s: is not built in; `elbo recipes` lists what is", name);
 }
 
+static int show_keys(void) {
+    char *text = elbo_recipe_keys();
+    if (!text) return cli_fail_text("out of memory");
+    fputs(text, stdout);
+    free(text);
+    return CLI_OK;
+}
+
+static int show_layers(void) {
+    for (int i = 0; elbo_ops[i]; i++)
+        if (!elbo_ops[i]->internal) puts(elbo_ops[i]->usage);
+    return CLI_OK;
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
-    bool json = false;
-    cli_option options[] = {{"json", 0, CLI_FLAG, &json, NULL, "prints one JSON array", 0, 0}, {0}};
+    bool json = false, keys = false, layers = false;
+    cli_option options[] = {
+        {"keys", 0, CLI_FLAG, &keys, NULL, "prints every key a recipe may have, with its default", 0, 0},
+        {"layers", 0, CLI_FLAG, &layers, NULL, "prints every layer and its arguments", 0, 0},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON array", 0, 0},
+        {0},
+    };
     int words = cli_parse(self, options, argc, argv, 0, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
+    if (keys) return show_keys();
+    if (layers) return show_layers();
     if (words == 1) return show_text(argv[0]);
     json_t *list = json_array();
     for (const elbo_builtin_recipe *b = elbo_builtin_recipes; b->name; b++) {

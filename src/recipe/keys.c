@@ -38,7 +38,7 @@ const elbo_key elbo_keys[] = {
     {"about", ELBO_KEY_TEXT, AT(about), DEFAULT("''"), .help = "one line for people"},
     {"kind", ELBO_KEY_CHOICE, AT(kind), .choices = kinds, .help = "autoencoder or variational autoencoder"},
     {"data", ELBO_KEY_TEXT, AT(data), DEFAULT("mnist"),
-     .help = "a data set's name, a folder of images, or a .npy file"},
+     .help = "a data set's name (`elbo data list`), a folder of IDX files, or a .npy file"},
     {"latent", ELBO_KEY_SIZE, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
      .help = "size of the code; none: the encoder's output is the code"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,

@@ -1,0 +1,219 @@
+/* Golden steps: what PyTorch computed in five optimiser steps of each model in tests/golden (tools/golden.py wrote them),
+ * repeated by elbo on both devices: losses, every gradient of the first step, and the weights after the last, within 1e-5.
+ *
+ * `test-golden FOLDER` replays another folder, such as the full-size models of `tools/golden.py --full`. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "close.h"
+#include "engine.h"
+#include "train/safetensors.h"
+
+/* Of a loss: of itself. Of a tensor: its largest difference over its largest value. */
+static const double BOUND = 1e-5;
+/* Of what five steps changed: its largest difference over the largest change. Weights are rounded to floats after each step,
+ * and a gradient that is nearly 0 is turned by Adam into a step of full size: both are noise of this order. */
+static const double CHANGE_BOUND = 1e-3;
+
+static const char *folder = ELBO_TEST_SOURCE "/golden";
+
+/* ---- a golden file ---- */
+
+typedef struct golden {
+    char recipe[500];
+    elbo_safetensors file;
+    int steps, batch;
+    elbo_images images;
+    const float *eps; // (steps, batch, latent), or NULL
+} golden;
+
+static const elbo_st_tensor *tensor(const golden *g, const char *prefix, const char *name) {
+    char full[200];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    const elbo_st_tensor *t = elbo_safetensors_find(&g->file, full);
+    if (!t) fail_msg("%s: has no tensor %s", g->recipe, full);
+    return t;
+}
+
+static double row(const golden *g, const char *name, int step) {
+    const elbo_st_tensor *t = tensor(g, "", name);
+    assert_int_equal(t->dtype, ELBO_ST_F64);
+    return ((const double *)t->data)[step];
+}
+
+static const float *param(const golden *g, const char *prefix, const elbo_param *p) {
+    const elbo_st_tensor *t = tensor(g, prefix, p->name);
+    assert_int_equal(t->dtype, ELBO_ST_F32);
+    assert_int_equal(t->dims, p->rank);
+    for (int i = 0; i < p->rank; i++) assert_int_equal(t->shape[i], p->dim[i]);
+    return t->data;
+}
+
+static void open_golden(golden *g, const char *name) {
+    char path[500];
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    snprintf(g->recipe, sizeof g->recipe, "%s/%s.yaml", folder, name);
+    assert_ok(elbo_safetensors_open(&g->file, path, err));
+    const elbo_st_tensor *x = tensor(g, "", "x");
+    assert_int_equal(x->dtype, ELBO_ST_U8);
+    assert_int_equal(x->dims, 4);
+    g->batch = (int)x->shape[0];
+    g->steps = (int)tensor(g, "", "loss")->shape[0];
+    g->images = (elbo_images){.shape = {(int)x->shape[1], (int)x->shape[2], (int)x->shape[3]},
+                              .count = (uint32_t)g->batch,
+                              .bytes = (uint8_t *)(uintptr_t)x->data}; // only read
+    const elbo_st_tensor *eps = elbo_safetensors_find(&g->file, "eps");
+    g->eps = eps ? eps->data : NULL;
+}
+
+/* ---- replaying it ---- */
+
+/* The largest relative errors met, to be seen when the test is run by hand. */
+typedef struct worst {
+    double loss, gradient, weight, change;
+} worst;
+
+static void keep_worst(double *most, double error) {
+    if (!(error <= *most)) *most = error; // NaN is kept
+}
+
+static void load_weights(engine *e, const golden *g) {
+    memset(e->m, 0, e->network.graph.param_floats * sizeof *e->m);
+    memset(e->v, 0, e->network.graph.param_floats * sizeof *e->v);
+    for (int i = 0; i < e->network.graph.params; i++) {
+        const elbo_param *p = &e->network.graph.param[i];
+        memcpy(e->network.params + p->offset, param(g, "", p), p->count * sizeof(float));
+    }
+}
+
+static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_t *index, int step) {
+    elbo_pass pass = elbo_training_pass(&e->recipe, &e->network, &g->images, index, g->batch, e->m, e->v, step,
+                                        (uint64_t)step + 1, 1);
+    if (g->eps) pass.given_noise = g->eps + (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
+    elbo_plan_run(plan, &pass);
+    assert_false(pass.diverged);
+}
+
+static void check_tensor(const golden *g, const char *what, const elbo_param *p, const float *got, const float *want, double bound,
+                         double *most) {
+    double *exact = malloc(p->count * sizeof *exact);
+    assert_non_null(exact);
+    for (size_t i = 0; i < p->count; i++) exact[i] = want[i];
+    double error = worst_error(got, exact, p->count);
+    free(exact);
+    keep_worst(most, error);
+    if (!(error <= bound)) fail_msg("%s: %s%s: relative error %.3g, allowed is %.3g", g->recipe, what, p->name, error, bound);
+}
+
+/* The same for what was added to the initial weights. */
+static void check_change(const golden *g, const elbo_param *p, const float *got, double *most) {
+    const float *before = param(g, "", p), *after = param(g, "after.", p);
+    double difference = 0, change = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        difference = fmax(difference, fabs((double)got[i] - after[i]));
+        change = fmax(change, fabs((double)after[i] - before[i]));
+    }
+    keep_worst(most, difference / change);
+    if (!(difference <= CHANGE_BOUND * change))
+        fail_msg("%s: %s moved by %.3g, and is off by %.3g", g->recipe, p->name, change, difference);
+}
+
+static void check_steps(engine *e, const golden *g, const uint32_t *index, worst *w) {
+    const elbo_graph *graph = &e->network.graph;
+    load_weights(e, g);
+    for (int step = 0; step < g->steps; step++) {
+        take_step(e, &e->plan, g, index, step);
+        elbo_scores s = engine_scores(e, g->batch);
+        const double got[] = {s.loss, s.reconstruction, s.kl, elbo_learning_rate(&e->recipe, step),
+                              elbo_kl_weight(&e->recipe, (uint64_t)step, 1)};
+        static const char *const names[] = {"loss", "reconstruction", "kl", "lr", "kl_weight"};
+        for (int i = 0; i < 5; i++) {
+            if (i == 4 && graph->kind == ELBO_AE) continue;
+            double want = row(g, names[i], step);
+            if (want > 0 && i < 3) keep_worst(&w->loss, fabs(got[i] - want) / want);
+            assert_near(names[i], (size_t)step, got[i], want, BOUND * want);
+        }
+        for (int i = 0; i < graph->params && step == 0; i++) {
+            const elbo_param *p = &graph->param[i];
+            check_tensor(g, "gradient of ", p, e->plan.grads + p->offset, param(g, "grad.", p), BOUND, &w->gradient);
+        }
+    }
+    for (int i = 0; i < graph->params; i++) {
+        const elbo_param *p = &graph->param[i];
+        check_tensor(g, "after all steps: ", p, e->network.params + p->offset, param(g, "after.", p), BOUND, &w->weight);
+        check_change(g, p, e->network.params + p->offset, &w->change);
+    }
+}
+
+/* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits. */
+static void check_without_gradients(engine *e, const golden *g, const uint32_t *index) {
+    size_t bytes = e->network.graph.param_floats * sizeof(float);
+    float *kept = malloc(bytes);
+    assert_non_null(kept);
+    memcpy(kept, e->network.params, bytes);
+    elbo_plan_options options = e->plan.options;
+    options.keep_grads = false;
+    elbo_plan plan;
+    assert_ok(elbo_plan_make(&plan, &e->network.graph, e->plan.device, options, err));
+    load_weights(e, g);
+    for (int step = 0; step < g->steps; step++) take_step(e, &plan, g, index, step);
+    assert_memory_equal(e->network.params, kept, bytes);
+    elbo_plan_free(&plan);
+    free(kept);
+}
+
+static void replay(void **state) {
+    const char *name = *state;
+    golden g = {0};
+    open_golden(&g, name);
+    uint32_t *index = malloc((size_t)g.batch * sizeof *index);
+    assert_non_null(index);
+    for (int i = 0; i < g.batch; i++) index[i] = (uint32_t)i;
+    for (int d = 0; elbo_device_names[d]; d++) {
+        engine e;
+        worst w = {0};
+        engine_open(&e, g.recipe, NULL, 0, g.images.shape, elbo_device_names[d], ELBO_TRAIN, 0, 2);
+        check_steps(&e, &g, index, &w);
+        check_without_gradients(&e, &g, index);
+        engine_close(&e);
+        print_message("%-14s %-4s worst relative errors: loss %.1e, gradient %.1e, weight %.1e (of its change %.1e)\n", name,
+                      elbo_device_names[d], w.loss, w.gradient, w.weight, w.change);
+    }
+    free(index);
+    elbo_safetensors_close(&g.file);
+}
+
+/* ---- one test per file ---- */
+
+static int is_recipe(const struct dirent *entry) {
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && !strcmp(dot, ".yaml");
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) folder = argv[1];
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_recipe, alphasort);
+    if (count < (argc > 1 ? 1 : 17)) {
+        fprintf(stderr, "%s: %d golden files; 17 are in git, tools/golden.py writes them\n", folder, count);
+        return 1;
+    }
+    struct CMUnitTest *tests = calloc((size_t)count, sizeof *tests);
+    if (!tests) return 1;
+    for (int i = 0; i < count; i++) {
+        *strrchr(entries[i]->d_name, '.') = 0;
+        tests[i] = (struct CMUnitTest){.name = entries[i]->d_name, .test_func = replay, .initial_state = entries[i]->d_name};
+    }
+    int failed = _cmocka_run_group_tests("golden", tests, (size_t)count, NULL, NULL);
+    for (int i = 0; i < count; i++) free(entries[i]);
+    free(entries);
+    free(tests);
+    return failed;
+}

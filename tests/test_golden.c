@@ -18,9 +18,13 @@
 
 /* Of a loss: of itself. Of a tensor: its largest difference over its largest value. */
 static const double BOUND = 1e-5;
-/* Of what five steps changed: its largest difference over the largest change. Weights are rounded to floats after each step,
- * and a gradient that is nearly 0 is turned by Adam into a step of full size: both are noise of this order. */
+/* Of what five steps changed: its largest difference over the largest change. */
 static const double CHANGE_BOUND = 1e-3;
+/* Adam divides a gradient by its own size, so that one which is nothing but rounding becomes a step of some size. Among the
+ * weights of full-size models there are a few: PyTorch in floats is off from PyTorch in doubles by more than BOUND in 8 of
+ * mnist-vae's 652,824 weights and in 29 of fashion-vae's 1,082,680, by 3e-4 at most. So one weight in 10,000 of a tensor may be
+ * off by more. In the small models that is none. */
+enum { EXCEPTIONS = 10000 };
 
 static const char *folder = ELBO_TEST_SOURCE "/golden";
 
@@ -101,28 +105,43 @@ static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_
     assert_false(pass.diverged);
 }
 
-static void check_tensor(const golden *g, const char *what, const elbo_param *p, const float *got, const float *want, double bound,
-                         double *most) {
-    double *exact = malloc(p->count * sizeof *exact);
-    assert_non_null(exact);
-    for (size_t i = 0; i < p->count; i++) exact[i] = want[i];
-    double error = worst_error(got, exact, p->count);
-    free(exact);
-    keep_worst(most, error);
-    if (!(error <= bound)) fail_msg("%s: %s%s: relative error %.3g, allowed is %.3g", g->recipe, what, p->name, error, bound);
+/* `scale` is what errors are relative to; NaN counts as an error. Only weights may have exceptions. */
+static void check_tensor(const golden *g, const char *what, const elbo_param *p, const float *got, const float *want, double scale,
+                         double bound, size_t exceptions, double *most) {
+    size_t off = 0;
+    double most_off = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        double error = fabs((double)got[i] - want[i]) / scale;
+        off += !(error <= bound);
+        keep_worst(&most_off, error);
+    }
+    keep_worst(most, most_off);
+    if (off > exceptions)
+        fail_msg("%s: %s%s: %zu of %zu off by more than %g, the worst by %.3g", g->recipe, what, p->name, off, p->count, bound, most_off);
 }
 
-/* The same for what was added to the initial weights. */
-static void check_change(const golden *g, const elbo_param *p, const float *got, double *most) {
-    const float *before = param(g, "", p), *after = param(g, "after.", p);
-    double difference = 0, change = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        difference = fmax(difference, fabs((double)got[i] - after[i]));
-        change = fmax(change, fabs((double)after[i] - before[i]));
+static double largest(const float *v, const float *minus, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)v[i] - (minus ? minus[i] : 0)));
+    return most;
+}
+
+static void check_gradients(const engine *e, const golden *g, worst *w) {
+    for (int i = 0; i < e->network.graph.params; i++) {
+        const elbo_param *p = &e->network.graph.param[i];
+        const float *want = param(g, "grad.", p);
+        check_tensor(g, "gradient of ", p, e->plan.grads + p->offset, want, largest(want, NULL, p->count), BOUND, 0, &w->gradient);
     }
-    keep_worst(most, difference / change);
-    if (!(difference <= CHANGE_BOUND * change))
-        fail_msg("%s: %s moved by %.3g, and is off by %.3g", g->recipe, p->name, change, difference);
+}
+
+static void check_weights(const engine *e, const golden *g, worst *w) {
+    for (int i = 0; i < e->network.graph.params; i++) {
+        const elbo_param *p = &e->network.graph.param[i];
+        const float *got = e->network.params + p->offset, *before = param(g, "", p), *after = param(g, "after.", p);
+        size_t few = p->count / EXCEPTIONS;
+        check_tensor(g, "", p, got, after, largest(after, NULL, p->count), BOUND, few, &w->weight);
+        check_tensor(g, "change of ", p, got, after, largest(after, before, p->count), CHANGE_BOUND, few, &w->change);
+    }
 }
 
 static void check_steps(engine *e, const golden *g, const uint32_t *index, worst *w) {
@@ -140,16 +159,9 @@ static void check_steps(engine *e, const golden *g, const uint32_t *index, worst
             if (want > 0 && i < 3) keep_worst(&w->loss, fabs(got[i] - want) / want);
             assert_near(names[i], (size_t)step, got[i], want, BOUND * want);
         }
-        for (int i = 0; i < graph->params && step == 0; i++) {
-            const elbo_param *p = &graph->param[i];
-            check_tensor(g, "gradient of ", p, e->plan.grads + p->offset, param(g, "grad.", p), BOUND, &w->gradient);
-        }
+        if (step == 0) check_gradients(e, g, w);
     }
-    for (int i = 0; i < graph->params; i++) {
-        const elbo_param *p = &graph->param[i];
-        check_tensor(g, "after all steps: ", p, e->network.params + p->offset, param(g, "after.", p), BOUND, &w->weight);
-        check_change(g, p, e->network.params + p->offset, &w->change);
-    }
+    check_weights(e, g, w);
 }
 
 /* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits. */

@@ -72,6 +72,9 @@ def peer(name, threads):
 if sys.argv[1] == "--peer":
     print(torch_rate(sys.argv[2], int(sys.argv[3])))
 else:
+    blas = os.path.realpath("/usr/lib/x86_64-linux-gnu/libblas.so.3")
+    if "openblas" not in blas and "mkl" not in blas:
+        print(f"PyTorch would run on {blas}, several times slower than it can: apt-get install libopenblas0-pthread")
     elbo, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     print(f"{'recipe':14} {'elbo':>11} {'PyTorch':>11} {'ratio':>7} {'share of peak':>14}   (images/s, medians of {rounds} rounds)")
     for name in RECIPES:

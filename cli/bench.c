@@ -48,7 +48,7 @@ typedef struct bench {
 static void run_steps(bench *b) {
     int batch = b->recipe.train.batch;
     for (int step = 0; step < b->warmup + b->steps; step++) {
-        for (int i = 0; i < batch; i++) b->index[i] = (uint32_t)(step * batch + i) % b->images.count;
+        for (int i = 0; i < batch; i++) b->index[i] = (uint32_t)(((uint64_t)step * (uint64_t)batch + (uint64_t)i) % b->images.count);
         double start = now();
         elbo_pass pass = elbo_training_pass(&b->recipe, &b->network, &b->images, b->index, batch, b->m, b->v, 0,
                                             (uint64_t)step + 1, 469);
@@ -75,6 +75,25 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
     return b->m && b->v && b->index && b->seconds ? ELBO_OK : elbo_no_memory(err);
 }
 
+/* Where the time goes: of each step, its share of all threads' working time, and its speed. */
+static void print_profile(const bench *b) {
+    const elbo_plan *p = &b->plan;
+    double total = 0, images = (double)b->recipe.train.batch * (b->steps + b->warmup);
+    for (int i = 0; i < b->threads * p->steps; i++) total += p->step_seconds[i];
+    printf("%-14s %-16s %-28s %8s %7s %9s  %s\n", "node", "step", "layer", "us/batch", "share", "GFLOP/s", "kernel");
+    for (int i = 0; i < p->steps; i++) {
+        const elbo_step *s = &p->step[i];
+        double seconds = 0;
+        for (int t = 0; t < b->threads; t++) seconds += p->step_seconds[t * p->steps + i];
+        char speed[32] = "";
+        if (s->flop_per_image > 0) snprintf(speed, sizeof speed, "%.1f", s->flop_per_image * images / seconds * 1e-9);
+        printf("%-14s %-16s %-28.28s %8.1f %6.1f%% %9s  %s\n", s->node->name, s->what, s->node->text,
+               1e6 * seconds / (b->steps + b->warmup), 100 * seconds / total, speed, s->kernel);
+    }
+    printf("\n%.1f us of work a batch on %d threads; GFLOP/s are those of one thread\n\n",
+           1e6 * total / (b->steps + b->warmup), b->threads);
+}
+
 static void print_result(const bench *b, bool json) {
     double flop = 0, batch = b->recipe.train.batch;
     for (int i = 0; i < b->plan.steps; i++) flop += b->plan.step[i].flop_per_image * batch;
@@ -97,7 +116,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     bench b = {.steps = 150, .warmup = 15};
     const char *data = NULL, *device = "cpu";
     cli_texts sets = {0};
-    bool json = false;
+    bool json = false, profile = false;
     cli_option options[] = {
         {"steps", 'n', CLI_INT, &b.steps, "N", "training steps timed; default 150", 1, 1e6},
         {"warmup", 'w', CLI_INT, &b.warmup, "N", "steps before them that are not; default 15", 0, 1e6},
@@ -105,6 +124,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.batch=512; repeatable", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "take the image shape from this data set", 0, 0},
         {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
+        {"profile", 'p', CLI_FLAG, &profile, NULL, "first a table: time and GFLOP/s of each step", 0, 0},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
@@ -117,7 +137,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_status status = cli_image_shape(&shape, &b.recipe, data, &err);
     if (status == ELBO_OK) status = prepare(&b, device, shape, &err);
     if (status == ELBO_OK) {
+        if (profile) status = elbo_plan_profile(&b.plan, &err);
+    }
+    if (status == ELBO_OK) {
         run_steps(&b);
+        if (profile && !json) print_profile(&b);
         print_result(&b, json);
     }
     elbo_plan_free(&b.plan);

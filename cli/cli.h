@@ -57,8 +57,11 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
 /* "elbo: MESSAGE" on stderr; returns the exit code. */
 int cli_fail(const elbo_error *err);
 int cli_fail_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Prints one JSON object on one line, and frees it. */
+/* Prints one JSON object on one line, and frees it. NULL is what jansson makes of a number that is not finite or a text that
+ * is not UTF-8: cli_finish then fails. */
 void cli_print_json(json_t *o);
+/* The last thing main does: stdout on its way, or one line and a failure where it could not be written (a full disk). */
+int cli_finish(int code);
 /* "3.2 s", "4 min 10 s" */
 const char *cli_duration(double seconds, char text[32]);
 /* "12,345" */
@@ -67,12 +70,16 @@ const char *cli_thousands(double value, char text[32]);
 /* Ctrl-C and SIGTERM set a flag that long work looks at; a second Ctrl-C ends the program. */
 void cli_catch_interrupts(void);
 bool cli_interrupted(void);
+/* Work that does not look at the flag follows: Ctrl-C ends the program again. */
+void cli_release_interrupts(void);
 
 /* ---- opening things ---- */
 
 /* The data set of a run or recipe: --data where given, else what the run was trained on, else the recipe's name. */
 elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *option, const char *remembered,
                           elbo_splits splits, int threads, elbo_error *err);
+/* What a run must remember to find its data again from any folder: a new string, or NULL where its recipe's name says it. */
+char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const char *option);
 /* The same for a model; also checks that the images have the model's shape. */
 elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits, int threads,
                                 elbo_error *err);

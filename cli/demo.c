@@ -9,6 +9,7 @@
 #include "progress.h"
 #include "runs.h"
 #include "table.h"
+#include "view/gnuplot.h"
 
 static const char *const models[] = {"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"};
 enum { MODELS = sizeof models / sizeof *models, COMPARED = 2 };
@@ -90,9 +91,21 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_error err;
     elbo_dataset d;
     const char *name;
+    if (elbo_gnuplot_check(&err) != ELBO_OK) return cli_fail(&err); // before a minute of training, not after it
     if (open_data(&d, data, &name, threads, json, &err) != ELBO_OK) return cli_fail(&err);
-    char *folders[MODELS] = {0}, *data_path = data ? realpath(data, NULL) : NULL;
+    elbo_image_shape s = d.train.shape;
+    if (s.channels != 1 || s.height != 28 || s.width != 28) {
+        cli_fail_text("%s: its images are %dx%dx%d, the demo's models read 1x28x28; `elbo train RECIPE` trains one for yours",
+                      d.source, s.channels, s.height, s.width);
+        elbo_dataset_close(&d);
+        return CLI_FAILED;
+    }
+    char *folders[MODELS] = {0}, *data_path = NULL;
     int code = CLI_OK;
+    if (data) {
+        elbo_recipe named = {.data = (char *)(uintptr_t)name}; // only read
+        data_path = cli_data_to_remember(&d, &named, data);
+    }
     cli_catch_interrupts();
     for (int i = 0; i < MODELS && code == CLI_OK; i++) {
         folders[i] = elbo_path_join(folder, models[i]);
@@ -105,6 +118,7 @@ static int run(const cli_command *self, int argc, char **argv) {
             code = cli_fail(&err);
         }
     }
+    cli_release_interrupts();
     if (code == CLI_OK) code = tell(folder, folders, &d, threads, json);
     for (int i = 0; i < MODELS; i++) free(folders[i]);
     free(data_path);

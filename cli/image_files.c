@@ -85,8 +85,9 @@ elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *wha
     ELBO_TRY(elbo_npy_read(&a, path, err));
     char text[160];
     elbo_status status = ELBO_OK;
-    if (a.dims != 2 || a.shape[1] != width)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its shape is %s; %s are (N, %zu)", path, shape_text(&a, text), what, width);
+    if (a.dims != 2 || a.shape[1] != width || a.shape[0] == 0)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its shape is %s; %s are (N, %zu), at least one", path,
+                           shape_text(&a, text), what, width);
     else if (a.dtype != ELBO_F32)
         status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its dtype is %s; %s are float32", path, dtype_text(a.dtype), what);
     if (status != ELBO_OK) {

@@ -28,12 +28,12 @@ static elbo_status read_end(const char *word, cli_runs *r, float *image, elbo_er
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *from = "class:3", *to = "class:8", *output = NULL, *npy = NULL, *data = NULL;
+    const char *from = NULL, *to = NULL, *output = NULL, *npy = NULL, *data = NULL;
     int steps = 10, threads = 0;
     bool json = false, svg = false;
     cli_option options[] = {
-        {"from", 'a', CLI_TEXT, &from, "A", "17, test:17, train:5, class:3 or an image file; default class:3", 0, 0},
-        {"to", 'b', CLI_TEXT, &to, "B", "the other end; default class:8", 0, 0},
+        {"from", 'a', CLI_TEXT, &from, "A", "17, test:17, train:5, class:3 or an image file; default class:3 (0 without labels)", 0, 0},
+        {"to", 'b', CLI_TEXT, &to, "B", "the other end; default class:8 (1 without labels)", 0, 0},
         {"steps", 'n', CLI_INT, &steps, "N", "images in the strip, both ends among them; default 10", 2, 100},
         {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/interpolation.png of the first run", 0, 0},
         {"npy", 0, CLI_TEXT, &npy, "X.npy", "also the images, (runs, steps, C, H, W) float32", 0, 0},
@@ -45,10 +45,13 @@ static int run(const cli_command *self, int argc, char **argv) {
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    bool train = !strncmp(from, "train:", 6) || !strncmp(to, "train:", 6);
+    bool train = (from && !strncmp(from, "train:", 6)) || (to && !strncmp(to, "train:", 6));
     cli_runs r;
     int code = cli_runs_open(&r, argv, words, data, train ? ELBO_BOTH_SPLITS : ELBO_TEST_SPLIT, threads);
     if (code != CLI_OK) return code;
+    bool classes = r.data.classes > 8 && r.data.test.labels;
+    if (!from) from = classes ? "class:3" : "0";
+    if (!to) to = classes ? "class:8" : "1";
     elbo_error err;
     elbo_image_shape s = r.run[0].model->network.graph.image;
     size_t size = elbo_image_size(s);

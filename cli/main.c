@@ -1,6 +1,9 @@
 /* elbo: train autoencoders and variational autoencoders, and explore what they learned. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -28,7 +31,16 @@ static int unknown_command(const char *word) {
     return CLI_USAGE;
 }
 
-int main(int argc, char **argv) {
+/* A file opened where a closed stdout or stderr was would get what is printed. In their places goes what cannot be
+ * written to, so that cli_finish says so. */
+static void keep_standard_streams(void) {
+    int fd;
+    do fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) close(fd);
+}
+
+static int run(int argc, char **argv) {
     if (argc < 2) {
         show_commands(stderr);
         return CLI_USAGE;
@@ -49,4 +61,10 @@ int main(int argc, char **argv) {
         if (!strcmp(cli_commands[i]->name, word))
             return cli_commands[i]->run(cli_commands[i], help ? 1 : argc - 2, help ? just_help : argv + 2);
     return unknown_command(word);
+}
+
+int main(int argc, char **argv) {
+    keep_standard_streams();
+    signal(SIGXFSZ, SIG_IGN); // a file that grows beyond `ulimit -f` is an error to tell, not an end without a word
+    return cli_finish(run(argc, argv));
 }

@@ -16,7 +16,7 @@ static void show_help(const cli_command *c, const cli_option *options) {
         char left[64];
         snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
                  o->letter ? ", " : "   ", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-        printf("  %-26s %s\n", o->letter ? left : left + (left[0] == ' ' ? 0 : 0), o->help);
+        printf("  %-26s %s\n", left, o->help);
     }
     printf("  %-26s %s\n", "-h, --help", "shows this");
 }
@@ -56,7 +56,7 @@ static int unknown_option(const cli_command *c, const cli_option *options, const
 
 /* Whole numbers and numbers, with their range. */
 static int set_number(const cli_command *c, const cli_option *o, const char *text) {
-    char *end, advice[160];
+    char *end, advice[160], from[32], to[32];
     errno = 0;
     double v = strtod(text, &end);
     bool whole = o->kind != CLI_FLOAT, bounded = o->least != 0 || o->most != 0;
@@ -66,7 +66,8 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
         if (o->kind == CLI_U64)
             snprintf(advice, sizeof advice, "it is a whole number, 0 or more");
         else if (bounded)
-            snprintf(advice, sizeof advice, "it is a %snumber from %g to %g", whole ? "whole " : "", least, most);
+            snprintf(advice, sizeof advice, "it is a %snumber from %s to %s", whole ? "whole " : "", cli_thousands(least, from),
+                     cli_thousands(most, to));
         else
             snprintf(advice, sizeof advice, "it is a %snumber", whole ? "whole " : "");
         char what[96];
@@ -100,6 +101,7 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
     for (int i = 0; i < argc; i++) {
         char *word = argv[i];
         bool negative_number = word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+        if (!*word) return usage_error(c, "an empty word where a name should be", NULL, NULL);
         if (only_words || word[0] != '-' || !word[1] || negative_number) {
             argv[words++] = word;
             continue;
@@ -125,9 +127,15 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
         if (!o) return unknown_option(c, options, word);
         if (o->kind == CLI_FLAG && value) return usage_error(c, "", word, "it takes no value");
         if (o->kind != CLI_FLAG && !value) {
-            if (i + 1 >= argc) return usage_error(c, word, " needs a value: ", o->argument);
+            bool another_option = i + 1 < argc && !strncmp(argv[i + 1], "--", 2); // (a name like that: --output=--x)
+            if (i + 1 >= argc || another_option) {
+                char what[96];
+                snprintf(what, sizeof what, "--%s needs a value: --%s %s", o->name, o->name, o->argument);
+                return usage_error(c, what, NULL, NULL);
+            }
             value = argv[++i];
         }
+        if (value && !*value) return usage_error(c, "an empty value for --", o->name, NULL);
         int result = set_option(c, o, value);
         if (result) return result;
     }

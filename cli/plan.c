@@ -30,7 +30,7 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
         for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++) {
             const elbo_step *s = &p->step[i];
             char pieces[24], shape[40];
-            snprintf(pieces, sizeof pieces, s->tiles ? "%d tiles" : "by shard", s->tiles);
+            snprintf(pieces, sizeof pieces, s->tiles == 1 ? "%d tile" : s->tiles ? "%d tiles" : "by shard", s->tiles);
             double mflop = s->flop_per_image * p->options.batch * 1e-6;
             total += mflop;
             printf("%-5d %-14s %-16s %-28.28s %12s  %-8s %10.1f  %s\n", f + 1, s->node->name, s->what, s->node->text,
@@ -42,6 +42,7 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     printf("\n%.1f MFLOP a batch, %.3f MFLOP an image\n", total, total / p->options.batch);
     printf("activations and gradients: %s bytes", cli_thousands(4.0 * (double)p->arena_floats, bytes));
     printf(" (%s without sharing memory)\n", cli_thousands(4.0 * (double)whole, bytes));
+    if (p->work_floats) printf("packed weights and the shards' shares of gradients: %s bytes\n", cli_thousands(4.0 * (double)p->work_floats, bytes));
     int copies = p->options.mode == ELBO_TRAIN ? 3 : 1;
     printf("parameters%s: %s bytes\n", copies > 1 ? " and optimiser state" : "",
            cli_thousands(4.0 * copies * (double)p->graph->param_floats, bytes));

@@ -7,6 +7,11 @@
 
 void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
     bar->terminal = isatty(STDERR_FILENO);
+    bar->recipe = r;
+    bar->data = d;
+}
+
+static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
     char train[32], test[32];
     fprintf(stderr, "%s on %s (%s): %s training and %s test images of %dx%dx%d\n", r->name, d->name, d->source,
             cli_thousands(d->train.count, train), cli_thousands(d->test.count, test), d->train.shape.channels,
@@ -15,31 +20,35 @@ void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
 
 static int terminal_width(void) {
     struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* epoch  3/10 [=========>          ] loss 118.42  61,200 images/s  12 s left */
+/* epoch  3/10 [=========>          ] loss 118.42  61,200 images/s  12 s left
+ * Where the terminal is narrow the bar goes first, then the words from the right: a line that wraps is not drawn over. */
 static void draw(const elbo_progress *p) {
-    char rate[32], left[32], tail[160], head[40];
+    char rate[32], left[32], tail[160] = " starting", head[40], line[400], bar[48] = "";
     snprintf(head, sizeof head, "epoch %2d/%d ", p->epoch, p->epochs);
-    snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, cli_thousands(p->images_per_second, rate),
-             cli_duration(p->seconds_left, left));
-    int room = terminal_width() - 1 - (int)strlen(head) - (int)strlen(tail) - 2;
+    if (p->images_per_second > 0)
+        snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, cli_thousands(p->images_per_second, rate),
+                 cli_duration(p->seconds_left, left));
+    int width = terminal_width() - 1, room = width - (int)strlen(head) - (int)strlen(tail) - 2;
     if (room > 40) room = 40;
-    fprintf(stderr, "\r%s", head);
     if (room >= 5) {
         int filled = (int)((double)room * p->images_done / (p->images ? p->images : 1));
-        fputc('[', stderr);
-        for (int i = 0; i < room; i++) fputc(i < filled ? '=' : i == filled ? '>' : ' ', stderr);
-        fputc(']', stderr);
+        for (int i = 0; i < room; i++) bar[i + 1] = i < filled ? '=' : i == filled ? '>' : ' ';
+        bar[0] = '[';
+        bar[room + 1] = ']';
     }
-    fprintf(stderr, "%s\033[K", tail);
+    snprintf(line, sizeof line, "%s%s%s", head, bar, *bar ? tail : tail + 1);
+    fprintf(stderr, "\r%.*s\033[K", width, line);
     fflush(stderr);
 }
 
 bool cli_bar_update(void *context, const elbo_progress *p) {
     cli_bar *bar = context;
     if (bar->off) return cli_interrupted();
+    if (bar->recipe) print_heading(bar->recipe, bar->data);
+    bar->recipe = NULL;
     const elbo_epoch_log *e = p->finished;
     if (e) {
         char seconds[32], rate[32];

@@ -7,7 +7,8 @@
 typedef struct cli_bar {
     bool off;      // says nothing; still looks at Ctrl-C
     bool terminal;
-    const char *label; // in front of each line; NULL: none
+    const elbo_recipe *recipe; // of the heading, which the first update prints; then NULL
+    const elbo_dataset *data;
 } cli_bar;
 
 void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d);

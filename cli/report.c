@@ -4,14 +4,17 @@
 
 #include "base/file.h"
 #include "runs.h"
+#include "table.h"
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *data = NULL;
     int threads = 0;
+    bool json = false;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &output, "FILE", "the page; default report.html in the first run's folder", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores", 1, 1024},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
@@ -24,6 +27,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     const char *path = output ? output : page;
     if (!path || elbo_story_report(path, argv[0], r.run, r.count, &r.data, threads, &err) != ELBO_OK)
         code = path ? cli_fail(&err) : cli_fail_text("out of memory");
+    else if (json)
+        cli_print_json(json_pack("{s:s, s:o}", "report", path, "runs", cli_runs_json(r.run, r.count)));
     else
         printf("%s\n", path);
     free(page);

@@ -38,11 +38,10 @@ static int run(const cli_command *self, int argc, char **argv) {
                                                  "(`elbo train mnist-vae`)", argv[0]);
     else if (!(images = elbo_alloc((size_t)n * elbo_image_size(m->network.graph.image), sizeof *images)))
         status = elbo_no_memory(&err);
-    if (status == ELBO_OK) {
-        elbo_sample_prior(m, n, seed, images);
+    if (status == ELBO_OK) status = elbo_sample_prior(m, n, seed, images, &err);
+    if (status == ELBO_OK)
         status = to_figure ? elbo_story_grid(f, m, images, n, &err)
                            : cli_images_write(output, &info, images, (size_t)n, &err);
-    }
     if (status != ELBO_OK) {
         code = cli_fail(&err);
     } else {

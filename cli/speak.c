@@ -1,4 +1,5 @@
 /* Messages, JSON lines, numbers for people, and Ctrl-C. */
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 
 int cli_fail(const elbo_error *err) {
     fprintf(stderr, "elbo: %s\n", err->message);
-    return CLI_FAILED;
+    return err->status == ELBO_STOPPED ? CLI_INTERRUPTED : CLI_FAILED;
 }
 
 int cli_fail_text(const char *format, ...) {
@@ -22,10 +23,23 @@ int cli_fail_text(const char *format, ...) {
     return CLI_FAILED;
 }
 
+static bool json_failed;
+
 void cli_print_json(json_t *o) {
-    json_dumpf(o, stdout, JSON_REAL_PRECISION(9));
-    putchar('\n');
+    if (!o || json_dumpf(o, stdout, JSON_REAL_PRECISION(9)) != 0)
+        json_failed = true;
+    else
+        putchar('\n');
     json_decref(o);
+}
+
+int cli_finish(int code) {
+    errno = 0;
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written) return cli_fail_text("stdout: cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    if (json_failed)
+        return cli_fail_text("the result cannot be told as JSON: a number in it is not finite, or a name in it is not UTF-8");
+    return code;
 }
 
 const char *cli_duration(double seconds, char text[32]) {
@@ -65,3 +79,9 @@ void cli_catch_interrupts(void) {
 }
 
 bool cli_interrupted(void) { return interrupted; }
+
+void cli_release_interrupts(void) {
+    if (interrupted) return;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -18,12 +17,12 @@ static json_t *scores_json(const elbo_scores *s) {
 /* A run that is finished or under way is not overwritten by a slip. */
 static int check_run_folder(const char *run, bool resume, bool force) {
     char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
-    bool begun = model && elbo_file_exists(model), can_resume = recipe && elbo_file_exists(recipe);
+    bool begun = model && recipe && elbo_file_exists(model) && elbo_file_exists(recipe);
     free(recipe);
     free(model);
-    if (resume && !can_resume)
-        return cli_fail_text("%s: is not a run to resume (there is no recipe.yaml in it); leave --resume out to start anew",
-                             run);
+    if (resume && !begun)
+        return cli_fail_text("%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave --resume "
+                             "out to start anew", run);
     if (!resume && begun && !force)
         return cli_fail_text("%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
                              "new one elsewhere", run);
@@ -31,18 +30,53 @@ static int check_run_folder(const char *run, bool resume, bool force) {
 }
 
 /* A resumed run goes by its own recipe; only how long it lasts may change. */
-static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, bool resume, const cli_texts *sets,
-                               elbo_error *err) {
-    if (!resume) return elbo_recipe_open(r, recipe, sets->text, sets->count, err);
+static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, const elbo_run_facts *facts,
+                               const cli_texts *sets, elbo_error *err) {
+    if (!facts->recipe) return elbo_recipe_open(r, recipe, sets->text, sets->count, err);
     for (int i = 0; i < sets->count; i++)
         if (strncmp(sets->text[i], "train.epochs=", 13))
             return elbo_fail(err, ELBO_BAD_INPUT, "--set %s: a resumed run may change train.epochs only; train anew for "
                                                   "the rest", sets->text[i]);
-    char *path = elbo_path_join(run, "recipe.yaml");
-    if (!path) return elbo_no_memory(err);
-    elbo_status status = elbo_recipe_open(r, path, sets->text, sets->count, err);
-    free(path);
-    return status;
+    if (recipe) { // the same by its name; what it says by now is not looked at
+        ELBO_TRY(elbo_recipe_open(r, recipe, NULL, 0, err));
+        elbo_status status = !strcmp(r->name, facts->recipe)
+                                 ? ELBO_OK
+                                 : elbo_fail(err, ELBO_BAD_INPUT, "%s: was trained by the recipe %s, not %s; to go on with it: "
+                                                                  "elbo train --resume -o %s", run, facts->recipe, r->name, run);
+        elbo_recipe_close(r);
+        ELBO_TRY(status);
+    }
+    return elbo_run_recipe_open(r, run, facts, sets->text, sets->count, err);
+}
+
+/* --epochs and --seed are short for a --set; `text` keeps its words. */
+static bool add_set(cli_texts *sets, const char *text) {
+    if (sets->count == (int)(sizeof sets->text / sizeof *sets->text)) return false;
+    sets->text[sets->count++] = text;
+    return true;
+}
+
+static const char *plural(int n) { return n == 1 ? "" : "s"; }
+
+static void print_result(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe,
+                         const elbo_dataset *dataset, bool finished, bool json) {
+    const elbo_scores *s = result->last.test.images ? &result->last.test : &result->last.train;
+    const char *split = result->last.test.images ? "test" : "training";
+    char text[32];
+    bool any = result->epochs > 0;
+    if (json) {
+        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe", recipe->name,
+                                 "data", dataset->name, "epochs", result->epochs, "finished", finished, "unit", "nats/image",
+                                 "train", any ? scores_json(&result->last.train) : json_null(), "test",
+                                 any ? scores_json(&result->last.test) : json_null(), "seconds", result->seconds,
+                                 "images_per_second", result->last.images_per_second));
+    } else if (result->was_finished) {
+        printf("%s: is finished: %s loss %.2f nats/image after %d epoch%s; --epochs N with a larger N trains on\n", folder, split,
+               s->loss, result->epochs, plural(result->epochs));
+    } else {
+        printf("%s: %s loss %.2f nats/image after %d epoch%s, %s of training\n", folder, split, s->loss, result->epochs,
+               plural(result->epochs), cli_duration(result->seconds, text));
+    }
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
@@ -74,17 +108,18 @@ static int run(const cli_command *self, int argc, char **argv) {
     char epochs_set[40], seed_set[40];
     if (epochs) {
         snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", epochs);
-        sets.text[sets.count < 63 ? sets.count++ : 63] = epochs_set;
+        if (!add_set(&sets, epochs_set)) return cli_fail_text("train: --set is given too often"), CLI_USAGE;
     }
     if (seed != UINT64_MAX) {
         snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)seed);
-        sets.text[sets.count < 63 ? sets.count++ : 63] = seed_set;
+        if (!add_set(&sets, seed_set)) return cli_fail_text("train: --set is given too often"), CLI_USAGE;
     }
 
     elbo_error err;
     elbo_recipe recipe;
     elbo_dataset dataset = {0};
-    char *folder = run_folder ? strdup(run_folder) : NULL, *data_path = NULL, *remembered = NULL;
+    elbo_run_facts facts = {0}; // of the run to resume
+    char *folder = run_folder ? strdup(run_folder) : NULL, *data_path = NULL;
     if (!folder) { // named after the recipe, which a resumed run finds in its folder
         if (elbo_recipe_open(&recipe, argv[0], NULL, 0, &err) != ELBO_OK) return cli_fail(&err);
         folder = cli_default_run(&recipe);
@@ -95,18 +130,17 @@ static int run(const cli_command *self, int argc, char **argv) {
         free(folder);
         return code;
     }
-    if (open_recipe(&recipe, words ? argv[0] : NULL, folder, resume, &sets, &err) != ELBO_OK) {
+    if ((resume && elbo_run_facts_load(folder, &facts, &err) != ELBO_OK) ||
+        open_recipe(&recipe, words ? argv[0] : NULL, folder, &facts, &sets, &err) != ELBO_OK) {
         free(folder);
+        elbo_run_facts_free(&facts);
         return cli_fail(&err);
     }
-    elbo_image_shape shape;
-    if (resume && !data) elbo_model_describe(folder, &shape, &remembered, &err); // not there yet: looked up by name
-    if (data) data_path = realpath(data, NULL);
-    else if (remembered) data_path = strdup(remembered);
-    if (cli_open_data(&dataset, &recipe, data, remembered, ELBO_BOTH_SPLITS, threads, &err) != ELBO_OK) {
+    if (cli_open_data(&dataset, &recipe, data, facts.data, ELBO_BOTH_SPLITS, threads, &err) != ELBO_OK) {
         code = cli_fail(&err);
         goto end;
     }
+    data_path = cli_data_to_remember(&dataset, &recipe, data ? data : facts.data);
 
     cli_catch_interrupts();
     cli_bar bar = {.off = quiet || json};
@@ -116,28 +150,18 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_train_result result;
     elbo_status status = elbo_train(&result, &recipe, &dataset, o, &err);
     cli_bar_end(&bar);
-    if (status != ELBO_OK && status != ELBO_STOPPED) {
-        code = cli_fail(&err);
-    } else if (json) {
-        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
-                                 recipe.name, "data", dataset.name, "epochs", result.epochs, "finished",
-                                 status == ELBO_OK, "unit", "nats/image", "train", scores_json(&result.last.train), "test",
-                                 scores_json(&result.last.test), "seconds", result.seconds, "images_per_second",
-                                 result.last.images_per_second));
-    } else if (status == ELBO_STOPPED) {
+    if (status != ELBO_OK && status != ELBO_STOPPED) code = cli_fail(&err);
+    else if (json || (status == ELBO_OK && !quiet))
+        print_result(&result, folder, &recipe, &dataset, status == ELBO_OK, json);
+    if (status == ELBO_STOPPED && !json)
         fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
-    } else if (!quiet) {
-        char text[32];
-        printf("%s: test loss %.2f nats/image after %d epochs, %s of training\n", folder, result.last.test.loss,
-               result.epochs, cli_duration(result.seconds, text));
-    }
     if (status == ELBO_STOPPED) code = CLI_INTERRUPTED;
 end:
     elbo_dataset_close(&dataset);
     elbo_recipe_close(&recipe);
     free(folder);
     free(data_path);
-    free(remembered);
+    elbo_run_facts_free(&facts);
     return code;
 }
 

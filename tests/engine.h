@@ -9,11 +9,11 @@
 #include "ops/ops.h"
 #include "train/trainer.h"
 
+/* assert_ok(f(..., &failure)): the test fails with elbo's own message. */
 #define assert_ok(call)                                                                                                \
     do {                                                                                                               \
-        elbo_error assert_ok_err_ = {0};                                                                               \
-        elbo_error *err = &assert_ok_err_;                                                                             \
-        if ((call) != ELBO_OK) fail_msg("%s", err->message);                                                           \
+        elbo_error failure;                                                                                            \
+        if ((call) != ELBO_OK) fail_msg("%s", failure.message);                                                        \
     } while (0)
 
 /* One model on one device. */
@@ -26,13 +26,13 @@ typedef struct engine {
 } engine;
 
 /* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
-static inline void engine_open(engine *e, const char *recipe, const char *const *sets, int set_count, elbo_image_shape image,
-                               const char *device, elbo_mode mode, int batch, int threads) {
+static inline void engine_open(engine *e, const char *recipe, const char *const *sets, int set_count,
+                               elbo_image_shape image, const char *device, elbo_mode mode, int batch, int threads) {
     *e = (engine){0};
-    assert_ok(elbo_recipe_open(&e->recipe, recipe, sets, set_count, err));
+    assert_ok(elbo_recipe_open(&e->recipe, recipe, sets, set_count, &failure));
     const elbo_recipe *r = &e->recipe;
-    assert_ok(elbo_network_make(&e->network, r, image, err));
-    assert_ok(elbo_team_make(&e->team, threads, err));
+    assert_ok(elbo_network_make(&e->network, r, image, &failure));
+    assert_ok(elbo_team_make(&e->team, threads, &failure));
     elbo_plan_options options = {.mode = mode,
                                  .batch = batch ? batch : r->train.batch,
                                  .team = e->team,
@@ -40,7 +40,7 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
                                  .optimizer = r->train.optimizer,
                                  .clip = r->train.clip,
                                  .keep_grads = true};
-    assert_ok(elbo_plan_make(&e->plan, &e->network.graph, elbo_device_find(device), options, err));
+    assert_ok(elbo_plan_make(&e->plan, &e->network.graph, elbo_device_find(device), options, &failure));
     size_t n = e->network.graph.param_floats;
     e->m = calloc(n + 1, sizeof *e->m);
     e->v = calloc(n + 1, sizeof *e->v);

@@ -1,6 +1,6 @@
-/* What a network computes, once more: plain loops in double, node after node, each output in memory of its own. No plan, no
- * shards, nothing in place, no kernel of elbo's. Only the graph (which layers, which shapes, where a parameter lies) is
- * shared with what is tested.
+/* What a network computes, once more: plain loops in double, node after node, each output in memory of its own. No
+ * plan, no shards, nothing in place, no kernel of elbo's. Only the graph (which layers, which shapes, where a parameter
+ * lies) is shared with what is tested.
  *
  * A new op is a function here and a row of `oracle_ops`. */
 #ifndef ELBO_TESTS_ORACLE_H
@@ -29,9 +29,9 @@ typedef struct oracle {
     double kl_weight;
 
     /* Found by oracle_run. */
-    double **output;            // (graph->count): each node's (count, size)
-    double *row_reconstruction; // (count)
-    double *row_kl;             // (count)
+    double **output;                    // (graph->count): each node's (count, size)
+    double *row_reconstruction;         // (count)
+    double *row_kl;                     // (count)
     double reconstruction, kl, squared; // means over the images; squared: of the sum of squared errors
     double objective;                   // what training minimises: reconstruction + kl_weight * kl
 } oracle;
@@ -92,7 +92,8 @@ static inline void oracle_dropout(oracle *o, const elbo_node *n, const double *x
     float *drawn = malloc(size * sizeof *drawn);
     for (int b = 0; b < o->count; b++) {
         uint32_t layer = (uint32_t)(n - o->graph->node);
-        elbo_random_uniform((elbo_stream){o->seed, ELBO_FOR_DROPOUT + (layer << 8), o->epoch, o->index[b]}, drawn, size);
+        elbo_random_uniform((elbo_stream){o->seed, ELBO_FOR_DROPOUT + (layer << 8), o->epoch, o->index[b]}, drawn,
+                            size);
         for (size_t i = 0; i < size; i++) {
             double p = o->training ? n->value[0] : 0;
             y[(size_t)b * size + i] = drawn[i] < (float)p ? 0 : x[(size_t)b * size + i] / (1 - p);
@@ -120,11 +121,16 @@ typedef struct oracle_op {
 } oracle_op;
 
 static const oracle_op oracle_ops[] = {
-    {"linear", oracle_linear},       {"relu", oracle_relu},
-    {"leaky_relu", oracle_leaky_relu}, {"tanh", oracle_tanh},
-    {"sigmoid", oracle_sigmoid},     {"flatten", oracle_same},
-    {"unflatten", oracle_same},      {"dropout", oracle_dropout},
-    {"reparameterize", oracle_reparameterize}, {NULL, NULL},
+    {"linear", oracle_linear},
+    {"relu", oracle_relu},
+    {"leaky_relu", oracle_leaky_relu},
+    {"tanh", oracle_tanh},
+    {"sigmoid", oracle_sigmoid},
+    {"flatten", oracle_same},
+    {"unflatten", oracle_same},
+    {"dropout", oracle_dropout},
+    {"reparameterize", oracle_reparameterize},
+    {NULL, NULL},
 };
 
 /* ---- the loss ---- */
@@ -140,9 +146,15 @@ static inline void oracle_loss(oracle *o) {
         for (size_t i = (size_t)b * size; i < (size_t)(b + 1) * size; i++) {
             double x = o->images[i], e = y[i] - x;
             switch (o->recipe->loss.reconstruction) {
-            case ELBO_BCE: o->row_reconstruction[b] += log1p(exp(logits[i])) - x * logits[i]; break;
-            case ELBO_MSE: o->row_reconstruction[b] += e * e; break;
-            case ELBO_L1: o->row_reconstruction[b] += fabs(e); break;
+            case ELBO_BCE:
+                o->row_reconstruction[b] += log1p(exp(logits[i])) - x * logits[i];
+                break;
+            case ELBO_MSE:
+                o->row_reconstruction[b] += e * e;
+                break;
+            case ELBO_L1:
+                o->row_reconstruction[b] += fabs(e);
+                break;
             }
             o->squared += e * e / o->count;
         }

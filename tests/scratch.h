@@ -11,7 +11,7 @@
 
 typedef struct scratch {
     char folder[64];
-    char path[160]; // of the last scratch_path
+    char path[320]; // of the last scratch_path
 } scratch;
 
 static inline void scratch_make(scratch *s) {

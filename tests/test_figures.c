@@ -352,7 +352,7 @@ static void half_a_picture_is_none(void **state) {
     char *before = elbo_path_join(folder, "loss.png");
     struct stat first, second;
     assert_int_equal(stat(before, &first), 0);
-    // gnuplot -d -e "png='./loss.png.XXXXXX'; " loss.gp
+    // gnuplot -d -e "png='./loss.png.tmp-XXXXXX'; " loss.gp
     pretend("#!/bin/sh\nname=${3#*\\'}\nhead -c 4000 loss.png > \"${name%%\\'*}\"\n");
     assert_int_equal(draw_two_curves(folder, false, &err), ELBO_IO);
     assert_non_null(strstr(err.message, "left no whole picture"));

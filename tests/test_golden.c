@@ -1,5 +1,6 @@
-/* Golden steps: what PyTorch computed in five optimiser steps of each model in tests/golden (tools/golden.py wrote them),
- * repeated by elbo on both devices: losses, every gradient of the first step, and the weights after the last, within 1e-5.
+/* Golden steps: what PyTorch computed in five optimiser steps of each model in tests/golden (tools/golden.py wrote
+ * them), repeated by elbo on both devices: losses, every gradient of the first step, and the weights after the last,
+ * within 1e-5.
  *
  * `test-golden FOLDER` replays another folder, such as the full-size models of `tools/golden.py --full`. */
 #include <setjmp.h>
@@ -20,10 +21,10 @@
 static const double BOUND = 1e-5;
 /* Of what five steps changed: its largest difference over the largest change. */
 static const double CHANGE_BOUND = 1e-3;
-/* Adam divides a gradient by its own size, so that one which is nothing but rounding becomes a step of some size. Among the
- * weights of full-size models there are a few: PyTorch in floats is off from PyTorch in doubles by more than BOUND in 8 of
- * mnist-vae's 652,824 weights and in 29 of fashion-vae's 1,082,680, by 3e-4 at most. So one weight in 10,000 of a tensor may be
- * off by more. In the small models that is none. */
+/* Adam divides a gradient by its own size, so that one which is nothing but rounding becomes a step of some size. Among
+ * the weights of full-size models there are a few: PyTorch in floats is off from PyTorch in doubles by more than BOUND
+ * in 8 of mnist-vae's 652,824 weights and in 29 of fashion-vae's 1,082,680, by 3e-4 at most. So one weight in 10,000 of
+ * a tensor may be off by more. In the small models that is none. */
 enum { EXCEPTIONS = 10000 };
 
 static const char *folder = ELBO_TEST_SOURCE "/golden";
@@ -64,7 +65,7 @@ static void open_golden(golden *g, const char *name) {
     char path[500];
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     snprintf(g->recipe, sizeof g->recipe, "%s/%s.yaml", folder, name);
-    assert_ok(elbo_safetensors_open(&g->file, path, err));
+    assert_ok(elbo_safetensors_open(&g->file, path, &failure));
     const elbo_st_tensor *x = tensor(g, "", "x");
     assert_int_equal(x->dtype, ELBO_ST_U8);
     assert_int_equal(x->dims, 4);
@@ -106,8 +107,8 @@ static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_
 }
 
 /* `scale` is what errors are relative to; NaN counts as an error. Only weights may have exceptions. */
-static void check_tensor(const golden *g, const char *what, const elbo_param *p, const float *got, const float *want, double scale,
-                         double bound, size_t exceptions, double *most) {
+static void check_tensor(const golden *g, const char *what, const elbo_param *p, const float *got, const float *want,
+                         double scale, double bound, size_t exceptions, double *most) {
     size_t off = 0;
     double most_off = 0;
     for (size_t i = 0; i < p->count; i++) {
@@ -117,7 +118,8 @@ static void check_tensor(const golden *g, const char *what, const elbo_param *p,
     }
     keep_worst(most, most_off);
     if (off > exceptions)
-        fail_msg("%s: %s%s: %zu of %zu off by more than %g, the worst by %.3g", g->recipe, what, p->name, off, p->count, bound, most_off);
+        fail_msg("%s: %s%s: %zu of %zu off by more than %g, the worst by %.3g", g->recipe, what, p->name, off, p->count,
+                 bound, most_off);
 }
 
 static double largest(const float *v, const float *minus, size_t n) {
@@ -130,7 +132,8 @@ static void check_gradients(const engine *e, const golden *g, worst *w) {
     for (int i = 0; i < e->network.graph.params; i++) {
         const elbo_param *p = &e->network.graph.param[i];
         const float *want = param(g, "grad.", p);
-        check_tensor(g, "gradient of ", p, e->plan.grads + p->offset, want, largest(want, NULL, p->count), BOUND, 0, &w->gradient);
+        check_tensor(g, "gradient of ", p, e->plan.grads + p->offset, want, largest(want, NULL, p->count), BOUND, 0,
+                     &w->gradient);
     }
 }
 
@@ -173,7 +176,7 @@ static void check_without_gradients(engine *e, const golden *g, const uint32_t *
     elbo_plan_options options = e->plan.options;
     options.keep_grads = false;
     elbo_plan plan;
-    assert_ok(elbo_plan_make(&plan, &e->network.graph, e->plan.device, options, err));
+    assert_ok(elbo_plan_make(&plan, &e->network.graph, e->plan.device, options, &failure));
     load_weights(e, g);
     for (int step = 0; step < g->steps; step++) take_step(e, &plan, g, index, step);
     assert_memory_equal(e->network.params, kept, bytes);
@@ -195,8 +198,8 @@ static void replay(void **state) {
         check_steps(&e, &g, index, &w);
         check_without_gradients(&e, &g, index);
         engine_close(&e);
-        print_message("%-14s %-4s worst relative errors: loss %.1e, gradient %.1e, weight %.1e (of its change %.1e)\n", name,
-                      elbo_device_names[d], w.loss, w.gradient, w.weight, w.change);
+        print_message("%-14s %-4s worst relative errors: loss %.1e, gradient %.1e, weight %.1e (of its change %.1e)\n",
+                      name, elbo_device_names[d], w.loss, w.gradient, w.weight, w.change);
     }
     free(index);
     elbo_safetensors_close(&g.file);
@@ -221,7 +224,8 @@ int main(int argc, char **argv) {
     if (!tests) return 1;
     for (int i = 0; i < count; i++) {
         *strrchr(entries[i]->d_name, '.') = 0;
-        tests[i] = (struct CMUnitTest){.name = entries[i]->d_name, .test_func = replay, .initial_state = entries[i]->d_name};
+        tests[i] =
+            (struct CMUnitTest){.name = entries[i]->d_name, .test_func = replay, .initial_state = entries[i]->d_name};
     }
     int failed = _cmocka_run_group_tests("golden", tests, (size_t)count, NULL, NULL);
     for (int i = 0; i < count; i++) free(entries[i]);

@@ -1,10 +1,10 @@
 /* Every kernel: `ref` against plain loops in double written here, then the fast ones (oneDNN's products, and the vector
  * kernels of each instruction set that this CPU has) against `ref`.
  *
- * Tolerances. A float holds 24 bits: rounding a result once costs at most EPS = 2^-24 of it. `ref` computes in double and
- * rounds at the end, so it is held to 2 EPS. The fast ones round at every operation: a function of one value (exp within 2
- * ulp, then a division) to 16 EPS = 1e-6 of the value, and a sum of n terms to 32 EPS = 2e-6 of the sum of the terms' sizes,
- * since its error grows with what was added, not with what is left after cancellation. */
+ * Tolerances. A float holds 24 bits: rounding a result once costs at most EPS = 2^-24 of it. `ref` computes in double
+ * and rounds at the end, so it is held to 2 EPS. The fast ones round at every operation: a function of one value (exp
+ * within 2 ulp, then a division) to 16 EPS = 1e-6 of the value, and a sum of n terms to 32 EPS = 2e-6 of the sum of the
+ * terms' sizes, since its error grows with what was added, not with what is left after cancellation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,10 +22,10 @@
 #include "kernels/cpu/simd/simd.h"
 
 static const double EPS = 0x1p-24;
-#define ONCE (2 * EPS)    // computed in double, rounded once
-#define VALUE (16 * EPS)  // a function of one value in floats
-#define SUM (32 * EPS)    // a sum in floats, relative to the sum of sizes
-#define TINY 1e-37        // about the smallest normal float: exp is held there
+#define ONCE (2 * EPS)   // computed in double, rounded once
+#define VALUE (16 * EPS) // a function of one value in floats
+#define SUM (32 * EPS)   // a sum in floats, relative to the sum of sizes
+#define TINY 1e-37       // about the smallest normal float: exp is held there
 
 static const size_t sizes[] = {1, 3, 15, 16, 17, 31, 32, 33, 48, 784 + 5};
 enum { SIZES = sizeof sizes / sizeof *sizes, MOST = 784 + 5, GUARD = 16 };
@@ -87,8 +87,8 @@ static void fill(float *v, size_t n, uint32_t stream, float scale, const float *
     for (size_t i = 0; i < specials && i < n; i++) v[n - 1 - i] = special[i]; // at the end, where vectors are cut short
 }
 
-static const float hard[] = {0,     -0.0f, 100,   -100,  0.625f, -0.625f, 0.62f,  1e-6f, -1e-6f, 1e-30f, 87,  -87,
-                             88.5f, -88.5, 1000,  -1000, 9,      -9,      0.3f,   16.6f, -16.6f, 1e-40f, 5e4f};
+static const float hard[] = {0,     -0.0f, 100,  -100,  0.625f, -0.625f, 0.62f, 1e-6f, -1e-6f, 1e-30f, 87,  -87,
+                             88.5f, -88.5, 1000, -1000, 9,      -9,      0.3f,  16.6f, -16.6f, 1e-40f, 5e4f};
 #define FILL_HARD(v, n, stream, scale) fill(v, n, stream, scale, hard, sizeof hard / sizeof *hard)
 
 /* An output with a guard behind it: a kernel that writes past the end of a row is found. */
@@ -107,10 +107,14 @@ static const char *const activation_names[] = {"relu", "leaky_relu", "tanh", "si
 
 static double activation(elbo_activation a, double x, double slope) {
     switch (a) {
-    case ELBO_RELU: return x < 0 ? 0 : x;
-    case ELBO_LEAKY_RELU: return x < 0 ? slope * x : x;
-    case ELBO_TANH: return tanh(x);
-    case ELBO_SIGMOID: return x < 0 ? exp(x) / (exp(x) + 1) : 1 / (1 + exp(-x));
+    case ELBO_RELU:
+        return x < 0 ? 0 : x;
+    case ELBO_LEAKY_RELU:
+        return x < 0 ? slope * x : x;
+    case ELBO_TANH:
+        return tanh(x);
+    case ELBO_SIGMOID:
+        return x < 0 ? exp(x) / (exp(x) + 1) : 1 / (1 + exp(-x));
     }
     return NAN;
 }
@@ -119,10 +123,14 @@ static double activation(elbo_activation a, double x, double slope) {
 static double activation_slope(elbo_activation a, double x, double slope) {
     double s = activation(ELBO_SIGMOID, x, 0);
     switch (a) {
-    case ELBO_RELU: return x > 0;
-    case ELBO_LEAKY_RELU: return x > 0 ? 1 : slope;
-    case ELBO_TANH: return 1 / (cosh(x) * cosh(x));
-    case ELBO_SIGMOID: return s * (1 - s);
+    case ELBO_RELU:
+        return x > 0;
+    case ELBO_LEAKY_RELU:
+        return x > 0 ? 1 : slope;
+    case ELBO_TANH:
+        return 1 / (cosh(x) * cosh(x));
+    case ELBO_SIGMOID:
+        return s * (1 - s);
     }
     return NAN;
 }
@@ -297,13 +305,20 @@ static float nan_of(uint32_t bits) {
 
 /* Quiet NaNs of either sign, and some with other bits set, as a damaged file has them. */
 static const uint32_t nans[] = {0x7fc00000, 0xffc00000, 0x7fc00001, 0x7fffffff, 0xffc00155};
-#define FOR_EACH_NAN(v) for (size_t bits_ = 0; bits_ < 5; bits_++) for (float v = nan_of(nans[bits_]), *once_ = &v; once_; once_ = NULL)
+#define FOR_EACH_NAN(v)                                                                                                \
+    for (size_t bits_ = 0; bits_ < 5; bits_++)                                                                         \
+        for (float v = nan_of(nans[bits_]), *once_ = &v; once_; once_ = NULL)
 
 static void nan_stays_nan(void **state) {
     (void)state;
     enum { N = 37 };
     static row x, y, image, eps, z, dy, dz, w, m, v;
-    elbo_update u = {.lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .correction1 = 0.1f, .correction2 = 0.03f,
+    elbo_update u = {.lr = 0.1f,
+                     .beta1 = 0.9f,
+                     .beta2 = 0.999f,
+                     .eps = 1e-8f,
+                     .correction1 = 0.1f,
+                     .correction2 = 0.03f,
                      .gradient_scale = 1};
     FOR_EACH_SET(s) FOR_EACH_NAN(nan) for (size_t where = 0; where < N; where++) {
         fill(x, N, 11, 1, NULL, 0);
@@ -311,14 +326,16 @@ static void nan_stays_nan(void **state) {
         for (elbo_activation a = ELBO_RELU; a <= ELBO_SIGMOID; a++) {
             s->pointwise->activation_forward(y, x, N, a, 0.01f);
             for (size_t i = 0; i < N; i++)
-                if (isnan(y[i]) != (i == where)) fail_msg("%s of %s: NaN at %zu gives %g at %zu", s->name, activation_names[a], where, y[i], i);
+                if (isnan(y[i]) != (i == where))
+                    fail_msg("%s of %s: NaN at %zu gives %g at %zu", s->name, activation_names[a], where, y[i], i);
         }
         fill(image, N, 12, 1, NULL, 0);
         for (int which = 0; which < LOSSES; which++)
             for (int side = 0; side < 2; side++) { // in the prediction, in the image
                 float squared = 0, loss = loss_of(s, which)(dy, &squared, side ? image : x, side ? x : image, N, 1);
                 if (!isnan(loss) || !isnan(squared)) fail_msg("%s: %s hides NaN", s->name, loss_names[which]);
-                if (which != L1 && !isnan(dy[where])) fail_msg("%s: %s's gradient hides NaN", s->name, loss_names[which]);
+                if (which != L1 && !isnan(dy[where]))
+                    fail_msg("%s: %s's gradient hides NaN", s->name, loss_names[which]);
             }
         fill(eps, N, 13, 1, NULL, 0);
         assert_true(isnan(s->loss->reparameterize(z, x, image, eps, N)) && isnan(z[where]));
@@ -441,7 +458,8 @@ static void squares(void **state) {
     FOR_EACH_SET(s) for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         double want = 0;
         for (size_t i = 0; i < lengths[k]; i++) want += (double)g[i] * g[i];
-        assert_near("sum of squares", lengths[k], s->update->sum_of_squares(g, lengths[k]), want, allowed(s, VALUE) * want);
+        assert_near("sum of squares", lengths[k], s->update->sum_of_squares(g, lengths[k]), want,
+                    allowed(s, VALUE) * want);
     }
     g[5000] = 1e15f; // its square fits a float, the sum of the rest is not lost in it but for rounding
     FOR_EACH_SET(s) assert_near("large", 0, s->update->sum_of_squares(g, LONG), 1e30, 1e-6 * 1e30);
@@ -454,8 +472,9 @@ typedef struct product {
     int rows, in, out;
 } product;
 
-static const product products[] = {{1, 1, 1},    {1, 3, 2},    {3, 1, 15},   {15, 16, 17},  {32, 33, 31}, {32, 784 + 5, 3},
-                                   {37, 42, 12}, {31, 17, 40}, {2, 100, 64}, {33, 5, 784 + 5}, {128, 65, 33}};
+static const product products[] = {{1, 1, 1},    {1, 3, 2},        {3, 1, 15},   {15, 16, 17},
+                                   {32, 33, 31}, {32, 784 + 5, 3}, {37, 42, 12}, {31, 17, 40},
+                                   {2, 100, 64}, {33, 5, 784 + 5}, {128, 65, 33}};
 
 static float *random_block(size_t n, uint32_t stream) {
     float *v = malloc((n + GUARD) * sizeof *v);
@@ -523,7 +542,8 @@ static void linear_backward_weights(const elbo_linear_kernels *k, product p, dou
         dw[0] = db[0] = NAN;
         k->backward_weights(dw, bias ? db : NULL, dy, x, p.rows, p.in, p.out, (int)cut);
         if (out > cut)
-            k->backward_weights(dw + cut * in, bias ? db + cut : NULL, dy + cut, x, p.rows, p.in, p.out, (int)(out - cut));
+            k->backward_weights(dw + cut * in, bias ? db + cut : NULL, dy + cut, x, p.rows, p.in, p.out,
+                                (int)(out - cut));
         assert_block_guard("dw", dw, out * in);
         assert_block_guard("db", db, out);
         for (size_t o = 0; o < out; o++) {
@@ -562,7 +582,8 @@ static void nan_in_products(void **state) {
     enum { ROWS = 5, IN = 19, OUT = 7 };
     for (int fast = 0; fast < 2; fast++) {
         const elbo_linear_kernels *k = fast ? &elbo_onednn_linear : &elbo_ref_linear;
-        float *x = random_block(ROWS * IN, 41), *w = random_block(OUT * IN, 42), *b = random_block(OUT, 43), y[ROWS * OUT];
+        float *x = random_block(ROWS * IN, 41), *w = random_block(OUT * IN, 42), *b = random_block(OUT, 43),
+              y[ROWS * OUT];
         x[2 * IN + 18] = NAN;
         k->forward(y, x, w, b, ROWS, IN, OUT);
         for (int i = 0; i < ROWS * OUT; i++) assert_true(isnan(y[i]) == (i / OUT == 2));

@@ -1,14 +1,14 @@
 /* Every op inside a small network, from recipe text to gradients: what it computes against plain loops (oracle.h), its
- * gradient against finite differences, and device "cpu" against "ref". Then networks in which the planner lets ops work in
- * place, or must not.
+ * gradient against finite differences, and device "cpu" against "ref". Then networks in which the planner lets ops work
+ * in place, or must not.
  *
  * A new op is a row of `layers`, some `problems`, and its plain loop in oracle.h.
  *
- * Tolerances. Values: each float in the network is off by about 2^-24 = 6e-8 of its size, and a few dozen of these add up:
- * 2e-6 of the tensor's largest value. Gradients: 1e-5 of the tensor's largest, against central differences of the oracle, in
- * double with a step of 1e-5, which are themselves off by about 1e-10 (the square of the step, and rounding over the step).
- * The same differences of the engine's own losses (floats: 4e-7 of 6 nats) ask for a step of 1e-2, which
- * may cross a relu's corner: 3 % of the gradient's length. */
+ * Tolerances. Values: each float in the network is off by about 2^-24 = 6e-8 of its size, and a few dozen of these add
+ * up: 2e-6 of the tensor's largest value. Gradients: 1e-5 of the tensor's largest, against central differences of the
+ * oracle, in double with a step of 1e-5, which are themselves off by about 1e-10 (the square of the step, and rounding
+ * over the step). The same differences of the engine's own losses (floats: 4e-7 of 6 nats) ask for a step of 1e-2,
+ * which may cross a relu's corner: 3 % of the gradient's length. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,8 +27,8 @@ static const double VALUES = 2e-6, GRADIENTS = 1e-5;
 
 /* ---- problem strings ----
  *
- * "linear b33 i17 o40 bias=false": the op, then numbers behind letters, then arguments as a recipe has them. b is the batch;
- * i, or c, h and w, what goes in; the others are the op's. */
+ * "linear b33 i17 o40 bias=false": the op, then numbers behind letters, then arguments as a recipe has them. b is the
+ * batch; i, or c, h and w, what goes in; the others are the op's. */
 
 typedef struct problem {
     const char *text;
@@ -118,8 +118,8 @@ static scratch folder;
 static void open_network(engine *e, const network *n, const char *device, elbo_mode mode) {
     char *yaml = text_of("kind: %s\nlatent: %s\nencoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s}\n"
                          "train: {batch: %d, seed: 11}\n",
-                         n->kind, n->latent, n->encoder, n->decoder, n->loss, !strcmp(n->kind, "vae") ? ", kl: 0.7" : "",
-                         n->batch);
+                         n->kind, n->latent, n->encoder, n->decoder, n->loss,
+                         !strcmp(n->kind, "vae") ? ", kl: 0.7" : "", n->batch);
     scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
     free(yaml);
     engine_open(e, folder.path, NULL, 0, (elbo_image_shape){1, 1, n->pixels}, device, mode, n->plan_batch, 2);
@@ -173,7 +173,7 @@ static network network_of(const problem *p, char room[2][200]) {
 typedef struct batch {
     elbo_images images;
     uint32_t *index;
-    float *noise;         // (images.count, latent)
+    float *noise;          // (images.count, latent)
     double *x, *row_noise; // (count, pixels), (count, latent): as the oracle reads them
     int count;
 } batch;
@@ -236,7 +236,8 @@ static void check_code(const network *n, const batch *b, oracle *o, const char *
     oracle_run(o);
     size_t width = e.plan.code->per_image;
     assert_int_equal(width, oracle_size(&e.network.graph.node[e.network.graph.at.code]));
-    assert_tensors_near("code", e.plan.code->base, o->output[e.network.graph.at.code], (size_t)b->count * width, VALUES);
+    assert_tensors_near("code", e.plan.code->base, o->output[e.network.graph.at.code], (size_t)b->count * width,
+                        VALUES);
     o->training = true;
     engine_close(&e);
 }
@@ -249,7 +250,8 @@ static void check_losses(const engine *e, const oracle *o, const char *device) {
     }
     elbo_scores s = engine_scores(e, o->count);
     assert_near("reconstruction", 0, s.reconstruction, o->reconstruction, VALUES * (1 + o->reconstruction));
-    assert_near("mse", 0, s.mse * (double)elbo_image_size(e->network.graph.image), o->squared, VALUES * (1 + o->squared));
+    assert_near("mse", 0, s.mse * (double)elbo_image_size(e->network.graph.image), o->squared,
+                VALUES * (1 + o->squared));
 }
 
 static void differentiate(oracle *o, double *params, double *gradient) {
@@ -405,7 +407,8 @@ static const network in_place[] = {
     {"ae", "flatten, linear 9, tanh, tanh, sigmoid, tanh", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
     {"ae", "flatten, linear 9, dropout p=0.2, relu, dropout p=0.3, tanh", "linear 6, sigmoid", "3", "bce", 35, 6, 0},
     {"ae", "flatten, linear 9, dropout p=0.2, dropout p=0.3, dropout p=0.1", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
-    {"ae", "flatten, linear 12, unflatten 3 2 2, relu, flatten, dropout p=0.2, leaky_relu", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
+    {"ae", "flatten, linear 12, unflatten 3 2 2, relu, flatten, dropout p=0.2, leaky_relu", "linear 6, sigmoid", "3",
+     "bce", 5, 6, 0},
     // on the image itself, which the loss reads again
     {"ae", "flatten, dropout p=0.3, linear 9, relu", "linear 6, sigmoid", "3", "bce", 33, 6, 0},
     {"ae", "tanh, flatten, relu, linear 9", "linear 6, sigmoid", "3", "mse", 5, 6, 0},
@@ -419,7 +422,8 @@ static const network in_place[] = {
     {"ae", "flatten, linear 9, tanh", "linear 6, tanh, dropout p=0.3", "3", "mse", 33, 6, 0},
     {"ae", "flatten, linear 6", "sigmoid", "none", "bce", 33, 6, 0},
     {"vae", "flatten, linear 9, tanh", "relu, linear 6, sigmoid", "3", "bce", 33, 6, 0},
-    {"vae", "flatten, linear 9, relu", "dropout p=0.3, linear 7, tanh, linear 6, unflatten 1 1 6, tanh", "3", "mse", 5, 6, 0},
+    {"vae", "flatten, linear 9, relu", "dropout p=0.3, linear 7, tanh, linear 6, unflatten 1 1 6, tanh", "3", "mse", 5,
+     6, 0},
     {"vae", "flatten", "linear 6, sigmoid", "3", "bce", 5, 6, 0},
 };
 
@@ -437,8 +441,8 @@ static void batches(void **state) {
     static const int sizes[][2] = {{1, 0}, {32, 0}, {33, 0}, {96, 0}, {97, 0}, {1, 64}, {31, 33}, {5, 200}, {64, 65}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         print_message("%d of %d\n", sizes[i][0], sizes[i][1]);
-        check(&(network){"vae", "flatten, linear 7, relu, dropout p=0.2", "linear 7, tanh, linear 6, sigmoid", "3", "bce", sizes[i][0], 6,
-                         sizes[i][1]});
+        check(&(network){"vae", "flatten, linear 7, relu, dropout p=0.2", "linear 7, tanh, linear 6, sigmoid", "3",
+                         "bce", sizes[i][0], 6, sizes[i][1]});
     }
 }
 

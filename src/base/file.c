@@ -1,5 +1,7 @@
 #include "base/file.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -10,15 +12,52 @@
 
 #include "base/memory.h"
 
+#define MARK ".tmp-"         // no name that a person gives: elbo_writer_clean removes by it
+#define SUFFIX MARK "XXXXXX" // mkstemp's
+
+/* Where a rename would do what the user means: the end of a link, and never a device, which root could replace by a file. */
+static char *target_of(const char *path, elbo_error *err) {
+    struct stat st;
+    char *target = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
+    if (!target) target = strdup(path); // no link, or one to nowhere
+    if (!target) {
+        elbo_no_memory(err);
+    } else if (stat(target, &st) == 0 && !S_ISREG(st.st_mode)) {
+        elbo_fail(err, ELBO_BAD_INPUT, "%s: cannot be written: it is %s", path,
+                  S_ISDIR(st.st_mode) ? "a folder; name a file" : "no plain file");
+        free(target);
+        return NULL;
+    }
+    return target;
+}
+
+static bool folder_of_is_there(const char *path) {
+    char *copy = strdup(path);
+    bool there = copy && elbo_folder_exists(dirname(copy));
+    free(copy);
+    return there;
+}
+
 elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err) {
-    *w = (elbo_writer){.path = strdup(path), .temporary = elbo_format("%s.XXXXXX", path)};
-    if (!w->path || !w->temporary) {
+    *w = (elbo_writer){0};
+    elbo_error why = {.status = ELBO_NO_MEMORY};
+    w->path = target_of(path, &why);
+    if (!w->path) {
+        if (err) *err = why;
+        return why.status;
+    }
+    w->temporary = elbo_format("%s" SUFFIX, w->path);
+    if (!w->temporary) {
         elbo_writer_abandon(w);
         return elbo_no_memory(err);
     }
     int fd = mkstemp(w->temporary);
     if (fd < 0) {
-        elbo_status status = elbo_fail_errno(err, "%s: cannot be written", path);
+        int number = errno;
+        bool no_folder = number == ENOENT && !folder_of_is_there(w->path);
+        errno = number;
+        elbo_status status = no_folder ? elbo_fail(err, ELBO_NOT_FOUND, "%s: cannot be written: its folder is not there", path)
+                                       : elbo_fail_errno(err, "%s: cannot be written", path);
         free(w->temporary);
         w->temporary = NULL; // nothing to unlink
         elbo_writer_abandon(w);
@@ -72,6 +111,22 @@ void elbo_writer_abandon(elbo_writer *w) {
     free(w->temporary);
     free(w->path);
     *w = (elbo_writer){0};
+}
+
+void elbo_writer_clean(const char *path) {
+    char *folder_copy = strdup(path), *name_copy = strdup(path);
+    const char *folder = folder_copy ? dirname(folder_copy) : NULL, *name = name_copy ? basename(name_copy) : NULL;
+    DIR *d = folder && name ? opendir(folder) : NULL;
+    size_t n = name ? strlen(name) : 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (strncmp(e->d_name, name, n) || strlen(e->d_name) != n + strlen(SUFFIX)) continue;
+        bool temporary = !strncmp(e->d_name + n, MARK, strlen(MARK));
+        for (const char *p = e->d_name + n + strlen(MARK); *p; p++) temporary = temporary && isalnum((unsigned char)*p);
+        if (temporary) unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d) closedir(d);
+    free(folder_copy);
+    free(name_copy);
 }
 
 elbo_status elbo_file_write(const char *path, const void *bytes, size_t n, elbo_error *err) {
@@ -129,12 +184,17 @@ elbo_status elbo_make_folder(const char *path, elbo_error *err) {
     char *copy = strdup(path);
     if (!copy) return elbo_no_memory(err);
     elbo_status status = ELBO_OK;
-    for (char *p = copy + 1; status == ELBO_OK; p++) {
+    for (char *p = *copy ? copy + 1 : copy; status == ELBO_OK && *copy; p++) { // "" is the folder we are in
         if (*p != '/' && *p != 0) continue;
         char end = *p;
         *p = 0;
-        if (mkdir(copy, 0777) != 0 && !elbo_folder_exists(copy))
-            status = elbo_fail_errno(err, "%s: the folder cannot be made", copy);
+        int why = mkdir(copy, 0777) == 0 ? 0 : errno; // (looking whether it is there sets errno too)
+        if (why && !elbo_folder_exists(copy)) {
+            errno = why;
+            status = why == EEXIST
+                         ? elbo_fail(err, ELBO_BAD_INPUT, "%s: the folder cannot be made: a file is in its place", copy)
+                         : elbo_fail_errno(err, "%s: the folder cannot be made", copy);
+        }
         *p = end;
         if (!end) break;
     }
@@ -154,5 +214,5 @@ bool elbo_folder_exists(const char *path) {
 
 char *elbo_path_join(const char *folder, const char *name) {
     size_t n = strlen(folder);
-    return elbo_format(n && folder[n - 1] == '/' ? "%s%s" : "%s/%s", folder, name);
+    return elbo_format(n == 0 || folder[n - 1] == '/' ? "%s%s" : "%s/%s", folder, name);
 }

@@ -15,6 +15,7 @@ typedef struct elbo_writer {
     char *path, *temporary;
 } elbo_writer;
 
+/* A link is followed, so that it stays one; what is no file (a folder, a device) is refused, never replaced. */
 elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err);
 /* Flushes, syncs and renames. After a failure (disk full, say) the old file stands untouched and the temporary one is
  * gone. The writer is closed in either case. */
@@ -32,10 +33,14 @@ elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size
 /* Makes the folder and those above it; no error where it is there already. */
 elbo_status elbo_make_folder(const char *path, elbo_error *err);
 
+/* Removes the temporary files that a writer of `path` left behind where its process was killed. Only for who knows that no
+ * other process is writing it. */
+void elbo_writer_clean(const char *path);
+
 bool elbo_file_exists(const char *path);
 bool elbo_folder_exists(const char *path);
 
-/* "a/b", "a/" + "b" -> "a/b"; a new string, or NULL when memory is out. */
+/* "a" or "a/" and "b" -> "a/b"; "" and "b" -> "b"; a new string, or NULL when memory is out. */
 char *elbo_path_join(const char *folder, const char *name);
 
 #endif

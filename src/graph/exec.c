@@ -1,6 +1,7 @@
 /* Running a plan: every thread walks the phases and takes pieces until there are none; threads meet between phases. */
 #include <math.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "graph/plan.h"
 
@@ -10,15 +11,31 @@ static int pieces_of(const elbo_plan *p, const elbo_phase *phase, const elbo_pas
     return (pass->count + p->shard_rows - 1) / p->shard_rows;
 }
 
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void run_step(const elbo_plan *p, int number, const elbo_pass *pass, int piece, int thread) {
+    const elbo_step *s = &p->step[number];
+    if (!p->step_seconds) {
+        s->run(s, pass, piece, thread);
+        return;
+    }
+    double start = now();
+    s->run(s, pass, piece, thread);
+    p->step_seconds[thread * p->steps + number] += now() - start;
+}
+
 static void run_piece(const elbo_plan *p, const elbo_phase *phase, const elbo_pass *pass, int first_tile, int piece,
                       int thread) {
     if (phase->tiled) {
         elbo_tile t = p->tile[first_tile + piece];
-        const elbo_step *s = &p->step[t.step];
-        s->run(s, pass, t.tile, thread);
+        run_step(p, t.step, pass, t.tile, thread);
         return;
     }
-    for (int i = phase->first; i < phase->first + phase->count; i++) p->step[i].run(&p->step[i], pass, piece, thread);
+    for (int i = phase->first; i < phase->first + phase->count; i++) run_step(p, i, pass, piece, thread);
 }
 
 static bool losses_are_finite(const elbo_plan *p, const elbo_pass *pass) {
@@ -39,7 +56,7 @@ static void run_phases(void *context, int thread) {
     for (int f = 0; f < p->phases; f++) {
         const elbo_phase *phase = &p->phase[f];
         if (f > 0) elbo_team_meet(p->options.team);
-        if (phase->tiled && !losses_are_finite(p, pass)) { // all threads see the same: all leave
+        if (f > 0 && phase->tiled && !losses_are_finite(p, pass)) { // all threads see the same: all leave
             if (thread == 0) pass->diverged = true;
             return;
         }
@@ -58,8 +75,9 @@ void elbo_plan_run(elbo_plan *p, elbo_pass *pass) {
 }
 
 const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass) {
-    for (int i = 0; i < p->steps && !p->step[i].tiles; i++) {
+    for (int i = 0; i < p->steps; i++) {
         const elbo_step *s = &p->step[i];
+        if (s->tiles) continue;
         for (int shard = 0; shard * p->shard_rows < pass->count; shard++) {
             s->run(s, pass, shard, 0);
             size_t rows = (size_t)elbo_valid_rows(p, pass, shard);

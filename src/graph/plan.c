@@ -10,6 +10,8 @@
  * of the peak at 32 rows, 0.6 at 16), few enough that a batch of 128 gives four pieces to share. A constant, so that how a
  * batch is cut never depends on the machine. */
 enum { SHARD_ROWS = 32 };
+/* A convolution keeps a core busy with fewer; more pieces then even out cores that run at different speed. */
+enum { CONV_SHARDS = 8 };
 /* Parameters that one piece of a plain update takes. */
 enum { UPDATE_TILE = 16384 };
 
@@ -25,6 +27,52 @@ elbo_tensor *elbo_plan_tensor(elbo_plan *p, const char *name, size_t per_image, 
     if (!t) return NULL;
     *t = (elbo_tensor){.name = name, .gradient = gradient, .per_image = per_image, .first = -1, .last = -1};
     return p->tensor[p->tensors++] = t;
+}
+
+elbo_tensor *elbo_plan_activation(elbo_plan *p, const char *name, elbo_shape shape, bool blocked, bool gradient) {
+    size_t size = elbo_shape_size(shape);
+    if (blocked) size = size / (size_t)shape.dim[0] * (size_t)elbo_padded_channels(shape.dim[0]);
+    elbo_tensor *t = elbo_plan_tensor(p, name, size, gradient);
+    if (t) {
+        t->shape = shape;
+        t->blocked = blocked;
+    }
+    return t;
+}
+
+elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*release)(void *), elbo_error *err) {
+    if (p->owned_count == p->owned_capacity) {
+        int capacity = p->owned_capacity ? 2 * p->owned_capacity : 16;
+        elbo_owned *grown = realloc(p->owned, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            release(object);
+            return elbo_no_memory(err);
+        }
+        p->owned = grown;
+        p->owned_capacity = capacity;
+    }
+    p->owned[p->owned_count++] = (elbo_owned){object, release};
+    return ELBO_OK;
+}
+
+float *elbo_plan_work(elbo_plan *p, size_t floats) {
+    float *work = elbo_alloc(floats, sizeof *work);
+    if (!work || elbo_plan_own(p, work, free, NULL) != ELBO_OK) return NULL;
+    p->work_floats += floats;
+    return work;
+}
+
+bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n) {
+    for (int k = 0; k < n->inputs; k++) {
+        const elbo_node *input = &p->graph->node[n->input[k]];
+        if (input->params > 0 || elbo_plan_learns_before(p, input)) return true;
+    }
+    return false;
+}
+
+void elbo_plan_need_scratch(elbo_plan *p, size_t floats) {
+    floats = (floats + 15) / 16 * 16;
+    if (floats > p->scratch_floats) p->scratch_floats = floats;
 }
 
 elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what, const char *kernel,
@@ -43,19 +91,66 @@ elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what,
 
 /* ---- from nodes to steps ---- */
 
+/* ---- layouts ---- */
+
+static void run_convert(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)pass, (void)thread;
+    const elbo_tensor *blocked = s->in[0]->blocked ? s->in[0] : s->out[0];
+    int channels = blocked->shape.dim[0];
+    size_t pixels = elbo_shape_size(blocked->shape) / (size_t)channels;
+    float *to = elbo_rows(s->out[0], shard);
+    const float *from = elbo_rows(s->in[0], shard);
+    for (int r = 0; r < s->plan->shard_rows; r++, to += s->out[0]->per_image, from += s->in[0]->per_image) {
+        if (s->out[0]->blocked)
+            elbo_to_blocked(to, from, channels, pixels);
+        else
+            elbo_to_plain(to, from, channels, pixels);
+    }
+}
+
+elbo_status elbo_plan_convert(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err) {
+    elbo_step *s = elbo_plan_step(p, node, to->blocked ? "block" : "unblock", "copy", run_convert);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = from;
+    s->out[0] = to;
+    return ELBO_OK;
+}
+
+static bool output_blocked(const elbo_plan *p, const elbo_node *n, const elbo_tensor *x) {
+    enum { FEW = 8 }; // channels that would waste half a block, or more: images, mostly
+    switch (n->op->layout) {
+    case ELBO_LAYOUT_SAME: return x && x->blocked;
+    case ELBO_LAYOUT_PLAIN: return false;
+    case ELBO_LAYOUT_BLOCKED: return p->device->conv->blocked && n->shape.rank == 3 && n->shape.dim[0] >= FEW;
+    }
+    return false;
+}
+
+/* The tensor itself, or a plain copy of it: for a loss, or for the caller. */
+static elbo_status make_plain(elbo_plan *p, int number, elbo_tensor **t, elbo_error *err) {
+    *t = p->spot[number].y;
+    if (!(*t)->blocked) return ELBO_OK;
+    elbo_tensor *plain = elbo_plan_activation(p, (*t)->name, (*t)->shape, false, false);
+    if (!plain) return elbo_no_memory(err);
+    ELBO_TRY(elbo_plan_convert(p, p->spot[number].node, plain, *t, err));
+    *t = plain;
+    return ELBO_OK;
+}
+
 /* The output's tensor: the input's again where the op is a view, or may work in place. */
 static elbo_status give_output(elbo_plan *p, int number, elbo_error *err) {
     const elbo_node *n = &p->graph->node[number];
     elbo_spot *s = &p->spot[number];
     elbo_tensor *x = s->x[0];
-    if (x && n->op->view) {
+    bool blocked = output_blocked(p, n, x);
+    if (x && n->op->view && blocked == x->blocked) {
         s->y = x;
         x->readers += n->consumers - 1;
     } else if (x && n->op->in_place && x->readers == 1 && !x->pinned) {
         s->y = x;
         x->readers = n->consumers;
     } else {
-        s->y = elbo_plan_tensor(p, n->name, elbo_shape_size(n->shape), false);
+        s->y = elbo_plan_activation(p, n->name, n->shape, blocked, false);
         if (!s->y) return elbo_no_memory(err);
         s->y->readers = n->consumers;
     }
@@ -72,7 +167,7 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
         if (i > first)
             for (int k = 0; k < n->inputs; k++) s->x[k] = p->spot[n->input[k]].y;
         if (i == first) { // also the latent of a decoder: rows that the caller gives
-            s->y = elbo_plan_tensor(p, n->name, elbo_shape_size(n->shape), false);
+            s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
             if (!s->y) return elbo_no_memory(err);
             s->y->readers = n->consumers + (p->options.mode != ELBO_DECODE); // the loss reads the image too
             p->input = s->y;
@@ -99,7 +194,7 @@ static elbo_status give_gradients(elbo_plan *p, int last, elbo_error *err) {
         if (s->dx[0] && s->y == s->x[0]) {
             s->dy = s->dx[0];
         } else {
-            s->dy = elbo_plan_tensor(p, n->name, s->y->per_image, true);
+            s->dy = elbo_plan_activation(p, n->name, s->y->shape, s->y->blocked, true);
             if (!s->dy) return elbo_no_memory(err);
         }
     }
@@ -133,7 +228,7 @@ static void update_range(const elbo_plan *p, const elbo_pass *pass, size_t offse
 
 float *elbo_gradient_tile(const elbo_step *s, size_t offset, int thread, size_t scratch_offset) {
     const elbo_plan *p = s->plan;
-    return p->grads ? p->grads + offset : p->scratch + (size_t)thread * p->scratch_floats + scratch_offset;
+    return p->grads ? p->grads + offset : elbo_scratch(p, thread) + scratch_offset;
 }
 
 void elbo_finish_tile(const elbo_step *s, const elbo_pass *pass, int tile, size_t offset, const float *g, size_t n) {
@@ -194,16 +289,20 @@ static elbo_status cut_phases(elbo_plan *p, elbo_error *err) {
     return p->next ? ELBO_OK : elbo_no_memory(err);
 }
 
-/* Weight gradients may wait until every shard is through: then there are two phases instead of two for each layer. */
-static void move_tiles_behind_shards(elbo_plan *p) {
+/* Weights are packed before the first shard starts; their gradients may wait until every shard is through. So there are two
+ * or three phases, instead of two for each layer. */
+static elbo_status sort_steps(elbo_plan *p, elbo_error *err) {
     elbo_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
-    if (!sorted) return; // only slower
+    if (!sorted) return elbo_no_memory(err);
     int n = 0;
-    for (int tiled = 0; tiled <= 1; tiled++)
-        for (int i = 0; i < p->steps; i++)
-            if ((p->step[i].tiles > 0) == tiled) sorted[n++] = p->step[i];
+    for (int turn = 0; turn < 3; turn++)
+        for (int i = 0; i < p->steps; i++) {
+            int wanted = p->step[i].early ? 0 : p->step[i].tiles == 0 ? 1 : 2;
+            if (wanted == turn) sorted[n++] = p->step[i];
+        }
     memcpy(p->step, sorted, (size_t)p->steps * sizeof *sorted);
     free(sorted);
+    return ELBO_OK;
 }
 
 /* ---- making ---- */
@@ -215,7 +314,14 @@ static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
     if (!p->reconstruction || !p->squared) return elbo_no_memory(err);
     p->reconstruction->kept = p->squared->kept = true;
     elbo_spot *last = &p->spot[g->at.logits];
-    return elbo_add_reconstruction_loss(p, last->y, last->dy, p->spot[g->at.input].y, p->options.reconstruction, err);
+    elbo_tensor *prediction, *gradient = last->dy;
+    ELBO_TRY(make_plain(p, g->at.logits, &prediction, err));
+    if (gradient && gradient->blocked) {
+        gradient = elbo_plan_activation(p, last->dy->name, last->dy->shape, false, true);
+        if (!gradient) return elbo_no_memory(err);
+    }
+    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, p->options.reconstruction, err));
+    return gradient == last->dy ? ELBO_OK : elbo_plan_convert(p, last->node, last->dy, gradient, err);
 }
 
 static elbo_status make(elbo_plan *p, elbo_error *err) {
@@ -225,12 +331,12 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
     switch (p->options.mode) {
     case ELBO_ENCODE:
         ELBO_TRY(plan_forward(p, g->at.input, g->at.code, err));
-        p->code = p->spot[g->at.code].y;
+        ELBO_TRY(make_plain(p, g->at.code, &p->code, err));
         p->code->kept = true;
         break;
     case ELBO_DECODE:
         ELBO_TRY(plan_forward(p, g->at.latent, g->at.output, err));
-        p->output = p->spot[g->at.output].y;
+        ELBO_TRY(make_plain(p, g->at.output, &p->output, err));
         p->output->kept = true;
         break;
     case ELBO_EVAL:
@@ -242,31 +348,36 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(give_gradients(p, g->at.logits, err));
         ELBO_TRY(plan_losses(p, err));
         ELBO_TRY(plan_backward(p, g->at.logits, err));
-        move_tiles_behind_shards(p);
         if (p->options.clip > 0) ELBO_TRY(plan_clipped_update(p, err));
         break;
     }
+    ELBO_TRY(sort_steps(p, err));
     ELBO_TRY(cut_phases(p, err));
     ELBO_TRY(elbo_plan_place_tensors(p, err));
-    if (p->options.mode != ELBO_TRAIN) return ELBO_OK;
-    if (p->options.keep_grads || p->options.clip > 0) {
+    p->scratch = elbo_alloc((size_t)elbo_team_threads(p->options.team) * p->scratch_floats, sizeof(float));
+    if (!p->scratch) return elbo_no_memory(err);
+    if (p->options.mode == ELBO_TRAIN && (p->options.keep_grads || p->options.clip > 0)) {
         p->grads = elbo_alloc(g->param_floats, sizeof(float));
         if (!p->grads) return elbo_no_memory(err);
-    } else {
-        p->scratch = elbo_alloc((size_t)elbo_team_threads(p->options.team) * p->scratch_floats, sizeof(float));
-        if (!p->scratch) return elbo_no_memory(err);
     }
     return ELBO_OK;
 }
 
 elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
                            elbo_error *err) {
-    int shards = (options.batch + SHARD_ROWS - 1) / SHARD_ROWS;
-    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shards = shards};
-    p->shard_rows = SHARD_ROWS;
+    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shard_rows = SHARD_ROWS};
+    for (int i = 0; i < g->count; i++)
+        if (g->node[i].op->layout == ELBO_LAYOUT_BLOCKED && (options.batch + CONV_SHARDS - 1) / CONV_SHARDS < SHARD_ROWS)
+            p->shard_rows = (options.batch + CONV_SHARDS - 1) / CONV_SHARDS;
+    p->shards = (options.batch + p->shard_rows - 1) / p->shard_rows;
     elbo_status status = make(p, err);
     if (status != ELBO_OK) elbo_plan_free(p);
     return status;
+}
+
+elbo_status elbo_plan_profile(elbo_plan *p, elbo_error *err) {
+    p->step_seconds = elbo_alloc((size_t)elbo_team_threads(p->options.team) * (size_t)p->steps, sizeof *p->step_seconds);
+    return p->step_seconds ? ELBO_OK : elbo_no_memory(err);
 }
 
 void elbo_plan_free(elbo_plan *p) {
@@ -278,7 +389,10 @@ void elbo_plan_free(elbo_plan *p) {
     free(p->tile);
     free(p->tile_squares);
     free(p->next);
+    for (int i = 0; i < p->owned_count; i++) p->owned[i].free(p->owned[i].object);
+    free(p->owned);
     free(p->arena);
+    free(p->step_seconds);
     free(p->scratch);
     free(p->grads);
     *p = (elbo_plan){0};

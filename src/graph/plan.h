@@ -22,7 +22,9 @@
 typedef struct elbo_tensor {
     const char *name; // the node's
     bool gradient;
-    size_t per_image;     // floats
+    elbo_shape shape;     // of one image; rank 0: the tensor is no activation
+    bool blocked;         // layout: 16 channels beside each other (conv.h); else plain
+    size_t per_image;     // floats, those that fill a block included
     bool whole_batch;     // scope
     bool kept;            // read by the caller after the run: lives to the end
     int readers;          // nodes that read it: more than one, and no op may work in place on it
@@ -44,6 +46,8 @@ typedef struct elbo_spot {
     elbo_tensor *dx[ELBO_MAX_INPUTS], *dy;
     bool accumulate[ELBO_MAX_INPUTS]; // backward: dx was written by another consumer before
     elbo_tensor *aux;                 // the op's own: noise, a mask
+    void *object;                     // the op's own, prepared in forward for backward too
+    float *work;
 } elbo_spot;
 
 enum { ELBO_STEP_TENSORS = 4 };
@@ -58,10 +62,13 @@ struct elbo_step {
     int tiles;            // 0: cut by shard
     int first_tile;       // its tiles' place among the plan's
     bool barrier;         // all that came before must be finished
+    bool early;           // tiles that run before the shards
     int tile_rows;        // of a weight gradient
     size_t w, b;          // offsets of weight and bias in the parameter block; b == w: no bias
     bool accumulate;
     int number;           // the op's own: which loss, which input
+    void *object;         // the op's own, prepared once
+    float *work, *work2;  // memory of its own, for all shards
     double flop_per_image;
     const char *kernel;
 };
@@ -82,6 +89,12 @@ typedef struct elbo_plan_options {
     float clip;     // global norm of the gradient; 0: off
     bool keep_grads; // leave the gradient in plan->grads
 } elbo_plan_options;
+
+/* Something that an op made and the plan frees. */
+typedef struct elbo_owned {
+    void *object;
+    void (*free)(void *object);
+} elbo_owned;
 
 /* A run of neighbouring steps without a barrier inside. */
 typedef struct elbo_phase {
@@ -109,11 +122,16 @@ struct elbo_plan {
     int tiles;
     int shard_rows, shards;
 
+    elbo_owned *owned;
+    int owned_count, owned_capacity;
+    size_t work_floats; // of elbo_plan_work, in all
+
     float *arena;
     size_t arena_floats;
     float *scratch; // (threads, scratch_floats): a weight-gradient tile each
     size_t scratch_floats;
     float *grads;        // (param_floats), or NULL: tiles go straight into the update
+    double *step_seconds; // (threads, steps), each thread's time in each step; NULL: nobody asked (elbo_plan_profile)
     double *tile_squares; // (tiles): parts of the gradient's norm when clipping
     atomic_int *next;     // (phases): the next piece to take
 
@@ -154,6 +172,9 @@ void elbo_plan_free(elbo_plan *p);
 /* Runs all steps on a batch. */
 void elbo_plan_run(elbo_plan *p, elbo_pass *pass);
 
+/* From now on, adds up what time each thread spends in each step. */
+elbo_status elbo_plan_profile(elbo_plan *p, elbo_error *err);
+
 /* For diagnosis: runs the forward steps alone, one by one on this thread, and returns the first step that writes something
  * that is not finite, or NULL. */
 const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass);
@@ -161,6 +182,18 @@ const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass);
 /* ---- for ops, while a plan is made ---- */
 
 elbo_tensor *elbo_plan_tensor(elbo_plan *p, const char *name, size_t per_image, bool gradient); // NULL: no memory
+/* An activation of a shape, plain or blocked. */
+elbo_tensor *elbo_plan_activation(elbo_plan *p, const char *name, elbo_shape shape, bool blocked, bool gradient);
+/* Memory of the op's own, freed with the plan; NULL: no memory. */
+float *elbo_plan_work(elbo_plan *p, size_t floats);
+/* Hands an object to the plan, which frees it, also when this fails. */
+elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*free)(void *), elbo_error *err);
+/* Whether a node's input has anything to learn before it: then its backward is asked for the input's gradient. */
+bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n);
+/* Each thread's scratch memory holds at least this much. */
+void elbo_plan_need_scratch(elbo_plan *p, size_t floats);
+/* Steps that copy between a blocked tensor and a plain one, in whichever direction they differ. */
+elbo_status elbo_plan_convert(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err);
 /* The step to fill in; NULL when memory is out. */
 elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what, const char *kernel,
                           void (*run)(const elbo_step *, const elbo_pass *, int piece, int thread));
@@ -172,6 +205,9 @@ static inline float *elbo_rows(const elbo_tensor *t, int shard) { return t->base
 static inline int elbo_valid_rows(const elbo_plan *p, const elbo_pass *pass, int shard) {
     int left = pass->count - shard * p->shard_rows;
     return left < p->shard_rows ? left : p->shard_rows;
+}
+static inline float *elbo_scratch(const elbo_plan *p, int thread) {
+    return p->scratch + (size_t)thread * p->scratch_floats;
 }
 /* A finished part of the gradient: into the update, or kept for later. */
 float *elbo_gradient_tile(const elbo_step *s, size_t offset, int thread, size_t scratch_offset);

@@ -9,7 +9,8 @@
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/kernels.h"
 
-static const elbo_device ref = {"ref", &elbo_ref_linear, &elbo_ref_pointwise, &elbo_ref_loss, &elbo_ref_update};
+static const elbo_device ref = {"ref", &elbo_ref_linear, &elbo_ref_pointwise, &elbo_ref_loss, &elbo_ref_update,
+                                &elbo_ref_conv};
 
 /* The CPU device, by instruction set, the widest first. */
 static const struct cpu_level {
@@ -18,7 +19,8 @@ static const struct cpu_level {
 } levels[] = {
 #define LEVEL(isa)                                                                                                     \
     {                                                                                                                  \
-        {"cpu", &elbo_onednn_linear, &elbo_simd_pointwise_##isa, &elbo_simd_loss_##isa, &elbo_simd_update_##isa},      \
+        {"cpu", &elbo_onednn_linear, &elbo_simd_pointwise_##isa, &elbo_simd_loss_##isa, &elbo_simd_update_##isa,       \
+         &elbo_onednn_conv},                                                                                           \
             elbo_simd_fma_loop_##isa                                                                                   \
     }
 #if defined(__x86_64__)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/conv.h"
+
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
 typedef struct elbo_linear_kernels {
     const char *name;
@@ -35,7 +37,7 @@ typedef struct elbo_pointwise_kernels {
     void (*activation_forward)(float *y, const float *x, size_t n, elbo_activation a, float slope);
     /* From the output alone: every activation here can tell its derivative from y. */
     void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n, elbo_activation a, float slope);
-    /* y = low + (high - low) / 255 * x: what a byte means in the recipe's range. */
+    /* y = low + (high - low) * (x / 255): what a byte means in the recipe's range. */
     void (*from_bytes)(float *y, const uint8_t *x, size_t n, float low, float high);
     /* y = x * mask; a mask holds 0 or 1 / (1 - p). */
     void (*multiply)(float *y, const float *x, const float *mask, size_t n);
@@ -83,6 +85,7 @@ typedef struct elbo_device {
     const elbo_pointwise_kernels *pointwise;
     const elbo_loss_kernels *loss;
     const elbo_update_kernels *update;
+    const elbo_conv_kernels *conv;
 } elbo_device;
 
 /* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */

@@ -10,22 +10,25 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     return ELBO_OK;
 }
 
-static void draw_mask(const elbo_step *s, const elbo_pass *pass, int shard, float *mask) {
-    size_t n = s->out[0]->per_image;
+/* Drawn in the order of the plain layout, so that a value's fate does not depend on how a device lays it out. */
+static void draw_mask(const elbo_step *s, const elbo_pass *pass, int shard, int thread, float *mask) {
+    const elbo_tensor *y = s->out[0];
+    size_t n = y->per_image, drawn = elbo_shape_size(y->shape);
     int valid = elbo_valid_rows(s->plan, pass, shard);
     float p = (float)s->node->value[0], keep = 1.0f / (1.0f - p);
     elbo_stream stream = pass->noise;
     stream.purpose = ELBO_FOR_DROPOUT + ((uint32_t)s->number << 8);
     for (int r = 0; r < valid; r++, mask += n) {
         stream.sample = pass->index[shard * s->plan->shard_rows + r];
-        elbo_random_uniform(stream, mask, n);
-        for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : keep;
+        float *plain = y->blocked ? elbo_scratch(s->plan, thread) : mask;
+        elbo_random_uniform(stream, plain, drawn);
+        for (size_t i = 0; i < drawn; i++) plain[i] = plain[i] < p ? 0.0f : keep;
+        if (y->blocked) elbo_to_blocked(mask, plain, y->shape.dim[0], drawn / (size_t)y->shape.dim[0]);
     }
     memset(mask, 0, n * (size_t)(s->plan->shard_rows - valid) * sizeof *mask);
 }
 
 static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
-    (void)thread;
     float *y = elbo_rows(s->out[0], shard);
     const float *x = elbo_rows(s->in[0], shard);
     size_t n = s->out[0]->per_image * (size_t)s->plan->shard_rows;
@@ -34,7 +37,7 @@ static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, in
         return;
     }
     float *mask = elbo_rows(s->out[1], shard);
-    draw_mask(s, pass, shard, mask);
+    draw_mask(s, pass, shard, thread, mask);
     s->plan->device->pointwise->multiply(y, x, mask, n);
 }
 
@@ -42,6 +45,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     if (p->options.mode == ELBO_TRAIN) {
         spot->aux = elbo_plan_tensor(p, spot->node->name, spot->y->per_image, false);
         if (!spot->aux) return elbo_no_memory(err);
+        elbo_plan_need_scratch(p, elbo_shape_size(spot->y->shape));
     }
     elbo_step *s = elbo_plan_step(p, spot->node, "forward", p->device->pointwise->name, run_forward);
     if (!s) return elbo_no_memory(err);

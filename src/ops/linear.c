@@ -83,8 +83,7 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     int in = (int)spot->x[0]->per_image, out = (int)spot->y->per_image;
     s->tile_rows = tile_rows(in, out);
     s->tiles = (out + s->tile_rows - 1) / s->tile_rows;
-    size_t scratch = (size_t)s->tile_rows * (size_t)(in + 1);
-    if (scratch > p->scratch_floats) p->scratch_floats = (scratch + 15) / 16 * 16;
+    elbo_plan_need_scratch(p, (size_t)s->tile_rows * (size_t)(in + 1));
     if (!spot->dx[0]) return ELBO_OK; // the first layer: nobody asks for the image's gradient
 
     s = elbo_plan_step(p, spot->node, "backward data", p->device->linear->name, run_backward_data);

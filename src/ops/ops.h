@@ -24,8 +24,10 @@ typedef struct elbo_op {
     bool in_place;
     /* Backward reads the output, so nobody may work in place on it. */
     bool reads_output;
-    /* The output is the input under another shape: nothing is computed. */
+    /* The output is the input under another shape: nothing is computed, unless their layouts differ. */
     bool view;
+    /* How the output lies: as the input does, plain, or blocked where the device wants it and the channels fill a block. */
+    enum { ELBO_LAYOUT_SAME, ELBO_LAYOUT_PLAIN, ELBO_LAYOUT_BLOCKED } layout;
     /* Sets n->shape from its inputs' shapes and adds parameters. */
     elbo_status (*shape)(elbo_graph *g, elbo_node *n, elbo_error *err);
     /* Append steps to the plan; backward is called only for training. */
@@ -42,7 +44,7 @@ const elbo_op *elbo_op_find(const char *name);
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
 extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
-    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize;
+    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d, elbo_op_conv_transpose2d;
 
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,

@@ -17,13 +17,19 @@ static elbo_status unflatten_shape(elbo_graph *g, elbo_node *n, elbo_error *err)
                           elbo_shape_size(n->shape), elbo_shape_size(n->shape));
 }
 
-static elbo_status nothing(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
-    (void)p, (void)spot, (void)err;
-    return ELBO_OK;
+/* Nothing, unless the features lie in another layout than the image: then a copy, and its gradient the way back. */
+static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    return spot->y == spot->x[0] ? ELBO_OK : elbo_plan_convert(p, spot->node, spot->y, spot->x[0], err);
+}
+
+static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    if (!spot->dx[0] || spot->dx[0] == spot->dy) return ELBO_OK;
+    return elbo_plan_convert(p, spot->node, spot->dx[0], spot->dy, err);
 }
 
 const elbo_op elbo_op_flatten = {
-    .name = "flatten", .usage = "flatten", .view = true, .shape = flatten_shape, .forward = nothing, .backward = nothing};
+    .name = "flatten", .usage = "flatten", .view = true, .layout = ELBO_LAYOUT_PLAIN,
+    .shape = flatten_shape, .forward = forward, .backward = backward};
 const elbo_op elbo_op_unflatten = {
     .name = "unflatten",
     .usage = "unflatten CHANNELS HEIGHT WIDTH",
@@ -31,7 +37,8 @@ const elbo_op elbo_op_unflatten = {
                {"height", ELBO_INT, true, 0, 1, 65536},
                {"width", ELBO_INT, true, 0, 1, 65536}},
     .view = true,
+    .layout = ELBO_LAYOUT_BLOCKED,
     .shape = unflatten_shape,
-    .forward = nothing,
-    .backward = nothing,
+    .forward = forward,
+    .backward = backward,
 };

@@ -7,6 +7,8 @@
 
 const elbo_op *const elbo_ops[] = {
     &elbo_op_linear,
+    &elbo_op_conv2d,
+    &elbo_op_conv_transpose2d,
     &elbo_op_relu,
     &elbo_op_leaky_relu,
     &elbo_op_tanh,
@@ -58,7 +60,7 @@ static elbo_status read_value(const elbo_node *n, const elbo_value_spec *spec, c
     if (spec->kind == ELBO_INT && v != floor(v))
         return elbo_node_fail(n, err, "%s: %s=%s; it is a whole number", n->text, spec->name, text);
     if (v < spec->least || v > spec->most)
-        return elbo_node_fail(n, err, "%s: %s=%s; it is between %g and %g", n->text, spec->name, text, spec->least,
+        return elbo_node_fail(n, err, "%s: %s=%s; it is between %.10g and %.10g", n->text, spec->name, text, spec->least,
                               spec->most);
     *value = v;
     return ELBO_OK;

@@ -1,4 +1,5 @@
 /* model.safetensors and checkpoint.safetensors. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static elbo_st_tensor tensor_of(const elbo_param *p, const char *name, const flo
     return t;
 }
 
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *data, elbo_error *err) {
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data, elbo_error *err) {
     const elbo_graph *g = &n->graph;
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
     char *path = elbo_path_join(run, "model.safetensors");
@@ -23,15 +24,26 @@ elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *
         for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
         char shape[64];
         snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
-        elbo_st_pair pairs[] = {
-            {"format", "pt"}, {"elbo_version", ELBO_RUN_VERSION}, {"elbo_image_shape", shape}, {"elbo_data", data}};
-        status = elbo_safetensors_write(path, tensors, g->params, pairs, data ? 4 : 3, err);
+        elbo_st_pair pairs[] = {{"format", "pt"},
+                                {"elbo_version", ELBO_RUN_VERSION},
+                                {"elbo_image_shape", shape},
+                                {"elbo_recipe", recipe},
+                                {"elbo_data", data}};
+        status = elbo_safetensors_write(path, tensors, g->params, pairs, data ? 5 : 4, err);
     } else {
         elbo_no_memory(err);
     }
     free(tensors);
     free(path);
     return status;
+}
+
+static const char *shape_text(const size_t *shape, int dims, char text[120]) {
+    size_t used = (size_t)snprintf(text, 120, "[");
+    for (int i = 0; i < dims && used < 90; i++)
+        used += (size_t)snprintf(text + used, 120 - used, i ? ", %zu" : "%zu", shape[i]);
+    snprintf(text + used, 120 - used, "]");
+    return text;
 }
 
 /* Copies FILE's tensor PREFIX+name into its place in a block, its shape checked. */
@@ -43,9 +55,13 @@ static elbo_status load_param(const elbo_safetensors *file, const char *path, co
     if (!t) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
     bool fits = t->dtype == ELBO_ST_F32 && t->dims == p->rank;
     for (int i = 0; fits && i < p->rank; i++) fits = t->shape[i] == (size_t)p->dim[i];
-    if (!fits)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` has another shape or type than the recipe beside it says", path,
-                         name);
+    if (!fits) {
+        char has[120], wants[120];
+        size_t dims[ELBO_ST_MAX_DIMS] = {0};
+        for (int i = 0; i < p->rank; i++) dims[i] = (size_t)p->dim[i];
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe beside it makes it F32 %s", path, name,
+                         elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has), shape_text(dims, p->rank, wants));
+    }
     memcpy(block + p->offset, t->data, p->count * sizeof(float));
     return ELBO_OK;
 }
@@ -76,8 +92,15 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
     return status;
 }
 
-elbo_status elbo_model_describe(const char *run, elbo_image_shape *image, char **data, elbo_error *err) {
-    *data = NULL;
+void elbo_run_facts_free(elbo_run_facts *f) {
+    free(f->recipe);
+    free(f->data);
+    *f = (elbo_run_facts){0};
+}
+
+elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *err) {
+    *f = (elbo_run_facts){0};
+    elbo_image_shape *image = &f->image;
     char *path = elbo_path_join(run, "model.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
@@ -97,9 +120,14 @@ elbo_status elbo_model_describe(const char *run, elbo_image_shape *image, char *
             status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_image_shape is `%s`, not channels,height,width", path,
                                shape ? shape : "");
         const char *from = elbo_safetensors_metadata(&file, "elbo_data");
-        if (status == ELBO_OK && from && !(*data = strdup(from))) status = elbo_no_memory(err);
+        const char *recipe = elbo_safetensors_metadata(&file, "elbo_recipe");
+        if (status == ELBO_OK && !recipe)
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
+        if (status == ELBO_OK && !(f->recipe = strdup(recipe))) status = elbo_no_memory(err);
+        if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
         elbo_safetensors_close(&file);
     }
+    if (status != ELBO_OK) elbo_run_facts_free(f);
     free(path);
     return status;
 }
@@ -109,7 +137,14 @@ elbo_status elbo_model_describe(const char *run, elbo_image_shape *image, char *
 static const char *const blocks[] = {"", "optimizer.m.", "optimizer.v."};
 
 /* The position as one row of doubles: every count below 2^53 is exact. */
-enum { EPOCH, IMAGES_DONE, STEP, RECONSTRUCTION_SUM, KL_SUM, SQUARED_SUM, SECONDS, EPOCH_SECONDS, POSITION_FIELDS };
+enum { EPOCH, IMAGES_DONE, IMAGES, STEP, RECONSTRUCTION_SUM, KL_SUM, SQUARED_SUM, SECONDS, EPOCH_SECONDS, POSITION_FIELDS };
+static const struct {
+    const char *what;
+    double most;
+} counts[] = {[EPOCH] = {"finished epochs", INT32_MAX - 1},
+              [IMAGES_DONE] = {"images done", UINT32_MAX},
+              [IMAGES] = {"training images", UINT32_MAX},
+              [STEP] = {"steps", 0x1p53}};
 
 elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
                                  const elbo_position *at, elbo_error *err) {
@@ -130,8 +165,17 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const f
             tensors[k] = tensor_of(&g->param[i], names[k], source[b]);
         }
     if (status == ELBO_OK) {
-        double position[POSITION_FIELDS] = {at->epoch,  at->images_done, (double)at->step, at->reconstruction_sum,
-                                            at->kl_sum, at->squared_sum, at->seconds,      at->epoch_seconds};
+        double position[POSITION_FIELDS] = {
+            [EPOCH] = at->epoch,
+            [IMAGES_DONE] = at->images_done,
+            [IMAGES] = at->images,
+            [STEP] = (double)at->step,
+            [RECONSTRUCTION_SUM] = at->reconstruction_sum,
+            [KL_SUM] = at->kl_sum,
+            [SQUARED_SUM] = at->squared_sum,
+            [SECONDS] = at->seconds,
+            [EPOCH_SECONDS] = at->epoch_seconds,
+        };
         tensors[count - 1] = (elbo_st_tensor){
             .name = "position", .dtype = ELBO_ST_F64, .dims = 1, .shape = {POSITION_FIELDS}, .data = position};
         elbo_st_pair pairs[] = {{"elbo_version", ELBO_RUN_VERSION}};
@@ -150,11 +194,13 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` is missing or of another shape", path);
     double p[POSITION_FIELDS];
     memcpy(p, t->data, sizeof p);
-    for (int i = 0; i < POSITION_FIELDS; i++)
-        if (!(p[i] >= 0 && p[i] < 0x1p53) && i < RECONSTRUCTION_SUM)
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` says %g where a count stands", path, p[i]);
+    for (int i = 0; i < RECONSTRUCTION_SUM; i++)
+        if (!(p[i] >= 0 && p[i] <= counts[i].most && p[i] == floor(p[i])))
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` says %g %s; the file is damaged", path, p[i],
+                             counts[i].what);
     *at = (elbo_position){.epoch = (int)p[EPOCH],
                           .images_done = (uint32_t)p[IMAGES_DONE],
+                          .images = (uint32_t)p[IMAGES],
                           .step = (uint64_t)p[STEP],
                           .reconstruction_sum = p[RECONSTRUCTION_SUM],
                           .kl_sum = p[KL_SUM],

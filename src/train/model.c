@@ -11,14 +11,9 @@
 enum { BATCH = 128 };
 
 static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
-    elbo_image_shape image;
-    ELBO_TRY(elbo_model_describe(m->run, &image, &m->data_path, err));
-    char *path = elbo_path_join(m->run, "recipe.yaml");
-    if (!path) return elbo_no_memory(err);
-    elbo_status status = elbo_recipe_open(&m->recipe, path, NULL, 0, err);
-    free(path);
-    if (status != ELBO_OK) return status;
-    ELBO_TRY(elbo_network_make(&m->network, &m->recipe, image, err));
+    ELBO_TRY(elbo_run_facts_load(m->run, &m->facts, err));
+    ELBO_TRY(elbo_run_recipe_open(&m->recipe, m->run, &m->facts, NULL, 0, err));
+    ELBO_TRY(elbo_network_make(&m->network, &m->recipe, m->facts.image, err));
     ELBO_TRY(elbo_model_load(m->run, &m->network, err));
     ELBO_TRY(elbo_team_make(&m->team, threads, err));
     elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = BATCH, .team = m->team};
@@ -50,7 +45,7 @@ void elbo_model_close(elbo_model *m) {
     elbo_team_free(m->team);
     elbo_network_free(&m->network);
     elbo_recipe_close(&m->recipe);
-    free(m->data_path);
+    elbo_run_facts_free(&m->facts);
     free(m->run);
     free(m);
 }

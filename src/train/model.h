@@ -3,11 +3,11 @@
 #define ELBO_MODEL_H
 
 #include "elbo/elbo.h"
-#include "train/trainer.h"
+#include "train/run_folder.h"
 
 struct elbo_model {
     char *run;
-    char *data_path; // what --data named when it was trained, or NULL
+    elbo_run_facts facts;
     elbo_recipe recipe;
     elbo_network network;
     elbo_plan encoder, decoder;

@@ -27,6 +27,8 @@ typedef struct trainer {
     double last_save;
     double started, last_report; // clock of this process's part of the epoch
     uint32_t done_before;        // images of the epoch that an earlier process had done
+    int lock;                    // of the run folder, or -1
+    bool was_finished;
 } trainer;
 
 static double now(void) {
@@ -77,20 +79,30 @@ elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const 
     };
 }
 
+static const char advice[] = "try a smaller train.lr, or train.clip=1";
+
+/* After a step: fails with the first of the weights, or of what the optimiser keeps of them, that is not finite. */
+static elbo_status check_weights(const trainer *t, elbo_error *err) {
+    static const char *const what[] = {"weights", "running means of the gradient of", "running means of the squared gradient of"};
+    const float *const block[] = {t->network.params, t->m, t->v};
+    const elbo_graph *g = &t->network.graph;
+    for (int b = 0; b < 3; b++)
+        for (int i = 0; i < g->params; i++)
+            for (size_t k = 0; k < g->param[i].count; k++)
+                if (!isfinite(block[b][g->param[i].offset + k]))
+                    return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): %s `%s` are no longer finite; %s",
+                                     (unsigned long long)t->at.step, t->at.epoch + (t->at.images_done > 0), what[b],
+                                     g->param[i].name, advice);
+    return ELBO_OK;
+}
+
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
 static elbo_status report_divergence(trainer *t, elbo_pass *pass, elbo_error *err) {
-    const char *advice = "try a smaller train.lr, or train.clip=1";
-    uint64_t step = t->at.step + 1;
-    const elbo_graph *g = &t->network.graph;
-    for (int i = 0; i < g->params; i++)
-        for (size_t k = 0; k < g->param[i].count; k++)
-            if (!isfinite(t->network.params[g->param[i].offset + k]))
-                return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): weights `%s` are no longer finite; %s",
-                                 (unsigned long long)step, t->at.epoch + 1, g->param[i].name, advice);
+    ELBO_TRY(check_weights(t, err));
     const elbo_step *s = elbo_plan_find_nonfinite(&t->plan, pass);
     return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): `%s` (%s, %s) gives values that are not finite; %s",
-                     (unsigned long long)step, t->at.epoch + 1, s ? s->node->name : "loss", s ? s->node->op->name : "loss",
-                     s ? s->what : "sum", advice);
+                     (unsigned long long)t->at.step + 1, t->at.epoch + 1, s ? s->node->name : "loss",
+                     s ? s->node->op->name : "loss", s ? s->what : "sum", advice);
 }
 
 static elbo_status run_step(trainer *t, elbo_error *err) {
@@ -141,10 +153,11 @@ enum { SECONDS_BETWEEN_SAVES = 60 }; // so that a long epoch is not lost
 
 static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
+    ELBO_TRY(check_weights(t, err)); // the last step may have broken what the files would hold
     if (!run) return ELBO_OK;
     t->last_save = now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
-    ELBO_TRY(elbo_model_save(run, &t->network, t->options.data_path, err));
+    ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
     return elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err); // last: a resume goes by it
 }
 
@@ -165,10 +178,16 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     };
     elbo_eval_options o = {.seed = r->train.seed};
     if (t->data->test.count) elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o);
+    if (!isfinite(line.test.loss) || !isfinite(line.test.mse) || !isfinite(line.train.mse)) {
+        ELBO_TRY(check_weights(t, err));
+        return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): the loss of the `test` images is not finite; %s",
+                         (unsigned long long)t->at.step, t->at.epoch + 1, advice);
+    }
     ELBO_TRY(elbo_log_add(&t->log, &line, err));
-    t->at = (elbo_position){.epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds};
+    t->at = (elbo_position){
+        .epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds, .images = t->at.images};
     ELBO_TRY(save(t, err));
-    *stop = report(t, now(), &t->log.epoch[t->log.count - 1]);
+    *stop |= report(t, now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
     return ELBO_OK;
 }
 
@@ -203,19 +222,37 @@ static elbo_status write_recipe(const trainer *t, elbo_error *err) {
     return status;
 }
 
+/* From the first moment the folder holds a whole run: the seed's weights, an empty log, and the recipe, without which it is
+ * none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
+static elbo_status begin(trainer *t, elbo_error *err) {
+    ELBO_TRY(elbo_log_save(t->options.run, &t->log, err));
+    ELBO_TRY(elbo_model_save(t->options.run, &t->network, t->recipe->name, t->options.data_path, err));
+    return write_recipe(t, err);
+}
+
 static elbo_status go_on(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     if (!path) return elbo_no_memory(err);
     bool there = elbo_file_exists(path);
     free(path);
-    if (!there) return ELBO_OK; // killed before its first checkpoint: the seed leads to the same bits
+    if (!there) return begin(t, err);
+    uint32_t images = t->data->train.count;
     ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
     ELBO_TRY(elbo_log_load(run, &t->log, err));
-    if (t->log.count < t->at.epoch || t->at.images_done > t->data->train.count)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl or its data set does not fit its checkpoint", run);
+    if (t->at.images != images)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
+                                              "began with", run, t->at.images, t->data->name, t->data->source, images);
+    if (t->log.count < t->at.epoch || t->at.images_done > images)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not fit its checkpoint: %d epochs of %d", run,
+                         t->log.count, t->at.epoch);
     t->log.count = t->at.epoch; // a line that was written just before the run was killed
-    return ELBO_OK;
+    int wanted = t->recipe->train.epochs, begun = t->at.epoch + (t->at.images_done > 0);
+    if (begun > wanted)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is in epoch %d already; train.epochs=%d would end before that", run, begun,
+                         wanted);
+    t->was_finished = t->at.epoch == wanted;
+    return t->was_finished ? ELBO_OK : write_recipe(t, err); // its number of epochs may be new
 }
 
 static elbo_status prepare(trainer *t, elbo_error *err) {
@@ -239,16 +276,18 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
                                  .clip = r->train.clip};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, err));
+    t->at.images = t->data->train.count;
     if (!t->options.run) return ELBO_OK;
-    if (t->options.resume) ELBO_TRY(go_on(t, err));
-    ELBO_TRY(elbo_make_folder(t->options.run, err));
-    return write_recipe(t, err);
+    ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, err));
+    return t->options.resume ? go_on(t, err) : begin(t, err);
 }
 
 static elbo_status run(trainer *t, elbo_error *err) {
     ELBO_TRY(prepare(t, err));
-    bool stop = false;
-    t->last_save = now();
+    if (t->was_finished) return ELBO_OK;
+    t->last_save = t->started = now();
+    t->done_before = t->at.images_done;
+    bool stop = report(t, t->started, NULL);
     while (t->at.epoch < t->recipe->train.epochs && !stop) ELBO_TRY(run_epoch(t, err, &stop));
     bool finished = t->at.epoch >= t->recipe->train.epochs;
     return finished ? ELBO_OK : elbo_fail(err, ELBO_STOPPED, "stopped in epoch %d", t->at.epoch + 1);
@@ -256,9 +295,10 @@ static elbo_status run(trainer *t, elbo_error *err) {
 
 elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const elbo_dataset *d, elbo_train_options o,
                        elbo_error *err) {
-    trainer t = {.recipe = r, .data = d, .options = o};
+    trainer t = {.recipe = r, .data = d, .options = o, .lock = -1};
     elbo_status status = run(&t, err);
-    *result = (elbo_train_result){.epochs = t.at.epoch, .seconds = t.at.seconds};
+    elbo_run_folder_close(&t.lock);
+    *result = (elbo_train_result){.epochs = t.at.epoch, .seconds = t.at.seconds, .was_finished = t.was_finished};
     if (t.log.count) result->last = t.log.epoch[t.log.count - 1];
     if (t.evaluator.index) elbo_evaluator_free(&t.evaluator);
     elbo_plan_free(&t.plan);

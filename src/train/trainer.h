@@ -54,10 +54,10 @@ typedef struct elbo_progress {
 typedef struct elbo_train_options {
     const char *run;  // the run folder, made if it is not there; NULL: nothing is written
     const char *data_path; // what --data named, remembered in the run; or NULL
-    bool resume;      // go on from its checkpoint
+    bool resume;      // go on from its checkpoint; else a run that is there is replaced
     int threads;      // 0: all cores
     const char *device; // NULL: "cpu"
-    /* Called about ten times a second and at the end of each epoch. Returning true stops the run after the current step, with a
+    /* Called before the first step, about ten times a second and at the end of each epoch. Returning true stops the run after the current step, with a
      * checkpoint and a usable model; elbo_train then returns ELBO_STOPPED. */
     bool (*progress)(void *context, const elbo_progress *p);
     void *context;
@@ -66,6 +66,7 @@ typedef struct elbo_train_options {
 typedef struct elbo_train_result {
     elbo_epoch_log last;
     int epochs;      // finished
+    bool was_finished; // a resumed run that had all its epochs already
     double seconds;  // of training in all, over every part of a resumed run
 } elbo_train_result;
 

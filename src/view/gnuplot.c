@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,21 @@ static elbo_status spawn_failed(const char *folder, const char *script, int code
                          folder, script);
     errno = code;
     return elbo_fail_errno(err, "%s/%s: gnuplot cannot be started", folder, script);
+}
+
+elbo_status elbo_gnuplot_check(elbo_error *err) {
+    const char *path = getenv("PATH");
+    char *copy = strdup(path ? path : "/bin:/usr/bin"), *rest = copy, *folder;
+    if (!copy) return elbo_no_memory(err);
+    bool found = false;
+    while (!found && (folder = strsep(&rest, ":"))) {
+        char *program = elbo_path_join(*folder ? folder : ".", "gnuplot");
+        found = program && elbo_file_exists(program) && access(program, X_OK) == 0;
+        free(program);
+    }
+    free(copy);
+    if (found) return ELBO_OK;
+    return elbo_fail(err, ELBO_NOT_FOUND, "gnuplot is not installed, so no figure can be drawn; install it (Debian: gnuplot-nox)");
 }
 
 elbo_status elbo_gnuplot_run(const char *folder, const char *script, const char *settings, elbo_error *err) {

@@ -1,6 +1,7 @@
 /* PNG files through libspng. */
 #include "view/view.h"
 
+#include <errno.h>
 #include <spng.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,11 @@ elbo_status elbo_png_write(const char *path, const uint8_t *pixels, int width, i
                                .color_type = channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR};
     if (!code) code = spng_set_png_file(spng, w.stream);
     if (!code) code = spng_set_ihdr(spng, &header);
+    errno = 0;
     if (!code) code = spng_encode_image(spng, pixels, size, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
-    if (code == SPNG_EMEM)
+    if (code && errno && ferror(w.stream)) // libspng's own words for a full disk are "stream error"
+        status = elbo_fail_errno(err, "%s: cannot be written", path);
+    else if (code == SPNG_EMEM)
         status = elbo_no_memory(err);
     else if (code)
         status = elbo_fail(err, ELBO_IO, "%s: cannot be written: %s", path, spng_strerror(code));
@@ -146,6 +150,11 @@ elbo_status elbo_png_read(const char *path, int channels, uint8_t **pixels, int 
     uint8_t *file;
     size_t size;
     ELBO_TRY(elbo_file_read(path, MAX_FILE, &file, &size, err));
+    static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    if (memcmp(file, signature, size < sizeof signature ? size : sizeof signature)) { // to libspng a short text is cut short
+        free(file);
+        return damaged(path, SPNG_ESIGNATURE, err);
+    }
     elbo_status status;
     spng_ctx *spng = spng_ctx_new(0);
     if (!spng || spng_set_chunk_limits(spng, MAX_CHUNK, MAX_CHUNK) || spng_set_png_buffer(spng, file, size))

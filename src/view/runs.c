@@ -16,6 +16,13 @@ static char *label_of(const char *const *folders, int count, int which) {
     char *path = strdup(folders[which]);
     if (!path) return NULL;
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = 0;
+    if (!strcmp(last_part(path), ".") || !strcmp(last_part(path), "..")) { // the name of the folder we are in
+        char *real = realpath(path, NULL);
+        if (real) {
+            free(path);
+            path = real;
+        }
+    }
     bool unique = true;
     for (int i = 0; i < count; i++) {
         size_t n = strlen(folders[i]), m = strlen(last_part(path));

@@ -86,11 +86,11 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
     return status;
 }
 
-void elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images) {
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
     enum { AT_ONCE = 64 };
     float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
-    if (!z) return;
+    if (!z) return elbo_no_memory(err);
     for (int start = 0; start < n; start += AT_ONCE) {
         int count = n - start < AT_ONCE ? n - start : AT_ONCE;
         for (int i = 0; i < count; i++)
@@ -99,6 +99,7 @@ void elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images) {
         elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
     }
     free(z);
+    return ELBO_OK;
 }
 
 elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err) {

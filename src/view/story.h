@@ -28,7 +28,7 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
                                        const uint32_t *index, int n, elbo_error *err);
 
 /* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
-void elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images);
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err);
 /* A grid of images as square as n allows. */
 elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err);
 

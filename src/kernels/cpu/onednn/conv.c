@@ -1,0 +1,478 @@
+/* Convolutions by oneDNN. Each layer's primitives are made once; running one sets the addresses of its memory objects,
+ * of which every thread has its own, and allocates nothing. Where oneDNN wants an activation in another layout than the
+ * plan keeps it in, a reorder stands before or behind, through the thread's scratch memory.
+ *
+ * Every layer is an ordinary convolution from a large side to a small one: of conv2d x is the large side, of
+ * conv_transpose2d y is, so its forward is the convolution's backward data, and the other way round. oneDNN's own
+ * deconvolution does the same, but adds the bias so slowly that the layer took four times as long (bench/log.md).
+ *
+ * oneDNN 2.6, C API: https://oneapi-src.github.io/oneDNN/v2.6/ */
+#include <dnnl.h>
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "kernels/conv.h"
+
+enum { MOST_ARGS = 5 };
+
+/* A primitive, what it reads and writes, and each thread's memory objects. */
+typedef struct call {
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t primitive;
+    int args;
+    int arg[MOST_ARGS];
+    dnnl_memory_t *memory; // (threads, MOST_ARGS)
+    size_t scratchpad;     // bytes
+    bool made;
+} call;
+
+/* What one direction of the convolution needs: the primitive, and reorders of its three arrays where they are kept otherwise. */
+typedef struct direction {
+    call main, pack;                // pack: of the weights; for the third direction, unpacking their gradient
+    call large_reorder, small_reorder;
+    size_t packed;                  // floats of the weights in its layout
+} direction;
+
+struct elbo_conv {
+    elbo_conv_shape s;
+    int threads;
+    dnnl_engine_t engine;
+    dnnl_stream_t *stream; // (threads)
+    direction to_small, to_large, weights; // large -> small, small -> large, both -> gradient
+    bool biased;                    // oneDNN adds the bias, and its gradient; else add_bias and sum_bias do
+    bool few;                       // forward by few_channels_forward
+    size_t large_room, small_room;  // floats of scratch for reordered activations
+    size_t scratchpad;              // bytes, the largest of all
+};
+
+static size_t floats_of(const dnnl_memory_desc_t *md) { return (dnnl_memory_desc_get_size(md) + 63) / 64 * 16; }
+
+static elbo_status check(dnnl_status_t status, const char *what, elbo_error *err) {
+    if (status == dnnl_success) return ELBO_OK;
+    if (status == dnnl_out_of_memory) return elbo_no_memory(err);
+    return elbo_fail(err, ELBO_BAD_INPUT, "oneDNN cannot make %s of this shape (status %d)", what, (int)status);
+}
+
+/* ---- calls ---- */
+
+static elbo_status make_call(elbo_conv *c, call *k, dnnl_primitive_desc_t desc, int args, const int *arg,
+                             const dnnl_memory_desc_t *const *md, elbo_error *err) {
+    k->desc = desc;
+    k->made = true;
+    ELBO_TRY(check(dnnl_primitive_create(&k->primitive, desc), "a primitive", err));
+    k->args = args + 1; // and the scratchpad
+    k->memory = calloc((size_t)c->threads * MOST_ARGS, sizeof(dnnl_memory_t));
+    if (!k->memory) return elbo_no_memory(err);
+    const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+    k->scratchpad = dnnl_memory_desc_get_size(pad);
+    if (k->scratchpad > c->scratchpad) c->scratchpad = k->scratchpad;
+    for (int a = 0; a < args; a++) k->arg[a] = arg[a];
+    k->arg[args] = DNNL_ARG_SCRATCHPAD;
+    for (int t = 0; t < c->threads; t++)
+        for (int a = 0; a <= args; a++)
+            ELBO_TRY(check(dnnl_memory_create(&k->memory[t * MOST_ARGS + a], a < args ? md[a] : pad, c->engine,
+                                              DNNL_MEMORY_NONE),
+                           "a memory object", err));
+    return ELBO_OK;
+}
+
+static void free_call(elbo_conv *c, call *k) {
+    if (k->memory)
+        for (int i = 0; i < c->threads * MOST_ARGS; i++)
+            if (k->memory[i]) dnnl_memory_destroy(k->memory[i]);
+    free(k->memory);
+    if (k->primitive) dnnl_primitive_destroy(k->primitive);
+    if (k->desc) dnnl_primitive_desc_destroy(k->desc);
+}
+
+/* Runs a call on these addresses, in the order of its arguments. */
+static void run(const elbo_conv *c, const call *k, int thread, float *scratchpad, const void *const *address) {
+    dnnl_exec_arg_t args[MOST_ARGS];
+    for (int a = 0; a < k->args; a++) {
+        dnnl_memory_t m = k->memory[thread * MOST_ARGS + a];
+        const void *p = a + 1 < k->args ? address[a] : scratchpad;
+        dnnl_memory_set_data_handle(m, (void *)(uintptr_t)p); // oneDNN writes only to what is an output
+        args[a] = (dnnl_exec_arg_t){k->arg[a], m};
+    }
+    dnnl_primitive_execute(k->primitive, c->stream[thread], k->args, args);
+}
+
+static elbo_status make_reorder(elbo_conv *c, call *k, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                                elbo_error *err) {
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_attr_t attr;
+    ELBO_TRY(check(dnnl_primitive_attr_create(&attr), "an attribute", err));
+    dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&desc, from, c->engine, to, c->engine, attr);
+    dnnl_primitive_attr_destroy(attr);
+    ELBO_TRY(check(status, "a reorder", err));
+    return make_call(c, k, desc, 2, (int[]){DNNL_ARG_FROM, DNNL_ARG_TO}, (const dnnl_memory_desc_t *[]){from, to}, err);
+}
+
+/* A reorder where the two differ. */
+static elbo_status make_reorder_if(elbo_conv *c, call *k, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                                   const dnnl_memory_desc_t *converted, size_t *floats, elbo_error *err) {
+    if (dnnl_memory_desc_equal(from, to)) return ELBO_OK;
+    if (floats_of(converted) > *floats) *floats = floats_of(converted);
+    return make_reorder(c, k, from, to, err);
+}
+
+/* ---- descriptions ---- */
+
+typedef struct layer_descs {
+    dnnl_memory_desc_t large, small, w, bias;             // as primitives are asked for: mostly any layout
+    dnnl_memory_desc_t kept_large, kept_small, kept_w;    // as the plan and PyTorch keep them
+    dnnl_dims_t strides, dilates, padding;
+} layer_descs;
+
+static elbo_status describe_layer(const elbo_conv_shape *s, layer_descs *d, elbo_error *err) {
+    dnnl_dims_t x = {s->rows, s->in, s->height, s->width}, y = {s->rows, s->out, s->out_height, s->out_width};
+    dnnl_dims_t w = {s->transposed ? s->in : s->out, s->transposed ? s->out : s->in, s->kernel, s->kernel};
+    dnnl_dims_t bias = {s->out};
+    for (int i = 0; i < 2; i++) {
+        d->strides[i] = s->stride;
+        d->dilates[i] = s->dilation - 1;
+        d->padding[i] = s->padding;
+    }
+    bool large_blocked = s->transposed ? s->y_blocked : s->x_blocked, small_blocked = s->transposed ? s->x_blocked : s->y_blocked;
+    dnnl_dim_t *large = s->transposed ? y : x, *small = s->transposed ? x : y;
+    dnnl_status_t status = dnnl_success;
+#define DESCRIBE(md, n, dims, tag)                                                                                     \
+    if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(md, n, dims, dnnl_f32, tag)
+    // Blocked activations stay as they are; for others, which are images or small, oneDNN chooses.
+    DESCRIBE(&d->large, 4, large, large_blocked ? dnnl_nChw16c : dnnl_format_tag_any);
+    DESCRIBE(&d->small, 4, small, small_blocked ? dnnl_nChw16c : dnnl_format_tag_any);
+    DESCRIBE(&d->kept_large, 4, large, large_blocked ? dnnl_nChw16c : dnnl_nchw);
+    DESCRIBE(&d->kept_small, 4, small, small_blocked ? dnnl_nChw16c : dnnl_nchw);
+    DESCRIBE(&d->w, 4, w, dnnl_format_tag_any);
+    DESCRIBE(&d->kept_w, 4, w, dnnl_oihw);
+    DESCRIBE(&d->bias, 1, bias, dnnl_a);
+#undef DESCRIBE
+    return check(status, "a description", err);
+}
+
+static elbo_status describe_convolution(const elbo_conv *c, const layer_descs *d, dnnl_prop_kind_t kind,
+                                        dnnl_primitive_desc_t *desc, elbo_error *err) {
+    dnnl_convolution_desc_t op;
+    const dnnl_memory_desc_t *bias = c->biased ? &d->bias : NULL;
+    dnnl_alg_kind_t direct = dnnl_convolution_direct;
+    dnnl_status_t status =
+        kind == dnnl_backward_data
+            ? dnnl_dilated_convolution_backward_data_desc_init(&op, direct, &d->large, &d->w, &d->small, d->strides,
+                                                               d->dilates, d->padding, d->padding)
+        : kind == dnnl_backward_weights
+            ? dnnl_dilated_convolution_backward_weights_desc_init(&op, direct, &d->large, &d->w, bias, &d->small, d->strides,
+                                                                  d->dilates, d->padding, d->padding)
+            : dnnl_dilated_convolution_forward_desc_init(&op, kind, direct, &d->large, &d->w, bias, &d->small, d->strides,
+                                                         d->dilates, d->padding, d->padding);
+    ELBO_TRY(check(status, "a convolution", err));
+    dnnl_primitive_attr_t attr;
+    ELBO_TRY(check(dnnl_primitive_attr_create(&attr), "an attribute", err));
+    dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+    bool forward = kind != dnnl_backward_data && kind != dnnl_backward_weights;
+    status = dnnl_primitive_desc_create(desc, &op, attr, c->engine, forward ? NULL : c->to_small.main.desc);
+    dnnl_primitive_attr_destroy(attr);
+    return check(status, "a convolution", err);
+}
+
+/* ---- making ---- */
+
+/* How the query names a direction's arrays, and how execution does. */
+typedef struct direction_names {
+    dnnl_prop_kind_t kind;
+    dnnl_query_t large_md, small_md, w_md;
+    int large, small, w, bias;
+} direction_names;
+
+static const direction_names to_small_names = {dnnl_forward_training, dnnl_query_src_md, dnnl_query_dst_md,
+                                               dnnl_query_weights_md, DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS,
+                                               DNNL_ARG_BIAS};
+static const direction_names to_large_names = {dnnl_backward_data, dnnl_query_diff_src_md, dnnl_query_diff_dst_md,
+                                               dnnl_query_weights_md, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST,
+                                               DNNL_ARG_WEIGHTS, 0};
+static const direction_names weights_names = {dnnl_backward_weights, dnnl_query_src_md, dnnl_query_diff_dst_md,
+                                              dnnl_query_diff_weights_md, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST,
+                                              DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS};
+
+/* Which way a reorder goes: an array that the primitive writes is reordered behind it. */
+static elbo_status make_direction(elbo_conv *c, direction *k, const direction_names *names, const layer_descs *d,
+                                  elbo_error *err) {
+    dnnl_primitive_desc_t desc;
+    ELBO_TRY(describe_convolution(c, d, names->kind, &desc, err));
+    const dnnl_memory_desc_t *large = dnnl_primitive_desc_query_md(desc, names->large_md, 0);
+    const dnnl_memory_desc_t *small = dnnl_primitive_desc_query_md(desc, names->small_md, 0);
+    const dnnl_memory_desc_t *w = dnnl_primitive_desc_query_md(desc, names->w_md, 0);
+    bool biased = c->biased && names->bias;
+    ELBO_TRY(make_call(c, &k->main, desc, biased ? 4 : 3, (int[]){names->large, names->w, names->small, names->bias},
+                       (const dnnl_memory_desc_t *[]){large, w, small, &d->bias}, err));
+    k->packed = floats_of(w);
+    bool gradient = names->kind == dnnl_backward_weights;
+    ELBO_TRY(make_reorder(c, &k->pack, gradient ? w : &d->kept_w, gradient ? &d->kept_w : w, err));
+    bool writes_large = names->kind == dnnl_backward_data, writes_small = names->kind == dnnl_forward_training;
+    ELBO_TRY(make_reorder_if(c, &k->large_reorder, writes_large ? large : &d->kept_large,
+                             writes_large ? &d->kept_large : large, large, &c->large_room, err));
+    return make_reorder_if(c, &k->small_reorder, writes_small ? small : &d->kept_small,
+                           writes_small ? &d->kept_small : small, small, &c->small_room, err);
+}
+
+static elbo_status make_all(elbo_conv *c, bool training, bool need_dx, elbo_error *err) {
+    ELBO_TRY(check(dnnl_engine_create(&c->engine, dnnl_cpu, 0), "an engine", err));
+    c->stream = calloc((size_t)c->threads, sizeof *c->stream);
+    if (!c->stream) return elbo_no_memory(err);
+    for (int t = 0; t < c->threads; t++)
+        ELBO_TRY(check(dnnl_stream_create(&c->stream[t], c->engine, dnnl_stream_default_flags), "a stream", err));
+    layer_descs d;
+    ELBO_TRY(describe_layer(&c->s, &d, err));
+    ELBO_TRY(make_direction(c, &c->to_small, &to_small_names, &d, err)); // the hint that the others need
+    if (c->s.transposed || (training && need_dx)) ELBO_TRY(make_direction(c, &c->to_large, &to_large_names, &d, err));
+    return training ? make_direction(c, &c->weights, &weights_names, &d, err) : ELBO_OK;
+}
+
+static void free_direction(elbo_conv *c, direction *k) {
+    free_call(c, &k->main);
+    free_call(c, &k->pack);
+    free_call(c, &k->large_reorder);
+    free_call(c, &k->small_reorder);
+}
+
+static void free_conv(void *conv) {
+    elbo_conv *c = conv;
+    if (!c) return;
+    free_direction(c, &c->to_small);
+    free_direction(c, &c->to_large);
+    free_direction(c, &c->weights);
+    for (int t = 0; c->stream && t < c->threads; t++)
+        if (c->stream[t]) dnnl_stream_destroy(c->stream[t]);
+    free(c->stream);
+    if (c->engine) dnnl_engine_destroy(c->engine);
+    free(c);
+}
+
+/* Transposed, to one or a few channels: oneDNN fills a vector with channels that are not there (14 of 290 GFLOP/s). */
+static bool few_channels(const elbo_conv_shape *s) {
+    return s->transposed && s->x_blocked && !s->y_blocked && s->out * s->kernel * s->kernel <= 128;
+}
+
+static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool training, bool need_dx, int threads,
+                        elbo_error *err) {
+    *conv = NULL;
+    elbo_conv *c = elbo_alloc(1, sizeof *c);
+    if (!c) return elbo_no_memory(err);
+    c->s = *s;
+    c->threads = threads;
+    c->biased = s->bias && !s->transposed;
+    c->few = few_channels(s);
+    int threads_outside = omp_get_max_threads(); // a primitive remembers how many threads it was made for
+    omp_set_num_threads(1);
+    elbo_status status = make_all(c, training, need_dx, err);
+    omp_set_num_threads(threads_outside);
+    if (status != ELBO_OK) {
+        free_conv(c);
+        return status;
+    }
+    *conv = c;
+    return ELBO_OK;
+}
+
+static const char *describe(const elbo_conv *c) {
+    if (c->few) return "onednn sgemm + col2im";
+    const char *name = "onednn";
+    dnnl_primitive_desc_query(c->to_small.main.desc, dnnl_query_impl_info_str, 0, (void *)&name);
+    return name;
+}
+
+/* ---- sizes ---- */
+
+static size_t whole_lines(size_t floats) { return (floats + 15) / 16 * 16; }
+static size_t plain_weights(const elbo_conv *c) {
+    return (size_t)c->s.in * (size_t)c->s.out * (size_t)c->s.kernel * (size_t)c->s.kernel;
+}
+/* Packed: for large to small, for small to large, and plain where few_channels_forward reads them. */
+static size_t packed_floats(const elbo_conv *c) {
+    return c->to_small.packed + c->to_large.packed + (c->few ? whole_lines(plain_weights(c)) : 0);
+}
+static size_t gradient_floats(const elbo_conv *c) { return c->weights.packed + whole_lines((size_t)c->s.out); }
+static size_t columns(const elbo_conv *c) { // of one image
+    size_t pixels = (size_t)c->s.height * (size_t)c->s.width;
+    return c->few ? whole_lines(pixels * (size_t)(c->s.out * c->s.kernel * c->s.kernel)) : 0;
+}
+static size_t scratch_floats(const elbo_conv *c) {
+    return c->large_room + c->small_room + whole_lines(c->scratchpad / sizeof(float) + 1) + columns(c);
+}
+
+/* ---- bias ---- */
+
+/* y's layout as planes of lanes: blocked, 16 channels beside each other; plain, 1. */
+static int lanes_of(const elbo_conv_shape *s) { return s->y_blocked ? ELBO_BLOCK : 1; }
+
+static void add_bias(const elbo_conv *c, float *y, const float *bias) {
+    const elbo_conv_shape *s = &c->s;
+    size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
+    if (!s->y_blocked) {
+        for (int r = 0; r < s->rows; r++)
+            for (int o = 0; o < s->out; o++)
+                for (size_t p = 0; p < pixels; p++) *y++ += bias[o];
+        return;
+    }
+    for (int r = 0; r < s->rows; r++)
+        for (int o = 0; o < s->out; o += ELBO_BLOCK) {
+            float b[ELBO_BLOCK] = {0};
+            memcpy(b, bias + o, (size_t)(s->out - o < ELBO_BLOCK ? s->out - o : ELBO_BLOCK) * sizeof *b);
+            for (size_t p = 0; p < pixels; p++, y += ELBO_BLOCK)
+                for (int lane = 0; lane < ELBO_BLOCK; lane++) y[lane] += b[lane];
+        }
+}
+
+static void sum_bias(const elbo_conv *c, float *dbias, const float *dy) {
+    const elbo_conv_shape *s = &c->s;
+    size_t pixels = (size_t)s->out_height * (size_t)s->out_width;
+    int lanes = lanes_of(s);
+    memset(dbias, 0, (size_t)s->out * sizeof *dbias);
+    for (int r = 0; r < s->rows; r++)
+        for (int o = 0; o < s->out; o += lanes) {
+            float sum[ELBO_BLOCK] = {0}; // plain: sixteen parts of one channel's sum
+            size_t n = pixels * (size_t)lanes, i = 0;
+            for (; i + ELBO_BLOCK <= n; i += ELBO_BLOCK)
+                for (int lane = 0; lane < ELBO_BLOCK; lane++) sum[lane] += dy[i + (size_t)lane];
+            for (; i < n; i++) sum[i % ELBO_BLOCK] += dy[i];
+            for (int lane = 0; lane < ELBO_BLOCK; lane++) {
+                int channel = s->y_blocked ? o + lane : o;
+                if (channel < s->out) dbias[channel] += sum[lane];
+            }
+            dy += n;
+        }
+}
+
+/* ---- running ---- */
+
+/* The thread's scratch: room for each side reordered, oneDNN's own, columns. */
+static float *large_room(float *scratch) { return scratch; }
+static float *small_room(const elbo_conv *c, float *scratch) { return scratch + c->large_room; }
+static float *pad_room(const elbo_conv *c, float *scratch) { return scratch + c->large_room + c->small_room; }
+static float *column_room(const elbo_conv *c, float *scratch) { return scratch + scratch_floats(c) - columns(c); }
+
+static const float *convert(const elbo_conv *c, const call *reorder, const float *from, float *room, float *scratch,
+                            int thread) {
+    if (!reorder->made) return from;
+    run(c, reorder, thread, pad_room(c, scratch), (const void *[]){from, room});
+    return room;
+}
+
+static void run_to_small(const elbo_conv *c, float *small, const float *large, const float *packed, const float *bias,
+                         float *scratch, int thread) {
+    const direction *k = &c->to_small;
+    large = convert(c, &k->large_reorder, large, large_room(scratch), scratch, thread);
+    float *to = k->small_reorder.made ? small_room(c, scratch) : small;
+    run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){large, packed, to, bias});
+    convert(c, &k->small_reorder, to, small, scratch, thread);
+}
+
+static void run_to_large(const elbo_conv *c, float *large, const float *small, const float *packed, float *scratch,
+                         int thread) {
+    const direction *k = &c->to_large;
+    small = convert(c, &k->small_reorder, small, small_room(c, scratch), scratch, thread);
+    float *to = k->large_reorder.made ? large_room(scratch) : large;
+    run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){to, packed + c->to_small.packed, small});
+    convert(c, &k->large_reorder, to, large, scratch, thread);
+}
+
+/* y (out, H', W') of one image from its columns (pixels, out k k): each pixel of x adds its k x k patch. */
+static void columns_to_image(const elbo_conv_shape *s, float *y, const float *column) {
+    int k = s->kernel;
+    for (int iy = 0; iy < s->height; iy++)
+        for (int ix = 0; ix < s->width; ix++)
+            for (int o = 0; o < s->out; o++)
+                for (int ky = 0; ky < k; ky++, column += k) {
+                    int oy = iy * s->stride - s->padding + ky * s->dilation;
+                    if (oy < 0 || oy >= s->out_height) continue;
+                    float *row = y + ((size_t)o * (size_t)s->out_height + (size_t)oy) * (size_t)s->out_width;
+                    int left = ix * s->stride - s->padding;
+                    for (int kx = 0; kx < k; kx++) {
+                        int ox = left + kx * s->dilation;
+                        if (ox >= 0 && ox < s->out_width) row[ox] += column[kx];
+                    }
+                }
+}
+
+/* As a matrix product: (pixels, channels) (channels, out k k), the blocks of channels one after the other. */
+static void few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *scratch) {
+    const elbo_conv_shape *s = &c->s;
+    int pixels = s->height * s->width, taps = s->out * s->kernel * s->kernel;
+    size_t y_size = (size_t)s->out * (size_t)s->out_height * (size_t)s->out_width;
+    float *column = column_room(c, scratch);
+    for (int r = 0; r < s->rows; r++, y += y_size) {
+        for (int i = 0; i < s->in; i += ELBO_BLOCK, x += pixels * ELBO_BLOCK) {
+            int here = s->in - i < ELBO_BLOCK ? s->in - i : ELBO_BLOCK;
+            dnnl_sgemm('N', 'N', pixels, taps, here, 1.0f, x, ELBO_BLOCK, w + (size_t)i * (size_t)taps, taps,
+                       i ? 1.0f : 0.0f, column, taps);
+        }
+        memset(y, 0, y_size * sizeof *y);
+        columns_to_image(s, y, column);
+    }
+}
+
+static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
+    run(c, &c->to_small.pack, thread, pad_room(c, scratch), (const void *[]){w, packed});
+    if (c->to_large.pack.made)
+        run(c, &c->to_large.pack, thread, pad_room(c, scratch), (const void *[]){w, packed + c->to_small.packed});
+    if (c->few) memcpy(packed + c->to_small.packed + c->to_large.packed, w, plain_weights(c) * sizeof *w);
+}
+
+static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias, float *scratch,
+                    int thread) {
+    if (!c->s.transposed)
+        run_to_small(c, y, x, packed, bias, scratch, thread);
+    else if (c->few)
+        few_channels_forward(c, y, x, packed + c->to_small.packed + c->to_large.packed, scratch);
+    else
+        run_to_large(c, y, x, packed, scratch, thread);
+    if (bias && !c->biased) add_bias(c, y, bias);
+}
+
+static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch, int thread) {
+    if (c->s.transposed)
+        run_to_small(c, dx, dy, packed, NULL, scratch, thread);
+    else
+        run_to_large(c, dx, dy, packed, scratch, thread);
+}
+
+static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch, int thread) {
+    const direction *k = &c->weights;
+    const float *large = c->s.transposed ? dy : x, *small = c->s.transposed ? x : dy;
+    float *dbias = gradient + k->packed;
+    large = convert(c, &k->large_reorder, large, large_room(scratch), scratch, thread);
+    small = convert(c, &k->small_reorder, small, small_room(c, scratch), scratch, thread);
+    run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){large, gradient, small, dbias});
+    if (c->s.bias && !c->biased) sum_bias(c, dbias, dy);
+}
+
+static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
+                            int thread) {
+    size_t n = gradient_floats(c);
+    for (int share = 1; share < shares; share++) {
+        const float *more = gradients + (size_t)share * n;
+        for (size_t i = 0; i < n; i++) gradients[i] += more[i];
+    }
+    run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradients, dw});
+    if (dbias) memcpy(dbias, gradients + c->weights.packed, (size_t)c->s.out * sizeof *dbias);
+}
+
+const elbo_conv_kernels elbo_onednn_conv = {
+    .name = "onednn",
+    .blocked = true,
+    .make = make,
+    .free = free_conv,
+    .describe = describe,
+    .packed_floats = packed_floats,
+    .gradient_floats = gradient_floats,
+    .scratch_floats = scratch_floats,
+    .pack = pack,
+    .forward = forward,
+    .backward_data = backward_data,
+    .backward_weights = backward_weights,
+    .unpack_gradient = unpack_gradient,
+};

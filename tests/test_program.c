@@ -1,0 +1,570 @@
+/* Every command of the program as a user runs it, on good input: what it prints, what it leaves, and that it says the same
+ * twice. */
+#include "program.h"
+
+#include "base/random.h"
+#include "data/npy.h"
+#include "view/view.h"
+
+static const char *const commands[] = {"demo",        "train",   "eval",    "encode", "decode", "reconstruct", "sample",
+                                       "interpolate", "project", "compare", "report", "recipes", "data",       "plan",
+                                       "bench",       NULL};
+
+/* An AE and a VAE, trained for two epochs on 300 digits that lie where `mnist` is looked for. */
+static int set_up(void **state) {
+    (void)state;
+    scratch_make(&here);
+    write_data("mnist", 300, 60);
+    run_well("train", "mnist-vae", "-o", "vae", "-e", "2", "-q");
+    run_well("train", "mnist-ae", "-o", "ae", "--epochs=2", "--quiet");
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(&here);
+    return 0;
+}
+
+/* A figure: NAME.png that is a picture, and NAME.gp that drew it. */
+static void assert_figure(const char *name) {
+    char file[200], *path;
+    snprintf(file, sizeof file, "%s.gp", name);
+    assert_there(file);
+    snprintf(file, sizeof file, "%s.png", name);
+    path = in_scratch(file);
+    uint8_t *pixels;
+    int width, height;
+    elbo_error err;
+    if (elbo_png_read(path, 3, &pixels, &width, &height, &err) != ELBO_OK) fail_msg("%s", err.message);
+    assert_true(width > 100 && height > 50);
+    free(pixels);
+    free(path);
+}
+
+/* ---- words ---- */
+
+static void test_help(void **state) {
+    (void)state;
+    program p = elbo("help");
+    expect_code(&p, 0);
+    for (int i = 0; commands[i]; i++) {
+        if (!strstr(p.out, commands[i])) fail_msg("`elbo help` does not say %s", commands[i]);
+        program q = elbo(commands[i], "--help"), r = elbo("help", commands[i]);
+        expect_code(&q, 0);
+        assert_non_null(strstr(q.out, "example"));
+        assert_non_null(strstr(q.out, "usage: elbo "));
+        assert_string_equal(q.out, r.out);
+        assert_string_equal(q.err, "");
+        for (const char *line = q.out, *end; *line && (end = strchr(line, '\n')); line = end + 1) {
+            if (end - line > 120) fail_msg("%s --help: a line of %d letters", commands[i], (int)(end - line));
+        }
+        program_free(&q);
+        program_free(&r);
+    }
+    program_free(&p);
+    program none = elbo_start(NULL);
+    program_wait(&none);
+    expect_code(&none, 2);
+    assert_non_null(strstr(none.err, "usage"));
+    program_free(&none);
+    program version = elbo("--version");
+    expect_code(&version, 0);
+    assert_non_null(strstr(version.out, "elbo "));
+    program_free(&version);
+}
+
+static void test_wrong_usage(void **state) {
+    (void)state;
+    refused(2, WORDS("trian", "did you mean `train`?"), "trian");
+    refused(2, WORDS("frobnicate", "elbo help"), "frobnicate");
+    refused(2, WORDS("trian"), "help", "trian");
+    refused(2, WORDS("--epoch", "did you mean --epochs?"), "train", "mnist-ae", "--epoch", "3");
+    refused(2, WORDS("--jsno", "--json"), "eval", "vae", "--jsno");
+    refused(2, WORDS("-z", "elbo eval --help"), "eval", "vae", "-z");
+    refused(2, WORDS("--epochs needs a value", "N"), "train", "mnist-ae", "--epochs");
+    refused(2, WORDS("--epochs needs a value"), "train", "mnist-ae", "-e");
+    refused(2, WORDS("--data needs a value"), "eval", "vae", "--data", "--json");
+    refused(2, WORDS("empty", "--output"), "train", "mnist-ae", "-o", "");
+    refused(2, WORDS("empty"), "eval", "");
+    refused(2, WORDS("--epochs", "1.5", "whole number"), "train", "mnist-ae", "-e", "1.5");
+    refused(2, WORDS("--epochs", "from 1"), "train", "mnist-ae", "-e", "0");
+    refused(2, WORDS("--seed", "whole number, 0 or more"), "train", "mnist-ae", "-s", "-1");
+    refused(2, WORDS("--seed", "99999999999999999999"), "train", "mnist-ae", "-s", "99999999999999999999");
+    refused(2, WORDS("--json", "no value"), "eval", "vae", "--json=1");
+    refused(2, WORDS("which recipe?"), "train");
+    refused(2, WORDS("usage: elbo eval RUN"), "eval");
+    refused(2, WORDS("one word too many", "ae"), "eval", "vae", "ae");
+    refused(2, WORDS("-o"), "encode", "vae", "test");
+    refused(2, WORDS("-o"), "decode", "vae", "z.npy");
+    refused(2, WORDS("train or test"), "eval", "vae", "--split", "validation");
+    refused(2, WORDS("train or test"), "project", "vae", "--split", "validation");
+    refused(2, WORDS("pca"), "project", "vae", "--method", "umap");
+    refused(2, WORDS("train, eval, encode or decode"), "plan", "mnist-ae", "--mode", "run");
+    refused(2, WORDS("list, fetch, info or preview"), "data", "lst");
+    refused(2, WORDS("of which data set?"), "data", "info");
+}
+
+/* ---- commands that need no run ---- */
+
+static void test_recipes(void **state) {
+    (void)state;
+    program p = elbo("recipes", "--json");
+    json_t *list = expect_json(&p);
+    assert_true(json_is_array(list) && json_array_size(list) >= 4);
+    size_t i;
+    json_t *o;
+    json_array_foreach(list, i, o) {
+        assert_true(number(o, "parameters") > 1000 && number(o, "latent") >= 2);
+        program q = elbo("recipes", text(o, "name"));
+        expect_code(&q, 0);
+        assert_non_null(strstr(q.out, text(o, "about")));
+        assert_non_null(strstr(q.out, text(o, "kind")));
+        program_free(&q);
+    }
+    json_decref(list);
+    p = elbo("recipes");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "mnist-vae"));
+    program_free(&p);
+    refused(1, WORDS("mnist-va", "did you mean mnist-vae?"), "recipes", "mnist-va");
+}
+
+static void test_plan(void **state) {
+    (void)state;
+    program p = elbo("plan", "mnist-vae", "--json");
+    json_t *o = expect_json(&p);
+    assert_true(number(o, "parameters") == 652824 && number(o, "batch") == 128);
+    assert_true(json_array_size(json_object_get(o, "steps")) > 10);
+    json_decref(o);
+    p = elbo("plan", "mnist-vae", "--mode", "encode", "--set", "train.batch=7", "--device", "ref");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "a batch of 7 "));
+    program_free(&p);
+}
+
+static void test_bench(void **state) {
+    (void)state;
+    program p = elbo("bench", "mnist-vae", "--steps", "5", "--warmup", "1", "--threads", "1", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "recipe"), "mnist-vae");
+    assert_true(number(o, "batch") == 128 && number(o, "threads") == 1);
+    double rate = number(o, "images_per_second"), best = number(o, "images_per_second_best");
+    double gflops = number(o, "gflops"), peak = number(o, "peak_gflops"), share = number(o, "share_of_peak");
+    assert_true(rate > 0 && best >= rate && gflops > 0 && peak > 0);
+    assert_true(share > 0 && share < 1.5 && share / (gflops / peak) > 0.999 && share / (gflops / peak) < 1.001);
+    json_decref(o);
+    run_well("bench", "mnist-ae", "-n", "3", "-w", "0", "--set", "train.batch=9");
+}
+
+static void test_data(void **state) {
+    (void)state;
+    program p = elbo("data", "list", "--json");
+    json_t *list = expect_json(&p), *o;
+    size_t i;
+    int present = 0;
+    json_array_foreach(list, i, o) {
+        if (!strcmp(text(o, "name"), "mnist")) present += json_is_true(json_object_get(o, "present"));
+        if (!strcmp(text(o, "name"), "fashion-mnist")) present += 10 * json_is_true(json_object_get(o, "present"));
+    }
+    assert_int_equal(present, 1);
+    json_decref(list);
+    run_well("data", "list");
+    p = elbo("data", "info", "mnist", "--json");
+    o = expect_json(&p);
+    json_t *train = json_object_get(o, "train"), *classes = json_object_get(train, "classes"), *count;
+    assert_true(number(train, "images") == 300 && number(json_object_get(o, "test"), "images") == 60);
+    const char *name;
+    double sum = 0;
+    json_object_foreach(classes, name, count) sum += json_number_value(count);
+    assert_true(json_object_size(classes) == 10 && sum == 300);
+    json_decref(o);
+    run_well("data", "info", "mnist");
+    run_well("data", "preview", "mnist", "-n", "25", "-o", "some/digits.png");
+    assert_figure("some/digits");
+    p = elbo("data", "preview", "mnist", "--json");
+    o = expect_json(&p);
+    assert_string_equal(text(o, "figure"), "./preview.png");
+    json_decref(o);
+    refused(1, WORDS("fashion-mnist: not found", "elbo data fetch fashion-mnist"), "data", "info", "fashion-mnist");
+    refused(1, WORDS("mnits", "did you mean mnist?"), "data", "info", "mnits");
+}
+
+/* ---- training ---- */
+
+static void test_training(void **state) {
+    (void)state;
+    static const char *const files[] = {"recipe.yaml", "model.safetensors", "checkpoint.safetensors", "log.jsonl"};
+    program p = elbo("train", "mnist-vae", "-o", "deep/down/run", "-e", "2", "--json", "-t", "2");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "recipe"), "mnist-vae");
+    assert_true(json_is_true(json_object_get(o, "finished")) && number(o, "epochs") == 2);
+    assert_true(number(json_object_get(o, "test"), "loss") > 10 && number(json_object_get(o, "train"), "kl") > 0);
+    json_decref(o);
+    char name[100];
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "deep/down/run/%s", files[i]);
+        assert_there(name);
+    }
+    assert_int_equal(count_temporaries("deep/down/run"), 0);
+    assert_int_equal(count_lines("deep/down/run/log.jsonl"), 2);
+    assert_same_bytes("deep/down/run/model.safetensors", "vae/model.safetensors"); // the same seed, the same bits
+    p = elbo("train", "mnist-vae", "-o", "seed", "-e", "2", "--seed", "1", "-t", "1");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "seed: test loss "));
+    assert_non_null(strstr(p.out, "after 2 epochs"));
+    assert_non_null(strstr(p.err, "300 training and 60 test images"));
+    assert_non_null(strstr(p.err, "epoch  2/2  train "));
+    assert_null(strchr(p.err, '\r')); // no bar where there is no terminal
+    assert_false(same_bytes("seed/model.safetensors", "vae/model.safetensors"));
+    program_free(&p);
+}
+
+/* What --data named is remembered, by whatever way it was named. */
+static void test_remembered_data(void **state) {
+    (void)state;
+    write_data("other", 50, 40);
+    run_well("train", "mnist-ae", "-o", "far/run", "-e", "1", "--data", "other");
+    program p = elbo("eval", "far/run", "--json");
+    json_t *o = expect_json(&p);
+    assert_true(number(o, "images") == 40);
+    json_decref(o);
+    run_well("train", "mnist-ae", "-o", "by-word", "-e", "1", "--data", "digits", "--set", "train.batch=2000", "-q");
+    p = elbo("eval", "by-word", "--json");
+    o = expect_json(&p);
+    assert_string_equal(text(o, "data"), "digits");
+    assert_true(number(o, "images") == 10000);
+    json_decref(o);
+    char *from = in_scratch("other"), *to = in_scratch("moved");
+    assert_int_equal(rename(from, to), 0);
+    refused(1, WORDS("other", "was trained on it", "--data"), "eval", "far/run");
+    p = elbo("eval", "far/run", "--data", "moved", "--json");
+    o = expect_json(&p);
+    assert_true(number(o, "images") == 40);
+    json_decref(o);
+    free(from);
+    free(to);
+}
+
+/* ---- numbers ---- */
+
+static void test_eval(void **state) {
+    (void)state;
+    program p = elbo("eval", "vae", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "split"), "test");
+    assert_string_equal(text(o, "unit"), "nats/image");
+    assert_string_equal(text(o, "data"), "mnist");
+    assert_true(number(o, "images") == 60 && number(o, "mse") > 0);
+    double difference = number(o, "loss") - number(o, "reconstruction") - number(o, "kl");
+    assert_true(number(o, "kl") > 0 && difference < 1e-3 && difference > -1e-3);
+    json_decref(o);
+    p = elbo("eval", "ae", "--split", "train", "--json", "--data", "mnist");
+    o = expect_json(&p);
+    assert_string_equal(text(o, "split"), "train");
+    assert_true(number(o, "images") == 300 && number(o, "kl") == 0);
+    json_decref(o);
+    program a = elbo("eval", "vae", "-t", "1"), b = elbo("eval", "vae", "-t", "2"), c = elbo("eval", "vae", "--seed", "9");
+    expect_code(&a, 0);
+    expect_code(&c, 0);
+    assert_string_equal(a.out, b.out);
+    assert_string_not_equal(a.out, c.out);
+    program_free(&a);
+    program_free(&b);
+    program_free(&c);
+    a = elbo("eval", "vae", "--mean");
+    b = elbo("eval", "vae", "--mean", "--seed", "5");
+    expect_code(&a, 0);
+    assert_string_equal(a.out, b.out);
+    program_free(&a);
+    program_free(&b);
+}
+
+static void test_given_noise(void **state) {
+    (void)state;
+    static float eps[2][60 * 20], none[60 * 20];
+    char *path = NULL;
+    for (int k = 0; k < 2; k++) {
+        elbo_random_normal((elbo_stream){.seed = (uint64_t)k, .purpose = ELBO_FOR_TEST_NOISE}, eps[k], 60 * 20);
+        path = in_scratch(k ? "eps1.npy" : "eps0.npy");
+        assert_int_equal(elbo_npy_write_f32(path, eps[k], 2, (size_t[]){60, 20}, NULL), ELBO_OK);
+        free(path);
+    }
+    path = in_scratch("none.npy");
+    assert_int_equal(elbo_npy_write_f32(path, none, 2, (size_t[]){60, 20}, NULL), ELBO_OK);
+    free(path);
+    program a = elbo("eval", "vae", "--noise", "eps0.npy", "--json", "-s", "3");
+    program b = elbo("eval", "vae", "--noise", "eps0.npy", "--json", "-s", "4");
+    program c = elbo("eval", "vae", "--noise", "eps1.npy", "--json");
+    program zero = elbo("eval", "vae", "--noise", "none.npy", "--json"), mean = elbo("eval", "vae", "--mean", "--json");
+    expect_code(&a, 0);
+    assert_string_equal(a.out, b.out);
+    assert_string_not_equal(a.out, c.out);
+    assert_string_equal(zero.out, mean.out); // no noise is the mean code
+    program_free(&a);
+    program_free(&b);
+    program_free(&c);
+    program_free(&zero);
+    program_free(&mean);
+    refused(1, WORDS("eps0.npy", "(60, 20)", "300"), "eval", "vae", "--noise", "eps0.npy", "--split", "train");
+    refused(1, WORDS("ae", "autoencoder"), "eval", "ae", "--noise", "eps0.npy");
+}
+
+static void test_compare(void **state) {
+    (void)state;
+    program p = elbo("compare", "ae", "vae", "--json", "-o", "both.png");
+    json_t *o = expect_json(&p), *runs = json_object_get(o, "runs");
+    assert_string_equal(text(o, "figure"), "./both.png");
+    assert_int_equal(json_array_size(runs), 2);
+    assert_string_equal(text(json_array_get(runs, 1), "label"), "vae");
+    assert_true(number(json_array_get(runs, 1), "loss") > 0 && number(json_array_get(runs, 0), "epochs") == 2);
+    json_decref(o);
+    assert_figure("both");
+    assert_there("both.csv");
+    p = elbo("compare", "ae/", "./vae", "--svg");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "test loss"));
+    assert_figure("ae/figures/loss");
+    assert_there("ae/figures/loss.svg");
+    program_free(&p);
+}
+
+/* ---- codes and images ---- */
+
+/* The test images once more, in the four ways that a .npy may hold them. */
+static void write_images(void) {
+    elbo_images images;
+    enum { N = 30, D = 784 };
+    assert_int_equal(elbo_digits_make(&images, true, N, 1, NULL), ELBO_OK);
+    float *floats = malloc(N * D * sizeof *floats);
+    assert_non_null(floats);
+    for (int i = 0; i < N * D; i++) floats[i] = (float)images.bytes[i] / 255.0f;
+    const struct {
+        const char *name;
+        int dims;
+        size_t shape[4];
+    } ways[] = {{"u4.npy", 4, {N, 1, 28, 28}}, {"u3.npy", 3, {N, 28, 28}}, {"u2.npy", 2, {N, D}},
+                {"f4.npy", 4, {N, 1, 28, 28}}, {"f2.npy", 2, {N, D}}};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char *path = in_scratch(ways[i].name);
+        elbo_status status = ways[i].name[0] == 'u' ? elbo_npy_write_u8(path, images.bytes, ways[i].dims, ways[i].shape, NULL)
+                                                    : elbo_npy_write_f32(path, floats, ways[i].dims, ways[i].shape, NULL);
+        assert_int_equal(status, ELBO_OK);
+        free(path);
+    }
+    char *path = in_scratch("first.png");
+    assert_int_equal(elbo_png_write(path, images.bytes, 28, 28, 1, NULL), ELBO_OK);
+    free(path);
+    free(floats);
+    elbo_images_free(&images);
+}
+
+static elbo_array read_array(const char *name) {
+    elbo_array a;
+    elbo_error err;
+    char *path = in_scratch(name);
+    if (elbo_npy_read(&a, path, &err) != ELBO_OK) fail_msg("%s", err.message);
+    free(path);
+    return a;
+}
+
+static void test_encode(void **state) {
+    (void)state;
+    write_images();
+    run_well("encode", "vae", "u4.npy", "-o", "z.npy");
+    elbo_array z = read_array("z.npy");
+    assert_true(z.dtype == ELBO_F32 && z.dims == 2 && z.shape[0] == 30 && z.shape[1] == 20);
+    static const char *const others[] = {"u4.npy", "u3.npy", "u2.npy", "f4.npy", "f2.npy"};
+    for (int i = 0; i < 5; i++) {
+        run_well("encode", "vae", others[i], "-o", "again.npy", "-t", i % 2 ? "1" : "2");
+        assert_same_bytes("z.npy", "again.npy");
+    }
+    run_well("encode", "vae", "first.png", "-o", "one.npy", "--logvar", "logvar.npy");
+    elbo_array one = read_array("one.npy"), logvar = read_array("logvar.npy");
+    assert_true(one.shape[0] == 1 && logvar.shape[0] == 1 && logvar.shape[1] == 20);
+    assert_memory_equal(one.data, z.data, 20 * sizeof(float)); // alone or among others
+    elbo_array_free(&z);
+    elbo_array_free(&one);
+    elbo_array_free(&logvar);
+    program p = elbo("encode", "vae", "test", "-o", "test.npy", "--json");
+    json_t *o = expect_json(&p);
+    assert_true(number(o, "images") == 60 && number(o, "latent") == 20);
+    json_decref(o);
+    run_well("encode", "ae", "train", "-o", "train.npy");
+    elbo_array train = read_array("train.npy");
+    assert_true(train.shape[0] == 300 && train.shape[1] == 32);
+    elbo_array_free(&train);
+    refused(1, WORDS("--logvar", "autoencoder"), "encode", "ae", "test", "-o", "x.npy", "--logvar", "y.npy");
+    assert_false(there("x.npy"));
+}
+
+static void test_decode(void **state) {
+    (void)state;
+    run_well("encode", "vae", "test", "-o", "codes.npy");
+    run_well("decode", "vae", "codes.npy", "-o", "images.npy");
+    elbo_array images = read_array("images.npy");
+    assert_true(images.dims == 4 && images.shape[0] == 60 && images.shape[1] == 1 && images.shape[2] == 28 &&
+                images.shape[3] == 28);
+    elbo_array_free(&images);
+    run_well("decode", "vae", "codes.npy", "-o", "again.npy", "-t", "1");
+    assert_same_bytes("images.npy", "again.npy");
+    run_well("encode", "vae", "images.npy", "-o", "codes2.npy");
+    elbo_array codes = read_array("codes2.npy");
+    assert_true(codes.shape[0] == 60 && codes.shape[1] == 20);
+    elbo_array_free(&codes);
+    program p = elbo("decode", "vae", "codes.npy", "-o", "folder", "--json");
+    json_t *o = expect_json(&p);
+    assert_true(number(o, "count") == 60);
+    json_decref(o);
+    assert_there("folder/00059.png");
+    run_well("encode", "vae", "folder", "-o", "from-folder.npy");
+    run_well("decode", "vae", "codes.npy", "-o", "grid.png");
+    char *path = in_scratch("grid.png");
+    uint8_t *pixels;
+    int width, height;
+    assert_int_equal(elbo_png_read(path, 1, &pixels, &width, &height, NULL), ELBO_OK);
+    assert_true(width == 8 * 28 && height == 8 * 28);
+    free(pixels);
+    free(path);
+}
+
+static void test_sample(void **state) {
+    (void)state;
+    run_well("sample", "vae", "-n", "10", "-o", "ten.npy");
+    run_well("sample", "vae", "-n", "3", "-o", "three.npy", "-t", "1");
+    run_well("sample", "vae", "-n", "3", "-o", "seeded.npy", "--seed", "7");
+    elbo_array ten = read_array("ten.npy"), three = read_array("three.npy"), seeded = read_array("seeded.npy");
+    assert_true(ten.shape[0] == 10 && three.count == 3 * 784);
+    assert_memory_equal(ten.data, three.data, three.count * sizeof(float));
+    assert_memory_not_equal(three.data, seeded.data, three.count * sizeof(float));
+    elbo_array_free(&ten);
+    elbo_array_free(&three);
+    elbo_array_free(&seeded);
+    program p = elbo("sample", "vae", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "figure"), "vae/figures/samples.png");
+    assert_true(number(o, "count") == 64);
+    json_decref(o);
+    assert_figure("vae/figures/samples");
+    run_well("sample", "vae", "-n", "2", "-o", "two/");
+    assert_there("two/00001.png");
+    refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae");
+}
+
+/* ---- figures ---- */
+
+static void test_reconstruct(void **state) {
+    (void)state;
+    program p = elbo("reconstruct", "ae", "vae", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "figure"), "ae/figures/reconstructions.png");
+    assert_int_equal(json_array_size(json_object_get(o, "images")), 10);
+    json_decref(o);
+    assert_figure("ae/figures/reconstructions");
+    run_well("reconstruct", "vae", "--images", "3,17,class:8", "-o", "three.png", "--svg");
+    assert_figure("three");
+    assert_there("three.svg");
+    run_well("reconstruct", "vae", "--images", "train:5", "-o", "trained.png");
+    refused(1, WORDS("one split"), "reconstruct", "vae", "--images", "train:5,test:2");
+    refused(1, WORDS("60", "60 test images, 0 to 59"), "reconstruct", "vae", "-i", "60");
+    refused(1, WORDS("class:12", "0, 1, 2"), "reconstruct", "vae", "-i", "class:12");
+    refused(1, WORDS("cat", "class:3"), "reconstruct", "vae", "-i", "cat");
+}
+
+static void test_interpolate(void **state) {
+    (void)state;
+    write_images();
+    program p = elbo("interpolate", "ae", "vae", "--steps", "5", "--npy", "strip.npy", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "from"), "class:3");
+    assert_string_equal(text(o, "figure"), "ae/figures/interpolation.png");
+    json_decref(o);
+    assert_figure("ae/figures/interpolation");
+    elbo_array strip = read_array("strip.npy");
+    assert_true(strip.dims == 5 && strip.shape[0] == 2 && strip.shape[1] == 5);
+    elbo_array_free(&strip);
+    run_well("interpolate", "vae", "--from", "17", "--to", "first.png", "-o", "walk");
+    assert_figure("walk");
+    // without labels the ends are the first two images
+    run_well("train", "mnist-ae", "-o", "unlabelled", "-e", "1", "-d", "u4.npy", "-q");
+    p = elbo("interpolate", "unlabelled", "--json");
+    o = expect_json(&p);
+    assert_string_equal(text(o, "from"), "0");
+    json_decref(o);
+    refused(1, WORDS("class:3", "no labels"), "interpolate", "unlabelled", "--from", "class:3");
+}
+
+static void test_project(void **state) {
+    (void)state;
+    program p = elbo("project", "vae", "--json", "--npy", "map.npy");
+    json_t *o = expect_json(&p), *shares = json_object_get(o, "explained_variance_ratio");
+    assert_true(number(o, "points") == 60 && json_array_size(shares) == 2);
+    assert_true(json_number_value(json_array_get(shares, 0)) >= json_number_value(json_array_get(shares, 1)));
+    json_decref(o);
+    assert_figure("vae/figures/pca");
+    elbo_array map = read_array("map.npy");
+    assert_true(map.dims == 2 && map.shape[0] == 60 && map.shape[1] == 2);
+    elbo_array_free(&map);
+    run_well("project", "vae", "--split", "train", "--method", "pca", "-o", "train.png");
+}
+
+/* A page that needs nothing but itself. */
+static void assert_page(const char *name) {
+    char *path = in_scratch(name), *page = read_text(path);
+    assert_true(strlen(page) > 20000);
+    assert_non_null(strstr(page, "</html>"));
+    static const char *const outside[] = {"src=\"http", "href=\"http", "src='http", "<script", "<link", "@import", "url(", "file:",
+                                          NULL};
+    for (int i = 0; outside[i]; i++)
+        if (strstr(page, outside[i])) fail_msg("%s holds %s", name, outside[i]);
+    for (const char *p = page; (p = strstr(p, "src=")); p += 4)
+        if (strncmp(p, "src=\"data:image/png;base64,", 27)) fail_msg("a picture that is not inside: %.60s", p);
+    free(page);
+    free(path);
+}
+
+static void test_report(void **state) {
+    (void)state;
+    program p = elbo("report", "ae", "vae", "-o", "page.html");
+    expect_code(&p, 0);
+    assert_string_equal(p.out, "page.html\n");
+    program_free(&p);
+    assert_page("page.html");
+    p = elbo("report", "vae", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "report"), "vae/report.html");
+    json_decref(o);
+    assert_page("vae/report.html");
+}
+
+static void test_demo(void **state) {
+    (void)state;
+    program p = elbo("demo", "-o", "demo", "-e", "1");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "report: demo/report.html\n"));
+    assert_non_null(strstr(p.out, "mnist-vae"));
+    program_free(&p);
+    assert_page("demo/report.html");
+    p = elbo("demo", "-o", "demo", "-e", "1", "--json", "-s", "1"); // an earlier one is replaced
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "report"), "demo/report.html");
+    assert_int_equal(json_array_size(json_object_get(o, "runs")), 4);
+    json_decref(o);
+    run_well("eval", "demo/mnist-vae-2d");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help),        cmocka_unit_test(test_wrong_usage),
+        cmocka_unit_test(test_recipes),     cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_bench),       cmocka_unit_test(test_data),
+        cmocka_unit_test(test_training),    cmocka_unit_test(test_remembered_data),
+        cmocka_unit_test(test_eval),        cmocka_unit_test(test_given_noise),
+        cmocka_unit_test(test_compare),     cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_decode),      cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_reconstruct), cmocka_unit_test(test_interpolate),
+        cmocka_unit_test(test_project),     cmocka_unit_test(test_report),
+        cmocka_unit_test(test_demo),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

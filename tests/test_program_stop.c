@@ -1,0 +1,247 @@
+/* Training that is interrupted (Ctrl-C), killed, resumed, or done twice: the model ends in the same bits, and no moment leaves
+ * a folder that elbo itself cannot read. */
+#include "program.h"
+
+#include "train/safetensors.h"
+
+static int set_up(void **state) {
+    (void)state;
+    scratch_make(&here);
+    write_data("mnist", 600, 60);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(&here);
+    return 0;
+}
+
+static void wait_for_file(const program *p, const char *name) {
+    for (int ms = 0; !there(name); ms++) {
+        if (ms > 20000 || kill(p->pid, 0) != 0) fail_msg("%s does not come", name);
+        pause_ms(1);
+    }
+}
+
+/* Where a checkpoint stands: finished epochs, and images of the one under way. */
+static void read_position(const char *name, double *epochs, double *images_done) {
+    char *path = in_scratch(name);
+    elbo_safetensors file;
+    elbo_error err;
+    if (elbo_safetensors_open(&file, path, &err) != ELBO_OK) fail_msg("%s", err.message);
+    const elbo_st_tensor *t = elbo_safetensors_find(&file, "position");
+    assert_non_null(t);
+    *epochs = ((const double *)t->data)[0];
+    *images_done = ((const double *)t->data)[1];
+    elbo_safetensors_close(&file);
+    free(path);
+}
+
+/* ---- Ctrl-C ---- */
+
+/* In the middle of an epoch, which plain loops make long enough to hit. */
+static void test_interrupt_in_an_epoch(void **state) {
+    (void)state;
+#define SLOW "train", "mnist-vae", "--device", "ref", "-e", "1"
+    program whole = elbo_start(SLOW, "-o", "slow-whole");
+    program_wait(&whole);
+    expect_code(&whole, 0);
+    program_free(&whole);
+    program p = elbo_start(SLOW, "-o", "slow");
+    wait_for_file(&p, "slow/recipe.yaml");
+    pause_ms(30);
+    kill(p.pid, SIGINT);
+    program_wait(&p);
+    expect_code(&p, 130);
+    assert_string_equal(p.out, "");
+    const char *last = strstr(p.err, "stopped: ");
+    assert_non_null(last);
+    assert_non_null(strstr(last, "`elbo train --resume -o slow`"));
+    assert_ptr_equal(strchr(last, '\n'), last + strlen(last) - 1);
+    program_free(&p);
+    double epochs, images_done;
+    read_position("slow/checkpoint.safetensors", &epochs, &images_done);
+    assert_true(epochs == 0 && images_done > 0 && images_done < 600);
+    assert_int_equal(count_temporaries("slow"), 0);
+    run_well("eval", "slow"); // a usable model
+    refused(1, WORDS("no epoch is finished"), "compare", "slow");
+    run_well("train", "--resume", "-o", "slow", "--device", "ref", "-q");
+    assert_same_bytes("slow/model.safetensors", "slow-whole/model.safetensors");
+    assert_int_equal(count_lines("slow/log.jsonl"), 1);
+}
+
+static void test_interrupt_between_epochs(void **state) {
+    (void)state;
+    program p = elbo_start("train", "mnist-vae", "-o", "long", "-e", "100000", "--json");
+    wait_for_file(&p, "long/checkpoint.safetensors");
+    pause_ms(50);
+    kill(p.pid, SIGTERM); // as Ctrl-C
+    program_wait(&p);
+    expect_code(&p, 130);
+    p.code = 0;
+    json_t *o = expect_json(&p);
+    assert_true(json_is_false(json_object_get(o, "finished")));
+    int epochs = (int)number(o, "epochs");
+    assert_true(epochs > 0 && count_lines("long/log.jsonl") == epochs);
+    json_decref(o);
+    char more[20];
+    snprintf(more, sizeof more, "%d", epochs + 2);
+    run_well("train", "--resume", "-o", "long", "-e", more, "-t", "1", "-q");
+    run_well("train", "mnist-vae", "-o", "long-whole", "-e", more, "-t", "2", "-q");
+    assert_same_bytes("long/model.safetensors", "long-whole/model.safetensors");
+    assert_same_bytes("long/recipe.yaml", "long-whole/recipe.yaml");
+    // before the first epoch's end there is nothing to tell
+    p = elbo_start("train", "mnist-vae", "-o", "short", "--device", "ref", "--json");
+    wait_for_file(&p, "short/recipe.yaml");
+    kill(p.pid, SIGINT);
+    program_wait(&p);
+    expect_code(&p, 130);
+    p.code = 0;
+    o = expect_json(&p);
+    assert_true(json_is_null(json_object_get(o, "test")) && number(o, "epochs") == 0);
+    json_decref(o);
+}
+
+/* ---- kill -9 ---- */
+
+/* A run of many short epochs, each with its checkpoint, killed again and again at moments that spread over its whole length;
+ * much of it is the writing of files. */
+static void test_kill(void **state) {
+    (void)state;
+    enum { KILLS = 24 };
+    run_well("train", "mnist-vae", "-o", "whole", "-e", "25", "-q");
+    int killed = 0, before_recipe = 0;
+    for (int i = 0; i < KILLS; i++) {
+        bool begun = there("killed/recipe.yaml");
+        program p = begun ? elbo_start("train", "--resume", "-o", "killed", "-q")
+                          : elbo_start("train", "mnist-vae", "-o", "killed", "-e", "25", "-q");
+        pause_ms(i < 6 ? 3 * i : 10 + 7 * (i % 8)); // the first ones while it starts
+        kill(p.pid, SIGKILL);
+        program_wait(&p);
+        killed += p.code == 128 + SIGKILL;
+        if (p.code != 128 + SIGKILL) expect_code(&p, 0);
+        program_free(&p);
+        if (!there("killed/recipe.yaml")) {
+            before_recipe++;
+            continue;
+        }
+        run_well("eval", "killed"); // a usable model at any moment
+    }
+    assert_true(killed >= 8);
+    assert_true(before_recipe < KILLS);
+    run_well("train", "--resume", "-o", "killed", "-q");
+    assert_same_bytes("killed/model.safetensors", "whole/model.safetensors");
+    assert_same_bytes("killed/recipe.yaml", "whole/recipe.yaml");
+    assert_int_equal(count_lines("killed/log.jsonl"), 25);
+    assert_int_equal(count_temporaries("killed"), 0);
+}
+
+/* What is left half-written goes when the run goes on, and only that. */
+static void test_leftovers(void **state) {
+    (void)state;
+    run_well("train", "mnist-ae", "-o", "left", "-e", "1", "-q");
+    static const char *const names[] = {"left/model.safetensors.tmp-a1B2c3", "left/log.jsonl.tmp-XyZ123",
+                                        "left/recipe.yaml.tmp-000000", "left/checkpoint.safetensors.tmp-qqqqqq"};
+    for (int i = 0; i < 4; i++) scratch_write(&here, names[i], "half", 4);
+    scratch_write(&here, "left/model.safetensors.backup", "mine", 4);
+    scratch_write(&here, "left/notes.tmp-XXXXXX", "mine", 4);
+    scratch_write(&here, "left/log.jsonl.tmp-of-mine", "mine", 4);
+    run_well("train", "--resume", "-o", "left", "-e", "2", "-q");
+    for (int i = 0; i < 4; i++) assert_false(there(names[i]));
+    assert_there("left/model.safetensors.backup");
+    assert_there("left/notes.tmp-XXXXXX");
+    assert_there("left/log.jsonl.tmp-of-mine");
+}
+
+/* A new run in an old one's folder, killed before its first checkpoint, must not go on from the old one's. */
+static void test_kill_after_force(void **state) {
+    (void)state;
+    run_well("train", "mnist-ae", "-o", "forced", "-e", "2", "-q");
+    program p = elbo_start("train", "mnist-ae", "-o", "forced", "-e", "2", "--seed", "5", "--force", "--device", "ref");
+    while (kill(p.pid, 0) == 0 && there("forced/checkpoint.safetensors")) pause_ms(1); // the old one's
+    wait_for_file(&p, "forced/recipe.yaml");
+    kill(p.pid, SIGKILL);
+    program_wait(&p);
+    expect_code(&p, 128 + SIGKILL);
+    program_free(&p);
+    run_well("train", "--resume", "-o", "forced", "-q");
+    run_well("train", "mnist-ae", "-o", "fresh", "-e", "2", "--seed", "5", "-q");
+    assert_same_bytes("forced/model.safetensors", "fresh/model.safetensors");
+}
+
+/* ---- twice ---- */
+
+static void test_twice(void **state) {
+    (void)state;
+    run_well("train", "mnist-ae", "-o", "once", "-e", "2", "-q");
+    copy_run("once", "kept");
+    refused(1, WORDS("once", "--resume", "--force", "-o"), "train", "mnist-ae", "-o", "once", "-e", "2");
+    assert_same_bytes("once/model.safetensors", "kept/model.safetensors");
+    run_well("train", "mnist-ae", "-o", "once", "-e", "1", "--force", "-q");
+    assert_int_equal(count_lines("once/log.jsonl"), 1);
+}
+
+static void test_two_at_a_time(void **state) {
+    (void)state;
+    program p = elbo_start("train", "mnist-ae", "-o", "busy", "-e", "100000", "-q");
+    wait_for_file(&p, "busy/recipe.yaml");
+    program other = elbo_start("train", "--resume", "-o", "busy");
+    // its two streams go to the same files as the first one's: which says nothing
+    program_wait(&other);
+    expect_refusal(&other, 1, WORDS("busy", "another elbo is training in it"));
+    kill(p.pid, SIGINT);
+    program_wait(&p);
+    expect_code(&p, 130);
+    program_free(&p);
+}
+
+static void test_resume(void **state) {
+    (void)state;
+    refused(1, WORDS("nothing", "is not a run to resume", "--resume"), "train", "--resume", "-o", "nothing");
+    run_well("train", "mnist-ae", "-o", "done", "-e", "2", "-q");
+    copy_run("done", "kept2");
+    program p = elbo("train", "--resume", "-o", "done");
+    expect_code(&p, 0);
+    assert_string_equal(p.err, "");
+    assert_non_null(strstr(p.out, "done: is finished: test loss "));
+    assert_non_null(strstr(p.out, "after 2 epochs"));
+    assert_ptr_equal(strchr(p.out, '\n'), p.out + strlen(p.out) - 1);
+    program_free(&p);
+    assert_same_bytes("done/checkpoint.safetensors", "kept2/checkpoint.safetensors");
+    refused(1, WORDS("done", "epoch 2", "train.epochs=1"), "train", "--resume", "-o", "done", "-e", "1");
+    assert_same_bytes("done/recipe.yaml", "kept2/recipe.yaml");
+    refused(1, WORDS("train.lr=1", "train.epochs"), "train", "--resume", "-o", "done", "--set", "train.lr=1");
+    refused(1, WORDS("done", "mnist-ae", "mnist-vae"), "train", "mnist-vae", "--resume", "-o", "done");
+    run_well("train", "mnist-ae", "--resume", "-o", "done", "--epochs", "3", "-q");
+    run_well("train", "mnist-ae", "-o", "three", "--epochs", "3", "-q");
+    assert_same_bytes("done/model.safetensors", "three/model.safetensors");
+    assert_same_bytes("done/recipe.yaml", "three/recipe.yaml");
+    // other data are not what it was trained on
+    write_data("fewer", 500, 60);
+    refused(1, WORDS("done", "600 images", "fewer", "500"), "train", "--resume", "-o", "done", "-e", "4", "--data", "fewer");
+    assert_same_bytes("done/recipe.yaml", "three/recipe.yaml");
+}
+
+static void test_interrupted_demo(void **state) {
+    (void)state;
+    program p = elbo_start("demo", "-o", "demo", "-e", "100000");
+    wait_for_file(&p, "demo/mnist-ae/checkpoint.safetensors");
+    kill(p.pid, SIGINT);
+    program_wait(&p);
+    expect_code(&p, 130);
+    assert_non_null(strstr(p.err, "elbo train --resume -o demo/mnist-ae"));
+    program_free(&p);
+    run_well("eval", "demo/mnist-ae");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_interrupt_in_an_epoch), cmocka_unit_test(test_interrupt_between_epochs),
+        cmocka_unit_test(test_kill),                  cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_kill_after_force),      cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_two_at_a_time),         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_interrupted_demo),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -115,6 +115,48 @@ static inline void oracle_reparameterize(oracle *o, const elbo_node *n, const do
     }
 }
 
+static inline int oracle_value(const elbo_node *n, const char *name) {
+    for (int i = 0; i < ELBO_OP_MAX_VALUES; i++)
+        if (n->op->values[i].name && !strcmp(n->op->values[i].name, name)) return (int)n->value[i];
+    fail_msg("%s has no %s", n->op->name, name);
+    return 0;
+}
+
+/* Both kinds, as torch.nn's pages define them: conv2d gathers, y(o, r, c) = b(o) + sum w(o, i, kr, kc) x(i, r s - p +
+ * kr d,
+ * ...); conv_transpose2d scatters, y(o, r s - p + kr d, ...) += w(i, o, kr, kc) x(i, r, c). */
+static inline void oracle_convolution(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const elbo_graph *g = o->graph;
+    const int *in = g->node[n->input[0]].shape.dim, *out = n->shape.dim; // channels, rows, columns
+    bool transposed = !strcmp(n->op->name, "conv_transpose2d");
+    int k = oracle_value(n, "kernel"), s = oracle_value(n, "stride"), p = oracle_value(n, "padding");
+    int d = oracle_value(n, "dilation");
+    const double *w = o->params + g->param[n->first_param].offset;
+    const double *bias = n->params > 1 ? o->params + g->param[n->first_param + 1].offset : NULL;
+    const int *few = transposed ? in : out,
+              *many = transposed ? out : in; // the side that steps by the stride is `many`
+    for (int b = 0; b < o->count; b++, x += in[0] * in[1] * in[2], y += out[0] * out[1] * out[2]) {
+        for (int i = 0; i < out[0] * out[1] * out[2]; i++) y[i] = bias ? bias[i / (out[1] * out[2])] : 0;
+        for (int f = 0; f < few[0]; f++)
+            for (int m = 0; m < many[0]; m++)
+                for (int r = 0; r < few[1]; r++)
+                    for (int c = 0; c < few[2]; c++)
+                        for (int kr = 0; kr < k; kr++)
+                            for (int kc = 0; kc < k; kc++) {
+                                int row = r * s - p + kr * d, column = c * s - p + kc * d;
+                                if (row < 0 || row >= many[1] || column < 0 || column >= many[2]) continue;
+                                double weight =
+                                    w[((f * many[0] + m) * k + kr) * k + kc]; // (out, in), (in, out) transposed
+                                int at_few = (f * few[1] + r) * few[2] + c,
+                                    at_many = (m * many[1] + row) * many[2] + column;
+                                if (transposed)
+                                    y[at_many] += weight * x[at_few];
+                                else
+                                    y[at_few] += weight * x[at_many];
+                            }
+    }
+}
+
 typedef struct oracle_op {
     const char *name;
     void (*forward)(oracle *o, const elbo_node *n, const double *x, double *y);
@@ -130,6 +172,8 @@ static const oracle_op oracle_ops[] = {
     {"unflatten", oracle_same},
     {"dropout", oracle_dropout},
     {"reparameterize", oracle_reparameterize},
+    {"conv2d", oracle_convolution},
+    {"conv_transpose2d", oracle_convolution},
     {NULL, NULL},
 };
 

@@ -68,7 +68,8 @@ static inline program program_start(const char *const *words) {
     }
     const char *path = world.path ? world.path : getenv("PATH");
     char *environment[] = {elbo_format("PATH=%s", path ? path : ""), elbo_format("HOME=%s", here.folder),
-                           elbo_format("XDG_CACHE_HOME=%s/cache", here.folder), elbo_format("ELBO_DATA=%s", here.folder), NULL};
+                           elbo_format("XDG_CACHE_HOME=%s/cache", here.folder), elbo_format("ELBO_DATA=%s", here.folder),
+                           elbo_format("UBSAN_OPTIONS=halt_on_error=%d", 1), NULL}; // (of a build with sanitizers)
     char *out = in_scratch("stdout"), *err = in_scratch("stderr");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);

@@ -151,7 +151,7 @@ static void activations(void **state) {
         }
         // Backward. Where tanh or sigmoid is nearly flat, the output's last bit is all that is left of the slope: its
         // error is EPS of 1, not of itself.
-        FILL_HARD(dy, n, 2, 1e4f);
+        fill(dy, n, 2, 1e4f, NULL, 0);
         clear(dx);
         s->pointwise->activation_backward(dx, dy, y, n, a, slope);
         assert_guard(what, dx, n);
@@ -169,6 +169,36 @@ static void activations(void **state) {
         s->pointwise->activation_backward(backward, backward, y, n, a, slope);
         assert_memory_equal(backward, dx, n * sizeof(float));
     }
+}
+
+/* All over its range, in steps that meet every part of it: what vector.h promises of exp, through the only kernel that
+ * shows it bare (z = 0 + 1 exp(logvar / 2)), and as much of tanh and sigmoid. */
+static void exp_tanh_and_sigmoid_everywhere(void **state) {
+    (void)state;
+    static row zero, one, x, y;
+    for (size_t i = 0; i < MOST; i++) one[i] = 1, zero[i] = 0;
+    double worst[3] = {0};
+    FOR_EACH_SET(s)
+    for (double start = -86.9; start < 87.6; start += 0.25) {
+        for (size_t i = 0; i < MOST; i++) x[i] = 2 * (float)(start + 0.25 * (double)i / MOST);
+        s->loss->reparameterize(y, zero, x, one, MOST);
+        for (size_t i = 0; i < MOST; i++) {
+            double want = exp(0.5 * x[i]);
+            worst[0] = fmax(worst[0], fabs(y[i] - want) / want);
+            assert_near("exp", i, y[i], want, 4 * EPS * want);
+        }
+        for (int a = ELBO_TANH; a <= ELBO_SIGMOID; a++) {
+            for (size_t i = 0; i < MOST; i++) x[i] = (float)(start + 0.25 * (double)i / MOST) / 8;
+            s->pointwise->activation_forward(y, x, MOST, (elbo_activation)a, 0);
+            for (size_t i = 0; i < MOST; i++) {
+                double want = activation((elbo_activation)a, x[i], 0);
+                worst[a - 1] = fmax(worst[a - 1], fabs(y[i] - want) / fabs(want));
+                assert_near(activation_names[a], i, y[i], want, 8 * EPS * fabs(want));
+            }
+        }
+    }
+    print_message("worst relative errors, in units of 2^-24: exp %.2f, tanh %.2f, sigmoid %.2f\n", worst[0] / EPS,
+                  worst[1] / EPS, worst[2] / EPS);
 }
 
 static void bytes_products_and_sums(void **state) {
@@ -599,6 +629,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cpu_device_is_among_them),
         cmocka_unit_test(activations),
+        cmocka_unit_test(exp_tanh_and_sigmoid_everywhere),
         cmocka_unit_test(bytes_products_and_sums),
         cmocka_unit_test(losses),
         cmocka_unit_test(reparameterization),

@@ -228,6 +228,7 @@ static void same_bits_for_any_number_of_threads(void **state) {
 
 typedef struct stopper {
     int reports_left;
+    int told_in; // the epoch in which it said stop; 0: not yet
 } stopper;
 
 static bool stop_after(void *context, const elbo_progress *p) {
@@ -237,7 +238,9 @@ static bool stop_after(void *context, const elbo_progress *p) {
     if (!(isfinite(p->loss) && p->images_per_second > 0 && p->seconds_left >= 0))
         fail_msg("epoch %d of %d, %u images: loss %g, %g images/s, %g s left", p->epoch, p->epochs, p->images_done,
                  p->loss, p->images_per_second, p->seconds_left);
-    return s->reports_left-- == 0;
+    bool stop = s->reports_left-- == 0;
+    if (stop) s->told_in = p->epoch;
+    return stop;
 }
 
 static elbo_position position_of(const experiment *x, const char *run) {
@@ -263,17 +266,22 @@ static void a_stopped_run_goes_on_to_the_same_bits(void **state) {
         snprintf(whole, sizeof whole, "whole-%d", i);
         snprintf(parts, sizeof parts, "parts-%d", i);
         assert_ok(train(&experiments[i], (elbo_train_options){.run = run_path(whole), .threads = 2}, &failure));
-        int stops = 0, in_the_middle = 0;
+        elbo_recipe r = open_recipe(&experiments[i]);
+        int stops = 0, in_the_middle = 0, epochs = r.train.epochs;
+        elbo_recipe_close(&r);
         elbo_status status = ELBO_STOPPED;
         for (; status == ELBO_STOPPED; stops++) {
-            stopper s = {stops % 3};
+            stopper s = {.reports_left = stops % 3};
             elbo_train_options o = {.run = run_path(parts),
                                     .threads = 1 + stops % 2,
                                     .resume = stops > 0,
                                     .progress = stop_after,
                                     .context = &s};
             status = train(&experiments[i], o, &err);
-            if (status != ELBO_STOPPED) break;
+            if (status != ELBO_STOPPED) {
+                assert_true(s.told_in == 0 || s.told_in == epochs); // a stop in the last step of an epoch is one, too
+                break;
+            }
             elbo_position at = position_of(&experiments[i], run_path(parts));
             in_the_middle += at.images_done > 0 && at.images_done < TRAIN_IMAGES;
         }
@@ -339,6 +347,7 @@ static void a_killed_run_goes_on_to_the_same_bits(void **state) {
         in_the_middle += at.images_done > 0;
     }
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    print_message("killed %d times, %d times with an epoch half done\n", kills, in_the_middle);
     assert_true(kills >= 3 && in_the_middle >= 1);
     assert_same_run(whole, run);
 }

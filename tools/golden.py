@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 """Golden files for tests/test_golden.c: what PyTorch computes, for elbo to repeat.
 
-    tools/golden.py                       writes tests/golden/: every model small, 1x6x7 images
-    tools/golden.py --full IMAGES.gz DIR  the tutorials' models at full size on real images (an IDX file)
+    tools/golden.py                       writes tests/golden/: every model small, 1x6x7 or 1x8x8 images
+    tools/golden.py --full IMAGES.gz DIR  the built-in recipes at full size on real images (an IDX file)
 
 Each model takes five optimiser steps on one batch. Its file holds the batch (x, bytes), the noise (eps), the initial
-weights (by their state_dict names), the gradient of the first step (grad.NAME), the weights after the last (after.NAME),
-and of every step: loss, reconstruction and kl (nats per image; loss is their plain sum), lr and kl_weight. Beside it stands
-the recipe. Each step counts as an epoch, so that schedules move.
+weights (by their state_dict names), the gradient of the first step (grad.NAME), the weights after the last step
+(after.NAME), and of every step: loss, reconstruction and kl (nats per image; loss is their plain sum), lr and kl_weight.
+Beside it stands the recipe. Each step counts as an epoch, so that schedules move.
 
-PyTorch runs in double on weights, images and noise that floats hold exactly: what it gives is right to the last bit of a
-float, and the test's bounds measure elbo alone. Needs Debian's python3-torch; the files are in git, so that tests do not."""
+PyTorch runs in double on weights, images and noise that floats hold exactly: what it gives is right to the last bit of
+a float, and the test's bounds measure elbo alone. Needs Debian's python3-torch; the files are in git, so tests do not."""
 
 import gzip
 import json
@@ -56,56 +56,73 @@ VARIANTS = {
     "warmup": dict(SMALL_VAE, kl=4, warmup=3),
     "l1": dict(SMALL_VAE, loss="l1", encoder=["flatten", "linear 7", "leaky_relu negative_slope=0.2"],
                decoder=["linear 7", "tanh", "linear IMAGE", "sigmoid"]),
-    "no-bias": dict(SMALL_AE, loss="mse", latent="none", encoder=["tanh", "flatten", "linear 7 bias=false", "sigmoid", "linear 3"],
-                    decoder=["linear 12", "unflatten 3 2 2", "leaky_relu", "flatten", "linear IMAGE", "unflatten 1 6 7"]),
+    "no-bias": dict(SMALL_AE, loss="mse", latent="none",
+                    encoder=["tanh", "flatten", "linear 7 bias=false", "sigmoid", "linear 3"],
+                    decoder=["linear 12", "unflatten 3 2 2", "leaky_relu", "flatten", "linear IMAGE",
+                             "unflatten 1 6 7"]),
+}
+
+CONV_ENCODER = ["conv2d 2|16 kernel=3 stride=2 padding=1", "relu", "conv2d 8|32 kernel=3 stride=2 padding=1", "relu",
+                "conv2d 3|64 kernel=3 padding=1", "relu"]
+CONV_DECODER = ["conv_transpose2d 8|32 kernel=3 padding=1", "relu",
+                "conv_transpose2d 2|16 kernel=3 stride=2 padding=1 output_padding=1", "relu",
+                "conv_transpose2d 1 kernel=3 stride=2 padding=1 output_padding=1", "sigmoid"]
+CONVOLUTIONS = {
+    "mnist-cae": dict(kind="ae", latent="none", images="square", encoder=CONV_ENCODER, decoder=CONV_DECODER),
+    "mnist-conv-vae": dict(kind="vae", latent="2|128", images="square", encoder=CONV_ENCODER,
+                           decoder=["linear 12|3136", "unflatten 3|64 2|7 2|7"] + CONV_DECODER),
 }
 
 
 # ---- the model ----
 
-def layer(text, features):
-    """One layer of a recipe, and how many values come out of it."""
+def layer(text, shape):
+    """One layer of a recipe, for inputs of a shape (without the batch)."""
     name, *words = text.split()
     values = [int(w) for w in words if "=" not in w]
     named = dict(w.split("=") for w in words if "=" in w)
     if name == "linear":
-        return nn.Linear(features, values[0], bias=named.get("bias") != "false"), values[0]
+        return nn.Linear(shape[0], values[0], bias=named.get("bias") != "false")
     if name == "unflatten":
-        return nn.Unflatten(1, values), features
-    slope = float(named.get("negative_slope", 0.01))
-    made = {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
-            "leaky_relu": lambda: nn.LeakyReLU(slope)}
-    return made[name](), features
+        return nn.Unflatten(1, values)
+    if name == "leaky_relu":
+        return nn.LeakyReLU(float(named.get("negative_slope", 0.01)))
+    if name in ("conv2d", "conv_transpose2d"):
+        kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
+        numbers = {k: int(v) for k, v in named.items() if k not in ("kernel", "bias")}
+        return kind(shape[0], values[0], int(named["kernel"]), bias=named.get("bias") != "false", **numbers)
+    return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
 
 
-def layers(texts, features):
+def layers(texts, shape):
+    """All of them, and the shape of what comes out."""
     made = nn.Sequential()
     for i, text in enumerate(texts):
-        one, features = layer(text, features)
-        made.add_module(str(i), one)
-    return made, features
+        made.add_module(str(i), layer(text, shape))
+        shape = tuple(made[i](torch.zeros(1, *shape)).shape[1:])
+    return made, shape
 
 
 class Model(nn.Module):
-    def __init__(self, spec, pixels):
+    def __init__(self, spec, shape):
         super().__init__()
         self.vae = spec["kind"] == "vae"
-        self.encoder, features = layers(spec["encoder"], pixels)
+        self.encoder, shape = layers(spec["encoder"], shape)
         self.code = self.mu = self.logvar = None
         if spec["latent"] != "none":
-            latent = int(spec["latent"])
+            latent, features = int(spec["latent"]), int(np.prod(shape))
             if self.vae:
                 self.mu, self.logvar = nn.Linear(features, latent), nn.Linear(features, latent)
             else:
                 self.code = nn.Linear(features, latent)
-            features = latent
-        self.decoder, _ = layers(spec["decoder"], features)
+            shape = (latent,)
+        self.decoder, _ = layers(spec["decoder"], shape)
 
     def forward(self, x, eps):
         hidden = self.encoder(x)
         if not self.vae:
-            return self.decoder(self.code(hidden) if self.code else hidden), torch.zeros(())
-        mu, logvar = self.mu(hidden), self.logvar(hidden)
+            return self.decoder(self.code(hidden.flatten(1)) if self.code else hidden), torch.zeros(())
+        mu, logvar = self.mu(hidden.flatten(1)), self.logvar(hidden.flatten(1))
         z = mu + eps * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
         return self.decoder(z), kl / len(x)
@@ -140,7 +157,7 @@ def run(spec, images, seed):
     """The golden tensors of five steps on a batch of bytes (B, C, H, W)."""
     torch.manual_seed(seed)
     low, high = spec.get("range", [0, 1])
-    model = Model(spec, int(np.prod(images.shape[1:])))  # initialised in float, so that floats hold the weights
+    model = Model(spec, images.shape[1:])  # initialised in float, so that floats hold the weights
     out = {name: w.detach().numpy().copy() for name, w in model.state_dict().items()}
     model.double()
     out["x"] = images
@@ -181,7 +198,8 @@ def write_safetensors(path, tensors):
     header, data = {}, b""
     for name, v in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
         piece = np.ascontiguousarray(v).tobytes()
-        header[name] = {"dtype": names[str(v.dtype)], "shape": list(v.shape), "data_offsets": [len(data), len(data) + len(piece)]}
+        where = [len(data), len(data) + len(piece)]
+        header[name] = {"dtype": names[str(v.dtype)], "shape": list(v.shape), "data_offsets": where}
         data += piece
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -224,16 +242,21 @@ def main(arguments):
     if arguments and arguments[0] == "--full":
         folder = pathlib.Path(arguments[2])
         folder.mkdir(parents=True, exist_ok=True)
-        for seed, (name, spec) in enumerate(TUTORIALS.items()):
+        for seed, (name, spec) in enumerate({**TUTORIALS, **CONVOLUTIONS}.items()):
             write(folder, name, spec, read_idx(arguments[1], 128), True, seed)
         return
     folder = pathlib.Path(__file__).parent.parent / "tests" / "golden"
     folder.mkdir(exist_ok=True)
+    images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8)}
+    # The seed is the place in the list: new models stand at its end, and the others' files stay.
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS}.items()):
+        write(folder, name, spec, images[spec.get("images")], False, seed)
+
+
+def random_images(*shape):
     picker = np.random.RandomState(0)
-    images = picker.randint(0, 256, (37, 1, 6, 7))
-    images = np.where(picker.rand(*images.shape) < 0.4, 0, images).astype(np.uint8)  # black is common, as in digits
-    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS}.items()):
-        write(folder, name, spec, images, False, seed)
+    images = picker.randint(0, 256, (shape[0], 1, *shape[1:]))
+    return np.where(picker.rand(*images.shape) < 0.4, 0, images).astype(np.uint8)  # black is common, as in digits
 
 
 main(sys.argv[1:])

@@ -67,7 +67,7 @@ static void read_from(elbo_graph *g, elbo_node *n, int input) {
     g->node[input].consumers++;
 }
 
-static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, float bound, elbo_error *err) {
+static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like, elbo_error *err) {
     if (g->params == g->param_capacity) {
         int capacity = g->param_capacity ? 2 * g->param_capacity : 32;
         elbo_param *grown = realloc(g->param, (size_t)capacity * sizeof *grown);
@@ -80,19 +80,20 @@ static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int 
     }
     if (!name) return elbo_no_memory(err);
     elbo_param *p = &g->param[g->params++];
-    *p = (elbo_param){.name = name, .rank = rank, .bound = bound, .offset = g->param_floats, .count = 1};
+    *p = (elbo_param){.name = name, .rank = rank, .bound = like.bound, .start = like.start, .buffer = like.buffer,
+                      .offset = g->param_floats, .count = 1};
     for (int i = 0; i < rank; i++) {
         p->dim[i] = dim[i];
         if (__builtin_mul_overflow(p->count, (size_t)dim[i], &p->count) || p->count > (size_t)1 << 33)
             return elbo_fail(err, ELBO_BAD_INPUT, "%s: more than 2^33 numbers; make the layer smaller", name);
     }
     g->param_floats += p->count;
-    g->weights += p->count;
+    if (!p->buffer) g->weights += p->count;
     return ELBO_OK;
 }
 
-elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,
-                                 elbo_error *err) {
+static elbo_status add_like(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, elbo_param like,
+                            elbo_error *err) {
     static const char *const single[] = {"", NULL};
     const char *const *part = n->stacked ? n->stacked : single;
     int parts = 0;
@@ -104,10 +105,51 @@ elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix
     share[0] /= parts;
     for (int i = 0; i < parts; i++) {
         char *name = elbo_format("%s.%s", n->stacked ? part[i] : n->name, suffix);
-        ELBO_TRY(add_one_param(g, name, rank, share, bound, err));
+        ELBO_TRY(add_one_param(g, name, rank, share, like, err));
         n->params++;
     }
     return ELBO_OK;
+}
+
+elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,
+                                 elbo_error *err) {
+    return add_like(g, n, suffix, rank, dim, (elbo_param){.bound = bound}, err);
+}
+
+elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float start,
+                                    bool buffer, elbo_error *err) {
+    return add_like(g, n, suffix, rank, dim, (elbo_param){.start = start, .buffer = buffer}, err);
+}
+
+static int find_saved(const elbo_graph *g, const char *name) {
+    for (int i = 0; i < g->saved_count; i++)
+        if (!strcmp(g->saved[i].name, name)) return g->saved[i].node;
+    return -1;
+}
+
+/* `save NAME` is a name for the activation before it; the last of the list takes no node. */
+static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
+    if (find_saved(g, n->word) >= 0) return elbo_node_fail(n, err, "%s: the name is taken; use another", n->text);
+    if (g->saved_count == ELBO_MAX_SAVED) return elbo_node_fail(n, err, "%s: at most %d are saved", n->text, ELBO_MAX_SAVED);
+    g->saved[g->saved_count++] = (elbo_saved){n->word, g->count - 2};
+    free(g->node[--g->count].name);
+    return ELBO_OK;
+}
+
+/* The second input of `add` and `concat`. */
+static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
+    int saved = find_saved(g, n->word);
+    if (saved >= 0) {
+        read_from(g, n, saved);
+        return ELBO_OK;
+    }
+    const char *names[ELBO_MAX_SAVED + 1];
+    for (int i = 0; i < g->saved_count; i++) names[i] = g->saved[i].name;
+    names[g->saved_count] = NULL;
+    const char *nearest = elbo_nearest_word(n->word, names);
+    if (nearest) return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; did you mean `%s`?", n->text, n->word, nearest);
+    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` behind an earlier layer", n->text, n->word,
+                          n->word);
 }
 
 static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, const elbo_layer *layer, elbo_error *err) {
@@ -116,7 +158,9 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
     n->place = layer->place;
     n->text = layer->text;
     ELBO_TRY(elbo_op_read_layer(n, layer, err));
+    if (n->op == &elbo_op_save) return save(g, n, err);
     read_from(g, n, g->count - 2);
+    if (n->op->reads_saved) ELBO_TRY(read_saved(g, n, err));
     return n->op->shape(g, n, err);
 }
 
@@ -235,6 +279,6 @@ void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block) {
         const elbo_param *p = &g->param[i];
         float *w = block + p->offset;
         elbo_random_uniform((elbo_stream){.seed = seed, .purpose = ELBO_FOR_WEIGHTS, .sample = (uint32_t)i}, w, p->count);
-        for (size_t k = 0; k < p->count; k++) w[k] = p->bound * (2 * w[k] - 1);
+        for (size_t k = 0; k < p->count; k++) w[k] = p->bound > 0 ? p->bound * (2 * w[k] - 1) : p->start;
     }
 }

@@ -29,6 +29,8 @@ typedef struct elbo_param {
     int dim[ELBO_PARAM_MAX_DIMS];
     size_t offset, count; // floats, in the block that holds all parameters
     float bound;          // initially uniform in [-bound, bound): PyTorch's default is 1 / sqrt(fan_in)
+    float start;          // where bound is 0: initially this
+    bool buffer;          // kept with the weights but not learned: running statistics
 } elbo_param;
 
 struct elbo_op;
@@ -43,6 +45,7 @@ typedef struct elbo_node {
     int consumers;                      // nodes that read this one's output
     elbo_shape shape;                   // of the output, per image
     double value[ELBO_OP_MAX_VALUES];   // the op's arguments, in the order of its table
+    const char *word;                   // an argument that is a name: of a saved activation, of a mode; or NULL
     int first_param, params;
     const char *const *stacked; // names of layers that stand one above the other in this one: {"mu", "logvar", NULL}
 } elbo_node;
@@ -56,6 +59,13 @@ typedef struct elbo_stations {
     int output; // the reconstruction
 } elbo_stations;
 
+/* `save NAME`: an activation that `add NAME` or `concat NAME` reads later. */
+typedef struct elbo_saved {
+    const char *name;
+    int node;
+} elbo_saved;
+enum { ELBO_MAX_SAVED = 64 };
+
 typedef struct elbo_graph {
     elbo_node *node; // (count)
     int count, capacity;
@@ -63,6 +73,8 @@ typedef struct elbo_graph {
     int params, param_capacity;
     size_t param_floats; // size of the block of all parameters
     size_t weights;      // parameters without padding: what `elbo recipes` counts
+    elbo_saved saved[ELBO_MAX_SAVED];
+    int saved_count;
     elbo_stations at;
     elbo_image_shape image;
     elbo_kind kind;
@@ -78,6 +90,9 @@ void elbo_graph_free(elbo_graph *g);
  * evenly; they lie one behind the other, so the node can use them as one). */
 elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,
                                  elbo_error *err);
+/* The same for one that starts as a constant: a scale, a shift, or (`buffer`) running statistics. */
+elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float start,
+                                    bool buffer, elbo_error *err);
 
 /* For ops: an error at the node's place. */
 elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *format, ...)

@@ -116,12 +116,28 @@ elbo_status elbo_plan_convert(elbo_plan *p, const elbo_node *node, elbo_tensor *
     return ELBO_OK;
 }
 
+static void run_add(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)pass, (void)thread;
+    s->plan->device->pointwise->add(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard),
+                                    s->out[0]->per_image * (size_t)s->plan->shard_rows);
+}
+
+elbo_status elbo_plan_add(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err) {
+    elbo_step *s = elbo_plan_step(p, node, "add", p->device->pointwise->name, run_add);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = from;
+    s->in[1] = s->out[0] = to;
+    return ELBO_OK;
+}
+
 static bool output_blocked(const elbo_plan *p, const elbo_node *n, const elbo_tensor *x) {
     enum { FEW = 8 }; // channels that would waste half a block, or more: images, mostly
     switch (n->op->layout) {
     case ELBO_LAYOUT_SAME: return x && x->blocked;
     case ELBO_LAYOUT_PLAIN: return false;
-    case ELBO_LAYOUT_BLOCKED: return p->device->conv->blocked && n->shape.rank == 3 && n->shape.dim[0] >= FEW;
+    case ELBO_LAYOUT_BLOCKED:
+        if (n->op->view && x && x->blocked) return false; // other channels, other blocks: by way of plain
+        return p->device->conv->blocked && n->shape.rank == 3 && n->shape.dim[0] >= FEW;
     }
     return false;
 }
@@ -164,8 +180,11 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
         const elbo_node *n = &p->graph->node[i];
         elbo_spot *s = &p->spot[i];
         s->node = n;
-        if (i > first)
-            for (int k = 0; k < n->inputs; k++) s->x[k] = p->spot[n->input[k]].y;
+        for (int k = 0; i > first && k < n->inputs; k++) {
+            s->x[k] = p->spot[n->input[k]].y;
+            if (!s->x[k])
+                return elbo_node_fail(n, err, "%s: it reads what the encoder saved, so a code alone cannot be decoded", n->text);
+        }
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
             if (!s->y) return elbo_no_memory(err);
@@ -249,8 +268,12 @@ static void clipped_update(const elbo_step *s, const elbo_pass *pass, int tile, 
     double norm = __builtin_sqrt(squares);
     elbo_update u = pass->update;
     if (norm > p->options.clip) u.gradient_scale = (float)(p->options.clip / (norm + 1e-6)); // as clip_grad_norm_
-    size_t start = (size_t)tile * UPDATE_TILE, left = p->graph->param_floats - start;
-    update_range(p, pass, start, p->grads + start, left < UPDATE_TILE ? left : UPDATE_TILE, &u);
+    size_t start = (size_t)tile * UPDATE_TILE, end = start + UPDATE_TILE;
+    for (int i = 0; i < p->graph->params; i++) {
+        const elbo_param *q = &p->graph->param[i];
+        size_t from = q->offset > start ? q->offset : start, to = q->offset + q->count < end ? q->offset + q->count : end;
+        if (!q->buffer && from < to) update_range(p, pass, from, p->grads + from, to - from, &u);
+    }
 }
 
 static elbo_status plan_clipped_update(elbo_plan *p, elbo_error *err) {

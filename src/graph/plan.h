@@ -188,6 +188,8 @@ elbo_tensor *elbo_plan_activation(elbo_plan *p, const char *name, elbo_shape sha
 float *elbo_plan_work(elbo_plan *p, size_t floats);
 /* Hands an object to the plan, which frees it, also when this fails. */
 elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*free)(void *), elbo_error *err);
+/* A step that adds one tensor to another of the same layout. */
+elbo_status elbo_plan_add(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err);
 /* Whether a node's input has anything to learn before it: then its backward is asked for the input's gradient. */
 bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n);
 /* Each thread's scratch memory holds at least this much. */

@@ -79,6 +79,28 @@ typedef struct elbo_update_kernels {
     double (*sum_of_squares)(const float *g, size_t n);
 } elbo_update_kernels;
 
+/* How channels lie in some images: (rows, groups, pixels, lanes), channel = group * lanes + lane. Plain images have a group per
+ * channel and one lane, blocked ones 16 lanes, features one group and a lane each. Arrays by channel hold groups * lanes. */
+typedef struct elbo_planes {
+    size_t rows, groups, pixels, lanes;
+} elbo_planes;
+
+/* What normalisation over the batch needs, channel by channel. */
+typedef struct elbo_norm_kernels {
+    const char *name;
+    /* Over rows and pixels: the mean, and the sum of squared deviations from it. */
+    void (*moments)(float *mean, float *squares, const float *x, const elbo_planes *p);
+    /* y = (x - mean) scale + shift */
+    void (*normalise)(float *y, const float *x, const float *mean, const float *scale, const float *shift,
+                      const elbo_planes *p);
+    /* Sums over rows and pixels of dy, and of dy (x - mean). */
+    void (*gradient_sums)(float *sum, float *product, const float *dy, const float *x, const float *mean,
+                          const elbo_planes *p);
+    /* dx = a dy + b (x - mean) + c; or += where `accumulate` */
+    void (*backward)(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
+                     const float *c, const elbo_planes *p, bool accumulate);
+} elbo_norm_kernels;
+
 typedef struct elbo_device {
     const char *name;
     const elbo_linear_kernels *linear;
@@ -86,6 +108,7 @@ typedef struct elbo_device {
     const elbo_loss_kernels *loss;
     const elbo_update_kernels *update;
     const elbo_conv_kernels *conv;
+    const elbo_norm_kernels *norm;
 } elbo_device;
 
 /* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */

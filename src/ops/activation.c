@@ -37,32 +37,18 @@ static void run_backward(const elbo_step *s, const elbo_pass *pass, int shard, i
                                                     (float)s->node->value[0]);
 }
 
-/* Where another consumer has written dx already, its share waits in aux while ours is added. */
-static void run_backward_add(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
-    (void)pass, (void)thread;
-    const elbo_pointwise_kernels *k = s->plan->device->pointwise;
-    float *mine = elbo_rows(s->out[1], shard);
-    k->activation_backward(mine, elbo_rows(s->in[0], shard), elbo_rows(s->in[1], shard), values_of_shard(s), s->number,
-                           (float)s->node->value[0]);
-    k->add(elbo_rows(s->out[0], shard), mine, values_of_shard(s));
-}
-
 static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
-    if (!spot->dx[0]) return ELBO_OK;
-    bool add = spot->accumulate[0];
-    elbo_step *s = elbo_plan_step(p, spot->node, "backward", p->device->pointwise->name,
-                                  add ? run_backward_add : run_backward);
-    if (!s) return elbo_no_memory(err);
+    elbo_tensor *dx = spot->dx[0];
+    if (!dx) return ELBO_OK;
+    // Where another consumer has written dx already, our share is made beside it and added.
+    if (spot->accumulate[0]) dx = elbo_plan_activation(p, spot->node->name, dx->shape, dx->blocked, true);
+    elbo_step *s = elbo_plan_step(p, spot->node, "backward", p->device->pointwise->name, run_backward);
+    if (!s || !dx) return elbo_no_memory(err);
     s->in[0] = spot->dy;
     s->in[1] = spot->y;
-    s->out[0] = spot->dx[0];
+    s->out[0] = dx;
     s->number = which(spot->node);
-    if (add) {
-        s->in[2] = spot->dx[0];
-        s->out[1] = elbo_plan_tensor(p, spot->node->name, spot->y->per_image, true);
-        if (!s->out[1]) return elbo_no_memory(err);
-    }
-    return ELBO_OK;
+    return spot->accumulate[0] ? elbo_plan_add(p, spot->node, spot->dx[0], dx, err) : ELBO_OK;
 }
 
 #define ACTIVATION .in_place = true, .reads_output = true, .shape = shape, .forward = forward, .backward = backward

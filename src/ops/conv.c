@@ -77,15 +77,6 @@ static void run_backward_data(const elbo_step *s, const elbo_pass *pass, int sha
                               elbo_scratch(s->plan, thread), thread);
 }
 
-/* Where another consumer has written dx already, ours is made beside it and added. */
-static void run_backward_data_add(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
-    (void)pass;
-    float *mine = elbo_rows(s->out[1], shard);
-    kernels(s)->backward_data(s->object, mine, elbo_rows(s->in[0], shard), s->work, elbo_scratch(s->plan, thread), thread);
-    s->plan->device->pointwise->add(elbo_rows(s->out[0], shard), mine,
-                                    s->out[0]->per_image * (size_t)s->plan->shard_rows);
-}
-
 static void run_backward_weights(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
     (void)pass;
     kernels(s)->backward_weights(s->object, s->work2 + (size_t)shard * kernels(s)->gradient_floats(s->object),
@@ -110,23 +101,23 @@ static void run_finish(const elbo_step *s, const elbo_pass *pass, int tile, int 
 
 static elbo_conv_shape shape_for(const elbo_plan *p, const elbo_spot *spot) {
     const elbo_node *n = spot->node;
-    const elbo_tensor *x = spot->x[0], *y = spot->y;
+    elbo_shape x = p->graph->node[n->input[0]].shape, y = n->shape; // a tensor's own may be that of a view before this one
     return (elbo_conv_shape){
         .transposed = n->op == &elbo_op_conv_transpose2d,
         .rows = p->shard_rows,
-        .in = x->shape.dim[0],
-        .height = x->shape.dim[1],
-        .width = x->shape.dim[2],
-        .out = y->shape.dim[0],
-        .out_height = y->shape.dim[1],
-        .out_width = y->shape.dim[2],
+        .in = x.dim[0],
+        .height = x.dim[1],
+        .width = x.dim[2],
+        .out = y.dim[0],
+        .out_height = y.dim[1],
+        .out_width = y.dim[2],
         .kernel = value(n, KERNEL),
         .stride = value(n, STRIDE),
         .padding = value(n, PADDING),
         .dilation = value(n, DILATION),
         .bias = value(n, BIAS),
-        .x_blocked = x->blocked,
-        .y_blocked = y->blocked,
+        .x_blocked = spot->x[0]->blocked,
+        .y_blocked = spot->y->blocked,
     };
 }
 
@@ -143,12 +134,12 @@ static elbo_step *new_step(elbo_plan *p, const elbo_spot *spot, const char *what
     return s;
 }
 
-static double flop_per_image(const elbo_spot *spot) {
+static double flop_per_image(const elbo_plan *p, const elbo_spot *spot) {
     // Each small pixel meets k^2 large ones, for every pair of channels: the small side is a convolution's output.
-    const elbo_tensor *x = spot->x[0], *y = spot->y;
-    const elbo_tensor *small = spot->node->op == &elbo_op_conv_transpose2d ? x : y;
-    double pixels = (double)small->shape.dim[1] * small->shape.dim[2], k = spot->node->value[KERNEL];
-    return 2 * pixels * k * k * x->shape.dim[0] * y->shape.dim[0];
+    const elbo_node *n = spot->node;
+    elbo_shape x = p->graph->node[n->input[0]].shape, y = n->shape, small = n->op == &elbo_op_conv_transpose2d ? x : y;
+    double pixels = (double)small.dim[1] * small.dim[2], k = n->value[KERNEL];
+    return 2 * pixels * k * k * x.dim[0] * y.dim[0];
 }
 
 static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
@@ -173,7 +164,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     if (!s) return elbo_no_memory(err);
     s->in[0] = spot->x[0];
     s->out[0] = spot->y;
-    s->flop_per_image = flop_per_image(spot);
+    s->flop_per_image = flop_per_image(p, spot);
     return ELBO_OK;
 }
 
@@ -188,7 +179,7 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     s->in[0] = spot->dy;
     s->in[1] = spot->x[0];
     s->work2 = shares;
-    s->flop_per_image = flop_per_image(spot);
+    s->flop_per_image = flop_per_image(p, spot);
 
     s = new_step(p, spot, "sum and update", run_finish);
     if (!s) return elbo_no_memory(err);
@@ -197,18 +188,15 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     elbo_plan_need_scratch(p, k->scratch_floats(spot->object) + share);
     if (!spot->dx[0]) return ELBO_OK;
 
-    bool add = spot->accumulate[0];
-    s = new_step(p, spot, "backward data", add ? run_backward_data_add : run_backward_data);
-    if (!s) return elbo_no_memory(err);
+    // Where another consumer has written dx already, ours is made beside it and added.
+    elbo_tensor *dx = spot->dx[0];
+    if (spot->accumulate[0]) dx = elbo_plan_activation(p, spot->node->name, dx->shape, dx->blocked, true);
+    s = new_step(p, spot, "backward data", run_backward_data);
+    if (!s || !dx) return elbo_no_memory(err);
     s->in[0] = spot->dy;
-    s->out[0] = spot->dx[0];
-    s->flop_per_image = flop_per_image(spot);
-    if (add) {
-        s->in[1] = spot->dx[0];
-        s->out[1] = elbo_plan_activation(p, spot->node->name, spot->x[0]->shape, spot->x[0]->blocked, true);
-        if (!s->out[1]) return elbo_no_memory(err);
-    }
-    return ELBO_OK;
+    s->out[0] = dx;
+    s->flop_per_image = flop_per_image(p, spot);
+    return spot->accumulate[0] ? elbo_plan_add(p, spot->node, spot->dx[0], dx, err) : ELBO_OK;
 }
 
 const elbo_op elbo_op_conv2d = {

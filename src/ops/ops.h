@@ -6,7 +6,7 @@
 #include "graph/graph.h"
 #include "graph/plan.h"
 
-typedef enum elbo_value_kind { ELBO_END_OF_VALUES, ELBO_INT, ELBO_FLOAT, ELBO_BOOL } elbo_value_kind;
+typedef enum elbo_value_kind { ELBO_END_OF_VALUES, ELBO_INT, ELBO_FLOAT, ELBO_BOOL, ELBO_WORD } elbo_value_kind;
 
 /* One argument of a layer: `linear 400`, `leaky_relu negative_slope=0.2`. */
 typedef struct elbo_value_spec {
@@ -33,6 +33,7 @@ typedef struct elbo_op {
     /* Append steps to the plan; backward is called only for training. */
     elbo_status (*forward)(elbo_plan *p, elbo_spot *s, elbo_error *err);
     elbo_status (*backward)(elbo_plan *p, elbo_spot *s, elbo_error *err);
+    bool reads_saved; // its second input is what `save NAME` named
     bool internal; // not a layer that a recipe can name
 } elbo_op;
 
@@ -44,7 +45,7 @@ const elbo_op *elbo_op_find(const char *name);
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
 extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
-    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d, elbo_op_conv_transpose2d;
+    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d;
 
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,

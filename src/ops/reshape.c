@@ -23,8 +23,13 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
 }
 
 static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
-    if (!spot->dx[0] || spot->dx[0] == spot->dy) return ELBO_OK;
-    return elbo_plan_convert(p, spot->node, spot->dx[0], spot->dy, err);
+    elbo_tensor *dx = spot->dx[0];
+    if (!dx || dx == spot->dy) return ELBO_OK;
+    if (!spot->accumulate[0]) return elbo_plan_convert(p, spot->node, dx, spot->dy, err);
+    elbo_tensor *share = elbo_plan_activation(p, spot->node->name, dx->shape, dx->blocked, true);
+    if (!share) return elbo_no_memory(err);
+    ELBO_TRY(elbo_plan_convert(p, spot->node, share, spot->dy, err));
+    return elbo_plan_add(p, spot->node, dx, share, err);
 }
 
 const elbo_op elbo_op_flatten = {

@@ -16,6 +16,11 @@ const elbo_op *const elbo_ops[] = {
     &elbo_op_flatten,
     &elbo_op_unflatten,
     &elbo_op_dropout,
+    &elbo_op_batch_norm1d,
+    &elbo_op_batch_norm2d,
+    &elbo_op_save,
+    &elbo_op_add,
+    &elbo_op_concat,
     &elbo_op_input,
     &elbo_op_reparameterize,
     NULL,
@@ -43,9 +48,13 @@ static elbo_status unknown_op(const elbo_node *n, const char *name, elbo_error *
     return elbo_node_fail(n, err, "unknown layer `%s`; there are %s", name, list);
 }
 
-static elbo_status read_value(const elbo_node *n, const elbo_value_spec *spec, const char *text, double *value,
+static elbo_status read_value(elbo_node *n, const elbo_value_spec *spec, const char *text, double *value,
                               elbo_error *err) {
     const char *usage = n->op->usage;
+    if (spec->kind == ELBO_WORD) {
+        n->word = text;
+        return ELBO_OK;
+    }
     if (spec->kind == ELBO_BOOL) {
         if (!strcmp(text, "true") || !strcmp(text, "false")) {
             *value = text[0] == 't';

@@ -8,6 +8,7 @@
     extern const elbo_pointwise_kernels elbo_simd_pointwise_##isa;                                                     \
     extern const elbo_loss_kernels elbo_simd_loss_##isa;                                                               \
     extern const elbo_update_kernels elbo_simd_update_##isa;                                                           \
+    extern const elbo_norm_kernels elbo_simd_norm_##isa;                                                               \
     double elbo_simd_fma_loop_##isa(long rounds); /* returns the FLOP that it did */
 
 ELBO_SIMD_DECLARE(baseline)

@@ -1,0 +1,155 @@
+/* Normalisation, channel by channel. Blocked images are walked a vector of sixteen channels at a time; the rest (features, or
+ * the few channels of an image) by loops over lanes that the compiler makes vectors of. Sums run over one image in floats,
+ * over images in doubles. */
+#include "kernels/cpu/simd/simd.h"
+#include "kernels/cpu/simd/vector.h"
+
+typedef double wide __attribute__((vector_size(LANES * 8)));
+static inline wide widen(vec v) { return __builtin_convertvector(v, wide); }
+static inline vec narrow(wide v) { return __builtin_convertvector(v, vec); }
+
+static inline const float *image(const elbo_planes *p, const float *x, size_t row, size_t group) {
+    return x + (row * p->groups + group) * p->pixels * p->lanes;
+}
+
+/* ---- sixteen lanes ---- */
+
+static void moments_16(float *mean, float *squares, const float *x, const elbo_planes *p) {
+    for (size_t g = 0; g < p->groups; g++) {
+        wide sum = {}, deviations = {};
+        for (size_t r = 0; r < p->rows; r++) {
+            const float *v = image(p, x, r, g);
+            vec s = {};
+            for (size_t k = 0; k < p->pixels; k++) s += vload(v + k * LANES);
+            sum += widen(s);
+        }
+        vec m = narrow(sum / (double)(p->rows * p->pixels));
+        for (size_t r = 0; r < p->rows; r++) {
+            const float *v = image(p, x, r, g);
+            vec s = {};
+            for (size_t k = 0; k < p->pixels; k++) {
+                vec d = vload(v + k * LANES) - m;
+                s += d * d;
+            }
+            deviations += widen(s);
+        }
+        vstore(mean + g * LANES, m);
+        vstore(squares + g * LANES, narrow(deviations));
+    }
+}
+
+static void gradient_sums_16(float *sum, float *product, const float *dy, const float *x, const float *mean,
+                             const elbo_planes *p) {
+    for (size_t g = 0; g < p->groups; g++) {
+        wide s = {}, q = {};
+        vec m = vload(mean + g * LANES);
+        for (size_t r = 0; r < p->rows; r++) {
+            const float *d = image(p, dy, r, g), *v = image(p, x, r, g);
+            vec a = {}, b = {};
+            for (size_t k = 0; k < p->pixels; k++) {
+                vec gradient = vload(d + k * LANES);
+                a += gradient;
+                b += gradient * (vload(v + k * LANES) - m);
+            }
+            s += widen(a);
+            q += widen(b);
+        }
+        vstore(sum + g * LANES, narrow(s));
+        vstore(product + g * LANES, narrow(q));
+    }
+}
+
+/* ---- any number of lanes ---- */
+
+static void moments_any(float *mean, float *squares, const float *x, const elbo_planes *p) {
+    double count = (double)(p->rows * p->pixels);
+    for (size_t g = 0; g < p->groups; g++)
+        for (size_t lane = 0; lane < p->lanes; lane++) {
+            double sum = 0, deviations = 0;
+            for (size_t r = 0; r < p->rows; r++)
+                for (size_t k = 0; k < p->pixels; k++) sum += image(p, x, r, g)[k * p->lanes + lane];
+            double m = sum / count;
+            for (size_t r = 0; r < p->rows; r++)
+                for (size_t k = 0; k < p->pixels; k++) {
+                    double d = image(p, x, r, g)[k * p->lanes + lane] - m;
+                    deviations += d * d;
+                }
+            mean[g * p->lanes + lane] = (float)m;
+            squares[g * p->lanes + lane] = (float)deviations;
+        }
+}
+
+static void gradient_sums_any(float *sum, float *product, const float *dy, const float *x, const float *mean,
+                              const elbo_planes *p) {
+    for (size_t g = 0; g < p->groups; g++)
+        for (size_t lane = 0; lane < p->lanes; lane++) {
+            size_t c = g * p->lanes + lane;
+            double s = 0, q = 0;
+            for (size_t r = 0; r < p->rows; r++) {
+                const float *d = image(p, dy, r, g), *v = image(p, x, r, g);
+                for (size_t k = lane; k < p->pixels * p->lanes; k += p->lanes) {
+                    s += d[k];
+                    q += (double)d[k] * (v[k] - mean[c]);
+                }
+            }
+            sum[c] = (float)s;
+            product[c] = (float)q;
+        }
+}
+
+/* ---- the kernels ---- */
+
+static void moments(float *mean, float *squares, const float *x, const elbo_planes *p) {
+    (p->lanes == LANES ? moments_16 : moments_any)(mean, squares, x, p);
+}
+
+static void gradient_sums(float *sum, float *product, const float *dy, const float *x, const float *mean,
+                          const elbo_planes *p) {
+    (p->lanes == LANES ? gradient_sums_16 : gradient_sums_any)(sum, product, dy, x, mean, p);
+}
+
+/* Value by value: a row of lanes is a vector where there are sixteen, else what the compiler makes of the loop. */
+static inline __attribute__((always_inline)) void normalise_lanes(float *y, const float *x, const float *mean,
+                                                                  const float *scale, const float *shift,
+                                                                  const elbo_planes *p, size_t lanes) {
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t g = 0; g < p->groups; g++) {
+            const float *m = mean + g * lanes, *a = scale + g * lanes, *b = shift + g * lanes;
+            for (size_t k = 0; k < p->pixels; k++, x += lanes, y += lanes)
+                for (size_t lane = 0; lane < lanes; lane++) y[lane] = (x[lane] - m[lane]) * a[lane] + b[lane];
+        }
+}
+
+static void normalise(float *y, const float *x, const float *mean, const float *scale, const float *shift,
+                      const elbo_planes *p) {
+    if (p->lanes == LANES)
+        normalise_lanes(y, x, mean, scale, shift, p, LANES);
+    else
+        normalise_lanes(y, x, mean, scale, shift, p, p->lanes);
+}
+
+static inline __attribute__((always_inline)) void backward_lanes(float *dx, const float *dy, const float *x,
+                                                                 const float *mean, const float *a, const float *b,
+                                                                 const float *c, const elbo_planes *p, bool accumulate,
+                                                                 size_t lanes) {
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t g = 0; g < p->groups; g++) {
+            size_t at = g * lanes;
+            for (size_t k = 0; k < p->pixels; k++, x += lanes, dx += lanes, dy += lanes)
+                for (size_t lane = 0; lane < lanes; lane++) {
+                    size_t i = at + lane;
+                    float v = a[i] * dy[lane] + b[i] * (x[lane] - mean[i]) + c[i];
+                    dx[lane] = accumulate ? dx[lane] + v : v;
+                }
+        }
+}
+
+static void backward(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
+                     const float *c, const elbo_planes *p, bool accumulate) {
+    if (p->lanes == LANES)
+        backward_lanes(dx, dy, x, mean, a, b, c, p, accumulate, LANES);
+    else
+        backward_lanes(dx, dy, x, mean, a, b, c, p, accumulate, p->lanes);
+}
+
+const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments, normalise, gradient_sums, backward};

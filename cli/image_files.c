@@ -187,6 +187,14 @@ static elbo_status write_png(const char *path, const elbo_model_info *m, const f
 }
 
 static elbo_status write_folder(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err) {
+    char *next = elbo_format("%s/%05zu.png", path, n); // the two sets would be taken for one
+    if (!next) return elbo_no_memory(err);
+    elbo_status larger = elbo_file_exists(next) ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of an earlier set of more images than "
+                                                                                 "these %zu; remove it, or name another folder",
+                                                            next, n)
+                                                : ELBO_OK;
+    free(next);
+    ELBO_TRY(larger);
     ELBO_TRY(elbo_make_folder(path, err));
     for (size_t i = 0; i < n; i++) {
         char *file = elbo_format("%s/%05zu.png", path, i);

@@ -23,11 +23,13 @@ static int terminal_width(void) {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+static int digits(int n) { return n < 10 ? 1 : 1 + digits(n / 10); }
+
 /* epoch  3/10 [=========>          ] loss 118.42  61,200 images/s  12 s left
  * Where the terminal is narrow the bar goes first, then the words from the right: a line that wraps is not drawn over. */
 static void draw(const elbo_progress *p) {
     char rate[32], left[32], tail[160] = " starting", head[40], line[400], bar[48] = "";
-    snprintf(head, sizeof head, "epoch %2d/%d ", p->epoch, p->epochs);
+    snprintf(head, sizeof head, "epoch %*d/%d ", digits(p->epochs), p->epoch, p->epochs);
     if (p->images_per_second > 0)
         snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, cli_thousands(p->images_per_second, rate),
                  cli_duration(p->seconds_left, left));
@@ -53,7 +55,7 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
     if (e) {
         char seconds[32], rate[32];
         if (bar->terminal) fputs("\r\033[K", stderr);
-        fprintf(stderr, "epoch %2d/%d  train %.2f", e->epoch, p->epochs, e->train.loss);
+        fprintf(stderr, "epoch %*d/%d  train %.2f", digits(p->epochs), e->epoch, p->epochs, e->train.loss);
         if (e->test.images) fprintf(stderr, "  test %.2f", e->test.loss);
         if (e->train.kl > 0)
             fprintf(stderr, " (reconstruction %.2f + kl %.2f)", e->test.images ? e->test.reconstruction : e->train.reconstruction,

@@ -47,7 +47,8 @@ elbo_figure cli_figure(cli_figure_place *place, const char *run, const char *nam
 
 void cli_say_figure(const elbo_figure *f, json_t *json) {
     char path[4400];
-    snprintf(path, sizeof path, "%s/%s.%s", f->folder, f->name, f->svg ? "svg" : "png");
+    bool beside = !strcmp(f->folder, "."); // said as it was named: loss.png, not ./loss.png
+    snprintf(path, sizeof path, "%s%s%s.%s", beside ? "" : f->folder, beside ? "" : "/", f->name, f->svg ? "svg" : "png");
     if (json)
         json_object_set_new(json, "figure", json_string(path));
     else

@@ -6,6 +6,8 @@
 #include "image_files.h"
 #include "runs.h"
 
+enum { MOST_SHOWN = 10000 };
+
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL;
     int n = 64, threads = 0;
@@ -36,6 +38,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (m->recipe.kind != ELBO_VAE)
         status = elbo_fail(&err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from; train a vae "
                                                  "(`elbo train mnist-vae`)", argv[0]);
+    else if (to_figure && n > MOST_SHOWN)
+        status = elbo_fail(&err, ELBO_BAD_INPUT, "--count %d: a picture shows at most %d; -o X.npy and -o FOLDER take more", n,
+                           MOST_SHOWN);
     else if (!(images = elbo_alloc((size_t)n * elbo_image_size(m->network.graph.image), sizeof *images)))
         status = elbo_no_memory(&err);
     if (status == ELBO_OK) status = elbo_sample_prior(m, n, seed, images, &err);

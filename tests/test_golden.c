@@ -23,9 +23,10 @@ static const double BOUND = 1e-5;
 static const double CHANGE_BOUND = 1e-3;
 /* Adam divides a gradient by its own size, so that one which is nothing but rounding becomes a step of some size. Among
  * the weights of full-size models there are a few: PyTorch in floats is off from PyTorch in doubles by more than BOUND
- * in 8 of mnist-vae's 652,824 weights and in 29 of fashion-vae's 1,082,680, by 3e-4 at most. So one weight in 10,000 of
- * a tensor may be off by more. In the small models that is none. */
-enum { EXCEPTIONS = 10000 };
+ * in 8 of mnist-vae's 652,824 weights, in 19 of fashion-vae's 1,082,680 (by 2e-3 at most), and in 267 of
+ * mnist-conv-vae's 1,254,145. So one weight of a tensor in 2,000 may be off by more. In the small models that is none.
+ */
+enum { EXCEPTIONS = 2000 };
 
 static const char *folder = ELBO_TEST_SOURCE "/golden";
 

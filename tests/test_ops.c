@@ -102,6 +102,7 @@ static const char *const problems[] = {
     "conv_transpose2d b3c17h3w3 o9k3p1",
     "conv_transpose2d b2c2h3w2 o3k3s3p2 dilation=2 output_padding=2",
     "conv_transpose2d b2c16h3w3 o8k4s2p1",
+    "conv_transpose2d b3c33h3w2 o3k3s2p1 output_padding=1",
     "dropout b5 i9 p=0.3",
     "dropout b37 i17",
     "dropout b3 i9 p=0",
@@ -487,8 +488,18 @@ static void batches(void **state) {
     static const int sizes[][2] = {{1, 0}, {32, 0}, {33, 0}, {96, 0}, {97, 0}, {1, 64}, {31, 33}, {5, 200}, {64, 65}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         print_message("%d of %d\n", sizes[i][0], sizes[i][1]);
-        check(&(network){"vae", "flatten, linear 7, relu, dropout p=0.2", "linear 7, tanh, linear 6, sigmoid", "3",
-                         "bce", sizes[i][0], 6, sizes[i][1]});
+        network n = {"vae",
+                     "flatten, linear 7, relu, dropout p=0.2",
+                     "linear 7, tanh, linear 6, sigmoid",
+                     "3",
+                     "bce",
+                     sizes[i][0],
+                     6,
+                     sizes[i][1]};
+        check(&n);
+        n.encoder = "unflatten 1 2 3, conv2d 2 kernel=2, relu, dropout p=0.2";
+        n.decoder = "linear 18, unflatten 9 1 2, conv_transpose2d 1 kernel=2, sigmoid";
+        check(&n);
     }
 }
 

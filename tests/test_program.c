@@ -184,7 +184,7 @@ static void test_data(void **state) {
     assert_figure("some/digits");
     p = elbo("data", "preview", "mnist", "--json");
     o = expect_json(&p);
-    assert_string_equal(text(o, "figure"), "./preview.png");
+    assert_string_equal(text(o, "figure"), "preview.png");
     json_decref(o);
     refused(1, WORDS("fashion-mnist: not found", "elbo data fetch fashion-mnist"), "data", "info", "fashion-mnist");
     refused(1, WORDS("mnits", "did you mean mnist?"), "data", "info", "mnits");
@@ -314,7 +314,7 @@ static void test_compare(void **state) {
     (void)state;
     program p = elbo("compare", "ae", "vae", "--json", "-o", "both.png");
     json_t *o = expect_json(&p), *runs = json_object_get(o, "runs");
-    assert_string_equal(text(o, "figure"), "./both.png");
+    assert_string_equal(text(o, "figure"), "both.png");
     assert_int_equal(json_array_size(runs), 2);
     assert_string_equal(text(json_array_get(runs, 1), "label"), "vae");
     assert_true(number(json_array_get(runs, 1), "loss") > 0 && number(json_array_get(runs, 0), "epochs") == 2);
@@ -417,6 +417,8 @@ static void test_decode(void **state) {
     assert_true(number(o, "count") == 60);
     json_decref(o);
     assert_there("folder/00059.png");
+    run_well("decode", "vae", "codes.npy", "-o", "folder/"); // once more is no harm
+    refused(1, WORDS("folder/00010.png", "earlier set"), "sample", "vae", "-n", "10", "-o", "folder");
     run_well("encode", "vae", "folder", "-o", "from-folder.npy");
     run_well("decode", "vae", "codes.npy", "-o", "grid.png");
     char *path = in_scratch("grid.png");
@@ -449,6 +451,7 @@ static void test_sample(void **state) {
     run_well("sample", "vae", "-n", "2", "-o", "two/");
     assert_there("two/00001.png");
     refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae");
+    refused(1, WORDS("--count 10001", "-o X.npy"), "sample", "vae", "-n", "10001");
 }
 
 /* ---- figures ---- */

@@ -231,6 +231,9 @@ static void test_runs(void **state) {
     copy_run("vae", "typo");
     replace("typo/recipe.yaml", "\nencoder", "\nencodre");
     expect_bad_run("typo", WORDS("typo/recipe.yaml:", "encodre", "encoder"));
+    copy_run("vae", "\xff");
+    run_well("eval", "\xff");
+    refused(1, WORDS("JSON", "UTF-8"), "eval", "\xff", "--json");
     copy_run("vae", "nolog");
     remove_file("nolog/log.jsonl");
     refused(1, WORDS("nolog/log.jsonl"), "compare", "nolog");

@@ -17,12 +17,19 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void wait_for_file(const program *p, const char *name) {
-    for (int ms = 0; !there(name); ms++) {
-        if (ms > 20000 || kill(p->pid, 0) != 0) fail_msg("%s does not come", name);
+static bool has_ended(const program *p) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == p->pid;
+}
+
+/* Until the running program has made (or removed) a file. */
+static void wait_for(const program *p, const char *name, bool come) {
+    for (int ms = 0; there(name) != come; ms++) {
+        if (ms > 20000 || has_ended(p)) fail_msg("%s does not %s", name, come ? "come" : "go");
         pause_ms(1);
     }
 }
+static void wait_for_file(const program *p, const char *name) { wait_for(p, name, true); }
 
 /* Where a checkpoint stands: finished epochs, and images of the one under way. */
 static void read_position(const char *name, double *epochs, double *images_done) {
@@ -159,7 +166,7 @@ static void test_kill_after_force(void **state) {
     (void)state;
     run_well("train", "mnist-ae", "-o", "forced", "-e", "2", "-q");
     program p = elbo_start("train", "mnist-ae", "-o", "forced", "-e", "2", "--seed", "5", "--force", "--device", "ref");
-    while (kill(p.pid, 0) == 0 && there("forced/checkpoint.safetensors")) pause_ms(1); // the old one's
+    wait_for(&p, "forced/checkpoint.safetensors", false); // the old one's
     wait_for_file(&p, "forced/recipe.yaml");
     kill(p.pid, SIGKILL);
     program_wait(&p);

@@ -136,6 +136,7 @@ static const experiment experiments[] = {
     {"mnist-ae-2d",
      {"train.batch=77", "train.epochs=2", "train.optimizer=adamw", "train.weight_decay=0.1", "loss.reconstruction=l1"}},
     {dropout_recipe, {NULL}},
+    {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
 
@@ -467,25 +468,29 @@ static void a_damaged_checkpoint_is_refused(void **state) {
 static void a_step_allocates_nothing(void **state) {
     (void)state;
     if (!COUNTS_ALLOCATIONS) skip();
-    static const char *const sets[][2] = {{"train.clip=0", NULL}, {"train.clip=1", NULL}};
-    for (int d = 0; elbo_device_names[d]; d++)
-        for (int s = 0; s < 2; s++) {
-            engine e;
-            engine_open(&e, "mnist-vae-2d", sets[s], 1, digits.train.shape, elbo_device_names[d], ELBO_TRAIN, 64, 2);
-            uint32_t index[64];
-            for (uint32_t i = 0; i < 64; i++) index[i] = i;
-            long before = 0, during;
-            int steps = d ? 12 : 60; // the reference is slow
-            for (int step = 0; step < steps; step++) {
-                if (step == 10) before = atomic_load(&allocations);
-                elbo_pass pass = elbo_training_pass(&e.recipe, &e.network, &digits.train, index, step % 2 ? 64 : 50,
-                                                    e.m, e.v, 0, (uint64_t)step + 1, 100);
-                elbo_plan_run(&e.plan, &pass);
-            }
-            during = atomic_load(&allocations) - before;
-            engine_close(&e);
-            if (during) fail_msg("%s: %ld allocations in %d steps", elbo_device_names[d], during, steps - 10);
+    static const struct {
+        const char *recipe, *set, *device;
+        int steps;
+    } runs[] = {{"mnist-vae-2d", "train.clip=0", "cpu", 60},
+                {"mnist-vae-2d", "train.clip=1", "cpu", 60},
+                {"mnist-vae-2d", "train.clip=0", "ref", 12}, // slow
+                {"mnist-conv-vae", "latent=5", "cpu", 20}};
+    for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
+        engine e;
+        engine_open(&e, runs[r].recipe, &runs[r].set, 1, digits.train.shape, runs[r].device, ELBO_TRAIN, 64, 2);
+        uint32_t index[64];
+        for (uint32_t i = 0; i < 64; i++) index[i] = i;
+        long before = 0, during;
+        for (int step = 0; step < runs[r].steps; step++) {
+            if (step == 10) before = atomic_load(&allocations);
+            elbo_pass pass = elbo_training_pass(&e.recipe, &e.network, &digits.train, index, step % 2 ? 64 : 50, e.m,
+                                                e.v, 0, (uint64_t)step + 1, 100);
+            elbo_plan_run(&e.plan, &pass);
         }
+        during = atomic_load(&allocations) - before;
+        engine_close(&e);
+        if (during) fail_msg("%s on %s: %ld allocations", runs[r].recipe, runs[r].device, during);
+    }
 }
 
 /* The whole command's loop: an epoch of 60 steps allocates no more often than one of 10. */
@@ -586,12 +591,24 @@ static float *floats_of(const elbo_images *images, size_t n) {
     return x;
 }
 
+typedef struct public_model {
+    const char *recipe;
+    bool vae;
+    int latent, compared; // compared: images that the plain loops take
+} public_model;
+
+static const public_model public_models[] = {{"mnist-ae", false, 32, 40},
+                                             {"mnist-vae", true, 20, 40},
+                                             {"mnist-cae", false, 64 * 7 * 7, 4},
+                                             {"mnist-conv-vae", true, 128, 4}};
+enum { PUBLIC_MODELS = sizeof public_models / sizeof *public_models };
+
 static void codes_and_images_through_the_public_interface(void **state) {
     (void)state;
     enum { N = 301 };
-    for (int vae = 0; vae < 2; vae++) {
-        const experiment x = {vae ? "mnist-vae" : "mnist-ae", {"train.batch=64", "train.epochs=1", NULL}};
-        const char *run = run_path(vae ? "public-vae" : "public-ae");
+    for (const public_model *p = public_models; p < public_models + PUBLIC_MODELS; p++) {
+        const experiment x = {p->recipe, {"train.batch=64", "train.epochs=1", NULL}};
+        const char *run = run_path(p->recipe);
         assert_ok(train(&x, (elbo_train_options){.run = run}, &failure));
         float *images = floats_of(&digits.train, N), *first = NULL, *first_images = NULL;
         for (int threads = 1; threads <= 3; threads += 2) {
@@ -599,9 +616,9 @@ static void codes_and_images_through_the_public_interface(void **state) {
             elbo_error err;
             assert_ok(elbo_model_open(&m, run, threads, &failure));
             elbo_model_info info = elbo_model_get_info(m);
-            assert_string_equal(info.kind, vae ? "vae" : "ae");
+            assert_string_equal(info.kind, p->vae ? "vae" : "ae");
             assert_true(info.channels == 1 && info.height == 28 && info.width == 28 && info.low == 0 && info.high == 1);
-            assert_int_equal(info.latent, vae ? 20 : 32);
+            assert_int_equal(info.latent, p->latent);
             size_t Z = (size_t)info.latent;
             float *z = malloc(N * Z * sizeof *z), *alone = malloc(Z * sizeof *alone);
             float *back = malloc(N * 784 * sizeof *back), *one = malloc(784 * sizeof *one);
@@ -618,7 +635,7 @@ static void codes_and_images_through_the_public_interface(void **state) {
                 assert_memory_equal(first_images, back, N * 784 * sizeof *back);
                 free(first), free(first_images);
             }
-            if (vae) {
+            if (p->vae) {
                 float *mu = malloc(N * Z * sizeof *mu), *logvar = malloc(N * Z * sizeof *logvar);
                 assert_ok(elbo_encode_gaussian(m, N, images, mu, logvar, &failure));
                 assert_memory_equal(mu, z, N * Z * sizeof *mu);
@@ -639,40 +656,46 @@ static void codes_and_images_through_the_public_interface(void **state) {
     }
 }
 
-/* Against plain loops: mu, logvar and the decoded image of the trained weights. */
-static void codes_and_images_are_what_plain_loops_give(void **state) {
-    (void)state;
-    enum { N = 40 };
-    const char *run = run_path("public-vae"); // of the test before
-    const experiment x = {"mnist-vae", {NULL}};
+/* Against plain loops, with the weights that the test before has trained: the code (mu, logvar) and the decoded image.
+ */
+static void compare_with_plain_loops(const public_model *p) {
+    const experiment x = {p->recipe, {NULL}};
+    size_t N = (size_t)p->compared, Z = (size_t)p->latent, width = p->vae ? 2 * Z : Z;
     elbo_recipe r = open_recipe(&x);
     elbo_network n;
     assert_ok(elbo_network_make(&n, &r, digits.train.shape, &failure));
-    assert_ok(elbo_model_load(run, &n, &failure));
+    assert_ok(elbo_model_load(run_path(p->recipe), &n, &failure));
     oracle o;
-    oracle_open(&o, &n.graph, &r, N);
+    oracle_open(&o, &n.graph, &r, p->compared);
     elbo_images some = digits.train;
-    some.count = N;
+    some.count = (uint32_t)N;
     double *params = doubled(n.params, n.graph.param_floats), *seen = seen_by(&r, &some);
-    uint32_t index[N] = {0};
+    uint32_t *index = calloc(N, sizeof *index);
     o.params = params, o.images = seen, o.index = index;
     oracle_run(&o);
     elbo_model *m;
-    assert_ok(elbo_model_open(&m, run, 2, &failure));
-    float *images = floats_of(&digits.train, N), mu[N * 20], logvar[N * 20], *back = malloc(N * 784 * sizeof *back);
-    assert_ok(elbo_encode_gaussian(m, N, images, mu, logvar, &failure));
+    assert_ok(elbo_model_open(&m, run_path(p->recipe), 2, &failure));
+    float *images = floats_of(&digits.train, N), *mu = malloc(N * Z * sizeof *mu),
+          *logvar = malloc(N * Z * sizeof *logvar);
+    float *back = malloc(N * 784 * sizeof *back);
+    assert_ok(elbo_encode_gaussian(m, N, images, mu, p->vae ? logvar : NULL, &failure));
     assert_ok(elbo_decode(m, N, mu, back, &failure));
-    for (int i = 0; i < N; i++) {
-        const double *code = o.output[n.graph.at.code] + i * 40;
-        assert_tensors_near("mu", mu + i * 20, code, 20, 2e-6);
-        assert_tensors_near("logvar", logvar + i * 20, code + 20, 20, 2e-6);
+    for (size_t i = 0; i < N; i++) {
+        const double *code = o.output[n.graph.at.code] + i * width;
+        assert_tensors_near("mu", mu + i * Z, code, Z, 2e-6);
+        if (p->vae) assert_tensors_near("logvar", logvar + i * Z, code + Z, Z, 2e-6);
     }
     assert_tensors_near("decoded", back, o.output[n.graph.at.output], N * 784, 2e-6);
     elbo_model_close(m);
     oracle_close(&o);
-    free(params), free(seen), free(images), free(back);
+    free(params), free(seen), free(index), free(images), free(mu), free(logvar), free(back);
     elbo_network_free(&n);
     elbo_recipe_close(&r);
+}
+
+static void codes_and_images_are_what_plain_loops_give(void **state) {
+    (void)state;
+    for (int i = 0; i < PUBLIC_MODELS; i++) compare_with_plain_loops(&public_models[i]);
 }
 
 /* ---- all of it ---- */

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/threads.h"
-#include "kernels/cpu/onednn/onednn.h"
 #include "kernels/cpu/ref/ref.h"
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/kernels.h"
@@ -19,7 +18,7 @@ static const struct cpu_level {
 } levels[] = {
 #define LEVEL(isa)                                                                                                     \
     {                                                                                                                  \
-        {"cpu", &elbo_onednn_linear, &elbo_simd_pointwise_##isa, &elbo_simd_loss_##isa, &elbo_simd_update_##isa,       \
+        {"cpu", &elbo_simd_linear_##isa, &elbo_simd_pointwise_##isa, &elbo_simd_loss_##isa, &elbo_simd_update_##isa,       \
          &elbo_onednn_conv, &elbo_simd_norm_##isa},                                                                    \
             elbo_simd_fma_loop_##isa                                                                                   \
     }

@@ -17,9 +17,10 @@
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
 typedef struct elbo_linear_kernels {
     const char *name;
-    void (*forward)(float *y,                                        // (rows, out) = x w^T + bias
+    /* scratch: (out, rows) */
+    void (*forward)(float *y,                                          // (rows, out) = x w^T + bias
                     const float *x, const float *w, const float *bias, // (rows, in), (out, in), (out) or NULL
-                    int rows, int in, int out);
+                    int rows, int in, int out, float *scratch);
     void (*backward_data)(float *dx,                        // (rows, in) = dy w, or += where `accumulate`
                           const float *dy, const float *w, // (rows, out), (out, in)
                           int rows, int in, int out, bool accumulate);

@@ -31,9 +31,9 @@ static const float *bias_of(const elbo_step *s, const elbo_pass *pass) {
 }
 
 static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
-    (void)thread;
     s->plan->device->linear->forward(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard), pass->params + s->w,
-                                     bias_of(s, pass), s->plan->shard_rows, in_features(s), out_features(s));
+                                     bias_of(s, pass), s->plan->shard_rows, in_features(s), out_features(s),
+                                     elbo_scratch(s->plan, thread));
 }
 
 static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
@@ -43,6 +43,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     s->out[0] = spot->y;
     s->flop_per_image = 2.0 * (double)spot->x[0]->per_image * (double)spot->y->per_image;
     find_params(p->graph, spot->node, s);
+    elbo_plan_need_scratch(p, spot->y->per_image * (size_t)p->shard_rows);
     return ELBO_OK;
 }
 

@@ -1,6 +1,6 @@
 /* log.jsonl: one JSON object a line and epoch, written anew after each (it is small), so that it is always whole. */
 #include <jansson.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +29,13 @@ static json_t *scores_to_json(const elbo_scores *s) {
                      s->reconstruction, "kl", s->kl, "mse", s->mse);
 }
 
+/* A float as a recipe has it: 0.001, where its double would be 0.00100000005. */
+static double as_written(double v) {
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", v);
+    return strtod(text, NULL);
+}
+
 elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err) {
     char *path = elbo_path_join(run, "log.jsonl");
     if (!path) return elbo_no_memory(err);
@@ -40,8 +47,8 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
         const elbo_epoch_log *e = &log->epoch[i];
         json_t *line = json_pack("{s:i, s:s, s:o, s:o, s:f, s:f, s:f, s:f}", "epoch", e->epoch, "unit", "nats/image",
                                  "train", scores_to_json(&e->train), "test", scores_to_json(&e->test), "seconds",
-                                 e->seconds, "images_per_second", e->images_per_second, "lr", e->lr, "kl_weight",
-                                 e->kl_weight);
+                                 e->seconds, "images_per_second", e->images_per_second, "lr", as_written(e->lr),
+                                 "kl_weight", as_written(e->kl_weight));
         bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
         json_decref(line);
         if (!written) {

@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 
 #define ELBO_SIMD_DECLARE(isa)                                                                                         \
+    extern const elbo_linear_kernels elbo_simd_linear_##isa;                                                           \
     extern const elbo_pointwise_kernels elbo_simd_pointwise_##isa;                                                     \
     extern const elbo_loss_kernels elbo_simd_loss_##isa;                                                               \
     extern const elbo_update_kernels elbo_simd_update_##isa;                                                           \

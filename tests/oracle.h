@@ -157,6 +157,93 @@ static inline void oracle_convolution(oracle *o, const elbo_node *n, const doubl
     }
 }
 
+/* Each channel over the batch in training, over what was seen before (the running statistics) else. */
+static inline void oracle_batch_norm(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const elbo_param *p = &o->graph->param[n->first_param]; // weight, bias, running mean, running variance
+    size_t size = oracle_size(n), channels = (size_t)n->shape.dim[0], pixels = size / channels;
+    double count = (double)o->count * (double)pixels;
+    for (size_t c = 0; c < channels; c++) {
+        double mean = 0, variance = 0;
+        for (int b = 0; b < o->count; b++)
+            for (size_t k = 0; k < pixels; k++) mean += x[(size_t)b * size + c * pixels + k] / count;
+        for (int b = 0; b < o->count; b++)
+            for (size_t k = 0; k < pixels; k++) variance += pow(x[(size_t)b * size + c * pixels + k] - mean, 2) / count;
+        if (!o->training) mean = o->params[p[2].offset + c], variance = o->params[p[3].offset + c];
+        double scale = o->params[p[0].offset + c] / sqrt(variance + n->value[0]), shift = o->params[p[1].offset + c];
+        for (int b = 0; b < o->count; b++)
+            for (size_t k = 0; k < pixels; k++) {
+                size_t i = (size_t)b * size + c * pixels + k;
+                y[i] = (x[i] - mean) * scale + shift;
+            }
+    }
+}
+
+static inline void oracle_add(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const double *saved = o->output[n->input[1]];
+    for (size_t i = 0; i < (size_t)o->count * oracle_size(n); i++) y[i] = x[i] + saved[i];
+}
+
+static inline void oracle_concat(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const double *saved = o->output[n->input[1]];
+    size_t first = oracle_size(&o->graph->node[n->input[0]]), second = oracle_size(&o->graph->node[n->input[1]]);
+    for (int b = 0; b < o->count; b++, x += first, saved += second, y += first + second) {
+        memcpy(y, x, first * sizeof *y);
+        memcpy(y + first, saved, second * sizeof *y);
+    }
+}
+
+/* One image's values among themselves. */
+static inline void oracle_layer_norm(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const elbo_param *p = &o->graph->param[n->first_param];
+    size_t size = oracle_size(n);
+    for (int b = 0; b < o->count; b++, x += size, y += size) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < size; i++) mean += x[i] / (double)size;
+        for (size_t i = 0; i < size; i++) variance += pow(x[i] - mean, 2) / (double)size;
+        for (size_t i = 0; i < size; i++)
+            y[i] = (x[i] - mean) / sqrt(variance + n->value[0]) * o->params[p[0].offset + i] + o->params[p[1].offset + i];
+    }
+}
+
+/* On a picture with `padding` more pixels on each side: zeros for the average, nothing for the maximum. */
+static inline void oracle_pool(oracle *o, const elbo_node *n, const double *x, double *y) {
+    bool max = !strcmp(n->op->name, "max_pool2d");
+    const int *in = o->graph->node[n->input[0]].shape.dim, *out = n->shape.dim;
+    int k = oracle_value(n, "kernel"), s = oracle_value(n, "stride"), p = oracle_value(n, "padding");
+    for (int plane = 0; plane < o->count * in[0]; plane++, x += in[1] * in[2])
+        for (int r = 0; r < out[1]; r++)
+            for (int c = 0; c < out[2]; c++) {
+                double sum = 0, most = -INFINITY;
+                for (int i = 0; i < k * k; i++) {
+                    int row = r * s + i / k - p, column = c * s + i % k - p;
+                    if (row < 0 || row >= in[1] || column < 0 || column >= in[2]) continue;
+                    sum += x[row * in[2] + column];
+                    most = fmax(most, x[row * in[2] + column]);
+                }
+                *y++ = max ? most : sum / (k * k);
+            }
+}
+
+/* How much a pixel counts for an output whose centre lies `distance` pixels from its own: a tent for bilinear. What would
+ * stand beyond the edge is the edge's pixel. */
+static inline void oracle_upsample(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const int *in = o->graph->node[n->input[0]].shape.dim, *out = n->shape.dim;
+    bool bilinear = n->word && !strcmp(n->word, "bilinear");
+    int scale = oracle_value(n, "scale");
+    for (int plane = 0; plane < o->count * in[0]; plane++, x += in[1] * in[2])
+        for (int r = 0; r < out[1]; r++)
+            for (int c = 0; c < out[2]; c++, y++) {
+                double row = (r + 0.5) / scale - 0.5, column = (c + 0.5) / scale - 0.5;
+                *y = bilinear ? 0 : x[r / scale * in[2] + c / scale];
+                for (int i = -1; bilinear && i <= in[1]; i++)
+                    for (int k = -1; k <= in[2]; k++) {
+                        double weight = fmax(0, 1 - fabs(row - i)) * fmax(0, 1 - fabs(column - k));
+                        int held_row = i < 0 ? 0 : i < in[1] ? i : in[1] - 1, held = k < 0 ? 0 : k < in[2] ? k : in[2] - 1;
+                        *y += weight * x[held_row * in[2] + held];
+                    }
+            }
+}
+
 typedef struct oracle_op {
     const char *name;
     void (*forward)(oracle *o, const elbo_node *n, const double *x, double *y);
@@ -174,6 +261,14 @@ static const oracle_op oracle_ops[] = {
     {"reparameterize", oracle_reparameterize},
     {"conv2d", oracle_convolution},
     {"conv_transpose2d", oracle_convolution},
+    {"batch_norm1d", oracle_batch_norm},
+    {"batch_norm2d", oracle_batch_norm},
+    {"add", oracle_add},
+    {"concat", oracle_concat},
+    {"layer_norm", oracle_layer_norm},
+    {"max_pool2d", oracle_pool},
+    {"avg_pool2d", oracle_pool},
+    {"upsample", oracle_upsample},
     {NULL, NULL},
 };
 

@@ -52,8 +52,13 @@ VARIANTS = {
     "clip-adam": dict(SMALL_AE, train=dict(optimizer="adam", lr=0.01, eps=0.001, clip=1.5)),
     "cosine": dict(SMALL_AE, train=dict(optimizer="adam", lr=0.02, schedule="cosine", eta_min=0.001)),
     "step": dict(SMALL_VAE, train=dict(optimizer="adam", lr=0.02, schedule="step", step_size=2, gamma=0.3)),
-    "beta": dict(SMALL_VAE, kl=0.5),
-    "warmup": dict(SMALL_VAE, kl=4, warmup=3),
+    "norm-skip": dict(kind="ae", latent="2", images="square",
+                      encoder=["conv2d 3 kernel=3 stride=2 padding=1 bias=false", "batch_norm2d", "relu", "save a",
+                               "conv2d 3 kernel=3 padding=1 bias=false", "batch_norm2d momentum=0.3", "add a", "relu",
+                               "concat a"],
+                      decoder=["linear 5 bias=false", "batch_norm1d eps=0.01", "save b", "relu", "concat b",
+                               "linear IMAGE", "sigmoid"]),
+    "warmup": dict(SMALL_VAE, kl=0.5, warmup=3),
     "l1": dict(SMALL_VAE, loss="l1", encoder=["flatten", "linear 7", "leaky_relu negative_slope=0.2"],
                decoder=["linear 7", "tanh", "linear IMAGE", "sigmoid"]),
     "no-bias": dict(SMALL_AE, loss="mse", latent="none",
@@ -91,23 +96,45 @@ def layer(text, shape):
         kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
         numbers = {k: int(v) for k, v in named.items() if k not in ("kernel", "bias")}
         return kind(shape[0], values[0], int(named["kernel"]), bias=named.get("bias") != "false", **numbers)
+    if name in ("batch_norm1d", "batch_norm2d"):
+        kind = nn.BatchNorm1d if name == "batch_norm1d" else nn.BatchNorm2d
+        return kind(shape[0], **{k: float(v) for k, v in named.items()})
     return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
 
 
-def layers(texts, shape):
-    """All of them, and the shape of what comes out."""
-    made = nn.Sequential()
-    for i, text in enumerate(texts):
-        made.add_module(str(i), layer(text, shape))
-        shape = tuple(made[i](torch.zeros(1, *shape)).shape[1:])
-    return made, shape
+class Layers(nn.Module):
+    """A recipe's list of layers, one after the other; `save`, `add` and `concat` are lines of their own."""
+
+    def __init__(self, texts, shape):
+        super().__init__()
+        self.texts, first = texts, shape
+        for i, text in enumerate(texts):
+            if text.split()[0] not in ("save", "add", "concat"):
+                self.add_module(str(i), layer(text, shape))
+            self.shape = shape = tuple(self.eval()(torch.zeros(2, *first), i + 1).shape[1:])
+        self.train()
+
+    def forward(self, x, count=None):
+        saved = {}
+        for i, text in enumerate(self.texts[:count]):
+            word, *name = text.split()
+            if word == "save":
+                saved[name[0]] = x
+            elif word == "add":
+                x = x + saved[name[0]]
+            elif word == "concat":
+                x = torch.cat([x, saved[name[0]]], 1)
+            else:
+                x = self._modules[str(i)](x)
+        return x
 
 
 class Model(nn.Module):
     def __init__(self, spec, shape):
         super().__init__()
         self.vae = spec["kind"] == "vae"
-        self.encoder, shape = layers(spec["encoder"], shape)
+        self.encoder = Layers(spec["encoder"], shape)
+        shape = self.encoder.shape
         self.code = self.mu = self.logvar = None
         if spec["latent"] != "none":
             latent, features = int(spec["latent"]), int(np.prod(shape))
@@ -116,7 +143,7 @@ class Model(nn.Module):
             else:
                 self.code = nn.Linear(features, latent)
             shape = (latent,)
-        self.decoder, _ = layers(spec["decoder"], shape)
+        self.decoder = Layers(spec["decoder"], shape)
 
     def forward(self, x, eps):
         hidden = self.encoder(x)
@@ -153,12 +180,17 @@ def scheduler_of(train, optimizer):
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1)
 
 
+def weights_of(model):
+    """With a batch norm's running statistics, but for its count of batches."""
+    return {name: w for name, w in model.state_dict().items() if w.is_floating_point()}
+
+
 def run(spec, images, seed):
     """The golden tensors of five steps on a batch of bytes (B, C, H, W)."""
     torch.manual_seed(seed)
     low, high = spec.get("range", [0, 1])
     model = Model(spec, images.shape[1:])  # initialised in float, so that floats hold the weights
-    out = {name: w.detach().numpy().copy() for name, w in model.state_dict().items()}
+    out = {name: w.detach().numpy().copy() for name, w in weights_of(model).items()}
     model.double()
     out["x"] = images
     x = torch.from_numpy(low + (high - low) * images.astype(np.float64) / 255)
@@ -184,7 +216,7 @@ def run(spec, images, seed):
             rows[name].append(float(value))
         optimizer.step()
         scheduler.step()
-    out.update({"after." + name: w.detach().numpy().astype(np.float32) for name, w in model.named_parameters()})
+    out.update({"after." + name: w.detach().numpy().astype(np.float32) for name, w in weights_of(model).items()})
     out.update({name: np.array(values) for name, values in rows.items()})
     print("  loss", " ".join("%.4f" % v for v in rows["loss"]))
     return out

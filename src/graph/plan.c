@@ -63,10 +63,8 @@ float *elbo_plan_work(elbo_plan *p, size_t floats) {
 }
 
 bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n) {
-    for (int k = 0; k < n->inputs; k++) {
-        const elbo_node *input = &p->graph->node[n->input[k]];
-        if (input->params > 0 || elbo_plan_learns_before(p, input)) return true;
-    }
+    for (int k = 0; k < n->inputs; k++)
+        if (p->spot[n->input[k]].learns) return true;
     return false;
 }
 
@@ -102,9 +100,9 @@ static void run_convert(const elbo_step *s, const elbo_pass *pass, int shard, in
     const float *from = elbo_rows(s->in[0], shard);
     for (int r = 0; r < s->plan->shard_rows; r++, to += s->out[0]->per_image, from += s->in[0]->per_image) {
         if (s->out[0]->blocked)
-            elbo_to_blocked(to, from, channels, pixels);
+            s->plan->device->pointwise->to_blocked(to, from, channels, pixels);
         else
-            elbo_to_plain(to, from, channels, pixels);
+            s->plan->device->pointwise->to_plain(to, from, channels, pixels);
     }
 }
 
@@ -185,6 +183,7 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
             if (!s->x[k])
                 return elbo_node_fail(n, err, "%s: it reads what the encoder saved, so a code alone cannot be decoded", n->text);
         }
+        s->learns = n->params > 0 || (i > first && elbo_plan_learns_before(p, n));
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
             if (!s->y) return elbo_no_memory(err);
@@ -204,12 +203,8 @@ static elbo_status give_gradients(elbo_plan *p, int last, elbo_error *err) {
     for (int i = 0; i <= last; i++) {
         const elbo_node *n = &p->graph->node[i];
         elbo_spot *s = &p->spot[i];
-        bool learns = n->params > 0;
-        for (int k = 0; k < n->inputs; k++) {
-            s->dx[k] = p->spot[n->input[k]].dy;
-            learns = learns || s->dx[k];
-        }
-        if (!learns) continue;
+        for (int k = 0; k < n->inputs; k++) s->dx[k] = p->spot[n->input[k]].dy;
+        if (!s->learns) continue;
         if (s->dx[0] && s->y == s->x[0]) {
             s->dy = s->dx[0];
         } else {

@@ -44,6 +44,7 @@ typedef struct elbo_spot {
     const elbo_node *node;
     elbo_tensor *x[ELBO_MAX_INPUTS], *y;
     elbo_tensor *dx[ELBO_MAX_INPUTS], *dy;
+    bool learns;                      // the node, or one before it, has parameters
     bool accumulate[ELBO_MAX_INPUTS]; // backward: dx was written by another consumer before
     elbo_tensor *aux;                 // the op's own: noise, a mask
     void *object;                     // the op's own, prepared in forward for backward too
@@ -202,6 +203,10 @@ elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what,
 
 /* ---- for ops, while a plan runs ---- */
 
+/* The shape of a node's input. Not the tensor's: behind a view, that is the shape before it. */
+static inline elbo_shape elbo_input_shape(const elbo_plan *p, const elbo_node *n, int k) {
+    return p->graph->node[n->input[k]].shape;
+}
 static inline float *elbo_rows(const elbo_tensor *t, int shard) { return t->base + (size_t)shard * t->shard_stride; }
 /* Of a shard, the images that are part of the batch. */
 static inline int elbo_valid_rows(const elbo_plan *p, const elbo_pass *pass, int shard) {

@@ -53,8 +53,4 @@ typedef struct elbo_conv_kernels {
 
 extern const elbo_conv_kernels elbo_ref_conv, elbo_onednn_conv;
 
-/* Between the layouts, one image: (C, pixels) and (C/16, pixels, 16). Padding is written 0, and not read. */
-void elbo_to_blocked(float *blocked, const float *plain, int channels, size_t pixels);
-void elbo_to_plain(float *plain, const float *blocked, int channels, size_t pixels);
-
 #endif

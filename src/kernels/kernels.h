@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/random.h"
 #include "kernels/conv.h"
 
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
@@ -43,11 +44,16 @@ typedef struct elbo_pointwise_kernels {
     /* y = x * mask; a mask holds 0 or 1 / (1 - p). */
     void (*multiply)(float *y, const float *x, const float *mask, size_t n);
     void (*add)(float *y, const float *x, size_t n); // y += x
+    /* Between the layouts of conv.h, one image: (C, pixels) and (C/16, pixels, 16). Padding is written 0, and not read. */
+    void (*to_blocked)(float *blocked, const float *plain, int channels, size_t pixels);
+    void (*to_plain)(float *plain, const float *blocked, int channels, size_t pixels);
 } elbo_pointwise_kernels;
 
 /* Losses of one image each: they return nats and, where asked, write the gradient times `scale`. */
 typedef struct elbo_loss_kernels {
     const char *name;
+    /* Elements 0 .. n-1 of a stream of standard normal numbers, as elbo_random_normal. */
+    void (*normal)(float *out, size_t n, elbo_stream s);
     /* Bernoulli negative log-likelihood from logits l, sum over n of max(l,0) - l x + log(1 + exp(-|l|)): no log of 0.
      * *squared: the sum of (sigmoid(l) - x)^2. dl (n) or NULL. */
     float (*bce)(float *dl, float *squared, const float *l, const float *x, size_t n, float scale);
@@ -100,7 +106,39 @@ typedef struct elbo_norm_kernels {
     /* dx = a dy + b (x - mean) + c; or += where `accumulate` */
     void (*backward)(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
                      const float *c, const elbo_planes *p, bool accumulate);
+    /* Normalisation of one image by itself, all n values of it: y = (x - mean) inverse w + b, inverse = 1 / sqrt(var + eps).
+     * *mean and *inverse are left for backward. */
+    void (*layer)(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n, float eps);
+    /* dw += dy (x - mean) inverse, db += dy; dx (NULL: nobody asks) is set, or added to where `accumulate`. */
+    void (*layer_backward)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
+                           float inverse, size_t n, bool accumulate);
 } elbo_norm_kernels;
+
+/* Images made smaller or larger, as (planes, height, width, lanes): plain ones have a plane per channel and one lane, blocked
+ * ones a plane per 16 channels and 16 lanes. */
+typedef struct elbo_resample {
+    size_t planes, lanes;
+    int height, width;           // of x
+    int out_height, out_width;   // of y
+    int kernel, stride, padding; // of pooling, as in torch.nn.MaxPool2d and AvgPool2d; square
+    int scale;                   // of upsampling: one pixel becomes scale x scale
+} elbo_resample;
+
+/* Backward adds to dx: windows overlap, and dx may hold another consumer's share. */
+typedef struct elbo_resample_kernels {
+    const char *name;
+    /* The largest value of each window, the first of equal ones; NaN is larger than all, so that a diverged run is seen. */
+    void (*max_pool)(float *y, const float *x, const elbo_resample *s);
+    void (*max_pool_backward)(float *dx, const float *dy, const float *x, const elbo_resample *s);
+    /* The sum of each window over kernel^2, padding counted as zeros. */
+    void (*average_pool)(float *y, const float *x, const elbo_resample *s);
+    void (*average_pool_backward)(float *dx, const float *dy, const elbo_resample *s);
+    void (*nearest)(float *y, const float *x, const elbo_resample *s);
+    void (*nearest_backward)(float *dx, const float *dy, const elbo_resample *s);
+    /* Between pixels' centres, those at the edge held (PyTorch's align_corners=False). */
+    void (*bilinear)(float *y, const float *x, const elbo_resample *s);
+    void (*bilinear_backward)(float *dx, const float *dy, const elbo_resample *s);
+} elbo_resample_kernels;
 
 typedef struct elbo_device {
     const char *name;
@@ -110,6 +148,7 @@ typedef struct elbo_device {
     const elbo_update_kernels *update;
     const elbo_conv_kernels *conv;
     const elbo_norm_kernels *norm;
+    const elbo_resample_kernels *resample;
 } elbo_device;
 
 /* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */

@@ -32,8 +32,9 @@ static elbo_status shape_2d(elbo_graph *g, elbo_node *n, elbo_error *err) { retu
 
 /* ---- where things are ---- */
 
-static elbo_planes planes_of(const elbo_tensor *t, int rows) {
-    size_t channels = (size_t)t->shape.dim[0], pixels = elbo_shape_size(t->shape) / channels;
+/* Of the node's shape: a tensor's own may be that of a view before this node. */
+static elbo_planes planes_of(const elbo_step *s, const elbo_tensor *t, int rows) {
+    size_t channels = (size_t)s->node->shape.dim[0], pixels = elbo_shape_size(s->node->shape) / channels;
     if (t->blocked) return (elbo_planes){(size_t)rows, t->per_image / pixels / ELBO_BLOCK, pixels, ELBO_BLOCK};
     if (pixels == 1) return (elbo_planes){(size_t)rows, 1, 1, channels};
     return (elbo_planes){(size_t)rows, channels, pixels, 1};
@@ -42,7 +43,7 @@ static elbo_planes planes_of(const elbo_tensor *t, int rows) {
 /* Each shard's room: its moments, its sums, and its own copy of what all have in common. By channel, padded. */
 typedef enum part { MEAN, SQUARES, SUM, PRODUCT, BATCH_MEAN, BATCH_INVERSE, A, B, C, PARTS } part;
 
-static size_t width_of(const elbo_tensor *t) { return ((size_t)elbo_padded_channels(t->shape.dim[0])); }
+static size_t width_of(const elbo_node *n) { return (size_t)elbo_padded_channels(n->shape.dim[0]); }
 static float *part_of(const elbo_step *s, int shard, part which) {
     size_t width = (size_t)s->number;
     return s->work + ((size_t)shard * PARTS + (size_t)which) * width;
@@ -68,7 +69,7 @@ static void run_evaluate(const elbo_step *s, const elbo_pass *pass, int shard, i
         scale[c] = param(s, pass, WEIGHT)[c] / sqrtf(param(s, pass, RUNNING_VAR)[c] + (float)s->node->value[EPS]);
         shift[c] = param(s, pass, BIAS)[c];
     }
-    elbo_planes p = planes_of(s->in[0], s->plan->shard_rows);
+    elbo_planes p = planes_of(s, s->in[0], s->plan->shard_rows);
     s->plan->device->norm->normalise(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard), mean, scale, shift, &p);
 }
 
@@ -76,7 +77,7 @@ static void run_evaluate(const elbo_step *s, const elbo_pass *pass, int shard, i
 
 static void run_moments(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
     (void)thread;
-    elbo_planes p = planes_of(s->in[0], elbo_valid_rows(s->plan, pass, shard));
+    elbo_planes p = planes_of(s, s->in[0], elbo_valid_rows(s->plan, pass, shard));
     s->plan->device->norm->moments(part_of(s, shard, MEAN), part_of(s, shard, SQUARES), elbo_rows(s->in[0], shard), &p);
 }
 
@@ -105,7 +106,7 @@ static void run_normalise(const elbo_step *s, const elbo_pass *pass, int shard, 
         scale[c] = param(s, pass, WEIGHT)[c] * inverse[c];
         shift[c] = param(s, pass, BIAS)[c];
     }
-    elbo_planes p = planes_of(s->in[0], s->plan->shard_rows);
+    elbo_planes p = planes_of(s, s->in[0], s->plan->shard_rows);
     s->plan->device->norm->normalise(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard), mean, scale, shift, &p);
 }
 
@@ -129,13 +130,13 @@ static elbo_step *new_step(elbo_plan *p, elbo_spot *spot, const char *what,
     elbo_step *s = elbo_plan_step(p, spot->node, what, p->device->norm->name, run);
     if (!s) return NULL;
     s->work = spot->work;
-    s->number = (int)width_of(spot->x[0]);
+    s->number = (int)width_of(spot->node);
     s->in[0] = spot->x[0];
     return s;
 }
 
 static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
-    spot->work = elbo_plan_work(p, (size_t)p->shards * PARTS * width_of(spot->x[0]));
+    spot->work = elbo_plan_work(p, (size_t)p->shards * PARTS * width_of(spot->node));
     if (!spot->work) return elbo_no_memory(err);
     bool training = p->options.mode == ELBO_TRAIN;
     elbo_step *s;
@@ -156,7 +157,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
 
 static void run_sums(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
     (void)thread;
-    elbo_planes p = planes_of(s->in[0], elbo_valid_rows(s->plan, pass, shard));
+    elbo_planes p = planes_of(s, s->in[0], elbo_valid_rows(s->plan, pass, shard));
     s->plan->device->norm->gradient_sums(part_of(s, shard, SUM), part_of(s, shard, PRODUCT), elbo_rows(s->in[1], shard),
                                          elbo_rows(s->in[0], shard), part_of(s, shard, BATCH_MEAN), &p);
 }
@@ -183,7 +184,7 @@ static void run_backward(const elbo_step *s, const elbo_pass *pass, int shard, i
         b[c] = (float)(-scale * inverse * inverse * product / n);
         constant[c] = (float)(-scale * sum / n);
     }
-    elbo_planes p = planes_of(s->in[0], s->plan->shard_rows);
+    elbo_planes p = planes_of(s, s->in[0], s->plan->shard_rows);
     s->plan->device->norm->backward(elbo_rows(s->out[0], shard), elbo_rows(s->in[1], shard), elbo_rows(s->in[0], shard),
                                     part_of(s, shard, BATCH_MEAN), a, b, constant, &p, s->accumulate);
     // Rows that only fill the shard have no gradient.
@@ -217,7 +218,7 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     if (!s) return elbo_no_memory(err);
     s->in[0] = NULL;
     s->tiles = 1;
-    elbo_plan_need_scratch(p, 2 * width_of(spot->x[0]));
+    elbo_plan_need_scratch(p, 2 * width_of(spot->node));
     if (!spot->dx[0]) return ELBO_OK;
     s = new_step(p, spot, "backward", run_backward);
     if (!s) return elbo_no_memory(err);

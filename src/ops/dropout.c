@@ -23,7 +23,8 @@ static void draw_mask(const elbo_step *s, const elbo_pass *pass, int shard, int 
         float *plain = y->blocked ? elbo_scratch(s->plan, thread) : mask;
         elbo_random_uniform(stream, plain, drawn);
         for (size_t i = 0; i < drawn; i++) plain[i] = plain[i] < p ? 0.0f : keep;
-        if (y->blocked) elbo_to_blocked(mask, plain, y->shape.dim[0], drawn / (size_t)y->shape.dim[0]);
+        if (y->blocked)
+            s->plan->device->pointwise->to_blocked(mask, plain, y->shape.dim[0], drawn / (size_t)y->shape.dim[0]);
     }
     memset(mask, 0, n * (size_t)(s->plan->shard_rows - valid) * sizeof *mask);
 }

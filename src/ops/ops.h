@@ -20,6 +20,8 @@ typedef struct elbo_op {
     const char *name;
     const char *usage; // shown when the arguments are wrong: "linear OUT_FEATURES [bias=true]"
     elbo_value_spec values[ELBO_OP_MAX_VALUES];
+    /* What its argument of kind ELBO_WORD may be, ended by NULL; the value is the place in this list. NULL: any name. */
+    const char *const *words;
     /* The output may lie over the input: backward reads only the output. */
     bool in_place;
     /* Backward reads the output, so nobody may work in place on it. */
@@ -45,7 +47,9 @@ const elbo_op *elbo_op_find(const char *name);
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
 extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
-    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d;
+    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d, elbo_op_conv_transpose2d,
+    elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm,
+    elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
 
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,

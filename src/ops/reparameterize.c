@@ -18,9 +18,8 @@ static const float *noise_of(const elbo_step *s, const elbo_pass *pass, uint32_t
     } else {
         elbo_stream stream = pass->noise;
         stream.sample = image;
-        elbo_random_normal(stream, room, Z);
+        s->plan->device->loss->normal(room, Z, stream);
     }
-    (void)s;
     return room;
 }
 

@@ -88,18 +88,18 @@ static elbo_status concat_shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     return ELBO_OK;
 }
 
-static size_t pixels_of(const elbo_tensor *t) { return elbo_shape_size(t->shape) / (size_t)t->shape.dim[0]; }
+/* Shapes are the nodes': a tensor's own may be that of a view before this node. */
+static size_t pixels_of(const elbo_node *n) { return elbo_shape_size(n->shape) / (size_t)n->shape.dim[0]; }
+static int channels_of_input(const elbo_step *s, int k) { return s->plan->graph->node[s->node->input[k]].shape.dim[0]; }
 
 /* Where a channel's pixel lies in an image of the tensor. */
-static size_t at(const elbo_tensor *t, size_t channel, size_t pixel) {
-    size_t pixels = pixels_of(t);
+static size_t at(const elbo_tensor *t, size_t pixels, size_t channel, size_t pixel) {
     return t->blocked ? (channel / ELBO_BLOCK * pixels + pixel) * ELBO_BLOCK + channel % ELBO_BLOCK : channel * pixels + pixel;
 }
 
 /* Copies `count` channels between two images, from channel `from` on and to channel `to` on; `add`: adds them. */
-static void copy_channels(float *y, const elbo_tensor *ty, int to, const float *x, const elbo_tensor *tx, int from, int count,
-                          bool add) {
-    size_t pixels = pixels_of(ty);
+static void copy_channels(size_t pixels, float *y, const elbo_tensor *ty, int to, const float *x, const elbo_tensor *tx, int from,
+                          int count, bool add) {
     bool whole_blocks = ty->blocked && tx->blocked && to % ELBO_BLOCK == 0 && from % ELBO_BLOCK == 0 && count % ELBO_BLOCK == 0;
     if (whole_blocks || (!ty->blocked && !tx->blocked)) { // both lie in one piece
         y += (size_t)to * pixels;
@@ -109,7 +109,7 @@ static void copy_channels(float *y, const elbo_tensor *ty, int to, const float *
     }
     for (size_t c = 0; c < (size_t)count; c++)
         for (size_t p = 0; p < pixels; p++) {
-            float *target = &y[at(ty, (size_t)to + c, p)], value = x[at(tx, (size_t)from + c, p)];
+            float *target = &y[at(ty, pixels, (size_t)to + c, p)], value = x[at(tx, pixels, (size_t)from + c, p)];
             *target = add ? *target + value : value;
         }
 }
@@ -119,11 +119,13 @@ static void run_concat(const elbo_step *s, const elbo_pass *pass, int shard, int
     const elbo_tensor *ty = s->out[0], *a = s->in[0], *b = s->in[1];
     float *y = elbo_rows(ty, shard);
     const float *xa = elbo_rows(a, shard), *xb = elbo_rows(b, shard);
-    bool padded = ty->blocked && ty->shape.dim[0] % ELBO_BLOCK;
+    bool padded = ty->blocked && s->node->shape.dim[0] % ELBO_BLOCK;
+    int first = channels_of_input(s, 0), second = channels_of_input(s, 1);
+    size_t pixels = pixels_of(s->node);
     for (int r = 0; r < s->plan->shard_rows; r++, y += ty->per_image, xa += a->per_image, xb += b->per_image) {
         if (padded) memset(y, 0, ty->per_image * sizeof *y); // the channels that fill the last block
-        copy_channels(y, ty, 0, xa, a, 0, a->shape.dim[0], false);
-        copy_channels(y, ty, a->shape.dim[0], xb, b, 0, b->shape.dim[0], false);
+        copy_channels(pixels, y, ty, 0, xa, a, 0, first, false);
+        copy_channels(pixels, y, ty, first, xb, b, 0, second, false);
     }
 }
 
@@ -142,16 +144,18 @@ static void run_split(const elbo_step *s, const elbo_pass *pass, int shard, int 
     const elbo_tensor *tx = s->out[0], *ty = s->in[0];
     float *dx = elbo_rows(tx, shard);
     const float *dy = elbo_rows(ty, shard);
-    bool padded = tx->blocked && tx->shape.dim[0] % ELBO_BLOCK;
+    int channels = channels_of_input(s, s->number > 0);
+    bool padded = tx->blocked && channels % ELBO_BLOCK;
+    size_t pixels = pixels_of(s->node);
     for (int r = 0; r < s->plan->shard_rows; r++, dx += tx->per_image, dy += ty->per_image) {
         if (padded && !s->accumulate) memset(dx, 0, tx->per_image * sizeof *dx);
-        copy_channels(dx, tx, 0, dy, ty, s->number, tx->shape.dim[0], s->accumulate);
+        copy_channels(pixels, dx, tx, 0, dy, ty, s->number, channels, s->accumulate);
     }
 }
 
 static elbo_status concat_backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     int first = 0;
-    for (int k = 0; k < 2; first += spot->x[k]->shape.dim[0], k++) {
+    for (int k = 0; k < 2; first = p->graph->node[spot->node->input[0]].shape.dim[0], k++) {
         if (!spot->dx[k]) continue;
         elbo_step *s = elbo_plan_step(p, spot->node, "backward", "copy", run_split);
         if (!s) return elbo_no_memory(err);

@@ -18,6 +18,10 @@ const elbo_op *const elbo_ops[] = {
     &elbo_op_dropout,
     &elbo_op_batch_norm1d,
     &elbo_op_batch_norm2d,
+    &elbo_op_layer_norm,
+    &elbo_op_max_pool2d,
+    &elbo_op_avg_pool2d,
+    &elbo_op_upsample,
     &elbo_op_save,
     &elbo_op_add,
     &elbo_op_concat,
@@ -48,12 +52,25 @@ static elbo_status unknown_op(const elbo_node *n, const char *name, elbo_error *
     return elbo_node_fail(n, err, "unknown layer `%s`; there are %s", name, list);
 }
 
+/* The place of a word among those that the op knows. */
+static elbo_status find_word(const elbo_node *n, const elbo_value_spec *spec, const char *text, double *value,
+                             elbo_error *err) {
+    char list[200] = "";
+    for (int i = 0; n->op->words[i]; i++) {
+        *value = i;
+        if (!strcmp(n->op->words[i], text)) return ELBO_OK;
+        if (i > 0) strncat(list, " or ", sizeof list - strlen(list) - 1);
+        strncat(list, n->op->words[i], sizeof list - strlen(list) - 1);
+    }
+    return elbo_node_fail(n, err, "%s: %s=%s; it is %s", n->text, spec->name, text, list);
+}
+
 static elbo_status read_value(elbo_node *n, const elbo_value_spec *spec, const char *text, double *value,
                               elbo_error *err) {
     const char *usage = n->op->usage;
     if (spec->kind == ELBO_WORD) {
         n->word = text;
-        return ELBO_OK;
+        return n->op->words ? find_word(n, spec, text, value, err) : ELBO_OK;
     }
     if (spec->kind == ELBO_BOOL) {
         if (!strcmp(text, "true") || !strcmp(text, "false")) {

@@ -56,4 +56,6 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
-const elbo_loss_kernels elbo_ref_loss = {"ref", bce, mse, l1, reparameterize, reparameterize_backward};
+static void normal(float *out, size_t n, elbo_stream s) { elbo_random_normal(s, out, n); }
+
+const elbo_loss_kernels elbo_ref_loss = {"ref", normal, bce, mse, l1, reparameterize, reparameterize_backward};

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "kernels/cpu/ref/ref.h"
 
 static size_t at(const elbo_planes *p, size_t row, size_t channel, size_t pixel) {
@@ -47,4 +49,35 @@ static void backward(float *dx, const float *dy, const float *x, const float *me
     }
 }
 
-const elbo_norm_kernels elbo_ref_norm = {"ref", moments, normalise, gradient_sums, backward};
+/* ---- one image by itself ---- */
+
+static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n, float eps) {
+    double sum = 0, deviations = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i];
+    double m = sum / (double)n;
+    for (size_t i = 0; i < n; i++) deviations += (x[i] - m) * (x[i] - m);
+    double inv = 1 / sqrt(deviations / (double)n + eps);
+    for (size_t i = 0; i < n; i++) y[i] = (float)((x[i] - m) * inv * w[i] + b[i]);
+    *mean = (float)m;
+    *inverse = (float)inv;
+}
+
+/* With xhat = (x - mean) inverse and g = dy w: dx = inverse (g - mean(g) - xhat mean(g xhat)). */
+static void layer_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
+                           float inverse, size_t n, bool accumulate) {
+    double sum = 0, product = 0;
+    for (size_t i = 0; i < n; i++) {
+        double xhat = ((double)x[i] - mean) * inverse, g = (double)dy[i] * w[i];
+        sum += g;
+        product += g * xhat;
+        dw[i] += (float)(dy[i] * xhat);
+        db[i] += dy[i];
+    }
+    for (size_t i = 0; dx && i < n; i++) {
+        double xhat = ((double)x[i] - mean) * inverse, g = (double)dy[i] * w[i];
+        double v = inverse * (g - sum / (double)n - xhat * product / (double)n);
+        dx[i] = (float)(accumulate ? dx[i] + v : v);
+    }
+}
+
+const elbo_norm_kernels elbo_ref_norm = {"ref", moments, normalise, gradient_sums, backward, layer, layer_backward};

@@ -9,5 +9,6 @@ extern const elbo_pointwise_kernels elbo_ref_pointwise;
 extern const elbo_loss_kernels elbo_ref_loss;
 extern const elbo_update_kernels elbo_ref_update;
 extern const elbo_norm_kernels elbo_ref_norm;
+extern const elbo_resample_kernels elbo_ref_resample;
 
 #endif

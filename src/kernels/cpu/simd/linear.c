@@ -8,26 +8,6 @@
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/cpu/simd/vector.h"
 
-/* Turns sixteen vectors of sixteen: in step s, elements whose index differs from their vector's in bit s change places. */
-static inline void transpose_16(vec row[LANES]) {
-#define HALF(step, low, high)                                                                                          \
-    for (int i = 0; i < LANES; i++)                                                                                    \
-        if (!(i & step)) {                                                                                             \
-            vec a = row[i], b = row[i + step];                                                                         \
-            row[i] = __builtin_shuffle(a, b, low);                                                                     \
-            row[i + step] = __builtin_shuffle(a, b, high);                                                             \
-        }
-    HALF(1, ((ivec){0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30}),
-         ((ivec){1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31}))
-    HALF(2, ((ivec){0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29}),
-         ((ivec){2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31}))
-    HALF(4, ((ivec){0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27}),
-         ((ivec){4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31}))
-    HALF(8, ((ivec){0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}),
-         ((ivec){8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31}))
-#undef HALF
-}
-
 /* y (rows, out) = turned (out, rows)^T + bias */
 static void turn_and_add(float *y, const float *turned, const float *bias, int rows, int out) {
     int whole_rows = rows / LANES * LANES, whole_out = out / LANES * LANES;

@@ -85,4 +85,4 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
-const elbo_loss_kernels ELBO_SIMD(loss) = {ELBO_ISA_NAME, bce, mse, l1, reparameterize, reparameterize_backward};
+const elbo_loss_kernels ELBO_SIMD(loss) = {ELBO_ISA_NAME, ELBO_SIMD(normal), bce, mse, l1, reparameterize, reparameterize_backward};

@@ -152,4 +152,76 @@ static void backward(float *dx, const float *dy, const float *x, const float *me
         backward_lanes(dx, dy, x, mean, a, b, c, p, accumulate, p->lanes);
 }
 
-const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments, normalise, gradient_sums, backward};
+/* ---- one image by itself ---- */
+
+/* The part of an array at i, zeros behind its end. */
+static inline vec part(const float *v, size_t i, size_t n) { return i + LANES <= n ? vload(v + i) : vload_part(v + i, n - i); }
+static inline void put(float *v, size_t i, size_t n, vec value) {
+    if (i + LANES <= n)
+        vstore(v + i, value);
+    else
+        vstore_part(v + i, value, n - i);
+}
+
+/* Sums run in floats over this many values, over more in doubles. */
+enum { RUN = 64 * LANES };
+
+static double sum_of(const float *x, size_t n) {
+    double sum = 0;
+    for (size_t start = 0; start < n; start += RUN) {
+        size_t end = n - start < RUN ? n : start + RUN;
+        vec s = {};
+        for (size_t i = start; i < end; i += LANES) s += part(x, i, end);
+        sum += vsum(s);
+    }
+    return sum;
+}
+
+static double deviations_of(const float *x, float mean, size_t n) {
+    double sum = 0;
+    for (size_t start = 0; start < n; start += RUN) {
+        size_t end = n - start < RUN ? n : start + RUN, i = start;
+        vec s = {};
+        for (; i + LANES <= end; i += LANES) {
+            vec d = vload(x + i) - mean;
+            s += d * d;
+        }
+        sum += vsum(s);
+        for (; i < end; i++) sum += ((double)x[i] - mean) * ((double)x[i] - mean);
+    }
+    return sum;
+}
+
+static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n, float eps) {
+    float m = (float)(sum_of(x, n) / (double)n);
+    float inv = (float)(1 / __builtin_sqrt(deviations_of(x, m, n) / (double)n + eps));
+    for (size_t i = 0; i < n; i += LANES) put(y, i, n, (part(x, i, n) - m) * inv * part(w, i, n) + part(b, i, n));
+    *mean = m;
+    *inverse = inv;
+}
+
+static void layer_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
+                           float inverse, size_t n, bool accumulate) {
+    double sum = 0, product = 0;
+    for (size_t start = 0; start < n; start += RUN) {
+        size_t end = n - start < RUN ? n : start + RUN;
+        vec s = {}, q = {};
+        for (size_t i = start; i < end; i += LANES) { // behind the end dy is 0
+            vec d = part(dy, i, end), xhat = (part(x, i, end) - mean) * inverse, g = d * part(w, i, end);
+            s += g;
+            q += g * xhat;
+            put(dw, i, end, part(dw, i, end) + d * xhat);
+            put(db, i, end, part(db, i, end) + d);
+        }
+        sum += vsum(s);
+        product += vsum(q);
+    }
+    if (!dx) return;
+    float a = (float)(sum / (double)n), c = (float)(product / (double)n);
+    for (size_t i = 0; i < n; i += LANES) {
+        vec xhat = (part(x, i, n) - mean) * inverse, v = (part(dy, i, n) * part(w, i, n) - a - xhat * c) * inverse;
+        put(dx, i, n, accumulate ? part(dx, i, n) + v : v);
+    }
+}
+
+const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments, normalise, gradient_sums, backward, layer, layer_backward};

@@ -65,5 +65,42 @@ static void multiply(float *y, const float *x, const float *mask, size_t n) { MA
 
 static void add(float *y, const float *x, size_t n) { MAP2(y, x, y, n, v + d); }
 
+/* ---- layouts: sixteen channels of sixteen pixels are turned at a time ---- */
+
+static void to_blocked(float *blocked, const float *plain, int channels, size_t pixels) {
+    for (int first = 0; first < channels; first += LANES, blocked += pixels * LANES) {
+        int here = channels - first < LANES ? channels - first : LANES;
+        const float *from = plain + (size_t)first * pixels;
+        for (size_t p = 0; p < pixels; p += LANES) {
+            size_t left = pixels - p < LANES ? pixels - p : LANES;
+            vec tile[LANES];
+            for (int c = 0; c < LANES; c++)
+                tile[c] = c >= here ? vset(0) : left == LANES ? vload(from + (size_t)c * pixels + p)
+                                                              : vload_part(from + (size_t)c * pixels + p, left);
+            transpose_16(tile);
+            for (size_t k = 0; k < left; k++) vstore(blocked + (p + k) * LANES, tile[k]);
+        }
+    }
+}
+
+static void to_plain(float *plain, const float *blocked, int channels, size_t pixels) {
+    for (int first = 0; first < channels; first += LANES, blocked += pixels * LANES) {
+        int here = channels - first < LANES ? channels - first : LANES;
+        float *to = plain + (size_t)first * pixels;
+        for (size_t p = 0; p < pixels; p += LANES) {
+            size_t left = pixels - p < LANES ? pixels - p : LANES;
+            vec tile[LANES];
+            for (size_t k = 0; k < LANES; k++) tile[k] = k < left ? vload(blocked + (p + k) * LANES) : vset(0);
+            transpose_16(tile);
+            for (int c = 0; c < here; c++) {
+                if (left == LANES)
+                    vstore(to + (size_t)c * pixels + p, tile[c]);
+                else
+                    vstore_part(to + (size_t)c * pixels + p, tile[c], left);
+            }
+        }
+    }
+}
+
 const elbo_pointwise_kernels ELBO_SIMD(pointwise) = {ELBO_ISA_NAME, activation_forward, activation_backward, from_bytes,
-                                                     multiply, add};
+                                                     multiply, add, to_blocked, to_plain};

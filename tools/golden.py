@@ -6,11 +6,12 @@
 
 Each model takes five optimiser steps on one batch. Its file holds the batch (x, bytes), the noise (eps), the initial
 weights (by their state_dict names), the gradient of the first step (grad.NAME), the weights after the last step
-(after.NAME), and of every step: loss, reconstruction and kl (nats per image; loss is their plain sum), lr and kl_weight.
-Beside it stands the recipe. Each step counts as an epoch, so that schedules move.
+(after.NAME), and of every step: loss, reconstruction and kl (nats per image; loss is their plain sum), lr and
+kl_weight. Beside it stands the recipe. Each step counts as an epoch, so that schedules move.
 
 PyTorch runs in double on weights, images and noise that floats hold exactly: what it gives is right to the last bit of
-a float, and the test's bounds measure elbo alone. Needs Debian's python3-torch; the files are in git, so tests do not."""
+a float, and the test's bounds measure elbo alone. Needs Debian's python3-torch; the files are in git, so that tests
+do not."""
 
 import gzip
 import json
@@ -56,7 +57,7 @@ VARIANTS = {
                       encoder=["conv2d 3 kernel=3 stride=2 padding=1 bias=false", "batch_norm2d", "relu", "save a",
                                "conv2d 3 kernel=3 padding=1 bias=false", "batch_norm2d momentum=0.3", "add a", "relu",
                                "concat a"],
-                      decoder=["linear 5 bias=false", "batch_norm1d eps=0.01", "save b", "relu", "concat b",
+                      decoder=["tanh", "linear 3 bias=false", "batch_norm1d eps=0.01", "save b", "relu", "concat b",
                                "linear IMAGE", "sigmoid"]),
     "warmup": dict(SMALL_VAE, kl=0.5, warmup=3),
     "l1": dict(SMALL_VAE, loss="l1", encoder=["flatten", "linear 7", "leaky_relu negative_slope=0.2"],

@@ -6,9 +6,12 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "latent/pca_wide.h"
 
 /* Rows that one piece sums; pieces are added up in order. */
 enum { PIECE_ROWS = 8192, MOST_PIECES = 256 };
+/* Above so many dimensions the covariance matrix is not made. */
+enum { WIDE = 256 };
 
 typedef struct covariance_job {
     const float *x; // (n, dims)
@@ -24,6 +27,17 @@ static void sum_columns(void *context, int piece) {
     size_t end = j->rows * (size_t)(piece + 1) < j->n ? j->rows * (size_t)(piece + 1) : j->n;
     for (size_t r = j->rows * (size_t)piece; r < end; r++)
         for (int i = 0; i < j->dims; i++) sum[i] += j->x[r * (size_t)j->dims + (size_t)i];
+}
+
+static void sum_squares(void *context, int piece) {
+    const covariance_job *j = context;
+    double *sum = j->sums + (size_t)piece * (size_t)j->dims;
+    size_t end = j->rows * (size_t)(piece + 1) < j->n ? j->rows * (size_t)(piece + 1) : j->n;
+    for (size_t r = j->rows * (size_t)piece; r < end; r++)
+        for (int i = 0; i < j->dims; i++) {
+            double centred = j->x[r * (size_t)j->dims + (size_t)i] - j->mean[i];
+            sum[i] += centred * centred;
+        }
 }
 
 static void sum_products(void *context, int piece) {
@@ -69,6 +83,14 @@ static elbo_status fit(elbo_pca *p, const float *x, size_t n, int threads, doubl
     for (size_t i = 0; i < dims; i++) p->mean[i] = job.sums[i] / (double)n;
     free(job.sums);
     job.mean = p->mean;
+    if (p->dims > WIDE && p->components < p->dims / 8) {
+        ELBO_TRY(in_pieces(&job, sum_squares, dims, threads, err));
+        for (size_t i = 0; i < dims; i++) p->total += job.sums[i] / (double)(n - 1);
+        free(job.sums);
+        ELBO_TRY(elbo_pca_fit_wide(p, x, n, threads, err));
+        for (int c = 0; c < p->components; c++) fix_sign(p->axes + (size_t)c * dims, p->dims);
+        return ELBO_OK;
+    }
     ELBO_TRY(in_pieces(&job, sum_products, dims * dims, threads, err));
     *covariance = job.sums;
     for (size_t i = 0; i < dims * dims; i++) job.sums[i] /= (double)(n - 1);

@@ -1,4 +1,5 @@
-/* Principal component analysis, exact: eigenvectors of the covariance matrix (LAPACK's dsyevd). */
+/* Principal component analysis, exact: eigenvectors of the covariance matrix (LAPACK's dsyevd), or, of more than 256
+ * dimensions, its first few by iteration until they stand still (pca_wide.c). */
 #ifndef ELBO_PCA_H
 #define ELBO_PCA_H
 

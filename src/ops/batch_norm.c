@@ -184,11 +184,11 @@ static void run_backward(const elbo_step *s, const elbo_pass *pass, int shard, i
         b[c] = (float)(-scale * inverse * inverse * product / n);
         constant[c] = (float)(-scale * sum / n);
     }
-    elbo_planes p = planes_of(s, s->in[0], s->plan->shard_rows);
+    int valid = elbo_valid_rows(s->plan, pass, shard);
+    elbo_planes p = planes_of(s, s->in[0], valid);
     s->plan->device->norm->backward(elbo_rows(s->out[0], shard), elbo_rows(s->in[1], shard), elbo_rows(s->in[0], shard),
                                     part_of(s, shard, BATCH_MEAN), a, b, constant, &p, s->accumulate);
-    // Rows that only fill the shard have no gradient.
-    int valid = elbo_valid_rows(s->plan, pass, shard);
+    // Rows that only fill the shard have no gradient: a convolution before this sums over them, too.
     size_t size = s->out[0]->per_image;
     if (!s->accumulate)
         memset(elbo_rows(s->out[0], shard) + (size_t)valid * size, 0,

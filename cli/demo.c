@@ -14,14 +14,14 @@
 enum { MOST_MODELS = 4 };
 
 /* What is trained; the first `compared` are in every figure, the others in the maps. */
-typedef struct cast {
+typedef struct demo_cast {
     const char *model[MOST_MODELS];
     int models, compared, epochs;
     const char *folder;
-} cast;
+} demo_cast;
 
-static const cast dense = {{"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"}, 4, 2, 10, "runs/demo"};
-static const cast convolutional = {{"mnist-cae", "mnist-conv-vae"}, 2, 2, 5, "runs/demo-conv"};
+static const demo_cast dense = {{"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"}, 4, 2, 10, "runs/demo"};
+static const demo_cast convolutional = {{"mnist-cae", "mnist-conv-vae"}, 2, 2, 5, "runs/demo-conv"};
 
 /* Trains one of the models into its folder, whatever was there. */
 static elbo_status train(const char *name, const char *folder, const elbo_dataset *d, const char *data_name,
@@ -54,7 +54,7 @@ static elbo_status open_data(elbo_dataset *d, const char *data, const char **nam
     return elbo_dataset_open(d, *name, data, ELBO_BOTH_SPLITS, threads, err);
 }
 
-static int tell(const cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads, bool json) {
+static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads, bool json) {
     elbo_error err;
     cli_runs r = {.count = cast->models};
     char *page = elbo_path_join(folder, "report.html");
@@ -98,7 +98,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     };
     int words = cli_parse(self, options, argc, argv, 0, 0);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    const cast *cast = conv ? &convolutional : &dense;
+    const demo_cast *cast = conv ? &convolutional : &dense;
     if (!folder) folder = cast->folder;
     if (!epochs) epochs = cast->epochs;
     elbo_error err;

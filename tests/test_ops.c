@@ -561,8 +561,8 @@ static const network in_place[] = {
      "3", "bce", 37, 6, 0},
     // every kind of reader beside another, so that each adds its share of the gradient to the other's; 37 images in
     // eight shards leave rows that only fill the last
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, batch_norm2d, add a, relu", "conv2d 1 kernel=1, sigmoid", "none",
-     "bce", 37, 6, 0},
+    {"ae", "unflatten 1 2 3, conv2d 9 kernel=3 padding=1, save a, batch_norm2d, add a, relu", "conv2d 1 kernel=1, sigmoid",
+     "none", "bce", 37, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, layer_norm, add a, relu", "conv2d 1 kernel=1, sigmoid", "none",
      "bce", 37, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, max_pool2d kernel=3 stride=1 padding=1, add a, save b, "

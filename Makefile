@@ -21,7 +21,7 @@ bench: all ## speed of the recipes, beside PyTorch where python3-torch is instal
 
 asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehaviorSanitizer
 	@test -f build-asan/build.ninja || meson setup build-asan --buildtype=debugoptimized \
-		-Dtests=true -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static >/dev/null
+		-Dtests=true -Db_sanitize=address,undefined -Db_lundef=false >build-asan.log || { cat build-asan.log; exit 1; }
 	@ninja -C build-asan --quiet
 	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
 
@@ -35,13 +35,13 @@ test-packages:
 	@tools/packages.sh test
 
 $(BUILD)/build.ninja: | packages
-	@meson setup $(BUILD) >/dev/null
+	@meson setup $(BUILD) >build.log || { cat build.log; exit 1; }
 
 format: ## lays the code out by .clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) build-asan
+	@rm -rf $(BUILD) build-asan build.log build-asan.log
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \

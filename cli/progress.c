@@ -13,7 +13,7 @@ void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
 
 static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
     char train[32], test[32];
-    fprintf(stderr, "%s on %s (%s): %s training and %s test images of %dx%dx%d\n", r->name, d->name, d->source,
+    fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d\n", r->name, d->name, d->source,
             cli_thousands(d->train.count, train), cli_thousands(d->test.count, test), d->train.shape.channels,
             d->train.shape.height, d->train.shape.width);
 }
@@ -57,10 +57,9 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
         if (bar->terminal) fputs("\r\033[K", stderr);
         fprintf(stderr, "epoch %*d/%d  train %.2f", digits(p->epochs), e->epoch, p->epochs, e->train.loss);
         if (e->test.images) fprintf(stderr, "  test %.2f", e->test.loss);
-        if (e->train.kl > 0)
-            fprintf(stderr, " (reconstruction %.2f + kl %.2f)", e->test.images ? e->test.reconstruction : e->train.reconstruction,
-                    e->test.images ? e->test.kl : e->train.kl);
-        fprintf(stderr, "  %s  %s images/s\n", cli_duration(e->seconds, seconds), cli_thousands(e->images_per_second, rate));
+        const elbo_scores *last = e->test.images ? &e->test : &e->train;
+        if (last->kl > 0) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
+        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds), cli_thousands(e->images_per_second, rate));
     } else if (bar->terminal) {
         draw(p);
     }

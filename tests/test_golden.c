@@ -83,7 +83,7 @@ static void open_golden(golden *g, const char *name) {
 
 /* The largest relative errors met, to be seen when the test is run by hand. */
 typedef struct worst {
-    double loss, gradient, weight, change;
+    double loss, gradient, weight, change, output;
 } worst;
 
 static void keep_worst(double *most, double error) {
@@ -169,6 +169,41 @@ static void check_steps(engine *e, const golden *g, const uint32_t *index, worst
     check_weights(e, g, w);
 }
 
+/* Of convolutional models: what the weights after the last step make of the batch in evaluation, with running statistics
+ * and without noise, by the two plans that `elbo encode` and `elbo decode` run. */
+static void check_evaluation(const engine *e, const golden *g, const uint32_t *index, worst *w) {
+    if (!elbo_safetensors_find(&g->file, "output")) return;
+    static const char *const names[] = {"code", "output"};
+    const elbo_graph *graph = &e->network.graph;
+    size_t latent = (size_t)graph->latent;
+    float *code = malloc((size_t)g->batch * latent * sizeof *code);
+    assert_non_null(code);
+    elbo_images codes = {.shape = {1, 1, graph->latent}, .count = (uint32_t)g->batch, .floats = code};
+    for (int half = 0; half < 2; half++) {
+        elbo_plan_options options = e->plan.options;
+        options.mode = half ? ELBO_DECODE : ELBO_ENCODE;
+        elbo_plan plan;
+        assert_ok(elbo_plan_make(&plan, graph, e->plan.device, options, &failure));
+        elbo_pass pass = {.images = half ? &codes : &g->images, .index = index, .count = g->batch, .no_noise = true,
+                          .params = e->network.params, .low = e->recipe.image.low, .high = e->recipe.image.high};
+        elbo_plan_run(&plan, &pass);
+        const elbo_tensor *got = half ? plan.output : plan.code; // a VAE's is mu above logvar
+        const elbo_st_tensor *t = tensor(g, "", names[half]);
+        const float *want = t->data;
+        size_t size = half ? elbo_image_size(graph->image) : latent, all = (size_t)g->batch * size;
+        for (int i = 0; i < g->batch; i++)
+            for (size_t k = 0; k < size; k++) {
+                double value = got->base[(size_t)i * got->per_image + k], scale = largest(want, NULL, all);
+                if (!half) code[(size_t)i * size + k] = (float)value;
+                double error = fabs(value - want[(size_t)i * size + k]) / scale;
+                keep_worst(&w->output, error);
+                assert_near(names[half], (size_t)i * size + k, value, want[(size_t)i * size + k], BOUND * scale);
+            }
+        elbo_plan_free(&plan);
+    }
+    free(code);
+}
+
 /* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits. */
 static void check_without_gradients(engine *e, const golden *g, const uint32_t *index) {
     size_t bytes = e->network.graph.param_floats * sizeof(float);
@@ -198,10 +233,12 @@ static void replay(void **state) {
         worst w = {0};
         engine_open(&e, g.recipe, NULL, 0, g.images.shape, elbo_device_names[d], ELBO_TRAIN, 0, 2);
         check_steps(&e, &g, index, &w);
+        check_evaluation(&e, &g, index, &w);
         check_without_gradients(&e, &g, index);
         engine_close(&e);
-        print_message("%-14s %-4s worst relative errors: loss %.1e, gradient %.1e, weight %.1e (of its change %.1e)\n",
-                      name, elbo_device_names[d], w.loss, w.gradient, w.weight, w.change);
+        print_message("%-16s %-4s worst relative errors: loss %.1e, gradient %.1e, weight %.1e (of its change %.1e), "
+                      "output %.1e\n",
+                      name, elbo_device_names[d], w.loss, w.gradient, w.weight, w.change, w.output);
     }
     free(index);
     elbo_safetensors_close(&g.file);
@@ -218,8 +255,8 @@ int main(int argc, char **argv) {
     if (argc > 1) folder = argv[1];
     struct dirent **entries;
     int count = scandir(folder, &entries, is_recipe, alphasort);
-    if (count < (argc > 1 ? 1 : 19)) {
-        fprintf(stderr, "%s: %d golden files; 19 are in git, tools/golden.py writes them\n", folder, count);
+    if (count < (argc > 1 ? 1 : 22)) {
+        fprintf(stderr, "%s: %d golden files; 22 are in git, tools/golden.py writes them\n", folder, count);
         return 1;
     }
     struct CMUnitTest *tests = calloc((size_t)count, sizeof *tests);

@@ -641,6 +641,60 @@ static void batches(void **state) {
     }
 }
 
+/* ---- what is refused ---- */
+
+/* Training reads what the encoder saved; decoding a code alone cannot. */
+static void a_code_alone(void **state) {
+    (void)state;
+    const network n = {"ae", "flatten, linear 9, save a, linear 3", "linear 9, add a, linear 6", "none", "mse", 5, 6, 0};
+    engine e;
+    open_network(&e, &n, "cpu", ELBO_TRAIN);
+    elbo_plan_options options = e.plan.options;
+    options.mode = ELBO_DECODE;
+    elbo_plan plan;
+    elbo_error err;
+    assert_int_equal(elbo_plan_make(&plan, &e.network.graph, e.plan.device, options, &err), ELBO_BAD_INPUT);
+    assert_message(err, "x.yaml:4: add a", "it reads what the encoder saved, so a code alone cannot be decoded");
+    engine_close(&e);
+}
+
+static void wrong_layers(void **state) {
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"flatten, max_pool2d kernel=2", "put `unflatten C H W` before it"},
+        {"max_pool2d", "kernel is missing; it reads `max_pool2d kernel=K [stride=kernel] [padding=0]`"},
+        {"max_pool2d kernel=2", "its input is 1x1x6, smaller than the kernel"},
+        {"unflatten 1 2 3, avg_pool2d kernel=3 padding=2", "padding=2; it is at most half of the kernel, 1"},
+        {"avg_pool2d kernel=1 stride=0", "stride=0; it is between 1 and 1024"},
+        {"upsample scale=0", "scale=0; it is between 1 and 256"},
+        {"upsample mode=cubic", "mode=cubic; it is nearest or bilinear"},
+        {"upsample 2 bilinear, upsample scale=3 mode=nearest, upsample mode=Nearest", "mode=Nearest; it is nearest or bilinear"},
+        {"upsample scale=256, upsample scale=256", "which leaves more than 65536 rows or columns"},
+        {"flatten, upsample", "put `unflatten C H W` before it"},
+        {"layer_norm eps=0", "eps=0; it is between 1e-12 and 1"},
+        {"batch_norm1d", "use `batch_norm2d` for it"},
+        {"flatten, batch_norm2d", "use `batch_norm1d` for it"},
+        {"save a, conv2d 2 kernel=1, add a", "only equal shapes can be added"},
+        {"save a, upsample, concat a", "only images of one height and width"},
+        {"save a, save a", "the name is taken"},
+        {"save first, add firts", "did you mean `first`?"},
+        {"conv2d 2 kernel=2 padding=0", "use a smaller kernel or more padding"},
+        {"conv_transpose2d 2 kernel=1 stride=2 output_padding=2", "it is smaller than stride (2) or dilation (1)"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char *yaml = text_of("kind: ae\nencoder: [%s]\nlatent: 2\ndecoder: [linear 6]\nloss: {reconstruction: mse}\n", wrong[i][0]);
+        scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
+        free(yaml);
+        elbo_recipe r;
+        elbo_network n;
+        elbo_error err;
+        assert_ok(elbo_recipe_open(&r, folder.path, NULL, 0, &failure));
+        if (elbo_network_make(&n, &r, (elbo_image_shape){1, 1, 6}, &err) != ELBO_BAD_INPUT) fail_msg("%s is taken", wrong[i][0]);
+        assert_message(err, "x.yaml:2: ", wrong[i][1]);
+        elbo_recipe_close(&r);
+    }
+}
+
 static int enter(void **state) {
     (void)state;
     scratch_make(&folder);
@@ -659,6 +713,8 @@ int main(void) {
         cmocka_unit_test(none_is_forgotten),
         cmocka_unit_test(ops_in_place),
         cmocka_unit_test(batches),
+        cmocka_unit_test(a_code_alone),
+        cmocka_unit_test(wrong_layers),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

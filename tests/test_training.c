@@ -124,6 +124,17 @@ static const char dropout_recipe[] = "kind: vae\nlatent: 4\n"
                                      "loss: {kl: {weight: 2, warmup: 1.5}}\n"
                                      "train: {epochs: 2, batch: 64, lr: 0.002, seed: 5}\n";
 
+/* Every op that the others lack; tests/golden/everything.yaml for larger images. */
+static const char everything_recipe[] =
+    "kind: vae\nlatent: 3\n"
+    "encoder: [conv2d 9 kernel=3 padding=1 stride=2 bias=false, batch_norm2d, relu, save a, conv2d 9 kernel=3 padding=2 "
+    "dilation=2, batch_norm2d momentum=0.3, add a, relu, avg_pool2d kernel=2, save b, conv2d 5 kernel=3 padding=1, "
+    "leaky_relu, concat b, layer_norm, max_pool2d kernel=3 stride=2 padding=1, flatten, linear 12, batch_norm1d, tanh]\n"
+    "decoder: [linear 441, dropout p=0.1, unflatten 9 7 7, upsample mode=bilinear, save c, conv2d 9 kernel=3 padding=1, "
+    "add c, relu, conv_transpose2d 3 kernel=3 stride=2 padding=1 output_padding=1, layer_norm, upsample, avg_pool2d "
+    "kernel=2, conv2d 1 kernel=1, sigmoid]\n"
+    "train: {epochs: 2, batch: 77, lr: 0.002, clip: 100}\n";
+
 static const experiment experiments[] = {
     {"mnist-ae", {"train.batch=64", "train.epochs=2"}},
     {"mnist-ae-2d", {"train.batch=64", "train.epochs=2"}},
@@ -136,6 +147,7 @@ static const experiment experiments[] = {
     {"mnist-ae-2d",
      {"train.batch=77", "train.epochs=2", "train.optimizer=adamw", "train.weight_decay=0.1", "loss.reconstruction=l1"}},
     {dropout_recipe, {NULL}},
+    {everything_recipe, {NULL}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };

@@ -77,16 +77,62 @@ CONVOLUTIONS = {
     "mnist-cae": dict(kind="ae", latent="none", images="square", encoder=CONV_ENCODER, decoder=CONV_DECODER),
     "mnist-conv-vae": dict(kind="vae", latent="2|128", images="square", encoder=CONV_ENCODER,
                            decoder=["linear 12|3136", "unflatten 3|64 2|7 2|7"] + CONV_DECODER),
+    "mnist-cae-pool": dict(kind="ae", latent="5|64", images="square", loss="mse",
+                           encoder=["conv2d 2|16 kernel=3 padding=1", "relu", "max_pool2d kernel=2",
+                                    "conv2d 9|32 kernel=3 padding=1", "relu", "max_pool2d kernel=2", "flatten"],
+                           decoder=["linear 36|1568", "relu", "unflatten 9|32 2|7 2|7", "upsample scale=2",
+                                    "conv2d 2|16 kernel=3 padding=1", "relu", "upsample scale=2",
+                                    "conv2d 1 kernel=3 padding=1", "sigmoid"]),
+    "fashion-conv-vae": dict(kind="vae", latent="3|32", images="square", encoder=CONV_ENCODER,
+                             decoder=["linear 12|3136", "unflatten 3|64 2|7 2|7"] + CONV_DECODER),
+}
+
+# What the others lack. 9 and 14 channels do not fill a block. What batch_norm takes away again (a bias before it, or a
+# pixel's bias where that pixel is the largest of its window in every image) has a gradient of 0 but for rounding: sgd
+# leaves it be, where adam would make a step of it.
+EVERYTHING = {
+    "everything": dict(kind="vae", latent="3", images="square",
+                       encoder=["conv2d 9 kernel=3 padding=1 bias=false", "batch_norm2d", "relu", "save a",
+                                "conv2d 9 kernel=3 padding=2 dilation=2 bias=false",
+                                "batch_norm2d momentum=0.3 eps=0.001", "add a", "relu",
+                                "avg_pool2d kernel=3 stride=2 padding=1", "save b", "conv2d 5 kernel=3 padding=1",
+                                "leaky_relu", "concat b", "layer_norm", "max_pool2d kernel=3 stride=2 padding=1",
+                                "flatten", "linear 12 bias=false", "batch_norm1d", "tanh"],
+                       decoder=["linear 36", "unflatten 9 2 2", "upsample mode=bilinear", "save c",
+                                "conv2d 9 kernel=3 padding=1", "add c", "relu",
+                                "conv_transpose2d 3 kernel=3 stride=2 padding=1 output_padding=1",
+                                "layer_norm eps=0.001", "upsample scale=3 mode=bilinear",
+                                "avg_pool2d kernel=3", "conv2d 1 kernel=1", "sigmoid"],
+                       train=dict(optimizer="sgd", lr=0.01, momentum=0.9, clip=10)),
 }
 
 
 # ---- the model ----
+
+def with_random_constants(norm):
+    """Weights of 1 and biases of 0, as these layers start, would hide a factor or a term that is missing."""
+    nn.init.uniform_(norm.weight, 0.5, 1.5)
+    nn.init.uniform_(norm.bias, -0.5, 0.5)
+    return norm
+
 
 def layer(text, shape):
     """One layer of a recipe, for inputs of a shape (without the batch)."""
     name, *words = text.split()
     values = [int(w) for w in words if "=" not in w]
     named = dict(w.split("=") for w in words if "=" in w)
+    if name.startswith("batch_norm"):
+        kind = nn.BatchNorm1d if name == "batch_norm1d" else nn.BatchNorm2d
+        return with_random_constants(kind(shape[0], **{k: float(v) for k, v in named.items()}))
+    if name == "layer_norm":
+        return with_random_constants(nn.LayerNorm(shape, **{k: float(v) for k, v in named.items()}))
+    if name in ("max_pool2d", "avg_pool2d"):
+        kind = nn.MaxPool2d if name == "max_pool2d" else nn.AvgPool2d
+        return kind(int(named["kernel"]), int(named.get("stride", named["kernel"])), int(named.get("padding", 0)))
+    if name == "upsample":
+        mode = named.get("mode", "nearest")
+        return nn.Upsample(scale_factor=int(named.get("scale", 2)), mode=mode,
+                           align_corners=None if mode == "nearest" else False)
     if name == "linear":
         return nn.Linear(shape[0], values[0], bias=named.get("bias") != "false")
     if name == "unflatten":
@@ -97,9 +143,6 @@ def layer(text, shape):
         kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
         numbers = {k: int(v) for k, v in named.items() if k not in ("kernel", "bias")}
         return kind(shape[0], values[0], int(named["kernel"]), bias=named.get("bias") != "false", **numbers)
-    if name in ("batch_norm1d", "batch_norm2d"):
-        kind = nn.BatchNorm1d if name == "batch_norm1d" else nn.BatchNorm2d
-        return kind(shape[0], **{k: float(v) for k, v in named.items()})
     return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
 
 
@@ -149,11 +192,12 @@ class Model(nn.Module):
     def forward(self, x, eps):
         hidden = self.encoder(x)
         if not self.vae:
-            return self.decoder(self.code(hidden.flatten(1)) if self.code else hidden), torch.zeros(())
+            mu = self.code(hidden.flatten(1)) if self.code else hidden
+            return self.decoder(mu), torch.zeros(()), mu
         mu, logvar = self.mu(hidden.flatten(1)), self.logvar(hidden.flatten(1))
         z = mu + eps * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
-        return self.decoder(z), kl / len(x)
+        return self.decoder(z), kl / len(x), mu
 
 
 def reconstruction_loss(kind, output, x):
@@ -205,7 +249,7 @@ def run(spec, images, seed):
     rows = {"loss": [], "reconstruction": [], "kl": [], "lr": [], "kl_weight": []}
     for step in range(STEPS):
         weight = spec.get("kl", 1) * (min(1, step / spec["warmup"]) if "warmup" in spec else 1)
-        output, kl = model(x, eps[step].double())
+        output, kl, _ = model(x, eps[step].double())
         reconstruction = reconstruction_loss(spec["loss"], output, x)
         optimizer.zero_grad()
         (reconstruction + weight * kl).backward()
@@ -218,6 +262,9 @@ def run(spec, images, seed):
         optimizer.step()
         scheduler.step()
     out.update({"after." + name: w.detach().numpy().astype(np.float32) for name, w in weights_of(model).items()})
+    if spec.get("images") == "square":
+        output, _, code = model.eval()(x, 0)
+        out.update(code=code.detach().numpy().astype(np.float32), output=output.detach().numpy().astype(np.float32))
     out.update({name: np.array(values) for name, values in rows.items()})
     print("  loss", " ".join("%.4f" % v for v in rows["loss"]))
     return out
@@ -282,7 +329,7 @@ def main(arguments):
     folder.mkdir(exist_ok=True)
     images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
-    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS}.items()):
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING}.items()):
         write(folder, name, spec, images[spec.get("images")], False, seed)
 
 

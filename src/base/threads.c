@@ -125,7 +125,20 @@ void elbo_team_free(elbo_team *t) {
 
 int elbo_team_threads(const elbo_team *team) { return team->threads; }
 
+/* oneDNN's generated matrix products use the stack pointer for something else for a while. A signal handler that runs just
+ * then gets its frame written over the heap (seen: one Ctrl-C in twenty ended training in "corrupted size vs. prev_size").
+ * So signals wait until the work is done, but for those that the work itself would cause. */
+static void hold_signals(sigset_t *before) {
+    static const int its_own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigset_t all;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof its_own / sizeof *its_own; i++) sigdelset(&all, its_own[i]);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
 void elbo_team_run(elbo_team *team, void (*work)(void *context, int thread), void *context) {
+    sigset_t before;
+    hold_signals(&before);
     int outside = omp_get_max_threads();
     omp_set_num_threads(1); // for this thread's pieces; the caller gets his own setting back
     team->work = work;
@@ -134,6 +147,7 @@ void elbo_team_run(elbo_team *team, void (*work)(void *context, int thread), voi
     work(context, 0);
     elbo_team_meet(team);
     omp_set_num_threads(outside);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- a loop of pieces ---- */

@@ -45,6 +45,7 @@ struct elbo_conv {
     direction to_small, to_large, weights; // large -> small, small -> large, both -> gradient
     bool biased;                    // oneDNN adds the bias, and its gradient; else add_bias and sum_bias do
     bool few;                       // forward by few_channels_forward
+    enum { AS_KEPT, WIDE, FREE } layout; // of what oneDNN works on: below
     size_t large_room, small_room;  // floats of scratch for reordered activations
     size_t scratchpad;              // bytes, the largest of all
 };
@@ -126,10 +127,22 @@ static elbo_status make_reorder_if(elbo_conv *c, call *k, const dnnl_memory_desc
 typedef struct layer_descs {
     dnnl_memory_desc_t large, small, w, bias;             // as primitives are asked for: mostly any layout
     dnnl_memory_desc_t kept_large, kept_small, kept_w;    // as the plan and PyTorch keep them
+    dnnl_memory_desc_t blocked_large;                     // of a wide layer: the same, blocked
     dnnl_dims_t strides, dilates, padding;
 } layer_descs;
 
-static elbo_status describe_layer(const elbo_conv_shape *s, layer_descs *d, elbo_error *err) {
+/* Where the plan's layout leaves oneDNN 2.6 nothing but plain loops (0.1 GFLOP/s), two ways are left.
+ *
+ * WIDE, for 4 to 15 channels on the large side (its fast kernels take so few for an image, and want it plain): sixteen of them
+ * lie in memory no differently, so we say sixteen; those that are not there have weights of 0.
+ *
+ * FREE: it chooses, and reorders stand before and behind. A CPU without AVX-512 works on blocks of eight channels. */
+static bool can_be_wide(const elbo_conv_shape *s) {
+    return (s->transposed ? s->out : s->in) < ELBO_BLOCK && (s->x_blocked || s->y_blocked);
+}
+
+static elbo_status describe_layer(const elbo_conv *c, layer_descs *d, elbo_error *err) {
+    const elbo_conv_shape *s = &c->s;
     dnnl_dims_t x = {s->rows, s->in, s->height, s->width}, y = {s->rows, s->out, s->out_height, s->out_width};
     dnnl_dims_t w = {s->transposed ? s->in : s->out, s->transposed ? s->out : s->in, s->kernel, s->kernel};
     dnnl_dims_t bias = {s->out};
@@ -140,12 +153,17 @@ static elbo_status describe_layer(const elbo_conv_shape *s, layer_descs *d, elbo
     }
     bool large_blocked = s->transposed ? s->y_blocked : s->x_blocked, small_blocked = s->transposed ? s->x_blocked : s->y_blocked;
     dnnl_dim_t *large = s->transposed ? y : x, *small = s->transposed ? x : y;
+    dnnl_dims_t wide;
+    memcpy(wide, large, sizeof wide);
+    bool widened = c->layout == WIDE, kept = c->layout != FREE;
+    if (widened) wide[1] = w[1] = ELBO_BLOCK;
     dnnl_status_t status = dnnl_success;
 #define DESCRIBE(md, n, dims, tag)                                                                                     \
     if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(md, n, dims, dnnl_f32, tag)
     // Blocked activations stay as they are; for others, which are images or small, oneDNN chooses.
-    DESCRIBE(&d->large, 4, large, large_blocked ? dnnl_nChw16c : dnnl_format_tag_any);
-    DESCRIBE(&d->small, 4, small, small_blocked ? dnnl_nChw16c : dnnl_format_tag_any);
+    DESCRIBE(&d->large, 4, wide, (large_blocked && kept) || widened ? dnnl_nChw16c : dnnl_format_tag_any);
+    DESCRIBE(&d->blocked_large, 4, large, dnnl_nChw16c);
+    DESCRIBE(&d->small, 4, small, small_blocked && kept ? dnnl_nChw16c : dnnl_format_tag_any);
     DESCRIBE(&d->kept_large, 4, large, large_blocked ? dnnl_nChw16c : dnnl_nchw);
     DESCRIBE(&d->kept_small, 4, small, small_blocked ? dnnl_nChw16c : dnnl_nchw);
     DESCRIBE(&d->w, 4, w, dnnl_format_tag_any);
@@ -212,6 +230,7 @@ static elbo_status make_direction(elbo_conv *c, direction *k, const direction_na
     k->packed = floats_of(w);
     bool gradient = names->kind == dnnl_backward_weights;
     ELBO_TRY(make_reorder(c, &k->pack, gradient ? w : &d->kept_w, gradient ? &d->kept_w : w, err));
+    if (c->layout == WIDE) large = &d->blocked_large;
     bool writes_large = names->kind == dnnl_backward_data, writes_small = names->kind == dnnl_forward_training;
     ELBO_TRY(make_reorder_if(c, &k->large_reorder, writes_large ? large : &d->kept_large,
                              writes_large ? &d->kept_large : large, large, &c->large_room, err));
@@ -226,7 +245,7 @@ static elbo_status make_all(elbo_conv *c, bool training, bool need_dx, elbo_erro
     for (int t = 0; t < c->threads; t++)
         ELBO_TRY(check(dnnl_stream_create(&c->stream[t], c->engine, dnnl_stream_default_flags), "a stream", err));
     layer_descs d;
-    ELBO_TRY(describe_layer(&c->s, &d, err));
+    ELBO_TRY(describe_layer(c, &d, err));
     ELBO_TRY(make_direction(c, &c->to_small, &to_small_names, &d, err)); // the hint that the others need
     if (c->s.transposed || (training && need_dx)) ELBO_TRY(make_direction(c, &c->to_large, &to_large_names, &d, err));
     return training ? make_direction(c, &c->weights, &weights_names, &d, err) : ELBO_OK;
@@ -239,9 +258,8 @@ static void free_direction(elbo_conv *c, direction *k) {
     free_call(c, &k->small_reorder);
 }
 
-static void free_conv(void *conv) {
-    elbo_conv *c = conv;
-    if (!c) return;
+/* All that make_all made. */
+static void clear(elbo_conv *c) {
     free_direction(c, &c->to_small);
     free_direction(c, &c->to_large);
     free_direction(c, &c->weights);
@@ -249,7 +267,38 @@ static void free_conv(void *conv) {
         if (c->stream[t]) dnnl_stream_destroy(c->stream[t]);
     free(c->stream);
     if (c->engine) dnnl_engine_destroy(c->engine);
-    free(c);
+    c->to_small = c->to_large = c->weights = (direction){0};
+    c->stream = NULL;
+    c->engine = NULL;
+    c->large_room = c->small_room = c->scratchpad = 0;
+}
+
+static void free_conv(void *conv) {
+    if (conv) clear(conv);
+    free(conv);
+}
+
+static const char *kernel_of(const direction *k) {
+    const char *name = "onednn";
+    if (k->main.made) dnnl_primitive_desc_query(k->main.desc, dnnl_query_impl_info_str, 0, (void *)&name);
+    return name;
+}
+
+static bool has_plain_loops(const elbo_conv *c) {
+    const direction *all[] = {&c->to_small, &c->to_large, &c->weights};
+    for (int i = 0; i < 3; i++)
+        if (!strncmp(kernel_of(all[i]), "ref", 3)) return true;
+    return false;
+}
+
+/* In the first of the layouts that has fast kernels, or else in the last. */
+static elbo_status make_fast(elbo_conv *c, bool training, bool need_dx, elbo_error *err) {
+    for (c->layout = AS_KEPT;; c->layout++) {
+        if (c->layout == WIDE && !can_be_wide(&c->s)) continue;
+        ELBO_TRY(make_all(c, training, need_dx, err));
+        if (c->layout == FREE || !has_plain_loops(c)) return ELBO_OK;
+        clear(c);
+    }
 }
 
 /* Transposed, to one or a few channels: oneDNN fills a vector with channels that are not there (14 of 290 GFLOP/s). */
@@ -268,7 +317,7 @@ static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool trainin
     c->few = few_channels(s);
     int threads_outside = omp_get_max_threads(); // a primitive remembers how many threads it was made for
     omp_set_num_threads(1);
-    elbo_status status = make_all(c, training, need_dx, err);
+    elbo_status status = make_fast(c, training, need_dx, err);
     omp_set_num_threads(threads_outside);
     if (status != ELBO_OK) {
         free_conv(c);
@@ -280,9 +329,7 @@ static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool trainin
 
 static const char *describe(const elbo_conv *c) {
     if (c->few) return "onednn sgemm + col2im";
-    const char *name = "onednn";
-    dnnl_primitive_desc_query(c->to_small.main.desc, dnnl_query_impl_info_str, 0, (void *)&name);
-    return name;
+    return kernel_of(c->s.transposed ? &c->to_large : &c->to_small);
 }
 
 /* ---- sizes ---- */
@@ -300,8 +347,17 @@ static size_t columns(const elbo_conv *c) { // of one image
     size_t pixels = (size_t)c->s.height * (size_t)c->s.width;
     return c->few ? whole_lines(pixels * (size_t)(c->s.out * c->s.kernel * c->s.kernel)) : 0;
 }
+/* Plain weights of a wide layer: each of the small side's channels has a row, of which the first part is there. */
+static size_t row_there(const elbo_conv *c) {
+    return (size_t)(c->s.transposed ? c->s.out : c->s.in) * (size_t)c->s.kernel * (size_t)c->s.kernel;
+}
+static size_t row_wide(const elbo_conv *c) { return (size_t)(ELBO_BLOCK * c->s.kernel * c->s.kernel); }
+static size_t rows_of(const elbo_conv *c) { return (size_t)(c->s.transposed ? c->s.in : c->s.out); }
+static size_t wide_weights(const elbo_conv *c) { return c->layout == WIDE ? rows_of(c) * row_wide(c) : 0; }
+
+static size_t pad_floats(const elbo_conv *c) { return whole_lines(c->scratchpad / sizeof(float) + 1); }
 static size_t scratch_floats(const elbo_conv *c) {
-    return c->large_room + c->small_room + whole_lines(c->scratchpad / sizeof(float) + 1) + columns(c);
+    return c->large_room + c->small_room + pad_floats(c) + columns(c) + whole_lines(wide_weights(c));
 }
 
 /* ---- bias ---- */
@@ -349,11 +405,12 @@ static void sum_bias(const elbo_conv *c, float *dbias, const float *dy) {
 
 /* ---- running ---- */
 
-/* The thread's scratch: room for each side reordered, oneDNN's own, columns. */
+/* The thread's scratch: room for each side reordered, oneDNN's own, columns, wide weights. */
 static float *large_room(float *scratch) { return scratch; }
 static float *small_room(const elbo_conv *c, float *scratch) { return scratch + c->large_room; }
 static float *pad_room(const elbo_conv *c, float *scratch) { return scratch + c->large_room + c->small_room; }
-static float *column_room(const elbo_conv *c, float *scratch) { return scratch + scratch_floats(c) - columns(c); }
+static float *column_room(const elbo_conv *c, float *scratch) { return pad_room(c, scratch) + pad_floats(c); }
+static float *weight_room(const elbo_conv *c, float *scratch) { return column_room(c, scratch) + columns(c); }
 
 static const float *convert(const elbo_conv *c, const call *reorder, const float *from, float *room, float *scratch,
                             int thread) {
@@ -415,11 +472,20 @@ static void few_channels_forward(const elbo_conv *c, float *y, const float *x, c
     }
 }
 
-static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
+static const float *widen(const elbo_conv *c, const float *w, float *scratch) {
+    if (c->layout != WIDE) return w;
+    float *wide = weight_room(c, scratch);
+    memset(wide, 0, wide_weights(c) * sizeof *wide);
+    for (size_t r = 0; r < rows_of(c); r++) memcpy(wide + r * row_wide(c), w + r * row_there(c), row_there(c) * sizeof *wide);
+    return wide;
+}
+
+static void pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread) {
+    const float *w = widen(c, plain, scratch);
     run(c, &c->to_small.pack, thread, pad_room(c, scratch), (const void *[]){w, packed});
     if (c->to_large.pack.made)
         run(c, &c->to_large.pack, thread, pad_room(c, scratch), (const void *[]){w, packed + c->to_small.packed});
-    if (c->few) memcpy(packed + c->to_small.packed + c->to_large.packed, w, plain_weights(c) * sizeof *w);
+    if (c->few) memcpy(packed + c->to_small.packed + c->to_large.packed, plain, plain_weights(c) * sizeof *plain);
 }
 
 static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias, float *scratch,
@@ -457,7 +523,10 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *
         const float *more = gradients + (size_t)share * n;
         for (size_t i = 0; i < n; i++) gradients[i] += more[i];
     }
-    run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradients, dw});
+    float *all = c->layout == WIDE ? weight_room(c, scratch) : dw;
+    run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradients, all});
+    for (size_t r = 0; c->layout == WIDE && r < rows_of(c); r++)
+        memcpy(dw + r * row_there(c), all + r * row_wide(c), row_there(c) * sizeof *dw);
     if (dbias) memcpy(dbias, gradients + c->weights.packed, (size_t)c->s.out * sizeof *dbias);
 }
 

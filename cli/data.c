@@ -186,6 +186,8 @@ const cli_command cli_data = {
                "  info NAME      how many images of which class\n"
                "  preview NAME   a picture of the images as the network will see them\n"
                "\n"
+               "A data set is looked up in --data PATH, in $ELBO_DATA/NAME, then in ~/.cache/elbo/NAME.\n"
+               "\n"
                "examples:\n"
                "  elbo data fetch mnist\n"
                "  elbo data preview fashion-mnist -o fashion.png\n",

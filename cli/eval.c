@@ -16,7 +16,8 @@ static int find_split(const char *name, elbo_splits *split) {
     return CLI_OK;
 }
 
-static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *split, const elbo_scores *s, bool json) {
+static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *split, const elbo_scores *s, bool mean_code,
+                         bool json) {
     const elbo_recipe *recipe = &r->model->recipe;
     bool vae = recipe->kind == ELBO_VAE;
     if (json) {
@@ -27,7 +28,8 @@ static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *s
     }
     char images[32];
     printf("%s on %s %s images of %s\n", r->label, cli_thousands(s->images, images), split, d->name);
-    printf("  loss            %10.4f nats/image%s\n", s->loss, vae ? "   (reconstruction + KL: the negative ELBO)" : "");
+    printf("  loss            %10.4f nats/image%s\n", s->loss, !vae ? "" : mean_code ? "   (with the mean code: lower than the negative ELBO)"
+                                                        : "   (reconstruction + KL: the negative ELBO)");
     printf("  reconstruction  %10.4f nats/image   (%s)\n", s->reconstruction,
            elbo_reconstruction_name(recipe->loss.reconstruction));
     if (vae) printf("  kl              %10.4f nats/image\n", s->kl);
@@ -82,7 +84,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     o.noise = noise;
     if (status == ELBO_OK) status = elbo_evaluate(&scores, &m->network, &m->recipe, images, o, &err);
     if (status == ELBO_OK)
-        print_scores(&r.run[0], &r.data, split_name, &scores, json);
+        print_scores(&r.run[0], &r.data, split_name, &scores, o.mean_code, json);
     else
         code = cli_fail(&err);
     free(noise);
@@ -94,7 +96,8 @@ const cli_command cli_eval = {
     .name = "eval",
     .arguments = "RUN",
     .summary = "scores a run: loss, reconstruction and KL in nats per image, MSE",
-    .details = "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the\n"
+    .details = "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the KL\n"
+               "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. The\n"
                "noise is a function of the seed and the image's number, so the same command gives the same digits.\n"
                "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
                "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,24 +32,24 @@ elbo_status elbo_fail_errno(elbo_error *err, const char *format, ...) {
 
 elbo_status elbo_no_memory(elbo_error *err) { return elbo_fail(err, ELBO_NO_MEMORY, "out of memory"); }
 
-/* Levenshtein distance; words longer than the table count as far. */
+/* Edit distance where two neighbouring letters that changed places are one mistake (Damerau); long words count as far. */
 static int edit_distance(const char *a, const char *b) {
     enum { LONGEST = 40 };
-    size_t n = strlen(a), m = strlen(b);
+    int n = (int)strlen(a), m = (int)strlen(b);
     if (n > LONGEST || m > LONGEST) return LONGEST;
-    int row[LONGEST + 1];
-    for (size_t j = 0; j <= m; j++) row[j] = (int)j;
-    for (size_t i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= m; j++) {
-            int substitute = diagonal + (a[i - 1] != b[j - 1]);
-            int insert_or_delete = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
-            diagonal = row[j];
-            row[j] = substitute < insert_or_delete ? substitute : insert_or_delete;
+    int d[LONGEST + 1][LONGEST + 1]; // d[i][j]: between the first i letters of a and the first j of b
+    for (int i = 0; i <= n; i++) d[i][0] = i;
+    for (int j = 0; j <= m; j++) d[0][j] = j;
+    for (int i = 1; i <= n; i++)
+        for (int j = 1; j <= m; j++) {
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
         }
-    }
-    return row[m];
+    return d[n][m];
 }
 
 const char *elbo_nearest_word(const char *typed, const char *const *words) {

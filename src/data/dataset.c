@@ -138,11 +138,11 @@ static elbo_status fail_not_found(const char *name, elbo_error *err) {
     elbo_status status;
     if (data && *data)
         status = elbo_fail(err, ELBO_NOT_FOUND,
-                           "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; 'elbo data fetch %s' downloads it", name,
+                           "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; 'elbo data fetch %s' downloads it, `--data digits` does without", name,
                            name, data, cache, name);
     else
         status = elbo_fail(err, ELBO_NOT_FOUND,
-                           "%s: not found in %s (and ELBO_DATA is not set); 'elbo data fetch %s' downloads it", name,
+                           "%s: not found in %s (and ELBO_DATA is not set); 'elbo data fetch %s' downloads it, `--data digits` does without", name,
                            cache, name);
     free(cache);
     return status;

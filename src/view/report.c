@@ -37,7 +37,7 @@ static const char style[] =
     "th:first-child, td:first-child { white-space: nowrap; }\n"
     "table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }\n"
     "caption { text-align: left; font-weight: 600; padding: 0 0 8px; }\n"
-    "th, td { padding: 7px 14px; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); }\n"
+    "th, td { padding: 7px 9px; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); }\n"
     "th:first-child, td:first-child { padding-left: 0; }\n"
     "th:last-child, td:last-child { padding-right: 0; }\n"
     "thead th { color: var(--soft); font-weight: 600; border-bottom: 2px solid var(--line); overflow-wrap: normal; }\n"

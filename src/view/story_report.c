@@ -54,7 +54,8 @@ static elbo_status add_curves(page *p, elbo_error *err) {
     for (int i = 1; i < p->compared; i++) mixed = mixed || is_vae(&p->runs[i]) != is_vae(&p->runs[0]);
     show(p, "loss", "Loss curves",
          mixed ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
-                 "code (the KL term) as well as for its reconstruction."
+                 "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "
+                 "moving, a test value is taken after the epoch, so test starts below."
                : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
                  "overfitting.");
     return ELBO_OK;
@@ -66,8 +67,10 @@ static elbo_status add_reconstructions(page *p, elbo_error *err) {
     ELBO_TRY(elbo_story_reconstructions(figure_of(p, "reconstructions", "Reconstructions of test images"), p->runs,
                                         p->compared, &p->data->test, index, n, err));
     show(p, "reconstructions", "Reconstructions",
-         "Test images that no model saw in training, above what each model makes of their codes; a VAE's are smoother, "
-         "because its codes are noisy by design.");
+         is_vae(&p->runs[p->compared - 1]) && !is_vae(&p->runs[0])
+             ? "Test images that no model saw in training, above what each model makes of their codes; a VAE's are smoother, "
+               "because noise on its codes in training leaves no room for the finest detail."
+             : "Test images that no model saw in training, above what each model makes of their codes.");
     return ELBO_OK;
 }
 
@@ -141,12 +144,24 @@ static elbo_status add_samples(page *p, elbo_error *err) {
         free(images);
         if (status != ELBO_OK) return status;
         show(p, name, title,
-             "Codes drawn from the prior, a standard normal, and decoded: none of these images exists in the data.");
+             "Codes drawn from the prior, a standard normal, and decoded: no image of the data went into them.");
     }
     return ELBO_OK;
 }
 
 /* ---- the table ---- */
+
+/* 652824 -> "652,824" */
+static const char *with_commas(size_t value, char text[32]) {
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%zu", value), k = 0;
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0) text[k++] = ',';
+        text[k++] = digits[i];
+    }
+    text[k] = 0;
+    return text;
+}
 
 static void fill_table(page *p, elbo_report_table *table, const char **cells) {
     static const char *const head[] = {"model",  "latent", "parameters", "epochs",  "test loss", "reconstr.",
@@ -163,14 +178,15 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         const char **row = cells + (size_t)(i + 1) * COLUMNS;
         row[0] = r->label;
         row[1] = say(p, "%d", r->model->network.graph.latent);
-        row[2] = say(p, "%zu", r->model->network.graph.weights);
+        char number[32];
+        row[2] = say(p, "%s", with_commas(r->model->network.graph.weights, number));
         row[3] = say(p, "%d", log->count);
         row[4] = s ? say(p, "%.2f", s->loss) : "";
         row[5] = s ? say(p, "%.2f", s->reconstruction) : "";
         row[6] = s && is_vae(r) ? say(p, "%.2f", s->kl) : "–";
         row[7] = s ? say(p, "%.4f", s->mse) : "";
         row[8] = say(p, "%.1f", seconds);
-        row[9] = seconds > 0 ? say(p, "%.0f", log->count * (double)last->train.images / seconds) : "";
+        row[9] = seconds > 0 ? say(p, "%s", with_commas((size_t)(log->count * (double)last->train.images / seconds), number)) : "";
     }
     *table = (elbo_report_table){"Scores on the test images (losses in nats per image)", p->count + 1, COLUMNS, cells};
 }
@@ -194,6 +210,9 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
         elbo_report_table table;
         fill_table(p, &table, cells);
         const char *title = p->count == 1 ? say(p, "%s", p->runs[0].label) : "Autoencoders compared";
+        char train[32], test[32];
+        with_commas(p->data->train.count, train);
+        with_commas(p->data->test.count, test);
         const char *names = "";
         for (int i = 0; i < p->compared; i++)
             names = say(p, "%s%s%s", names, i == 0 ? "" : i == p->compared - 1 ? " and " : ", ", p->runs[i].label);
@@ -204,8 +223,8 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
         }
         elbo_report report = {
             .title = title,
-            .summary = say(p, "What %s learned from %u training images of %s, shown on %u test images. All losses are in nats "
-                              "per image; lower is better.", names, p->data->train.count, p->data->name, p->data->test.count),
+            .summary = say(p, "What %s learned from %s training images of %s, shown on %s test images. All losses are in nats "
+                              "per image; lower is better.", names, train, p->data->name, test),
             .tables = &table,
             .table_count = 1,
             .figures = p->figure,
@@ -226,7 +245,7 @@ elbo_status elbo_story_report(const char *path, const char *folder, elbo_run *ru
     if (!p) return elbo_no_memory(err);
     *p = (page){.folder = folder, .runs = runs, .count = count, .data = d, .threads = threads};
     while (p->compared < count && !runs[p->compared].map_only) p->compared++;
-    p->figures = elbo_path_join(folder, "figures");
+    p->figures = elbo_path_join(folder, "figures/report"); // its own folder: a figure drawn by hand is not overwritten
     elbo_status status = p->figures ? draw_all(p, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = write_page(p, path, err);
     for (int i = 0; i < p->texts; i++) free(p->text[i]);

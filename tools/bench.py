@@ -12,28 +12,41 @@ RECIPES = {  # name: hidden sizes of the encoder, latent, vae, activation at the
     "mnist-vae": ([400], 20, True, "bce"),
     "mnist-vae-2d": ([128], 2, True, "bce"),
     "fashion-vae": ([512, 256], 20, True, "mse"),
+    "mnist-cae": ("conv", None, False, "bce"),
+    "mnist-conv-vae": ("conv", 128, True, "bce"),
 }
 
 
-def torch_rate(name, threads, steps=150, warmup=15, batch=128):
+def torch_rate(name, threads, steps=80, warmup=10, batch=128):
     import time
     import torch, torch.nn as nn, torch.nn.functional as F
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     hidden, latent, vae, loss = RECIPES[name]
-    sizes = [784] + hidden
-    encoder = [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), nn.ReLU())]
-    back = [latent] + hidden[::-1]
-    decoder = [m for i, o in zip(back, back[1:]) for m in (nn.Linear(i, o), nn.ReLU())]
-    decoder += [nn.Linear(back[-1], 784), nn.Sigmoid() if loss == "bce" else nn.Tanh()]
-    model = nn.ModuleDict({"encoder": nn.Sequential(*encoder), "mu": nn.Linear(sizes[-1], latent),
-                           "logvar": nn.Linear(sizes[-1], latent), "decoder": nn.Sequential(*decoder)})
-    optimizer = torch.optim.Adam([p for k, m in model.items() if vae or k != "logvar" for p in m.parameters()], lr=1e-3)
-    data = torch.rand(8192, 784)
+    if hidden == "conv":
+        encoder = [nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(),
+                   nn.Conv2d(32, 64, 3, padding=1), nn.ReLU()]
+        decoder = [nn.ConvTranspose2d(64, 32, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(32, 16, 3, 2, 1, 1), nn.ReLU(),
+                   nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid()]
+        width = 3136
+        if latent:
+            encoder += [nn.Flatten()]
+            decoder = [nn.Linear(latent, width), nn.Unflatten(1, (64, 7, 7))] + decoder
+    else:
+        sizes = [784] + hidden
+        encoder = [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), nn.ReLU())]
+        back = [latent] + hidden[::-1]
+        decoder = [m for i, o in zip(back, back[1:]) for m in (nn.Linear(i, o), nn.ReLU())]
+        decoder += [nn.Linear(back[-1], 784), nn.Sigmoid() if loss == "bce" else nn.Tanh()]
+        width = sizes[-1]
+    heads = {k: nn.Linear(width, latent) for k in ("mu", "logvar") if latent and (vae or k == "mu")}
+    model = nn.ModuleDict({"encoder": nn.Sequential(*encoder), **heads, "decoder": nn.Sequential(*decoder)})
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    data = torch.rand(8192, 1, 28, 28) if hidden == "conv" else torch.rand(8192, 784)
 
     def step(x):
         h = model["encoder"](x)
-        mu = z = model["mu"](h)
+        mu = z = model["mu"](h) if latent else h
         if vae:
             logvar = model["logvar"](h)
             z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)

@@ -10,6 +10,6 @@ if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
     exec /usr/bin/python3 "$here/bench.py" "$elbo" "$rounds"
 fi
 echo "(python3-torch is not installed: elbo alone)"
-for recipe in mnist-ae mnist-ae-2d mnist-vae mnist-vae-2d fashion-vae; do
+for recipe in mnist-ae mnist-ae-2d mnist-vae mnist-vae-2d fashion-vae mnist-cae mnist-conv-vae; do
     "$elbo" bench "$recipe" --steps 300
 done

@@ -49,6 +49,7 @@ static const char style[] =
     ".card img { max-width: 100%; height: auto; vertical-align: top; }\n"
     "figcaption { margin-top: 10px; color: var(--soft); font-size: 0.95rem; }\n"
     "figcaption b { color: var(--ink); }\n"
+    "figcaption b::after { content: \".\"; }\n"
     "details { border: 1px solid var(--line); border-radius: 8px; background: var(--tint); margin: 0 0 12px; }\n"
     "summary { cursor: pointer; padding: 10px 16px; font-weight: 600; }\n"
     "summary:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }\n"

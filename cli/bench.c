@@ -2,17 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "cli.h"
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -49,11 +43,11 @@ static void run_steps(bench *b) {
     int batch = b->recipe.train.batch;
     for (int step = 0; step < b->warmup + b->steps; step++) {
         for (int i = 0; i < batch; i++) b->index[i] = (uint32_t)(((uint64_t)step * (uint64_t)batch + (uint64_t)i) % b->images.count);
-        double start = now();
+        double start = elbo_now();
         elbo_pass pass = elbo_training_pass(&b->recipe, &b->network, &b->images, b->index, batch, b->m, b->v, 0,
                                             (uint64_t)step + 1, 469);
         elbo_plan_run(&b->plan, &pass);
-        if (step >= b->warmup) b->seconds[step - b->warmup] = now() - start;
+        if (step >= b->warmup) b->seconds[step - b->warmup] = elbo_now() - start;
     }
     qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, ascending);
 }
@@ -108,7 +102,7 @@ static void print_result(const bench *b, bool json) {
     }
     char typical[32], fastest[32];
     printf("%s: %s images/s (median of %d steps of %d), best %s; %.0f GFLOP/s on %d threads, %.0f%% of the %.0f GFLOP/s peak\n",
-           b->recipe.name, cli_thousands(rate, typical), b->steps, b->recipe.train.batch, cli_thousands(best_rate, fastest),
+           b->recipe.name, elbo_thousands(rate, typical), b->steps, b->recipe.train.batch, elbo_thousands(best_rate, fastest),
            gflops, b->threads, gflops * 1e11 / peak, peak * 1e-9);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/shown.h"
 #include "base/status.h"
 #include "data/data.h"
 #include "recipe/recipe.h"
@@ -64,8 +65,6 @@ void cli_print_json(json_t *o);
 int cli_finish(int code);
 /* "3.2 s", "4 min 10 s" */
 const char *cli_duration(double seconds, char text[32]);
-/* "12,345" */
-const char *cli_thousands(double value, char text[32]);
 
 /* Ctrl-C and SIGTERM set a flag that long work looks at; a second Ctrl-C ends the program. */
 void cli_catch_interrupts(void);

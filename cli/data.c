@@ -29,7 +29,7 @@ static int list(const data_options *o) {
                                                  d->made || elbo_dataset_present(d->name)));
         else
             printf("%-14s %-9s %dx%dx%d, %s + %s  %s\n", d->name, where, d->shape.channels, d->shape.height, d->shape.width,
-                   cli_thousands(d->train_count, train), cli_thousands(d->test_count, test), d->about);
+                   elbo_thousands(d->train_count, train), elbo_thousands(d->test_count, test), d->about);
     }
     if (o->json)
         cli_print_json(all);
@@ -89,7 +89,7 @@ static int info(const elbo_dataset *d, const data_options *o) {
     }
     char train[32], test[32];
     printf("%s (%s)\n  %s training and %s test images of %dx%dx%d (channels, height, width)\n", d->name, d->source,
-           cli_thousands(d->train.count, train), cli_thousands(d->test.count, test), s.channels, s.height, s.width);
+           elbo_thousands(d->train.count, train), elbo_thousands(d->test.count, test), s.channels, s.height, s.width);
     if (!d->train.labels) {
         puts("  no labels");
         return CLI_OK;
@@ -99,7 +99,7 @@ static int info(const elbo_dataset *d, const data_options *o) {
     for (uint32_t i = 0; d->test.labels && i < d->test.count; i++) count[1][d->test.labels[i]]++;
     printf("  %-16s %8s %8s\n", "class", "train", "test");
     for (int c = 0; c < d->classes; c++)
-        printf("  %-16s %8s %8s\n", d->class_names[c], cli_thousands(count[0][c], train), cli_thousands(count[1][c], test));
+        printf("  %-16s %8s %8s\n", d->class_names[c], elbo_thousands(count[0][c], train), elbo_thousands(count[1][c], test));
     return CLI_OK;
 }
 

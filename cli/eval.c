@@ -27,7 +27,7 @@ static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *s
         return;
     }
     char images[32];
-    printf("%s on %s %s images of %s\n", r->label, cli_thousands(s->images, images), split, d->name);
+    printf("%s on %s %s images of %s\n", r->label, elbo_thousands(s->images, images), split, d->name);
     printf("  loss            %10.4f nats/image%s\n", s->loss, !vae ? "" : mean_code ? "   (with the mean code: lower than the negative ELBO)"
                                                         : "   (reconstruction + KL: the negative ELBO)");
     printf("  reconstruction  %10.4f nats/image   (%s)\n", s->reconstruction,

@@ -66,8 +66,8 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
         if (o->kind == CLI_U64)
             snprintf(advice, sizeof advice, "it is a whole number, 0 or more");
         else if (bounded)
-            snprintf(advice, sizeof advice, "it is a %snumber from %s to %s", whole ? "whole " : "", cli_thousands(least, from),
-                     cli_thousands(most, to));
+            snprintf(advice, sizeof advice, "it is a %snumber from %s to %s", whole ? "whole " : "", elbo_thousands(least, from),
+                     elbo_thousands(most, to));
         else
             snprintf(advice, sizeof advice, "it is a %snumber", whole ? "whole " : "");
         char what[96];

@@ -22,7 +22,7 @@ static int find_mode(const char *name, elbo_mode *mode) {
 static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     char weights[32], bytes[32];
     printf("%s, %s parameters; a batch of %d in %d shards of %d images\n\n", r->name,
-           cli_thousands((double)p->graph->weights, weights), p->options.batch, p->shards, p->shard_rows);
+           elbo_thousands((double)p->graph->weights, weights), p->options.batch, p->shards, p->shard_rows);
     printf("%-5s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", "phase", "node", "step", "layer", "output", "pieces",
            "MFLOP", "kernel");
     double total = 0;
@@ -40,12 +40,12 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     for (int i = 0; i < p->tensors; i++)
         if (p->tensor[i]->first >= 0) whole += p->tensor[i]->per_image * (size_t)(p->shards * p->shard_rows);
     printf("\n%.1f MFLOP a batch, %.3f MFLOP an image\n", total, total / p->options.batch);
-    printf("activations and gradients: %s bytes", cli_thousands(4.0 * (double)p->arena_floats, bytes));
-    printf(" (%s without sharing memory)\n", cli_thousands(4.0 * (double)whole, bytes));
-    if (p->work_floats) printf("packed weights and the shards' shares of gradients: %s bytes\n", cli_thousands(4.0 * (double)p->work_floats, bytes));
+    printf("activations and gradients: %s bytes", elbo_thousands(4.0 * (double)p->arena_floats, bytes));
+    printf(" (%s without sharing memory)\n", elbo_thousands(4.0 * (double)whole, bytes));
+    if (p->work_floats) printf("packed weights and the shards' shares of gradients: %s bytes\n", elbo_thousands(4.0 * (double)p->work_floats, bytes));
     int copies = p->options.mode == ELBO_TRAIN ? 3 : 1;
     printf("parameters%s: %s bytes\n", copies > 1 ? " and optimiser state" : "",
-           cli_thousands(4.0 * copies * (double)p->graph->param_floats, bytes));
+           elbo_thousands(4.0 * copies * (double)p->graph->param_floats, bytes));
 }
 
 static json_t *plan_json(const elbo_plan *p, const elbo_recipe *r) {

@@ -14,7 +14,7 @@ void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
 static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
     char train[32], test[32];
     fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d\n", r->name, d->name, d->source,
-            cli_thousands(d->train.count, train), cli_thousands(d->test.count, test), d->train.shape.channels,
+            elbo_thousands(d->train.count, train), elbo_thousands(d->test.count, test), d->train.shape.channels,
             d->train.shape.height, d->train.shape.width);
 }
 
@@ -31,7 +31,7 @@ static void draw(const elbo_progress *p) {
     char rate[32], left[32], tail[160] = " starting", head[40], line[400], bar[48] = "";
     snprintf(head, sizeof head, "epoch %*d/%d ", digits(p->epochs), p->epoch, p->epochs);
     if (p->images_per_second > 0)
-        snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, cli_thousands(p->images_per_second, rate),
+        snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, elbo_thousands(p->images_per_second, rate),
                  cli_duration(p->seconds_left, left));
     int width = terminal_width() - 1, room = width - (int)strlen(head) - (int)strlen(tail) - 2;
     if (room > 40) room = 40;
@@ -59,7 +59,7 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
         if (e->test.images) fprintf(stderr, "  test %.2f", e->test.loss);
         const elbo_scores *last = e->test.images ? &e->test : &e->train;
         if (last->kl > 0) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
-        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds), cli_thousands(e->images_per_second, rate));
+        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds), elbo_thousands(e->images_per_second, rate));
     } else if (bar->terminal) {
         draw(p);
     }

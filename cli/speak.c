@@ -54,18 +54,6 @@ const char *cli_duration(double seconds, char text[32]) {
     return text;
 }
 
-const char *cli_thousands(double value, char text[32]) {
-    char digits[32];
-    snprintf(digits, sizeof digits, "%.0f", value);
-    size_t n = strlen(digits), k = 0;
-    for (size_t i = 0; i < n && k < 30; i++) {
-        if (i && (n - i) % 3 == 0 && digits[i - 1] != '-') text[k++] = ',';
-        text[k++] = digits[i];
-    }
-    text[k] = 0;
-    return text;
-}
-
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number) {

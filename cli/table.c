@@ -36,7 +36,7 @@ void cli_print_runs(const elbo_run *runs, int count) {
         if (runs[i].model->recipe.kind == ELBO_VAE) snprintf(kl, sizeof kl, "%.2f", s.scores->kl);
         printf("%-*s  %9.2f  %14.2f  %7s  %8.4f  %6d  %8.1f  %10s\n", width, runs[i].label, s.scores->loss,
                s.scores->reconstruction, kl, s.scores->mse, runs[i].log.count, s.seconds,
-               cli_thousands(s.images_per_second, rate));
+               elbo_thousands(s.images_per_second, rate));
     }
 }
 

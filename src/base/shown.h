@@ -6,4 +6,7 @@
 enum { ELBO_SHOWN = 72 };
 const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]);
 
+/* 12345 -> "12,345" */
+const char *elbo_thousands(double value, char text[32]);
+
 #endif

@@ -1,8 +1,8 @@
 /* Running a plan: every thread walks the phases and takes pieces until there are none; threads meet between phases. */
 #include <math.h>
 #include <stddef.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "graph/plan.h"
 
 /* A batch of fewer images than the plan was made for leaves its last shards out. */
@@ -11,21 +11,15 @@ static int pieces_of(const elbo_plan *p, const elbo_phase *phase, const elbo_pas
     return (pass->count + p->shard_rows - 1) / p->shard_rows;
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void run_step(const elbo_plan *p, int number, const elbo_pass *pass, int piece, int thread) {
     const elbo_step *s = &p->step[number];
     if (!p->step_seconds) {
         s->run(s, pass, piece, thread);
         return;
     }
-    double start = now();
+    double start = elbo_now();
     s->run(s, pass, piece, thread);
-    p->step_seconds[thread * p->steps + number] += now() - start;
+    p->step_seconds[thread * p->steps + number] += elbo_now() - start;
 }
 
 static void run_piece(const elbo_plan *p, const elbo_phase *phase, const elbo_pass *pass, int first_tile, int piece,

@@ -151,7 +151,6 @@ struct elbo_pass {
     elbo_stream noise;          // seed, purpose and epoch; the sample is the image's index
     bool no_noise;              // z = mu
     const float *given_noise;   // (images->count, latent), used instead of drawing; or NULL
-    bool training;              // dropout on
 
     float kl_weight;
     float loss_scale;           // of the gradient: 1 / count for the mean over the batch

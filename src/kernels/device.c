@@ -1,8 +1,8 @@
 /* The table of devices, and which kernels each takes on this machine. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/threads.h"
 #include "kernels/cpu/ref/ref.h"
 #include "kernels/cpu/simd/simd.h"
@@ -62,20 +62,14 @@ static void measure_piece(void *context, int piece) {
     p->flop = p->loop(400000); // every piece does the same, so which one writes last is no matter
 }
 
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 double elbo_measure_peak(int threads) {
     if (threads <= 0) threads = elbo_threads_default();
     struct peak p = {.loop = this_cpu()->fma_loop};
     double best = 0;
     for (int attempt = 0; attempt < 12; attempt++) { // the best: the machine's peak, not its mood
-        double start = seconds_now();
+        double start = elbo_now();
         elbo_parallel_for(threads, threads, measure_piece, &p);
-        double rate = threads * p.flop / (seconds_now() - start);
+        double rate = threads * p.flop / (elbo_now() - start);
         if (rate > best) best = rate;
     }
     return best;

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "ops/ops.h"
@@ -30,12 +30,6 @@ typedef struct trainer {
     int lock;                    // of the run folder, or -1
     bool was_finished;
 } trainer;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- one step ---- */
 
@@ -69,7 +63,6 @@ elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const 
         .low = r->image.low,
         .high = r->image.high,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
-        .training = true,
         .kl_weight = (float)elbo_kl_weight(r, step - 1, steps_an_epoch),
         .loss_scale = 1.0f / (float)count,
         .weights = n->params,
@@ -155,7 +148,7 @@ static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     ELBO_TRY(check_weights(t, err)); // the last step may have broken what the files would hold
     if (!run) return ELBO_OK;
-    t->last_save = now();
+    t->last_save = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
     ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
     return elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err); // last: a resume goes by it
@@ -187,7 +180,7 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     t->at = (elbo_position){
         .epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds, .images = t->at.images};
     ELBO_TRY(save(t, err));
-    *stop |= report(t, now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
+    *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
     return ELBO_OK;
 }
 
@@ -195,12 +188,12 @@ static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
     elbo_stream stream = {
         .seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
     elbo_random_permutation(stream, t->order, t->data->train.count);
-    t->started = t->last_report = now();
+    t->started = t->last_report = elbo_now();
     t->done_before = t->at.images_done;
     double earlier_seconds = t->at.seconds, earlier_epoch = t->at.epoch_seconds;
     while (t->at.images_done < t->data->train.count && !*stop) {
         ELBO_TRY(run_step(t, err));
-        double time = now();
+        double time = elbo_now();
         t->at.epoch_seconds = earlier_epoch + time - t->started;
         t->at.seconds = earlier_seconds + time - t->started;
         if (time - t->last_report > 0.1) *stop = report(t, time, NULL);
@@ -285,7 +278,7 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
 static elbo_status run(trainer *t, elbo_error *err) {
     ELBO_TRY(prepare(t, err));
     if (t->was_finished) return ELBO_OK;
-    t->last_save = t->started = now();
+    t->last_save = t->started = elbo_now();
     t->done_before = t->at.images_done;
     bool stop = report(t, t->started, NULL);
     while (t->at.epoch < t->recipe->train.epochs && !stop) ELBO_TRY(run_epoch(t, err, &stop));

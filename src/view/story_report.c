@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/shown.h"
 #include "latent/pick.h"
 #include "view/story.h"
 
@@ -151,18 +152,6 @@ static elbo_status add_samples(page *p, elbo_error *err) {
 
 /* ---- the table ---- */
 
-/* 652824 -> "652,824" */
-static const char *with_commas(size_t value, char text[32]) {
-    char digits[32];
-    int n = snprintf(digits, sizeof digits, "%zu", value), k = 0;
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0) text[k++] = ',';
-        text[k++] = digits[i];
-    }
-    text[k] = 0;
-    return text;
-}
-
 static void fill_table(page *p, elbo_report_table *table, const char **cells) {
     static const char *const head[] = {"model",  "latent", "parameters", "epochs",  "test loss", "reconstr.",
                                        "KL",     "MSE",    "seconds",    "images/s"};
@@ -179,14 +168,14 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         row[0] = r->label;
         row[1] = say(p, "%d", r->model->network.graph.latent);
         char number[32];
-        row[2] = say(p, "%s", with_commas(r->model->network.graph.weights, number));
+        row[2] = say(p, "%s", elbo_thousands((double)r->model->network.graph.weights, number));
         row[3] = say(p, "%d", log->count);
         row[4] = s ? say(p, "%.2f", s->loss) : "";
         row[5] = s ? say(p, "%.2f", s->reconstruction) : "";
         row[6] = s && is_vae(r) ? say(p, "%.2f", s->kl) : "–";
         row[7] = s ? say(p, "%.4f", s->mse) : "";
         row[8] = say(p, "%.1f", seconds);
-        row[9] = seconds > 0 ? say(p, "%s", with_commas((size_t)(log->count * (double)last->train.images / seconds), number)) : "";
+        row[9] = seconds > 0 ? say(p, "%s", elbo_thousands(log->count * (double)last->train.images / seconds, number)) : "";
     }
     *table = (elbo_report_table){"Scores on the test images (losses in nats per image)", p->count + 1, COLUMNS, cells};
 }
@@ -211,8 +200,8 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
         fill_table(p, &table, cells);
         const char *title = p->count == 1 ? say(p, "%s", p->runs[0].label) : "Autoencoders compared";
         char train[32], test[32];
-        with_commas(p->data->train.count, train);
-        with_commas(p->data->test.count, test);
+        elbo_thousands(p->data->train.count, train);
+        elbo_thousands(p->data->test.count, test);
         const char *names = "";
         for (int i = 0; i < p->compared; i++)
             names = say(p, "%s%s%s", names, i == 0 ? "" : i == p->compared - 1 ? " and " : ", ", p->runs[i].label);

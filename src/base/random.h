@@ -19,6 +19,13 @@ typedef enum elbo_purpose {
     ELBO_FOR_PRIOR,       /* elbo sample: sample: row */
     ELBO_FOR_DIGITS,      /* the built-in data set */
     ELBO_FOR_PICKING,     /* choosing images to show */
+    ELBO_FOR_MAP,         /* t-SNE's start where it is not PCA's; sampled points of a score */
+    ELBO_FOR_NEIGHBOURS,  /* approximate nearest neighbours */
+    ELBO_FOR_MIXTURE,     /* fitting a mixture of Gaussians, and drawing from it */
+    ELBO_FOR_LIKELIHOOD,  /* importance samples: epoch: which of the k, sample: image index */
+    ELBO_FOR_PROBE,       /* linear probes, shuffled codes */
+    ELBO_FOR_SPLIT,       /* a folder's own train and test split */
+    ELBO_FOR_AUGMENTATION /* epoch, sample: image index */
 } elbo_purpose;
 
 typedef struct elbo_stream {

@@ -303,8 +303,8 @@ static elbo_status cut_phases(elbo_plan *p, elbo_error *err) {
             last->pieces++;
         }
     }
-    p->next = calloc((size_t)p->phases, sizeof *p->next);
-    return p->next ? ELBO_OK : elbo_no_memory(err);
+    p->share = elbo_alloc((size_t)p->phases * (size_t)elbo_team_threads(p->options.team), sizeof *p->share);
+    return p->share ? ELBO_OK : elbo_no_memory(err);
 }
 
 /* Weights are packed before the first shard starts; their gradients may wait until every shard is through. So there are two
@@ -313,11 +313,11 @@ static elbo_status sort_steps(elbo_plan *p, elbo_error *err) {
     elbo_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
     if (!sorted) return elbo_no_memory(err);
     int n = 0;
-    for (int turn = 0; turn < 3; turn++)
-        for (int i = 0; i < p->steps; i++) {
-            int wanted = p->step[i].early ? 0 : p->step[i].tiles == 0 ? 1 : 2;
-            if (wanted == turn) sorted[n++] = p->step[i];
-        }
+    for (int turn = 0; turn < 2; turn++)
+        for (int i = 0; i < p->steps; i++)
+            if ((p->step[i].early ? 0 : p->step[i].tiles == 0 ? 1 : 2) == turn) sorted[n++] = p->step[i];
+    for (int i = p->steps - 1; i >= 0; i--)
+        if (!p->step[i].early && p->step[i].tiles > 0) sorted[n++] = p->step[i];
     memcpy(p->step, sorted, (size_t)p->steps * sizeof *sorted);
     free(sorted);
     return ELBO_OK;
@@ -406,7 +406,7 @@ void elbo_plan_free(elbo_plan *p) {
     free(p->phase);
     free(p->tile);
     free(p->tile_squares);
-    free(p->next);
+    free(p->share);
     for (int i = 0; i < p->owned_count; i++) p->owned[i].free(p->owned[i].object);
     free(p->owned);
     free(p->arena);

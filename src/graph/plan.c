@@ -307,17 +307,25 @@ static elbo_status cut_phases(elbo_plan *p, elbo_error *err) {
     return p->share ? ELBO_OK : elbo_no_memory(err);
 }
 
-/* Weights are packed before the first shard starts; their gradients may wait until every shard is through. So there are two
- * or three phases, instead of two for each layer. */
+/* Weights are packed before the first shard starts; their gradients may wait until every shard is through, and what needs all of
+ * those comes last. So there are two or three phases, instead of two for each layer. */
+static int turn_of(const elbo_step *s) {
+    if (s->early) return 0;
+    if (s->tiles == 0) return 1;
+    return s->barrier ? 3 : 2;
+}
+
+/* The first layer's weights are updated before the last one's: the next batch reads them first, and what has just been written
+ * is slow to read for another core (bench/log.md, 10). */
 static elbo_status sort_steps(elbo_plan *p, elbo_error *err) {
     elbo_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
     if (!sorted) return elbo_no_memory(err);
     int n = 0;
-    for (int turn = 0; turn < 2; turn++)
-        for (int i = 0; i < p->steps; i++)
-            if ((p->step[i].early ? 0 : p->step[i].tiles == 0 ? 1 : 2) == turn) sorted[n++] = p->step[i];
-    for (int i = p->steps - 1; i >= 0; i--)
-        if (!p->step[i].early && p->step[i].tiles > 0) sorted[n++] = p->step[i];
+    for (int turn = 0; turn < 4; turn++)
+        for (int i = 0; i < p->steps; i++) {
+            const elbo_step *s = &p->step[turn == 2 ? p->steps - 1 - i : i];
+            if (turn_of(s) == turn) sorted[n++] = *s;
+        }
     memcpy(p->step, sorted, (size_t)p->steps * sizeof *sorted);
     free(sorted);
     return ELBO_OK;

@@ -172,6 +172,14 @@ static elbo_status give_output(elbo_plan *p, int number, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* Lets the caller read a node's output after the run: counted as one more reader, so that nobody works in place on it. */
+static elbo_status watch(elbo_plan *p, int number, elbo_error *err) {
+    p->spot[number].y->readers++;
+    ELBO_TRY(make_plain(p, number, &p->watched[number], err));
+    p->watched[number]->kept = true;
+    return ELBO_OK;
+}
+
 /* Steps for nodes first..last, the first of them filled from the caller's rows. */
 static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *err) {
     for (int i = first; i <= last; i++) {
@@ -187,13 +195,14 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
             if (!s->y) return elbo_no_memory(err);
-            s->y->readers = n->consumers + (p->options.mode != ELBO_DECODE); // the loss reads the image too
+            s->y->readers = n->consumers + (p->options.mode != ELBO_DECODE && p->options.mode != ELBO_SCORE); // the loss reads the image too
             p->input = s->y;
             ELBO_TRY(elbo_op_input.forward(p, s, err));
         } else {
             ELBO_TRY(give_output(p, i, err));
             ELBO_TRY(n->op->forward(p, s, err));
         }
+        if (p->options.watch && p->options.watch[i]) ELBO_TRY(watch(p, i, err));
     }
     return ELBO_OK;
 }
@@ -350,10 +359,24 @@ static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
     return gradient == last->dy ? ELBO_OK : elbo_plan_convert(p, last->node, last->dy, gradient, err);
 }
 
+/* The image that a code is compared with, where the network does not start from it. */
+static elbo_status plan_target(elbo_plan *p, elbo_error *err) {
+    int image = p->graph->at.input;
+    elbo_spot *s = &p->spot[image];
+    s->node = &p->graph->node[image];
+    s->y = elbo_plan_activation(p, s->node->name, s->node->shape, false, false);
+    if (!s->y) return elbo_no_memory(err);
+    s->y->readers = 1;
+    ELBO_TRY(elbo_op_input.forward(p, s, err));
+    p->step[p->steps - 1].number = ELBO_INPUT_TARGET;
+    return ELBO_OK;
+}
+
 static elbo_status make(elbo_plan *p, elbo_error *err) {
     const elbo_graph *g = p->graph;
     p->spot = calloc((size_t)g->count, sizeof *p->spot);
-    if (!p->spot) return elbo_no_memory(err);
+    p->watched = calloc((size_t)g->count, sizeof *p->watched);
+    if (!p->spot || !p->watched) return elbo_no_memory(err);
     switch (p->options.mode) {
     case ELBO_ENCODE:
         ELBO_TRY(plan_forward(p, g->at.input, g->at.code, err));
@@ -367,6 +390,11 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         break;
     case ELBO_EVAL:
         ELBO_TRY(plan_forward(p, g->at.input, g->at.logits, err));
+        ELBO_TRY(plan_losses(p, err));
+        break;
+    case ELBO_SCORE:
+        ELBO_TRY(plan_forward(p, g->at.latent, g->at.logits, err));
+        ELBO_TRY(plan_target(p, err));
         ELBO_TRY(plan_losses(p, err));
         break;
     case ELBO_TRAIN:
@@ -416,6 +444,7 @@ void elbo_plan_free(elbo_plan *p) {
     for (int i = 0; i < p->tensors; i++) free(p->tensor[i]);
     free(p->tensor);
     free(p->spot);
+    free(p->watched);
     free(p->step);
     free(p->phase);
     free(p->tile);

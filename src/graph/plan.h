@@ -78,6 +78,7 @@ typedef enum elbo_mode {
     ELBO_ENCODE, // image -> code (mu, or mu above logvar)
     ELBO_DECODE, // z -> reconstruction
     ELBO_EVAL,   // image -> losses, and the reconstruction
+    ELBO_SCORE,  // z, and an image -> the reconstruction's loss: how likely a code makes an image
     ELBO_TRAIN,  // image -> losses, gradients, updated parameters
 } elbo_mode;
 
@@ -89,6 +90,7 @@ typedef struct elbo_plan_options {
     elbo_optimizer optimizer;
     float clip;     // global norm of the gradient; 0: off
     bool keep_grads; // leave the gradient in plan->grads
+    const bool *watch; // (graph->count): nodes whose output the caller reads after a run, in plan->watched; or NULL
 } elbo_plan_options;
 
 /* Something that an op made and the plan frees. */
@@ -145,12 +147,15 @@ struct elbo_plan {
 
     elbo_tensor *input, *code, *latent, *output; // kept for the caller; NULL where the mode has none
     elbo_tensor *reconstruction, *kl, *squared;  // (B) nats, nats, squared error
+    elbo_tensor **watched; // (graph->count), plain; NULL where the node is not watched or not part of the mode
 };
 
 /* Where the rows of a batch come from, and all that a run may depend on. */
 struct elbo_pass {
     const elbo_images *images;  // the batch is rows index[0..count) of it; decode: z as "images"
     const uint32_t *index;      // (count)
+    const elbo_images *target;  // ELBO_SCORE: rows target_index[0..count) of it are what the codes should decode to
+    const uint32_t *target_index; // (count)
     int count;                  // at most the plan's batch
     const float *params;        // (param_floats)
     float low, high;            // the range that bytes are read into

@@ -20,6 +20,7 @@ static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *s
                          bool json) {
     const elbo_recipe *recipe = &r->model->recipe;
     bool vae = recipe->kind == ELBO_VAE;
+    char terms[ELBO_TERMS_TEXT];
     if (json) {
         cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:s, s:f, s:f, s:f, s:f}", "run", r->model->run, "data", d->name,
                                  "split", split, "images", (json_int_t)s->images, "unit", "nats/image", "loss", s->loss,
@@ -31,7 +32,7 @@ static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *s
     printf("  loss            %10.4f nats/image%s\n", s->loss, !vae ? "" : mean_code ? "   (with the mean code: lower than the negative ELBO)"
                                                         : "   (reconstruction + KL: the negative ELBO)");
     printf("  reconstruction  %10.4f nats/image   (%s)\n", s->reconstruction,
-           elbo_reconstruction_name(recipe->loss.reconstruction));
+           elbo_terms_text(&recipe->loss.reconstruction, terms));
     if (vae) printf("  kl              %10.4f nats/image\n", s->kl);
     printf("  mse             %10.6f per pixel, of the range %g to %g\n", s->mse, (double)recipe->image.low,
            (double)recipe->image.high);

@@ -152,7 +152,7 @@ static const struct {
     {AE "train:\n", "x.yaml:5: train: nothing; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, "
                     "eps, schedule, eta_min, step_size, gamma, clip and seed is wanted"},
     {AE "loss: [bce]\n", "x.yaml:5: loss: a list; a map of reconstruction, vgg16, scale and kl is wanted"},
-    {AE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; loss has reconstruction and kl"},
+    {AE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; loss has reconstruction, vgg16, scale and kl"},
     {VAE "loss: {kl: {wieght: 3}}\n", "x.yaml:5: loss.kl.wieght: there is no such key; did you mean loss.kl.weight?"},
     {VAE "loss: {kl: [1, 2]}\n", "x.yaml:5: loss.kl: a list; a map of weight, warmup, schedule, period and min is wanted"},
     {VAE "loss: {kl: }\n", "x.yaml:5: loss.kl: nothing; a number of 0 or more is wanted"},

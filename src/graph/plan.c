@@ -355,7 +355,7 @@ static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
         gradient = elbo_plan_activation(p, last->dy->name, last->dy->shape, false, true);
         if (!gradient) return elbo_no_memory(err);
     }
-    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, p->options.reconstruction, err));
+    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, err));
     return gradient == last->dy ? ELBO_OK : elbo_plan_convert(p, last->node, last->dy, gradient, err);
 }
 

@@ -86,7 +86,7 @@ typedef struct elbo_plan_options {
     elbo_mode mode;
     int batch;
     elbo_team *team; // who runs it; not the plan's own
-    elbo_reconstruction reconstruction;
+    elbo_terms reconstruction;
     elbo_optimizer optimizer;
     float clip;     // global norm of the gradient; 0: off
     bool keep_grads; // leave the gradient in plan->grads
@@ -165,7 +165,7 @@ struct elbo_pass {
     const float *given_noise;   // (images->count, latent), used instead of drawing; or NULL
 
     float kl_weight;
-    float loss_scale;           // of the gradient: 1 / count for the mean over the batch
+    float loss_scale;           // of the gradient: 1 / count for the mean over the batch; over its values, too: loss.scale
 
     /* Training. */
     float *weights;             // = params, to be changed

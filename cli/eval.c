@@ -148,7 +148,9 @@ static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits
     q->measure.losses.noise = noise;
     if (status == ELBO_OK) status = elbo_exam_open(&e, run->model, &run->log, d, split, &work, err);
     if (status == ELBO_OK) status = elbo_quality_measure(&scores, &e, q->measure, err);
-    if (status == ELBO_OK && q->keep) status = elbo_quality_save(&scores, run->model, d, err);
+    // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
+    if (status == ELBO_OK && q->keep && elbo_quality_save(&scores, run->model, d, err) != ELBO_OK)
+        fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);
     cli_work_end();
     if (status == ELBO_OK && q->json) print_json(run, &e, &scores);
     if (status == ELBO_OK && !q->json) print_table(run, &e, &scores, q->measure.losses.mean_code);

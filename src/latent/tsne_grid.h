@@ -12,6 +12,8 @@
 #ifndef ELBO_TSNE_GRID_H
 #define ELBO_TSNE_GRID_H
 
+#include <stddef.h>
+
 #include "base/threads.h"
 
 typedef struct elbo_tsne_grid elbo_tsne_grid;

@@ -86,8 +86,7 @@ static elbo_status copy_images(elbo_images *images, const elbo_array *a, elbo_im
     return ELBO_OK;
 }
 
-static elbo_status read_file(elbo_dataset *d, const char *path, elbo_splits splits, int threads, elbo_error *err) {
-    (void)threads;
+static elbo_status read_file(elbo_dataset *d, const char *path, const elbo_data_options *o, elbo_error *err) {
     elbo_array a;
     ELBO_TRY(elbo_npy_read(&a, path, err));
     elbo_status status;
@@ -100,8 +99,8 @@ static elbo_status read_file(elbo_dataset *d, const char *path, elbo_splits spli
     ELBO_TRY_GOTO(status, shape_of(&shape, &a, path, err), done);
     if (a.dtype == ELBO_F64) ELBO_TRY_GOTO(status, narrow(&a, path, err), done);
     size_t test = a.shape[0] / 10 > 0 ? a.shape[0] / 10 : 1, train = a.shape[0] - test;
-    if (splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
-    if (splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block
+    if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
+    if (o->splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block
         size_t bytes = train * elbo_image_size(shape) * (a.dtype == ELBO_U8 ? 1 : sizeof(float));
         void *smaller = realloc(a.data, bytes), *data = smaller ? smaller : a.data;
         d->train = (elbo_images){.shape = shape, .count = (uint32_t)train};

@@ -46,6 +46,10 @@ elbo_status cli_image_shape(elbo_image_shape *shape, const elbo_recipe *r, const
         *shape = known->shape;
         return ELBO_OK;
     }
+    if (!option && r->image.size && r->image.channels) {
+        *shape = (elbo_image_shape){r->image.channels, r->image.size, r->image.size};
+        return ELBO_OK;
+    }
     elbo_dataset d;
     ELBO_TRY(cli_open_data(&d, r, option, NULL, ELBO_TEST_SPLIT, 0, err));
     *shape = d.test.shape;

@@ -6,10 +6,10 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 
-/* Images that go through the network together on one core: enough rows for a matrix product to run at speed (measured: 0.75
- * of the peak at 32 rows, 0.6 at 16), few enough that a batch of 128 gives four pieces to share. A constant, so that how a
- * batch is cut never depends on the machine. */
-enum { SHARD_ROWS = 32 };
+/* Images that go through the network together on one core: enough rows for a matrix product to run at speed (measured: 0.85 of
+ * the peak at 32 rows, 0.7 at 16), few enough that a batch gives some pieces to share. How a batch is cut depends on its size
+ * and the network, never on the machine. */
+enum { SHARD_ROWS = 32, FEW_SHARD_ROWS = 16, DENSE_SHARDS = 2 };
 /* A convolution keeps a core busy with fewer; more pieces then even out cores that run at different speed. */
 enum { CONV_SHARDS = 8 };
 /* Parameters that one piece of a plain update takes. */
@@ -312,20 +312,28 @@ static elbo_status cut_phases(elbo_plan *p, elbo_error *err) {
             last->pieces++;
         }
     }
-    p->next = calloc((size_t)p->phases, sizeof *p->next);
-    return p->next ? ELBO_OK : elbo_no_memory(err);
+    p->share = elbo_alloc((size_t)p->phases * (size_t)elbo_team_threads(p->options.team), sizeof *p->share);
+    return p->share ? ELBO_OK : elbo_no_memory(err);
 }
 
-/* Weights are packed before the first shard starts; their gradients may wait until every shard is through. So there are two
- * or three phases, instead of two for each layer. */
+/* Weights are packed before the first shard starts; their gradients may wait until every shard is through, and what needs all of
+ * those comes last. So there are two or three phases, instead of two for each layer. */
+static int turn_of(const elbo_step *s) {
+    if (s->early) return 0;
+    if (s->tiles == 0) return 1;
+    return s->barrier ? 3 : 2;
+}
+
+/* The first layer's weights are updated before the last one's: the next batch reads them first, and what has just been written
+ * is slow to read for another core (bench/log.md, 10). */
 static elbo_status sort_steps(elbo_plan *p, elbo_error *err) {
     elbo_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
     if (!sorted) return elbo_no_memory(err);
     int n = 0;
-    for (int turn = 0; turn < 3; turn++)
+    for (int turn = 0; turn < 4; turn++)
         for (int i = 0; i < p->steps; i++) {
-            int wanted = p->step[i].early ? 0 : p->step[i].tiles == 0 ? 1 : 2;
-            if (wanted == turn) sorted[n++] = p->step[i];
+            const elbo_step *s = &p->step[turn == 2 ? p->steps - 1 - i : i];
+            if (turn_of(s) == turn) sorted[n++] = *s;
         }
     memcpy(p->step, sorted, (size_t)p->steps * sizeof *sorted);
     free(sorted);
@@ -347,7 +355,7 @@ static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
         gradient = elbo_plan_activation(p, last->dy->name, last->dy->shape, false, true);
         if (!gradient) return elbo_no_memory(err);
     }
-    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, p->options.reconstruction, err));
+    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, err));
     return gradient == last->dy ? ELBO_OK : elbo_plan_convert(p, last->node, last->dy, gradient, err);
 }
 
@@ -409,12 +417,18 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
     return ELBO_OK;
 }
 
+static int rows_of_a_shard(const elbo_graph *g, int batch) {
+    for (int i = 0; i < g->count; i++) {
+        int rows = (batch + CONV_SHARDS - 1) / CONV_SHARDS;
+        if (g->node[i].op->layout == ELBO_LAYOUT_BLOCKED) return rows < SHARD_ROWS ? rows : SHARD_ROWS;
+    }
+    return batch < DENSE_SHARDS * SHARD_ROWS ? FEW_SHARD_ROWS : SHARD_ROWS;
+}
+
 elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
                            elbo_error *err) {
-    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shard_rows = SHARD_ROWS};
-    for (int i = 0; i < g->count; i++)
-        if (g->node[i].op->layout == ELBO_LAYOUT_BLOCKED && (options.batch + CONV_SHARDS - 1) / CONV_SHARDS < SHARD_ROWS)
-            p->shard_rows = (options.batch + CONV_SHARDS - 1) / CONV_SHARDS;
+    *p = (elbo_plan){.options = options, .graph = g, .device = device};
+    p->shard_rows = rows_of_a_shard(g, options.batch);
     p->shards = (options.batch + p->shard_rows - 1) / p->shard_rows;
     elbo_status status = make(p, err);
     if (status != ELBO_OK) elbo_plan_free(p);
@@ -435,7 +449,7 @@ void elbo_plan_free(elbo_plan *p) {
     free(p->phase);
     free(p->tile);
     free(p->tile_squares);
-    free(p->next);
+    free(p->share);
     for (int i = 0; i < p->owned_count; i++) p->owned[i].free(p->owned[i].object);
     free(p->owned);
     free(p->arena);

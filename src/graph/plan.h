@@ -86,7 +86,7 @@ typedef struct elbo_plan_options {
     elbo_mode mode;
     int batch;
     elbo_team *team; // who runs it; not the plan's own
-    elbo_reconstruction reconstruction;
+    elbo_terms reconstruction;
     elbo_optimizer optimizer;
     float clip;     // global norm of the gradient; 0: off
     bool keep_grads; // leave the gradient in plan->grads
@@ -109,6 +109,13 @@ typedef struct elbo_phase {
 typedef struct elbo_tile {
     int step, tile;
 } elbo_tile;
+
+/* Pieces first .. end-1 of a phase, a thread's own to begin with: it takes the first of them, a thread that has run out of its
+ * own takes the last. So a core meets the same images' activations and the same tiles' weights in every step, in its own
+ * cache, as long as nobody is late. On a cache line of its own. */
+typedef struct elbo_share {
+    _Alignas(64) atomic_uint_fast64_t range; // first << 32 | end
+} elbo_share;
 
 struct elbo_plan {
     elbo_plan_options options;
@@ -136,7 +143,7 @@ struct elbo_plan {
     float *grads;        // (param_floats), or NULL: tiles go straight into the update
     double *step_seconds; // (threads, steps), each thread's time in each step; NULL: nobody asked (elbo_plan_profile)
     double *tile_squares; // (tiles): parts of the gradient's norm when clipping
-    atomic_int *next;     // (phases): the next piece to take
+    elbo_share *share;    // (phases, threads): the pieces that are still to be taken
 
     elbo_tensor *input, *code, *latent, *output; // kept for the caller; NULL where the mode has none
     elbo_tensor *reconstruction, *kl, *squared;  // (B) nats, nats, squared error
@@ -158,7 +165,7 @@ struct elbo_pass {
     const float *given_noise;   // (images->count, latent), used instead of drawing; or NULL
 
     float kl_weight;
-    float loss_scale;           // of the gradient: 1 / count for the mean over the batch
+    float loss_scale;           // of the gradient: 1 / count for the mean over the batch; over its values, too: loss.scale
 
     /* Training. */
     float *weights;             // = params, to be changed

@@ -86,14 +86,15 @@ static void run_backward_weights(const elbo_step *s, const elbo_pass *pass, int 
 /* The sum of the shards' shares. A batch with fewer images than usual left the last shards out. */
 static void run_finish(const elbo_step *s, const elbo_pass *pass, int tile, int thread) {
     const elbo_plan *p = s->plan;
-    const elbo_param *weight = &p->graph->param[s->node->first_param];
-    size_t out = (size_t)s->node->shape.dim[0], room = kernels(s)->scratch_floats(s->object);
+    elbo_shape x = elbo_input_shape(p, s->node, 0);
+    int k = value(s->node, KERNEL);
+    size_t out = (size_t)s->node->shape.dim[0], weights = out * (size_t)x.dim[0] * (size_t)k * (size_t)k, room = kernels(s)->scratch_floats(s->object);
     bool bias = s->b != s->w;
     float *dw = elbo_gradient_tile(s, s->w, thread, room);
-    float *db = bias ? elbo_gradient_tile(s, s->b, thread, room + weight->count) : NULL;
+    float *db = bias ? elbo_gradient_tile(s, s->b, thread, room + weights) : NULL;
     int shards = (pass->count + p->shard_rows - 1) / p->shard_rows;
     kernels(s)->unpack_gradient(s->object, dw, db, s->work2, shards, elbo_scratch(p, thread), thread);
-    elbo_finish_tile(s, pass, tile, s->w, dw, weight->count);
+    elbo_finish_tile(s, pass, tile, s->w, dw, weights);
     if (bias) elbo_finish_tile(s, pass, tile, s->b, db, out);
 }
 
@@ -130,7 +131,7 @@ static elbo_step *new_step(elbo_plan *p, const elbo_spot *spot, const char *what
     s->object = spot->object;
     s->work = spot->work;
     s->w = p->graph->param[n->first_param].offset;
-    s->b = value(n, BIAS) ? p->graph->param[n->first_param + 1].offset : s->w;
+    s->b = value(n, BIAS) ? p->graph->param[n->first_param + n->params / 2].offset : s->w; // of a stacked node, the first
     return s;
 }
 

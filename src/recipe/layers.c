@@ -71,6 +71,13 @@ elbo_status elbo_layers_read(elbo_layers *layers, const elbo_node *node, const c
     return ELBO_OK;
 }
 
+elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err) {
+    layers->layer = elbo_alloc(1, sizeof *layers->layer);
+    if (!layers->layer) return elbo_no_memory(err);
+    layers->count = 1;
+    return read_layer(layers->layer, node, path, 1, err);
+}
+
 void elbo_layers_free(elbo_layers *layers) {
     for (int i = 0; i < layers->count; i++) {
         elbo_layer *layer = &layers->layer[i];

@@ -1,6 +1,7 @@
 #include "train/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,18 @@ elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, 
     ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
     elbo_model_decode_codes(m, n, z, images);
     return ELBO_OK;
+}
+
+const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
+    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a, a float at a time, folded because its last bits mix least
+    for (size_t i = 0; i < m->network.graph.param_floats; i++) {
+        uint32_t bits;
+        memcpy(&bits, m->network.params + i, sizeof bits);
+        hash = (hash ^ bits) * 0x100000001b3u;
+        hash ^= hash >> 32;
+    }
+    snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
+    return text;
 }
 
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,

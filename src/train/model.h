@@ -19,6 +19,10 @@ void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const ui
                               float *logvar);
 void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
 
+/* A text that other weights do not have: what is kept beside a model tells by it whether it is of this model. */
+enum { ELBO_FINGERPRINT = 17 };
+const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]);
+
 /* Rows of a data set as the network sees them: floats in the recipe's range.  out: (n, C, H, W). */
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high, float *out);
 

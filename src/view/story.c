@@ -41,8 +41,7 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
 
 /* ---- grids ---- */
 
-/* Of several runs the rows may differ in range: all are drawn in the first one's. */
-static void into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to) {
+void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to) {
     float scale = (to->image.high - to->image.low) / (from->image.high - from->image.low);
     if (from->image.low == to->image.low && from->image.high == to->image.high) return;
     for (size_t i = 0; i < n; i++) v[i] = to->image.low + (v[i] - from->image.low) * scale;
@@ -76,7 +75,7 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
         }
         elbo_model_encode_images(m, images, index, (size_t)n, codes, NULL);
         elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
-        into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
+        elbo_story_into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
         labels[i + 1] = runs[i].label;
         free(codes);
     }
@@ -129,7 +128,7 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
         } else {
             memcpy(ends, from, size * sizeof *ends);
             memcpy(ends + size, to, size * sizeof *ends);
-            into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
+            elbo_story_into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
             float *a = z + (size_t)steps * Z, *b = a + Z;
             status = elbo_encode(m, 2, ends, a, err);
             for (int s = 0; s < steps; s++)
@@ -139,7 +138,7 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
                 }
             float *row = images + (size_t)i * (size_t)steps * size;
             if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)steps, z, row);
-            into_range(row, (size_t)steps * size, &m->recipe, &runs[0].model->recipe);
+            elbo_story_into_range(row, (size_t)steps * size, &m->recipe, &runs[0].model->recipe);
         }
         labels[i] = runs[i].label;
         free(ends);

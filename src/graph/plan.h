@@ -160,6 +160,8 @@ struct elbo_pass {
     const float *params;        // (param_floats)
     float low, high;            // the range that bytes are read into
 
+    const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
+
     elbo_stream noise;          // seed, purpose and epoch; the sample is the image's index
     bool no_noise;              // z = mu
     const float *given_noise;   // (images->count, latent), used instead of drawing; or NULL

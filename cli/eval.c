@@ -16,15 +16,17 @@ static int find_split(const char *name, elbo_splits *split) {
     return CLI_OK;
 }
 
-static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *split, const elbo_scores *s, bool mean_code,
-                         bool json) {
+static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *split, const elbo_scores *s,
+                         const elbo_code_use *use, bool mean_code, bool json) {
     const elbo_recipe *recipe = &r->model->recipe;
     bool vae = recipe->kind == ELBO_VAE;
     char terms[ELBO_TERMS_TEXT];
     if (json) {
-        cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:s, s:f, s:f, s:f, s:f}", "run", r->model->run, "data", d->name,
+        cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:s, s:f, s:f, s:f, s:f, s:o, s:o}", "run", r->model->run, "data", d->name,
                                  "split", split, "images", (json_int_t)s->images, "unit", "nats/image", "loss", s->loss,
-                                 "reconstruction", s->reconstruction, "kl", s->kl, "mse", s->mse));
+                                 "reconstruction", s->reconstruction, "kl", s->kl, "mse", s->mse, "mse_own_code",
+                                 use->images ? json_real(use->own) : json_null(), "mse_other_code",
+                                 use->images ? json_real(use->other) : json_null()));
         return;
     }
     char images[32];
@@ -36,6 +38,7 @@ static void print_scores(const elbo_run *r, const elbo_dataset *d, const char *s
     if (vae) printf("  kl              %10.4f nats/image\n", s->kl);
     printf("  mse             %10.6f per pixel, of the range %g to %g\n", s->mse, (double)recipe->image.low,
            (double)recipe->image.high);
+    cli_say_code_use(r->model, use);
 }
 
 /* Given noise must have a row for every image. */
@@ -79,13 +82,15 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_error err;
     float *noise = NULL;
     elbo_scores scores;
+    elbo_code_use use;
     elbo_status status = images->count ? ELBO_OK
                                        : elbo_fail(&err, ELBO_BAD_INPUT, "%s: has no %s images", r.data.source, split_name);
     if (status == ELBO_OK && noise_path) status = read_noise(noise_path, &r.run[0], images, &noise, &err);
     o.noise = noise;
     if (status == ELBO_OK) status = elbo_evaluate(&scores, &m->network, &m->recipe, images, o, &err);
+    if (status == ELBO_OK) status = elbo_code_use_measure(&use, m, images, &err);
     if (status == ELBO_OK)
-        print_scores(&r.run[0], &r.data, split_name, &scores, o.mean_code, json);
+        print_scores(&r.run[0], &r.data, split_name, &scores, &use, o.mean_code, json);
     else
         code = cli_fail(&err);
     free(noise);

@@ -172,17 +172,44 @@ static elbo_status give_output(elbo_plan *p, int number, elbo_error *err) {
     return ELBO_OK;
 }
 
+static void run_give_skip(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)thread;
+    const elbo_tensor *y = s->out[0];
+    float *row = elbo_rows(y, shard);
+    int valid = elbo_valid_rows(s->plan, pass, shard);
+    const uint32_t *from = pass->skip_row + shard * s->plan->shard_rows;
+    for (int r = 0; r < s->plan->shard_rows; r++, row += y->per_image)
+        if (r < valid)
+            memcpy(row, pass->skips + from[r] * s->plan->graph->skip_floats + s->skip_offset, y->per_image * sizeof *row);
+        else
+            memset(row, 0, y->per_image * sizeof *row);
+}
+
+/* A decoder's inputs besides the code. */
+static elbo_status give_skips(elbo_plan *p, elbo_error *err) {
+    size_t offset = 0;
+    for (int i = 0; i < p->graph->skips; i++) {
+        const elbo_node *n = &p->graph->node[p->graph->skip[i]];
+        elbo_spot *spot = &p->spot[p->graph->skip[i]];
+        spot->node = n;
+        spot->y = elbo_plan_activation(p, n->name, n->shape, false, false);
+        elbo_step *s = elbo_plan_step(p, n, "gather", "copy", run_give_skip);
+        if (!spot->y || !s) return elbo_no_memory(err);
+        spot->y->readers = n->consumers;
+        s->out[0] = spot->y;
+        s->skip_offset = offset;
+        offset += spot->y->per_image;
+    }
+    return ELBO_OK;
+}
+
 /* Steps for nodes first..last, the first of them filled from the caller's rows. */
 static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *err) {
     for (int i = first; i <= last; i++) {
         const elbo_node *n = &p->graph->node[i];
         elbo_spot *s = &p->spot[i];
         s->node = n;
-        for (int k = 0; i > first && k < n->inputs; k++) {
-            s->x[k] = p->spot[n->input[k]].y;
-            if (!s->x[k])
-                return elbo_node_fail(n, err, "%s: it reads what the encoder saved, so a code alone cannot be decoded", n->text);
-        }
+        for (int k = 0; i > first && k < n->inputs; k++) s->x[k] = p->spot[n->input[k]].y;
         s->learns = n->params > 0 || (i > first && elbo_plan_learns_before(p, n));
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
@@ -351,8 +378,13 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_forward(p, g->at.input, g->at.code, err));
         ELBO_TRY(make_plain(p, g->at.code, &p->code, err));
         p->code->kept = true;
+        for (int i = 0; p->options.keep_skips && i < g->skips; i++) {
+            ELBO_TRY(make_plain(p, g->skip[i], &p->skip[i], err));
+            p->skip[i]->kept = true;
+        }
         break;
     case ELBO_DECODE:
+        ELBO_TRY(give_skips(p, err));
         ELBO_TRY(plan_forward(p, g->at.latent, g->at.output, err));
         ELBO_TRY(make_plain(p, g->at.output, &p->output, err));
         p->output->kept = true;

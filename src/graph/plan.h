@@ -65,6 +65,7 @@ struct elbo_step {
     bool barrier;         // all that came before must be finished
     bool early;           // tiles that run before the shards
     int tile_rows;        // of a weight gradient
+    size_t skip_offset;   // of a skip among an image's skips
     size_t w, b;          // offsets of weight and bias in the parameter block; b == w: no bias
     bool accumulate;
     int number;           // the op's own: which loss, which input
@@ -76,7 +77,7 @@ struct elbo_step {
 
 typedef enum elbo_mode {
     ELBO_ENCODE, // image -> code (mu, or mu above logvar)
-    ELBO_DECODE, // z -> reconstruction
+    ELBO_DECODE, // z, and what the encoder saved for the decoder, if anything -> reconstruction
     ELBO_EVAL,   // image -> losses, and the reconstruction
     ELBO_TRAIN,  // image -> losses, gradients, updated parameters
 } elbo_mode;
@@ -89,6 +90,7 @@ typedef struct elbo_plan_options {
     elbo_optimizer optimizer;
     float clip;     // global norm of the gradient; 0: off
     bool keep_grads; // leave the gradient in plan->grads
+    bool keep_skips; // encode: also what the decoder reads of the encoder, in plan->skip
 } elbo_plan_options;
 
 /* Something that an op made and the plan frees. */
@@ -137,6 +139,7 @@ struct elbo_plan {
     atomic_int *next;     // (phases): the next piece to take
 
     elbo_tensor *input, *code, *latent, *output; // kept for the caller; NULL where the mode has none
+    elbo_tensor *skip[ELBO_MAX_SAVED];           // (graph->skips) encode with keep_skips, plain
     elbo_tensor *reconstruction, *kl, *squared;  // (B) nats, nats, squared error
 };
 
@@ -147,6 +150,9 @@ struct elbo_pass {
     int count;                  // at most the plan's batch
     const float *params;        // (param_floats)
     float low, high;            // the range that bytes are read into
+
+    const float *skips;         // decode: (any, graph->skip_floats); row i of the batch goes with row skip_row[i] of it
+    const uint32_t *skip_row;   // (count)
 
     elbo_stream noise;          // seed, purpose and epoch; the sample is the image's index
     bool no_noise;              // z = mu

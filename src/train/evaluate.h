@@ -8,7 +8,8 @@ typedef struct elbo_evaluator {
     elbo_plan plan;
     const elbo_network *network;
     const elbo_recipe *recipe;
-    uint32_t *index;
+    uint32_t *index; // (batch)
+    uint32_t batch;
 } elbo_evaluator;
 
 elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,

@@ -75,7 +75,8 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
             break;
         }
         elbo_model_encode_images(m, images, index, (size_t)n, codes, NULL);
-        elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
+        status = elbo_model_hold_skips(m, images, index, (size_t)n, err);
+        if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
         into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
         labels[i + 1] = runs[i].label;
         free(codes);
@@ -91,7 +92,8 @@ elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images
     enum { AT_ONCE = 64 };
     float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
     if (!z) return elbo_no_memory(err);
-    for (int start = 0; start < n; start += AT_ONCE) {
+    elbo_status status = elbo_model_decodes_alone(m, err);
+    for (int start = 0; status == ELBO_OK && start < n; start += AT_ONCE) {
         int count = n - start < AT_ONCE ? n - start : AT_ONCE;
         for (int i = 0; i < count; i++)
             elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(start + i)},
@@ -99,7 +101,7 @@ elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images
         elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
     }
     free(z);
-    return ELBO_OK;
+    return status;
 }
 
 elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err) {
@@ -132,6 +134,8 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
             into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
             float *a = z + (size_t)steps * Z, *b = a + Z;
             status = elbo_encode(m, 2, ends, a, err);
+            elbo_images first = {.shape = m->network.graph.image, .count = 1, .floats = ends}; // its skips for the whole walk
+            if (status == ELBO_OK) status = elbo_model_hold_skips(m, &first, NULL, 1, err);
             for (int s = 0; s < steps; s++)
                 for (size_t k = 0; k < Z; k++) {
                     float t = steps > 1 ? (float)s / (float)(steps - 1) : 0;

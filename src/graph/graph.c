@@ -314,6 +314,25 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
     return status;
 }
 
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err) {
+    *g = (elbo_graph){.image = image};
+    elbo_node *n;
+    elbo_status status = new_node(g, strdup("input"), &n, err);
+    if (status == ELBO_OK) {
+        n->op = &elbo_op_input;
+        n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    }
+    for (int i = 0; status == ELBO_OK && i < layers->count; i++) status = add_layer(g, "features", i, &layers->layer[i], err);
+    g->at.output = g->at.logits = g->count - 1;
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+void elbo_graph_forget_texts(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) g->node[i].text = g->node[i].op ? g->node[i].op->name : "";
+}
+
 void elbo_graph_free(elbo_graph *g) {
     for (int i = 0; i < g->count; i++) free(g->node[i].name);
     for (int i = 0; i < g->params; i++) free(g->param[i].name);

@@ -92,6 +92,17 @@ void elbo_graph_free(elbo_graph *g);
  * gigabyte of activations. */
 int elbo_graph_batch(const elbo_graph *g, int most);
 
+/* A graph with its weights. */
+typedef struct elbo_network {
+    elbo_graph graph;
+    float *params; // (graph.param_floats)
+} elbo_network;
+
+/* Layers alone, without a code or a decoder, named features.0, features.1, ...: what a loss looks at images with. Its texts
+ * are those of the layers until they are forgotten. */
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err);
+void elbo_graph_forget_texts(elbo_graph *g);
+
 /* For ops: adds the parameter NODE.`suffix` (or, in a stacked node, one for each of its names, the first dimension split
  * evenly; they lie one behind the other, so the node can use them as one). */
 elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,

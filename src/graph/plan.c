@@ -210,13 +210,13 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
         elbo_spot *s = &p->spot[i];
         s->node = n;
         for (int k = 0; i > first && k < n->inputs; k++) s->x[k] = p->spot[n->input[k]].y;
-        s->learns = n->params > 0 || (i > first && elbo_plan_learns_before(p, n));
+        s->learns = n->params > 0 || p->options.frozen_backward || (i > first && elbo_plan_learns_before(p, n));
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
             if (!s->y) return elbo_no_memory(err);
             s->y->readers = n->consumers + (p->options.mode != ELBO_DECODE); // the loss reads the image too
             p->input = s->y;
-            ELBO_TRY(elbo_op_input.forward(p, s, err));
+            if (p->options.mode != ELBO_FEATURES) ELBO_TRY(elbo_op_input.forward(p, s, err)); // whose rows the loss gives
         } else {
             ELBO_TRY(give_output(p, i, err));
             ELBO_TRY(n->op->forward(p, s, err));
@@ -245,7 +245,7 @@ static elbo_status give_gradients(elbo_plan *p, int last, elbo_error *err) {
 static elbo_status plan_backward(elbo_plan *p, int last, elbo_error *err) {
     for (int i = last; i >= 0; i--) {
         elbo_spot *s = &p->spot[i];
-        if (!s->dy) continue;
+        if (!s->dy || !s->node->op->backward) continue;
         for (int k = 0; k < s->node->inputs; k++) s->accumulate[k] = s->dx[k] && s->dx[k] != s->dy && s->dx[k]->written;
         ELBO_TRY(s->node->op->backward(p, s, err));
         for (int k = 0; k < s->node->inputs; k++)
@@ -366,7 +366,26 @@ static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
         if (!gradient) return elbo_no_memory(err);
     }
     ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, err));
+    if (p->options.features)
+        ELBO_TRY(elbo_add_perceptual_loss(p, prediction, gradient, p->spot[g->at.input].y, err));
     return gradient == last->dy ? ELBO_OK : elbo_plan_convert(p, last->node, last->dy, gradient, err);
+}
+
+static void no_run(const elbo_step *s, const elbo_pass *pass, int shard, int thread) { (void)s, (void)pass, (void)shard, (void)thread; }
+
+/* Forward, and back from the features' gradient, which the loss writes between the two: a step that does nothing keeps the
+ * two tensors apart. */
+static elbo_status plan_features(elbo_plan *p, elbo_error *err) {
+    int last = p->graph->at.output;
+    ELBO_TRY(plan_forward(p, 0, last, err));
+    if (p->options.frozen_backward) ELBO_TRY(give_gradients(p, last, err));
+    elbo_step *s = elbo_plan_step(p, &p->graph->node[last], "compare", "", no_run);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = p->spot[last].y;
+    s->in[1] = p->input;
+    s->out[0] = p->spot[last].dy;
+    p->first_back = p->steps;
+    return p->options.frozen_backward ? plan_backward(p, last, err) : ELBO_OK;
 }
 
 static elbo_status make(elbo_plan *p, elbo_error *err) {
@@ -400,6 +419,7 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_backward(p, g->at.logits, err));
         if (p->options.clip > 0) ELBO_TRY(plan_clipped_update(p, err));
         break;
+    case ELBO_FEATURES: ELBO_TRY(plan_features(p, err)); break;
     }
     ELBO_TRY(sort_steps(p, err));
     ELBO_TRY(cut_phases(p, err));
@@ -415,9 +435,9 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
 
 elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
                            elbo_error *err) {
-    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shard_rows = SHARD_ROWS};
+    *p = (elbo_plan){.options = options, .graph = g, .device = device, .shard_rows = options.shard_rows ? options.shard_rows : SHARD_ROWS};
     for (int i = 0; i < g->count; i++)
-        if (g->node[i].op->layout == ELBO_LAYOUT_BLOCKED && (options.batch + CONV_SHARDS - 1) / CONV_SHARDS < SHARD_ROWS)
+        if (!options.shard_rows && g->node[i].op->layout == ELBO_LAYOUT_BLOCKED && (options.batch + CONV_SHARDS - 1) / CONV_SHARDS < SHARD_ROWS)
             p->shard_rows = (options.batch + CONV_SHARDS - 1) / CONV_SHARDS;
     p->shards = (options.batch + p->shard_rows - 1) / p->shard_rows;
     elbo_status status = make(p, err);

@@ -80,6 +80,7 @@ typedef enum elbo_mode {
     ELBO_DECODE, // z, and what the encoder saved for the decoder, if anything -> reconstruction
     ELBO_EVAL,   // image -> losses, and the reconstruction
     ELBO_TRAIN,  // image -> losses, gradients, updated parameters
+    ELBO_FEATURES, // of a graph of layers with frozen weights, for a loss (ops/perceptual.c), which runs its steps itself
 } elbo_mode;
 
 typedef struct elbo_plan_options {
@@ -89,6 +90,9 @@ typedef struct elbo_plan_options {
     elbo_terms reconstruction;
     elbo_optimizer optimizer;
     float clip;     // global norm of the gradient; 0: off
+    const elbo_network *features; // what the perceptual term looks with; NULL: that term is off
+    int shard_rows;               // 0: chosen here
+    bool frozen_backward;         // features: also back, to the gradient of the input
     bool keep_grads; // leave the gradient in plan->grads
     bool keep_skips; // encode: also what the decoder reads of the encoder, in plan->skip
 } elbo_plan_options;
@@ -137,6 +141,8 @@ struct elbo_plan {
     double *step_seconds; // (threads, steps), each thread's time in each step; NULL: nobody asked (elbo_plan_profile)
     double *tile_squares; // (tiles): parts of the gradient's norm when clipping
     atomic_int *next;     // (phases): the next piece to take
+
+    int first_back; // features: its first step that goes back
 
     elbo_tensor *input, *code, *latent, *output; // kept for the caller; NULL where the mode has none
     elbo_tensor *skip[ELBO_MAX_SAVED];           // (graph->skips) encode with keep_skips, plain
@@ -196,6 +202,9 @@ float *elbo_plan_work(elbo_plan *p, size_t floats);
 elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*free)(void *), elbo_error *err);
 /* A step that adds one tensor to another of the same layout. */
 elbo_status elbo_plan_add(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err);
+/* Whether the plan goes back through its layers, and whether their weights learn. */
+static inline bool elbo_plan_goes_back(const elbo_plan *p) { return p->options.mode == ELBO_TRAIN || p->options.frozen_backward; }
+static inline bool elbo_plan_learns(const elbo_plan *p) { return p->options.mode == ELBO_TRAIN; }
 /* Whether a node's input has anything to learn before it: then its backward is asked for the input's gradient. */
 bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n);
 /* Each thread's scratch memory holds at least this much. */

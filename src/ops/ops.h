@@ -54,5 +54,8 @@ extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
                                          elbo_tensor *image, elbo_error *err);
+/* Behind it, where there is a network to look with: the difference of features, added to that loss and its gradient. */
+elbo_status elbo_add_perceptual_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient, elbo_tensor *image,
+                                     elbo_error *err);
 
 #endif

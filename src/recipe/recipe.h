@@ -62,6 +62,11 @@ typedef struct elbo_layers {
     int count;
 } elbo_layers;
 
+/* Layers from their text, "[conv2d 64 kernel=3, relu]". `file` names them in errors and must outlive them. What was read before
+ * a failure is freed with the rest. */
+elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err);
+void elbo_layers_free(elbo_layers *layers);
+
 typedef struct elbo_recipe {
     char *name;  // "mnist-vae": the built-in's name, or the file's without folder and ending
     char *file;  // as errors name it

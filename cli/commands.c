@@ -5,6 +5,6 @@
 
 const cli_command *const cli_commands[] = {
     &cli_demo,    &cli_train,       &cli_eval,    &cli_encode,  &cli_decode, &cli_reconstruct, &cli_sample,
-    &cli_interpolate, &cli_project, &cli_compare, &cli_report,  &cli_recipes, &cli_data,       &cli_plan,
+    &cli_interpolate, &cli_project, &cli_tsne, &cli_compare, &cli_report,  &cli_recipes, &cli_data,       &cli_plan,
     &cli_bench,   NULL,
 };

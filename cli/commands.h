@@ -4,6 +4,7 @@
 #include "cli.h"
 
 extern const cli_command cli_bench, cli_compare, cli_data, cli_decode, cli_demo, cli_encode, cli_eval, cli_interpolate,
-    cli_plan, cli_project, cli_recipes, cli_reconstruct, cli_report, cli_sample, cli_train;
+    cli_plan, cli_project, cli_recipes, cli_reconstruct, cli_report, cli_sample, cli_train,
+    cli_tsne;
 
 #endif

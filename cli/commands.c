@@ -19,6 +19,7 @@ const cli_command *const cli_commands[] = {
     &cli_traverse,
     &cli_manifold,
     &cli_project,
+    &cli_tsne,
     &cli_compare,
     &cli_report,
     &cli_recipes,

@@ -24,6 +24,7 @@ extern const cli_command
     cli_sample,
     cli_train,
     cli_traverse,
+    cli_tsne,
     cli_vector;
 // clang-format on
 

@@ -86,6 +86,9 @@ typedef struct elbo_recipe {
         float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
     } image;
 
+    elbo_layers augment;          // `augment: [flip, rotate 10 p=0.3]`
+    struct elbo_augment *augments; // the same checked and ready to run (augment/augment.h); NULL: none
+
     char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none
 
     struct {

@@ -236,7 +236,8 @@ static void check_evaluation(const engine *e, const golden *g, const uint32_t *i
     free(skips);
 }
 
-/* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits. */
+/* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits, on any number of
+ * threads. */
 static void check_without_gradients(engine *e, const golden *g, const uint32_t *index) {
     size_t bytes = e->network.graph.param_floats * sizeof(float);
     float *kept = malloc(bytes);
@@ -244,12 +245,14 @@ static void check_without_gradients(engine *e, const golden *g, const uint32_t *
     memcpy(kept, e->network.params, bytes);
     elbo_plan_options options = e->plan.options;
     options.keep_grads = false;
+    assert_ok(elbo_team_make(&options.team, 3, &failure));
     elbo_plan plan;
     assert_ok(elbo_plan_make(&plan, &e->network.graph, e->plan.device, options, &failure));
     load_weights(e, g);
     for (int step = 0; step < g->steps; step++) take_step(e, &plan, g, index, step);
     assert_memory_equal(e->network.params, kept, bytes);
     elbo_plan_free(&plan);
+    elbo_team_free(options.team);
     free(kept);
 }
 

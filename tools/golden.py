@@ -136,7 +136,7 @@ PHOTOS = {
         ["conv2d 4|64 kernel=3 padding=1", "batch_norm2d", "relu", "conv2d 3 kernel=3 padding=1", "tanh"]),
     "photo-vae": dict(
         kind="vae", latent="5|256", images="small photos", range=[-1, 1], loss=[(1, "mse")], scale="mean", kl=0.5, warmup=2,
-        train=SLOW, encoder=stage(DOWN, "2|64", "x1") + stage(DOWN, "3|128", "x2") + stage(DOWN, "9|256", "x3") + ["flatten", "linear 6|512", "batch_norm1d", "relu"],
+        train=SLOW, encoder=stage(DOWN, "2|64", "x1") + stage(DOWN, "3|128", "x2") + stage(DOWN, "9|256", "x3") + ["flatten", "linear 6|512", "layer_norm", "relu"],
         decoder=["linear 36", "unflatten 9|512 2 2", "batch_norm2d", "relu"] + stage(UP, "8|256", "y3") +
         stage(UP, "3|128", "y2") +
         ["conv_transpose2d 2|32 kernel=4 stride=2 padding=1", "batch_norm2d", "relu", "conv2d 3 kernel=3 padding=1", "tanh"]),

@@ -126,6 +126,10 @@ static const char *const problems[] = {
     "conv2d b2c20h5w4 o17k4s3p1",
     "conv2d b1c17h5w7 o1k3s2p1",
     "conv2d b33c8h3w3 o3k3p1 bias=false",
+    "conv2d b3c17h5w4 o1k3p1", // to few channels: run as a transposed convolution
+    "conv2d b2c9h6w5 o2k5p3",
+    "conv2d b2c16h7w6 o1k3p3 dilation=2",
+    "conv2d b2c8h3w4 o1k2p3", // more padding than the kernel reaches: not so
     "conv2d b2c5h9w6 o9k3s2p3 dilation=2",
     "conv2d b3c3h4w5 o8k2s2",
     // from 8 channels or more to a few: a product, and its columns added to the picture

@@ -44,6 +44,42 @@ typedef struct job {
     elbo_pass *pass;
 } job;
 
+/* ---- who takes what ---- */
+
+static uint64_t range_of(uint64_t first, uint64_t end) { return first << 32 | end; }
+
+/* Every thread begins with an equal part of a phase's pieces. */
+static void share_out(const elbo_plan *p, const elbo_pass *pass) {
+    int threads = elbo_team_threads(p->options.team);
+    for (int f = 0; f < p->phases; f++) {
+        uint64_t pieces = (uint64_t)pieces_of(p, &p->phase[f], pass), n = (uint64_t)threads;
+        for (uint64_t t = 0; t < n; t++)
+            atomic_store_explicit(&p->share[f * threads + (int)t].range, range_of(pieces * t / n, pieces * (t + 1) / n),
+                                  memory_order_relaxed);
+    }
+}
+
+/* The first (or last) piece of a share; -1 where nothing is left. */
+static int take(elbo_share *share, bool last) {
+    uint64_t range = atomic_load_explicit(&share->range, memory_order_relaxed);
+    for (;;) {
+        uint64_t first = range >> 32, end = range & 0xffffffff;
+        if (first == end) return -1;
+        uint64_t rest = last ? range_of(first, end - 1) : range_of(first + 1, end);
+        if (atomic_compare_exchange_weak_explicit(&share->range, &range, rest, memory_order_relaxed, memory_order_relaxed))
+            return (int)(last ? end - 1 : first);
+    }
+}
+
+/* A piece of the thread's own, or else one of its neighbours'. */
+static int next_piece(const elbo_plan *p, int phase, int thread) {
+    int threads = elbo_team_threads(p->options.team);
+    elbo_share *share = p->share + (size_t)phase * (size_t)threads;
+    int piece = take(&share[thread], false);
+    for (int i = 1; i < threads && piece < 0; i++) piece = take(&share[(thread + i) % threads], true);
+    return piece;
+}
+
 static void run_phases(void *context, int thread) {
     elbo_plan *p = ((job *)context)->plan;
     elbo_pass *pass = ((job *)context)->pass;
@@ -54,14 +90,13 @@ static void run_phases(void *context, int thread) {
             if (thread == 0) pass->diverged = true;
             return;
         }
-        int first_tile = p->step[phase->first].first_tile, pieces = pieces_of(p, phase, pass);
-        for (int piece; (piece = atomic_fetch_add_explicit(&p->next[f], 1, memory_order_relaxed)) < pieces;)
-            run_piece(p, phase, pass, first_tile, piece, thread);
+        int first_tile = p->step[phase->first].first_tile;
+        for (int piece; (piece = next_piece(p, f, thread)) >= 0;) run_piece(p, phase, pass, first_tile, piece, thread);
     }
 }
 
 void elbo_plan_run(elbo_plan *p, elbo_pass *pass) {
-    for (int f = 0; f < p->phases; f++) atomic_store_explicit(&p->next[f], 0, memory_order_relaxed);
+    share_out(p, pass);
     if (p->options.clip > 0)
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
     pass->diverged = false;

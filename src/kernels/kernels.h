@@ -62,6 +62,9 @@ typedef struct elbo_loss_kernels {
     float (*mse)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
     /* Laplace with scale 1, less its constant: the sum of |y - x|. */
     float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+    /* mse_weight (y - x)^2 + l1_weight |y - x|, summed. */
+    float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight, float l1_weight,
+                    float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
      * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
     float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);

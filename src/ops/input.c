@@ -9,15 +9,17 @@ static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread
     const elbo_tensor *y = s->out[0];
     float *row = elbo_rows(y, shard);
     int valid = elbo_valid_rows(s->plan, pass, shard);
-    const uint32_t *index = pass->index + shard * s->plan->shard_rows;
+    bool target = s->number == ELBO_INPUT_TARGET;
+    const elbo_images *images = target ? pass->target : pass->images;
+    const uint32_t *index = (target ? pass->target_index : pass->index) + shard * s->plan->shard_rows;
     size_t n = y->per_image;
     for (int r = 0; r < s->plan->shard_rows; r++, row += n) {
         if (r >= valid)
             memset(row, 0, n * sizeof *row); // past the end of the batch: computed with, never read
-        else if (pass->images->floats)
-            memcpy(row, pass->images->floats + index[r] * n, n * sizeof *row);
+        else if (images->floats)
+            memcpy(row, images->floats + index[r] * n, n * sizeof *row);
         else
-            s->plan->device->pointwise->from_bytes(row, pass->images->bytes + index[r] * n, n, pass->low, pass->high);
+            s->plan->device->pointwise->from_bytes(row, images->bytes + index[r] * n, n, pass->low, pass->high);
     }
 }
 

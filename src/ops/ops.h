@@ -51,8 +51,14 @@ extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_
     elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm,
     elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
 
+/* `number` of an input's step: it gathers the batch's rows, or those of the images that codes are compared with. */
+enum { ELBO_INPUT_ROWS, ELBO_INPUT_TARGET };
+
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
-                                         elbo_tensor *image, elbo_reconstruction kind, elbo_error *err);
+                                         elbo_tensor *image, elbo_error *err);
+/* Behind it, where there is a network to look with: the difference of features, added to that loss and its gradient. */
+elbo_status elbo_add_perceptual_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient, elbo_tensor *image,
+                                     elbo_error *err);
 
 #endif

@@ -29,6 +29,8 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
 
 /* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
 elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err);
+/* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */
+void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to);
 /* A grid of images as square as n allows. */
 elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err);
 

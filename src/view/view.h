@@ -42,7 +42,8 @@ elbo_status elbo_draw_curves(elbo_figure f, const char *x_label, const char *y_l
 elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy, // (n, 2)
                               const uint8_t *labels, size_t n, char *const *class_names, int classes, elbo_error *err);
 
-/* Images in rows with a label at the left of each row (NULL: none) and one above each column (NULL: none). */
+/* Images in rows with a label at the left of each row (NULL: none) and one above each column (NULL: none). A '\n' in a
+ * column's label or in a caption begins a second line. */
 typedef struct elbo_grid {
     int rows, columns;
     elbo_image_shape shape;
@@ -50,6 +51,8 @@ typedef struct elbo_grid {
     float low, high;
     const char *const *row_labels;    // (rows) or NULL
     const char *const *column_labels; // (columns) or NULL
+    const char *const *headings;      // (rows) or NULL: a line above a row, where a block of rows begins
+    const char *const *captions;      // (rows, columns) or NULL: a few letters below an image
 } elbo_grid;
 elbo_status elbo_draw_grid(elbo_figure f, const elbo_grid *grid, elbo_error *err);
 

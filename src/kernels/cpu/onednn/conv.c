@@ -45,6 +45,7 @@ struct elbo_conv {
     direction to_small, to_large, weights; // large -> small, small -> large, both -> gradient
     bool biased;                    // oneDNN adds the bias, and its gradient; else add_bias and sum_bias do
     bool few;                       // forward by few_channels_forward
+    bool turned;                    // a conv2d that is run as the transposed convolution it equals: turn_weights
     enum { AS_KEPT, WIDE, FREE } layout; // of what oneDNN works on: below
     size_t large_room, small_room;  // floats of scratch for reordered activations
     size_t scratchpad;              // bytes, the largest of all
@@ -238,7 +239,7 @@ static elbo_status make_direction(elbo_conv *c, direction *k, const direction_na
                            writes_small ? &d->kept_small : small, small, &c->small_room, err);
 }
 
-static elbo_status make_all(elbo_conv *c, bool training, bool need_dx, elbo_error *err) {
+static elbo_status make_all(elbo_conv *c, bool need_dw, bool need_dx, elbo_error *err) {
     ELBO_TRY(check(dnnl_engine_create(&c->engine, dnnl_cpu, 0), "an engine", err));
     c->stream = calloc((size_t)c->threads, sizeof *c->stream);
     if (!c->stream) return elbo_no_memory(err);
@@ -247,8 +248,8 @@ static elbo_status make_all(elbo_conv *c, bool training, bool need_dx, elbo_erro
     layer_descs d;
     ELBO_TRY(describe_layer(c, &d, err));
     ELBO_TRY(make_direction(c, &c->to_small, &to_small_names, &d, err)); // the hint that the others need
-    if (c->s.transposed || (training && need_dx)) ELBO_TRY(make_direction(c, &c->to_large, &to_large_names, &d, err));
-    return training ? make_direction(c, &c->weights, &weights_names, &d, err) : ELBO_OK;
+    if (c->s.transposed || need_dx) ELBO_TRY(make_direction(c, &c->to_large, &to_large_names, &d, err));
+    return need_dw ? make_direction(c, &c->weights, &weights_names, &d, err) : ELBO_OK;
 }
 
 static void free_direction(elbo_conv *c, direction *k) {
@@ -292,32 +293,44 @@ static bool has_plain_loops(const elbo_conv *c) {
 }
 
 /* In the first of the layouts that has fast kernels, or else in the last. */
-static elbo_status make_fast(elbo_conv *c, bool training, bool need_dx, elbo_error *err) {
+static elbo_status make_fast(elbo_conv *c, bool need_dw, bool need_dx, elbo_error *err) {
     for (c->layout = AS_KEPT;; c->layout++) {
         if (c->layout == WIDE && !can_be_wide(&c->s)) continue;
-        ELBO_TRY(make_all(c, training, need_dx, err));
+        ELBO_TRY(make_all(c, need_dw, need_dx, err));
         if (c->layout == FREE || !has_plain_loops(c)) return ELBO_OK;
         clear(c);
     }
 }
 
-/* Transposed, to one or a few channels: oneDNN fills a vector with channels that are not there (14 of 290 GFLOP/s). */
+/* To one or a few channels: oneDNN fills a vector with channels that are not there (14 of 290 GFLOP/s). */
 static bool few_channels(const elbo_conv_shape *s) {
-    return s->transposed && s->x_blocked && !s->y_blocked && s->out * s->kernel * s->kernel <= 128;
+    return s->x_blocked && !s->y_blocked && s->out * s->kernel * s->kernel <= 128;
 }
 
-static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool training, bool need_dx, int threads,
+/* With stride 1 a conv2d is the transposed convolution whose kernel is turned by 180 degrees, and whose padding is what is left
+ * of the kernel's reach. To few channels that one is much faster, in all three directions. */
+static bool can_turn(const elbo_conv_shape *s) {
+    return !s->transposed && s->stride == 1 && s->padding <= s->dilation * (s->kernel - 1);
+}
+static void turn(elbo_conv_shape *s) {
+    s->transposed = true;
+    s->padding = s->dilation * (s->kernel - 1) - s->padding;
+}
+
+static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
                         elbo_error *err) {
     *conv = NULL;
     elbo_conv *c = elbo_alloc(1, sizeof *c);
     if (!c) return elbo_no_memory(err);
     c->s = *s;
     c->threads = threads;
-    c->biased = s->bias && !s->transposed;
-    c->few = few_channels(s);
+    c->turned = few_channels(s) && can_turn(s);
+    if (c->turned) turn(&c->s);
+    c->few = few_channels(s) && c->s.transposed;
+    c->biased = s->bias && !c->s.transposed;
     int threads_outside = omp_get_max_threads(); // a primitive remembers how many threads it was made for
     omp_set_num_threads(1);
-    elbo_status status = make_fast(c, training, need_dx, err);
+    elbo_status status = make_fast(c, need_dw, need_dx, err);
     omp_set_num_threads(threads_outside);
     if (status != ELBO_OK) {
         free_conv(c);
@@ -355,9 +368,11 @@ static size_t row_wide(const elbo_conv *c) { return (size_t)(ELBO_BLOCK * c->s.k
 static size_t rows_of(const elbo_conv *c) { return (size_t)(c->s.transposed ? c->s.in : c->s.out); }
 static size_t wide_weights(const elbo_conv *c) { return c->layout == WIDE ? rows_of(c) * row_wide(c) : 0; }
 
+static size_t turned_weights(const elbo_conv *c) { return c->turned ? whole_lines(plain_weights(c)) : 0; }
+
 static size_t pad_floats(const elbo_conv *c) { return whole_lines(c->scratchpad / sizeof(float) + 1); }
 static size_t scratch_floats(const elbo_conv *c) {
-    return c->large_room + c->small_room + pad_floats(c) + columns(c) + whole_lines(wide_weights(c));
+    return c->large_room + c->small_room + pad_floats(c) + columns(c) + whole_lines(wide_weights(c)) + turned_weights(c);
 }
 
 /* ---- bias ---- */
@@ -405,12 +420,15 @@ static void sum_bias(const elbo_conv *c, float *dbias, const float *dy) {
 
 /* ---- running ---- */
 
-/* The thread's scratch: room for each side reordered, oneDNN's own, columns, wide weights. */
+/* The thread's scratch: room for each side reordered, oneDNN's own, columns, wide weights, turned ones. */
 static float *large_room(float *scratch) { return scratch; }
 static float *small_room(const elbo_conv *c, float *scratch) { return scratch + c->large_room; }
 static float *pad_room(const elbo_conv *c, float *scratch) { return scratch + c->large_room + c->small_room; }
 static float *column_room(const elbo_conv *c, float *scratch) { return pad_room(c, scratch) + pad_floats(c); }
 static float *weight_room(const elbo_conv *c, float *scratch) { return column_room(c, scratch) + columns(c); }
+static float *turned_room(const elbo_conv *c, float *scratch) {
+    return weight_room(c, scratch) + whole_lines(wide_weights(c));
+}
 
 static const float *convert(const elbo_conv *c, const call *reorder, const float *from, float *room, float *scratch,
                             int thread) {
@@ -437,25 +455,36 @@ static void run_to_large(const elbo_conv *c, float *large, const float *small, c
     convert(c, &k->large_reorder, to, large, scratch, thread);
 }
 
-/* y (out, H', W') of one image from its columns (pixels, out k k): each pixel of x adds its k x k patch. */
-static void columns_to_image(const elbo_conv_shape *s, float *y, const float *column) {
-    int k = s->kernel;
-    for (int iy = 0; iy < s->height; iy++)
-        for (int ix = 0; ix < s->width; ix++)
-            for (int o = 0; o < s->out; o++)
-                for (int ky = 0; ky < k; ky++, column += k) {
-                    int oy = iy * s->stride - s->padding + ky * s->dilation;
-                    if (oy < 0 || oy >= s->out_height) continue;
-                    float *row = y + ((size_t)o * (size_t)s->out_height + (size_t)oy) * (size_t)s->out_width;
-                    int left = ix * s->stride - s->padding;
-                    for (int kx = 0; kx < k; kx++) {
-                        int ox = left + kx * s->dilation;
-                        if (ox >= 0 && ox < s->out_width) row[ox] += column[kx];
-                    }
-                }
+/* The columns ix for which 0 <= ix * stride + offset < width of y: from `*first` to before `*end`. */
+static void columns_inside(const elbo_conv_shape *s, int offset, int *first, int *end) {
+    *first = offset < 0 ? (-offset + s->stride - 1) / s->stride : 0;
+    int room = s->out_width - offset;
+    *end = room <= 0 ? 0 : (room + s->stride - 1) / s->stride;
+    if (*end > s->width) *end = s->width;
 }
 
-/* As a matrix product: (pixels, channels) (channels, out k k), the blocks of channels one after the other. */
+/* y (out, H', W') of one image from its columns (out k k, pixels): each pixel of x adds its k x k patch. Row by row, so that
+ * with stride 1 whole vectors are added. */
+static void columns_to_image(const elbo_conv_shape *s, float *y, const float *column) {
+    int k = s->kernel;
+    for (int o = 0; o < s->out; o++, y += (size_t)s->out_height * (size_t)s->out_width)
+        for (int tap = 0; tap < k * k; tap++, column += (size_t)s->height * (size_t)s->width) {
+            int below = tap / k * s->dilation - s->padding, right = tap % k * s->dilation - s->padding, first, end;
+            columns_inside(s, right, &first, &end);
+            for (int iy = 0; iy < s->height; iy++) {
+                int oy = iy * s->stride + below;
+                if (oy < 0 || oy >= s->out_height || first >= end) continue;
+                const float *from = column + (size_t)iy * (size_t)s->width;
+                float *to = y + (size_t)oy * (size_t)s->out_width;
+                if (s->stride == 1)
+                    for (int ix = first; ix < end; ix++) to[ix + right] += from[ix];
+                else
+                    for (int ix = first; ix < end; ix++) to[ix * s->stride + right] += from[ix];
+            }
+        }
+}
+
+/* As a matrix product: (out k k, channels) (channels, pixels), the blocks of channels one after the other. */
 static void few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *scratch) {
     const elbo_conv_shape *s = &c->s;
     int pixels = s->height * s->width, taps = s->out * s->kernel * s->kernel;
@@ -464,8 +493,8 @@ static void few_channels_forward(const elbo_conv *c, float *y, const float *x, c
     for (int r = 0; r < s->rows; r++, y += y_size) {
         for (int i = 0; i < s->in; i += ELBO_BLOCK, x += pixels * ELBO_BLOCK) {
             int here = s->in - i < ELBO_BLOCK ? s->in - i : ELBO_BLOCK;
-            dnnl_sgemm('N', 'N', pixels, taps, here, 1.0f, x, ELBO_BLOCK, w + (size_t)i * (size_t)taps, taps,
-                       i ? 1.0f : 0.0f, column, taps);
+            dnnl_sgemm('T', 'T', taps, pixels, here, 1.0f, w + (size_t)i * (size_t)taps, taps, x, ELBO_BLOCK,
+                       i ? 1.0f : 0.0f, column, pixels);
         }
         memset(y, 0, y_size * sizeof *y);
         columns_to_image(s, y, column);
@@ -480,7 +509,25 @@ static const float *widen(const elbo_conv *c, const float *w, float *scratch) {
     return wide;
 }
 
+/* conv2d's weights (out, in, k, k) as the transposed convolution's (in, out, k, k), each kernel turned; or back. */
+static void turn_weights(const elbo_conv *c, float *to, const float *from, bool back) {
+    size_t in = (size_t)c->s.in, out = (size_t)c->s.out, taps = (size_t)(c->s.kernel * c->s.kernel);
+    for (size_t o = 0; o < out; o++)
+        for (size_t i = 0; i < in; i++)
+            for (size_t k = 0; k < taps; k++) {
+                size_t straight = (o * in + i) * taps + k, turned = (i * out + o) * taps + taps - 1 - k;
+                if (back)
+                    to[straight] = from[turned];
+                else
+                    to[turned] = from[straight];
+            }
+}
+
 static void pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread) {
+    if (c->turned) {
+        turn_weights(c, turned_room(c, scratch), plain, false);
+        plain = turned_room(c, scratch);
+    }
     const float *w = widen(c, plain, scratch);
     run(c, &c->to_small.pack, thread, pad_room(c, scratch), (const void *[]){w, packed});
     if (c->to_large.pack.made)
@@ -523,10 +570,11 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *
         const float *more = gradients + (size_t)share * n;
         for (size_t i = 0; i < n; i++) gradients[i] += more[i];
     }
-    float *all = c->layout == WIDE ? weight_room(c, scratch) : dw;
+    float *plain = c->turned ? turned_room(c, scratch) : dw, *all = c->layout == WIDE ? weight_room(c, scratch) : plain;
     run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradients, all});
     for (size_t r = 0; c->layout == WIDE && r < rows_of(c); r++)
-        memcpy(dw + r * row_there(c), all + r * row_wide(c), row_there(c) * sizeof *dw);
+        memcpy(plain + r * row_there(c), all + r * row_wide(c), row_there(c) * sizeof *dw);
+    if (c->turned) turn_weights(c, dw, plain, true);
     if (dbias) memcpy(dbias, gradients + c->weights.packed, (size_t)c->s.out * sizeof *dbias);
 }
 

@@ -1,0 +1,37 @@
+#include "work.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli.h"
+
+static double started, last; // one command runs in one process
+static bool shown;
+
+static void show(void *context, const char *what, double done) {
+    (void)context;
+    double now = elbo_now();
+    if (now - started < 0.5 || now - last < 0.1 || !isatty(STDERR_FILENO)) return; // what is done soon needs no line
+    last = now;
+    shown = true;
+    fprintf(stderr, "\r%.50s %3.0f %%\033[K", what, 100 * done);
+    fflush(stderr);
+}
+
+static bool stopped(void *context) {
+    (void)context;
+    return cli_interrupted();
+}
+
+elbo_work cli_work(int threads) {
+    started = elbo_now();
+    cli_catch_interrupts();
+    return (elbo_work){.threads = threads, .progress = show, .interrupted = stopped};
+}
+
+void cli_work_end(void) {
+    if (shown) fputs("\r\033[K", stderr);
+    shown = false;
+}

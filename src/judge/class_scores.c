@@ -1,0 +1,26 @@
+/* What the codes know of the classes, which no model was told. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "judge/scores.h"
+#include "latent/probe.h"
+
+/* A split of one class, or a data set without labels, has nothing to tell apart. */
+static bool has_classes(const elbo_exam *e) {
+    if (!e->images->labels || !e->data->train.labels || e->train == 0 || e->trained_on) return false;
+    for (size_t i = 1; i < e->train; i++)
+        if (e->data->train.labels[e->train_index[i]] != e->data->train.labels[e->train_index[0]]) return true;
+    return false;
+}
+
+elbo_status elbo_class_score(double *knn, double *probe, const elbo_exam *e, elbo_error *err) {
+    *knn = *probe = NAN;
+    if (!has_classes(e)) return ELBO_OK;
+    uint8_t *labels = malloc(e->train);
+    if (!labels) return elbo_no_memory(err);
+    for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
+    elbo_status status = elbo_probe_accuracy(probe, e->train_mu, labels, e->train, e->mu, e->images->labels, e->n,
+                                             (int)e->Z, e->data->classes, e->work, err);
+    free(labels);
+    return status;
+}

@@ -1,0 +1,36 @@
+/* A run under examination: the model, the data it is asked about, and the codes of both splits, computed once and read
+ * by every score and verdict. */
+#ifndef ELBO_EXAM_H
+#define ELBO_EXAM_H
+
+#include "latent/work.h"
+#include "train/model.h"
+
+/* More codes than these change no score's second digit; of a larger training split a fixed sample is taken. */
+enum { ELBO_EXAM_TRAIN = 60000 };
+
+typedef struct elbo_exam {
+    elbo_model *model;
+    const elbo_log *log;
+    const elbo_dataset *data;
+    const elbo_images *images; // the judged split
+    bool trained_on;           // it is the training split
+    const elbo_work *work;     // never NULL
+    size_t n, Z;               // images judged, numbers in a code
+    float *mu, *logvar;        // (n, Z) of the judged split; logvar NULL for an AE
+    size_t train;              // training images looked at; 0: that split is not open, or empty
+    uint32_t *train_index;     // (train)
+    float *train_mu;           // (train, Z)
+} elbo_exam;
+
+/* Encodes. The model, the log, the data and `work` must outlive it. */
+elbo_status elbo_exam_open(elbo_exam *e, elbo_model *m, const elbo_log *log, const elbo_dataset *d, elbo_splits judged,
+                           const elbo_work *work, elbo_error *err);
+void elbo_exam_close(elbo_exam *e);
+
+/* For scores: says how far the work is, and whether to stop. */
+elbo_status elbo_exam_step(const elbo_work *work, const char *what, double done, elbo_error *err);
+/* Runs work(context, piece) for each piece on the model's own threads. */
+void elbo_exam_parallel(const elbo_model *m, size_t pieces, void (*work)(void *context, size_t piece), void *context);
+
+#endif

@@ -148,16 +148,14 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
 }
 
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
-    double D = (double)elbo_image_size(image);
-    switch (r->loss.reconstruction) {
-    case ELBO_BCE:
-        return 0;
-    case ELBO_MSE:
-        return D * 0.5 * log(M_PI); // (2 pi sigma^2)^(1/2) with sigma^2 = 1/2
-    case ELBO_L1:
-        return D * log(2);
-    }
-    return 0;
+    const elbo_terms *terms = &r->loss.reconstruction;
+    double D = (double)elbo_image_size(image), square = elbo_term_weight(terms, ELBO_MSE),
+           size = elbo_term_weight(terms, ELBO_L1), bernoulli = elbo_term_weight(terms, ELBO_BCE);
+    if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0) return NAN;
+    if (bernoulli > 0) return bernoulli == 1 && square == 0 && size == 0 ? 0 : NAN;
+    if (square == 0) return D * log(2 / size);
+    // the integral of exp(-a d^2 - b |d|); for b = 0, sqrt(pi / a)
+    return D * (0.5 * log(M_PI / square) + size * size / (4 * square) + log(erfc(size / (2 * sqrt(square)))));
 }
 
 elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,

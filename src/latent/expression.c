@@ -40,7 +40,8 @@ static int column_of(const parser *p, const char *at) {
 
 static elbo_status fail_at(parser *p, const char *at, const char *what) {
     char shown[ELBO_SHOWN];
-    return elbo_fail(p->err, ELBO_BAD_INPUT, "column %d of `%s`: %s", column_of(p, at), elbo_text_shown(p->e->text, shown), what);
+    return elbo_fail(p->err, ELBO_BAD_INPUT, "column %d of `%s`: %s", column_of(p, at),
+                     elbo_text_shown(p->e->text, shown), what);
 }
 
 /* "`)` where ..." */
@@ -71,7 +72,8 @@ static elbo_status read_token(parser *p, const char *at) {
         t->number = strtod(at, &end);
         t->kind = NUMBER;
         t->length = (size_t)(end - at);
-        if (hexadecimal || in_word(*end)) return fail_at(p, at, "a number that goes on as a word; an image is named as test:17");
+        if (hexadecimal || in_word(*end))
+            return fail_at(p, at, "a number that goes on as a word; an image is named as test:17");
     } else if (in_word(*at)) {
         const char *end = at;
         while (in_word(*end)) end++;
@@ -84,7 +86,8 @@ static elbo_status read_token(parser *p, const char *at) {
         t->start = at;
         t->length = (size_t)(end - at) + 1;
     } else if (!strchr("+-*/(),:", *at)) {
-        return fail_at(p, at, "a sign that means nothing here; there are + - * / ( ) , and names of files stand in \"quotes\"");
+        return fail_at(
+            p, at, "a sign that means nothing here; there are + - * / ( ) , and names of files stand in \"quotes\"");
     }
     return ELBO_OK;
 }
@@ -97,19 +100,20 @@ static bool is_word(const parser *p, const char *word) {
 
 /* ---- the tree ---- */
 
-static elbo_status add_term(parser *p, elbo_term term, int *index) {
+static elbo_status add_term(parser *p, elbo_expression_term term, int *index) {
     elbo_expression *e = p->e;
-    elbo_term *more = realloc(e->term, (size_t)(e->terms + 1) * sizeof *more);
+    elbo_expression_term *more = realloc(e->term, (size_t)(e->terms + 1) * sizeof *more);
     if (!more) return elbo_no_memory(p->err);
     e->term = more;
-    e->term[*index = e->terms++] = term;
+    e->term[ *index = e->terms++] = term;
     return ELBO_OK;
 }
 
 static const char *const prefixes[] = {"test:", "train:", "class:"};
 
 /* Adds a term for the operand; `word` of `length` bytes. */
-static elbo_status add_operand(parser *p, elbo_operand_kind kind, const char *word, size_t length, const char *at, int *index) {
+static elbo_status add_operand(parser *p, elbo_operand_kind kind, const char *word, size_t length, const char *at,
+                               int *index) {
     elbo_expression *e = p->e;
     elbo_operand o = {.kind = kind, .word = strndup(word, length), .column = column_of(p, at)};
     if (kind == ELBO_OPERAND_CLASS_MEAN)
@@ -131,24 +135,32 @@ static elbo_status add_operand(parser *p, elbo_operand_kind kind, const char *wo
         free(o.word);
         free(o.label);
     }
-    return add_term(p, (elbo_term){ELBO_TERM_OPERAND, .is_code = true, .operand = same, .first = -1, .next = -1, .column = o.column},
+    return add_term(p,
+                    (elbo_expression_term){ELBO_TERM_OPERAND, .is_code = true, .operand = same, .first = -1, .next = -1,
+                                           .column = o.column},
                     index);
 }
 
 /* A sign between two terms. */
 static elbo_status join(parser *p, const char *sign, int left, int right, int *index) {
-    elbo_term *l = &p->e->term[left], *r = &p->e->term[right];
+    elbo_expression_term *l = &p->e->term[left], *r = &p->e->term[right];
     bool code = l->is_code || r->is_code;
-    elbo_term_kind kind = *sign == '+' ? ELBO_TERM_ADD : *sign == '-' ? ELBO_TERM_SUBTRACT : *sign == '*' ? ELBO_TERM_MULTIPLY
-                                                                                                          : ELBO_TERM_DIVIDE;
+    elbo_term_kind kind = *sign == '+'   ? ELBO_TERM_ADD
+                          : *sign == '-' ? ELBO_TERM_SUBTRACT
+                          : *sign == '*' ? ELBO_TERM_MULTIPLY
+                                         : ELBO_TERM_DIVIDE;
     if (kind <= ELBO_TERM_SUBTRACT && l->is_code != r->is_code)
-        return fail_at(p, sign, *sign == '+' ? "a number plus a code; a code can be stretched by a number, as 2 * test:17"
-                                             : "a number and a code on the two sides of -; a code can be stretched, as 2 * test:17");
+        return fail_at(p, sign,
+                       *sign == '+'
+                           ? "a number plus a code; a code can be stretched by a number, as 2 * test:17"
+                           : "a number and a code on the two sides of -; a code can be stretched, as 2 * test:17");
     if (kind == ELBO_TERM_MULTIPLY && l->is_code && r->is_code)
         return fail_at(p, sign, "a code times a code; one side of * is a number");
     if (kind == ELBO_TERM_DIVIDE && r->is_code) return fail_at(p, sign, "division by a code; it is by a number");
     l->next = right;
-    return add_term(p, (elbo_term){kind, .is_code = code, .first = left, .next = -1, .column = column_of(p, sign)}, index);
+    return add_term(
+        p, (elbo_expression_term){kind, .is_code = code, .first = left, .next = -1, .column = column_of(p, sign)},
+        index);
 }
 
 /* ---- grammar ---- */
@@ -166,7 +178,7 @@ static elbo_status read_mean_argument(parser *p, int *index) {
     int before = e->operands;
     const char *start = p->now.start;
     ELBO_TRY(read_sum(p, index));
-    elbo_term t = e->term[*index];
+    elbo_expression_term t = e->term[*index];
     if (!t.is_code) return fail_at(p, start, "mean() of a number; it takes codes");
     if (t.kind != ELBO_TERM_OPERAND || e->operand[t.operand].kind != ELBO_OPERAND_CLASS) return ELBO_OK;
     elbo_operand class = e->operand[t.operand];
@@ -198,7 +210,10 @@ static elbo_status read_mean(parser *p, const char *at, int *index) {
         *index = first;
         return ELBO_OK;
     }
-    return add_term(p, (elbo_term){ELBO_TERM_MEAN, .is_code = true, .first = first, .next = -1, .column = column_of(p, at)}, index);
+    return add_term(
+        p,
+        (elbo_expression_term){ELBO_TERM_MEAN, .is_code = true, .first = first, .next = -1, .column = column_of(p, at)},
+        index);
 }
 
 /* lerp(a, b, t), slerp(a, b, t) */
@@ -220,7 +235,9 @@ static elbo_status read_between(parser *p, elbo_term_kind kind, const char *at, 
     ELBO_TRY(expect(p, ')', what));
     p->e->term[argument[0]].next = argument[1];
     p->e->term[argument[1]].next = argument[2];
-    return add_term(p, (elbo_term){kind, .is_code = true, .first = argument[0], .next = -1, .column = column_of(p, at)}, index);
+    return add_term(
+        p, (elbo_expression_term){kind, .is_code = true, .first = argument[0], .next = -1, .column = column_of(p, at)},
+        index);
 }
 
 /* Behind `test`, `train`, `class`, which the `:` follows. */
@@ -229,8 +246,9 @@ static elbo_status read_pick(parser *p, elbo_operand_kind kind, const char *at, 
     token word = p->now;
     bool whole_number = word.kind == NUMBER && strspn(word.start, "0123456789") >= word.length;
     if (kind == ELBO_OPERAND_CLASS ? !whole_number && word.kind != WORD && word.kind != QUOTED : !whole_number)
-        return fail_token(p, kind == ELBO_OPERAND_CLASS ? "a class should be: its number or name, class:3, class:\"Ankle boot\""
-                                                        : "the number of an image should be, as in test:17");
+        return fail_token(p, kind == ELBO_OPERAND_CLASS
+                                 ? "a class should be: its number or name, class:3, class:\"Ankle boot\""
+                                 : "the number of an image should be, as in test:17");
     bool quoted = word.kind == QUOTED;
     ELBO_TRY(next(p));
     return add_operand(p, kind, word.start + quoted, word.length - 2 * quoted, at, index);
@@ -274,7 +292,8 @@ static elbo_status read_factor(parser *p, int *index) {
         status = next(p);
         if (status == ELBO_OK && is_sign(p, ':'))
             return fail_at(p, t.start, "a number in front of `:`; an image is named as test:17");
-        elbo_term term = {ELBO_TERM_NUMBER, .number = t.number, .first = -1, .next = -1, .column = column_of(p, t.start)};
+        elbo_expression_term term = {ELBO_TERM_NUMBER, .number = t.number, .first = -1, .next = -1,
+                                     .column = column_of(p, t.start)};
         if (status == ELBO_OK) status = add_term(p, term, index);
     } else if (t.kind == WORD) {
         status = read_word(p, index);
@@ -286,8 +305,8 @@ static elbo_status read_factor(parser *p, int *index) {
         int inner;
         ELBO_TRY(next(p));
         ELBO_TRY(read_factor(p, &inner));
-        elbo_term term = {ELBO_TERM_NEGATE, .is_code = p->e->term[inner].is_code, .first = inner, .next = -1,
-                          .column = column_of(p, t.start)};
+        elbo_expression_term term = {ELBO_TERM_NEGATE, .is_code = p->e->term[inner].is_code, .first = inner, .next = -1,
+                                     .column = column_of(p, t.start)};
         status = add_term(p, term, index);
     } else if (is_sign(p, '(')) {
         ELBO_TRY(next(p));
@@ -326,7 +345,8 @@ static elbo_status read_sum(parser *p, int *index) {
 
 static elbo_status read_all(parser *p) {
     ELBO_TRY(read_token(p, p->e->text));
-    if (p->now.kind == END) return fail_token(p, "a code should be: test:17, or mean(class:3) - mean(class:8) + test:17");
+    if (p->now.kind == END)
+        return fail_token(p, "a code should be: test:17, or mean(class:3) - mean(class:8) + test:17");
     ELBO_TRY(read_sum(p, &p->e->root));
     if (p->now.kind != END) return fail_token(p, "a sign should be: + - * /");
     if (!p->e->term[p->e->root].is_code)
@@ -339,15 +359,17 @@ elbo_status elbo_expression_parse(elbo_expression *e, const char *text, elbo_err
     parser p = {.e = e, .err = err};
     elbo_status status = !e->text ? elbo_no_memory(err)
                          : strlen(text) > LONGEST_TEXT
-                             ? elbo_fail(err, ELBO_BAD_INPUT, "an expression of %zu letters; at most %d are read", strlen(text),
-                                         LONGEST_TEXT)
+                             ? elbo_fail(err, ELBO_BAD_INPUT, "an expression of %zu letters; at most %d are read",
+                                         strlen(text), LONGEST_TEXT)
                              : read_all(&p);
     if (status != ELBO_OK) elbo_expression_free(e);
     return status;
 }
 
-/* What does not need the grammar: an image's number, a file's name as a shell completes it, a class name with spaces. */
-static elbo_status parse_plain(elbo_expression *e, const char *text, elbo_operand_kind kind, const char *word, elbo_error *err) {
+/* What does not need the grammar: an image's number, a file's name as a shell completes it, a class name with spaces.
+ */
+static elbo_status parse_plain(elbo_expression *e, const char *text, elbo_operand_kind kind, const char *word,
+                               elbo_error *err) {
     *e = (elbo_expression){.text = strdup(text)};
     parser p = {.e = e, .err = err};
     elbo_status status = e->text ? add_operand(&p, kind, word, strlen(word), e->text, &e->root) : elbo_no_memory(err);
@@ -359,8 +381,8 @@ elbo_status elbo_expression_parse_end(elbo_expression *e, const char *text, elbo
     size_t n = strlen(text);
     if (n && strspn(text, "0123456789") == n) return parse_plain(e, text, ELBO_OPERAND_TEST, text, err);
     if (ends_as_image(text, n) && !strchr(text, '"')) return parse_plain(e, text, ELBO_OPERAND_FILE, text, err);
-    if (!strncmp(text, "class:", 6) && text[6] && !strpbrk(text, "()\"*,") && !strstr(text, " + ") && !strstr(text, " - ") &&
-        !strstr(text, " / "))
+    if (!strncmp(text, "class:", 6) && text[6] && !strpbrk(text, "()\"*,") && !strstr(text, " + ") &&
+        !strstr(text, " - ") && !strstr(text, " / "))
         return parse_plain(e, text, ELBO_OPERAND_CLASS, text + 6, err);
     return elbo_expression_parse(e, text, err);
 }
@@ -390,8 +412,9 @@ elbo_status elbo_expression_check_name(const char *name, elbo_error *err) {
         if (!strcmp(name, taken[i]))
             return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a word of the language; another name is free", shown);
     bool good = *name && !isdigit((unsigned char)*name) && strlen(name) <= 60;
-    for (const char *c = name; good && *c; c++) good = (isalnum((unsigned char)*c) && (unsigned char)*c < 0x80) || *c == '_';
+    for (const char *c = name; good && *c; c++)
+        good = (isalnum((unsigned char)*c) && (unsigned char)*c < 0x80) || *c == '_';
     if (good) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is no name for a code; a name is letters, digits and _, a letter first, at most 60",
-                     shown);
+    return elbo_fail(err, ELBO_BAD_INPUT,
+                     "%s: is no name for a code; a name is letters, digits and _, a letter first, at most 60", shown);
 }

@@ -46,18 +46,18 @@ typedef enum elbo_term_kind {
 } elbo_term_kind;
 
 /* A term, its arguments in a list. Indices into elbo_expression.term; -1: none. */
-typedef struct elbo_term {
+typedef struct elbo_expression_term {
     elbo_term_kind kind;
     bool is_code;      // else a number
     double number;     // ELBO_TERM_NUMBER
     int operand;       // ELBO_TERM_OPERAND: index into elbo_expression.operand
     int first, next;   // first argument; the next argument of whoever has this one
     int column;
-} elbo_term;
+} elbo_expression_term;
 
 typedef struct elbo_expression {
     char *text;
-    elbo_term *term;
+    elbo_expression_term *term;
     elbo_operand *operand; // in the order of the text, each different one once
     int terms, operands, root;
 } elbo_expression;

@@ -17,8 +17,9 @@ typedef struct computation {
 /* A term's value: a number or, where the term is a code, (dims) of them. */
 static elbo_status compute(const computation *c, int index, double *value);
 
-/* The values of a term's arguments, one behind the other. Numbers take the first place of theirs.  *values: (count, dims) */
-static elbo_status compute_arguments(const computation *c, const elbo_term *t, double **values, int *count) {
+/* The values of a term's arguments, one behind the other. Numbers take the first place of theirs.  *values: (count,
+ * dims) */
+static elbo_status compute_arguments(const computation *c, const elbo_expression_term *t, double **values, int *count) {
     *count = 0;
     for (int i = t->first; i >= 0; i = c->e->term[i].next) ++*count;
     *values = elbo_alloc((size_t)*count * c->dims, sizeof **values);
@@ -28,13 +29,13 @@ static elbo_status compute_arguments(const computation *c, const elbo_term *t, d
     return ELBO_OK;
 }
 
-static bool is_code(const computation *c, const elbo_term *t, int argument) {
+static bool is_code(const computation *c, const elbo_expression_term *t, int argument) {
     int i = t->first;
     while (argument--) i = c->e->term[i].next;
     return c->e->term[i].is_code;
 }
 
-static void combine(const computation *c, const elbo_term *t, const double *v, int count, double *out) {
+static void combine(const computation *c, const elbo_expression_term *t, const double *v, int count, double *out) {
     size_t n = t->is_code ? c->dims : 1;
     const double *a = v, *b = v + c->dims;
     switch (t->kind) {
@@ -72,7 +73,7 @@ static void combine(const computation *c, const elbo_term *t, const double *v, i
 }
 
 static elbo_status compute(const computation *c, int index, double *value) {
-    const elbo_term *t = &c->e->term[index];
+    const elbo_expression_term *t = &c->e->term[index];
     if (t->kind == ELBO_TERM_NUMBER) {
         *value = t->number;
         return ELBO_OK;
@@ -89,8 +90,8 @@ static elbo_status compute(const computation *c, int index, double *value) {
     return status;
 }
 
-elbo_status elbo_expression_compute(const elbo_expression *e, size_t dims, elbo_find_code find, void *context, float *code,
-                                    elbo_error *err) {
+elbo_status elbo_expression_compute(const elbo_expression *e, size_t dims, elbo_find_code find, void *context,
+                                    float *code, elbo_error *err) {
     float *operand = elbo_alloc((size_t)e->operands * dims, sizeof *operand);
     double *value = elbo_alloc(dims, sizeof *value);
     computation c = {e, dims, operand, err};
@@ -101,8 +102,9 @@ elbo_status elbo_expression_compute(const elbo_expression *e, size_t dims, elbo_
     for (size_t i = 0; status == ELBO_OK && i < dims; i++) {
         code[i] = (float)value[i];
         if (!isfinite(code[i])) // a division by zero, a factor of 1e300
-            status = elbo_fail(err, ELBO_BAD_INPUT, "%.100s: its value is not finite; is it divided by zero, or stretched too far?",
-                               e->text);
+            status =
+                elbo_fail(err, ELBO_BAD_INPUT,
+                          "%.100s: its value is not finite; is it divided by zero, or stretched too far?", e->text);
     }
     free(operand);
     free(value);

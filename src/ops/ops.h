@@ -56,6 +56,9 @@ enum { ELBO_INPUT_ROWS, ELBO_INPUT_TARGET };
 
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
-                                         elbo_tensor *image, elbo_reconstruction kind, elbo_error *err);
+                                         elbo_tensor *image, elbo_error *err);
+/* Behind it, where there is a network to look with: the difference of features, added to that loss and its gradient. */
+elbo_status elbo_add_perceptual_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient, elbo_tensor *image,
+                                     elbo_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef ELBO_VIEW_LATENT_FIGURES_H
 #define ELBO_VIEW_LATENT_FIGURES_H
 
+#include "latent/novelty.h"
 #include "latent/operands.h"
 #include "latent/sweep.h"
 #include "latent/work.h"
@@ -28,5 +29,9 @@ elbo_status elbo_story_traversal(elbo_figure f, elbo_model *m, const float *z, i
 
 /* The plane decoded, its coordinates at its edges. */
 elbo_status elbo_story_plane(elbo_figure f, elbo_model *m, const elbo_plane *p, elbo_error *err);
+
+/* Images (n, C, H, W) in rows, each above its nearest training image, with its distance as a multiple of the usual one. */
+elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *images, const elbo_novelty *v,
+                               const elbo_dataset *d, elbo_error *err);
 
 #endif

@@ -92,7 +92,7 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
     return status;
 }
 
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err) {
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
     enum { AT_ONCE = 64 };
     float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
@@ -103,6 +103,7 @@ elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images
         for (int i = 0; i < count; i++)
             elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(start + i)},
                                z + (size_t)i * Z, Z);
+        for (size_t k = 0; temperature != 1 && k < (size_t)count * Z; k++) z[k] *= (float)temperature;
         elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
     }
     free(z);

@@ -27,8 +27,8 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
 elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
                                        const uint32_t *index, int n, elbo_error *err);
 
-/* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err);
+/* Decoded codes drawn from the standard normal prior, multiplied by `temperature`.  images: (n, C, H, W), the caller's */
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err);
 /* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */
 void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to);
 /* A grid of images as square as n allows. */

@@ -74,6 +74,11 @@ void cli_release_interrupts(void);
 
 /* ---- opening things ---- */
 
+/* A data set by its name or path, photographs in the recipe's shape (NULL: the usual one); shows how far their decoding is, and
+ * what could not be read. */
+elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r, elbo_splits splits,
+                             int threads, elbo_error *err);
+void cli_say_notes(const elbo_dataset *d);
 /* The data set of a run or recipe: --data where given, else what the run was trained on, else the recipe's name. */
 elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *option, const char *remembered,
                           elbo_splits splits, int threads, elbo_error *err);

@@ -87,7 +87,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     uint64_t seed = UINT64_MAX;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &run_folder, "RUN", "the run folder; default runs/RECIPE", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "a folder of IDX files, a .npy, or a name, as digits", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0, 0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
         {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "kernels/conv.h"
+#include "kernels/near.h"
 
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
 typedef struct elbo_linear_kernels {
@@ -152,6 +153,7 @@ typedef struct elbo_device {
     const elbo_conv_kernels *conv;
     const elbo_norm_kernels *norm;
     const elbo_resample_kernels *resample;
+    const elbo_near_kernels *near;
 } elbo_device;
 
 /* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */

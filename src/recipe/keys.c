@@ -49,14 +49,15 @@ const elbo_key elbo_keys[] = {
     {"about", ELBO_KEY_TEXT, AT(about), DEFAULT("''"), .help = "one line for people"},
     {"kind", ELBO_KEY_CHOICE, AT(kind), .choices = kinds, .help = "autoencoder or variational autoencoder"},
     {"data", ELBO_KEY_TEXT, AT(data), DEFAULT("mnist"),
-     .help = "a data set's name (`elbo data list`), a folder of IDX files, or a .npy file"},
+     .help = "a data set's name (`elbo data list`), a folder of photographs or of IDX files, or a .npy file"},
     {"latent", ELBO_KEY_LATENT, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
      .help = "size of the code; none: the encoder's output is the code; {channels: 256, head: conv2d kernel=4 stride=2 "
              "padding=1}: a code of channels x height x width, made by such a layer"},
-    {"image.size", ELBO_KEY_SIZE, AT(image.size), DEFAULT("none"), FROM_TO(1, 4096),
-     .help = "height and width that photos are brought to; none: images are taken as they are"},
+    {"image.size", ELBO_KEY_EXTENT, AT(image.height), DEFAULT("none"), FROM_TO(1, 4096),
+     .help = "height and width that photos are brought to, one number or [height, width]: the shorter side is scaled, the "
+             "centre cut out. none: images are taken as they are, photos are brought to 64"},
     {"image.channels", ELBO_KEY_SIZE, AT(image.channels), DEFAULT("none"), FROM_TO(1, 3),
-     .help = "1: grey, 3: colour; none: as they are"},
+     .help = "1: grey, 3: colour; none: images as they are, photos in colour"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
      .help = "what black and white are to the network"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
@@ -145,6 +146,9 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
     case ELBO_KEY_LATENT:
         snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f%s", key->low, key->high,
                  key->type == ELBO_KEY_WHOLE ? "" : ", or none,");
+        return out;
+    case ELBO_KEY_EXTENT:
+        snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f, or two, [height, width], or none,", key->low, key->high);
         return out;
     case ELBO_KEY_SEED:
         return strcpy(out, "a whole number from 0 to 18446744073709551615");

@@ -12,6 +12,7 @@ typedef enum elbo_key_type {
     ELBO_KEY_CHOICE,  // an enum: the index into `choices`
     ELBO_KEY_WHOLE,   // int
     ELBO_KEY_SIZE,    // int, or the word `none` for 0
+    ELBO_KEY_EXTENT,  // int[2]: one number for both, a list of two, or `none` for 0
     ELBO_KEY_SEED,    // uint64_t
     ELBO_KEY_NUMBER,  // float
     ELBO_KEY_NUMBERS, // float[2]

@@ -157,6 +157,30 @@ static elbo_status read_head(const slot *s, const elbo_node *map) {
     return elbo_layers_read_one(&r->head.layer, elbo_tree_entry(map, "head"), "latent.head", s->err);
 }
 
+/* 64, [64, 48] or none. */
+static elbo_status read_extent(const slot *s, const elbo_node *node) {
+    int size[2] = {0}, count = 0;
+    const elbo_node *list = node->kind == ELBO_NODE_LIST ? node->first : node;
+    for (const elbo_node *n = list; n; n = node->kind == ELBO_NODE_LIST ? n->next : NULL, count++) {
+        bool negative;
+        uint64_t value;
+        if (n->kind == ELBO_NODE_TEXT && n->plain && node == n && !strcmp(n->text, "none")) continue;
+        if (n->kind != ELBO_NODE_TEXT || !n->plain || !elbo_parse_whole(n->text, &negative, &value) || negative ||
+            (double)value < s->key->low || (double)value > s->key->high)
+            return unwanted(s, n);
+        if (count < 2) size[count] = (int)value;
+    }
+    if (node->kind != ELBO_NODE_LIST)
+        size[1] = size[0];
+    else if (count != 2) {
+        char wanted[ELBO_WANTED];
+        return elbo_fail_at(s->err, node->place, "%s: a list of %d; %s is wanted", s->path, count,
+                            elbo_key_wanted(s->key, wanted));
+    }
+    memcpy(s->to, size, sizeof size);
+    return ELBO_OK;
+}
+
 static elbo_status read_value(const slot *s, const elbo_node *node) {
     switch (s->key->type) {
     case ELBO_KEY_TEXT:
@@ -167,6 +191,8 @@ static elbo_status read_value(const slot *s, const elbo_node *node) {
     case ELBO_KEY_SIZE:
     case ELBO_KEY_SEED:
         return read_whole(s, node);
+    case ELBO_KEY_EXTENT:
+        return read_extent(s, node);
     case ELBO_KEY_NUMBER:
         return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
     case ELBO_KEY_NUMBERS:
@@ -240,6 +266,8 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_node *root, e
             "image.range: [%s, %s] does not go with loss.reconstruction: bce, which needs pixels from 0 "
             "to 1; mse or l1 would do",
             low, high);
+    if (r->image.channels == 2)
+        return elbo_fail_at(err, place_at(r, root, "image.channels"), "image.channels: 2; it is 1, grey, or 3, colour");
     if (r->kind == ELBO_VAE && r->latent == 0 && r->head.channels == 0)
         return elbo_fail_at(err, r->latent_place,
                             "latent: none; a vae needs a size, from 1 to 65536, for mu and logvar");

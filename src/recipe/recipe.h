@@ -77,8 +77,8 @@ typedef struct elbo_recipe {
     elbo_place latent_place, encoder_place, decoder_place, loss_place; // of the keys, for errors about the whole
 
     struct {
-        int size, channels; // what photos are brought to: size x size; 0: images are taken as they are
-        float low, high;    // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
+        int height, width, channels; // what photos are brought to; 0: images are taken as they are, photos 64x64
+        float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
     } image;
 
     char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none

@@ -100,6 +100,18 @@ static void terms(writer *w, const elbo_terms *t) {
     if (t->count > 1) end_list(w);
 }
 
+/* size: (2) height and width. */
+static void extent(writer *w, const int *size) {
+    char text[32];
+    bool list = size[0] != size[1];
+    if (list) begin_list(w, YAML_FLOW_SEQUENCE_STYLE);
+    for (int i = 0; i < (list ? 2 : 1); i++) {
+        snprintf(text, sizeof text, "%d", size[i]);
+        word(w, size[i] ? text : "none");
+    }
+    if (list) end_list(w);
+}
+
 static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     const void *from = (const char *)r + key->offset;
     const float *numbers = from;
@@ -122,6 +134,9 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         }
         snprintf(text, sizeof text, "%d", *(const int *)from);
         word(w, key->type != ELBO_KEY_WHOLE && *(const int *)from == 0 ? "none" : text);
+        break;
+    case ELBO_KEY_EXTENT:
+        extent(w, from);
         break;
     case ELBO_KEY_SEED:
         snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)from);

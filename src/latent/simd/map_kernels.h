@@ -27,9 +27,9 @@ typedef struct elbo_map_forces {
                  float *velocity, float *gain, elbo_map_step how);
     /* Sum over rows from .. to-1 of weight_ij log(1 + |y_i - y_j|^2). */
     double (*cost)(const elbo_similarities *s, size_t from, size_t to, const float *y);
-    /* repulsion (n, 2), rows from .. to-1: the sum over all j of w_ij^2 (y_i - y_j); returns the sum of w_ij, w_ii = 1 too.
-     *   x, y: the coordinates apart, filled up to a multiple of 16 by points that are infinitely far (1e18) */
-    double (*repel)(float *repulsion, const float *x, const float *y, size_t n, size_t from, size_t to);
+    /* Places at (m, 2), rows from .. to-1: repulsion (m, 2), the sum over the n points of w^2 (at - point), and z (m), that of w.
+     *   x, y: the points' coordinates apart, filled up to a multiple of 16 by points that are far away (1e18) */
+    void (*repel)(float *repulsion, float *z, const float *at, size_t from, size_t to, const float *x, const float *y, size_t n);
     /* Sum of w_ij over from <= i < to and all j > i. */
     double (*normaliser)(const float *x, const float *y, size_t n, size_t from, size_t to);
 } elbo_map_forces;

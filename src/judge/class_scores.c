@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "judge/scores.h"
+#include "latent/neighbours.h"
 #include "latent/probe.h"
 
 /* A split of one class, or a data set without labels, has nothing to tell apart. */
@@ -13,14 +14,43 @@ static bool has_classes(const elbo_exam *e) {
     return false;
 }
 
+enum { VOTERS = 5 };
+
+/* The class that most of some labels name; of equal votes that of the nearest. */
+static int vote(const uint8_t *labels, const uint32_t *nearest, int k) {
+    int best = 0, most = 0;
+    for (int i = 0; i < k; i++) {
+        int votes = 0;
+        for (int j = 0; j < k; j++) votes += labels[nearest[j]] == labels[nearest[i]];
+        if (votes > most) {
+            most = votes;
+            best = labels[nearest[i]];
+        }
+    }
+    return best;
+}
+
+static elbo_status nearest_accuracy(double *accuracy, const elbo_exam *e, const uint8_t *labels, elbo_error *err) {
+    elbo_neighbours near;
+    int k = e->train < VOTERS ? (int)e->train : VOTERS;
+    ELBO_TRY(elbo_neighbours_of(&near, e->mu, e->n, e->train_mu, e->train, (int)e->Z, k, e->work, err));
+    size_t right = 0;
+    for (size_t i = 0; i < e->n; i++) right += vote(labels, near.index + i * (size_t)k, k) == e->images->labels[i];
+    *accuracy = (double)right / (double)e->n;
+    elbo_neighbours_free(&near);
+    return ELBO_OK;
+}
+
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_exam *e, elbo_error *err) {
     *knn = *probe = NAN;
     if (!has_classes(e)) return ELBO_OK;
     uint8_t *labels = malloc(e->train);
     if (!labels) return elbo_no_memory(err);
     for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
-    elbo_status status = elbo_probe_accuracy(probe, e->train_mu, labels, e->train, e->mu, e->images->labels, e->n,
-                                             (int)e->Z, e->data->classes, e->work, err);
+    elbo_status status = nearest_accuracy(knn, e, labels, err);
+    if (status == ELBO_OK)
+        status = elbo_probe_accuracy(probe, e->train_mu, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z,
+                                     e->data->classes, e->work, err);
     free(labels);
     return status;
 }

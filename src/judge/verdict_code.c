@@ -243,14 +243,14 @@ elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *er
     elbo_number(v, "largest_variance", a.widest);
     elbo_number(v, "prior_to_code", prior);
     elbo_number(v, "test_to_code", test);
-    bool off = !(each < 0.25), holes = ratio > 1.5;
+    bool off = !(each < 0.5), holes = ratio > 1.5;
     elbo_found(v, off || holes ? ELBO_ILL : ELBO_WELL,
                "all codes together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats for "
                "each dimension; the "
                "nearest training code is %.2f away from a test image's, %.2f from the prior's",
                fabs(a.farthest_mean), a.narrowest, a.widest, each, test, prior);
     if (off || holes)
-        elbo_advise(v, "%s. A larger loss.kl (it was %g) makes the codes fill the prior",
+        elbo_advise(v, "%s. Longer training, or a larger loss.kl (it was %g), makes the codes fill the prior",
                     off && a.widest > 1.5 ? "images sampled from the prior come from a small part of the codes' space"
                                           : "images sampled from the prior come from where no code was seen",
                     (double)e->model->recipe.loss.kl);

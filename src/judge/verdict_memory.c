@@ -52,7 +52,7 @@ elbo_status elbo_check_memorised(elbo_verdict *v, const elbo_exam *e, elbo_error
     elbo_number(v, "reconstruction_to_train", decoded);
     if (e->logvar) elbo_number(v, "sample_to_train", drawn);
     double nearest = e->logvar && drawn < decoded ? drawn : decoded;
-    bool memorised = nearest < 0.5 * test;
+    bool memorised = nearest < 0.6 * test; // 0.85 to 0.95 in healthy runs on MNIST and elbo's digits
     elbo_found(v, memorised ? ELBO_ILL : ELBO_WELL,
                "the nearest training image is %.2f away from a test image, %.2f from a test image's "
                "reconstruction",

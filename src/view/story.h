@@ -2,6 +2,7 @@
 #ifndef ELBO_STORY_H
 #define ELBO_STORY_H
 
+#include "judge/quality.h"
 #include "train/model.h"
 #include "train/run_folder.h"
 #include "view/view.h"
@@ -11,11 +12,22 @@ typedef struct elbo_run {
     elbo_model *model;
     elbo_log log;
     char *label;
+    elbo_quality *quality; // its scores; NULL until they are measured or recalled
     bool map_only; // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
 elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
+
+/* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not asked). */
+elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err);
+/* The same, or measured, and kept for the next time. */
+elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, elbo_error *err);
+void elbo_run_forget(elbo_run *r);
+/* Whether a run is the best of those that a score can be compared of. */
+bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_quality_row *row);
+/* What each latent dimension costs, of the VAEs among the runs; *drawn is false where there is none. */
+elbo_status elbo_story_kl(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err);
 
 /* The run whose codes choose typical images: the first VAE, whose space is smooth, else the first. */
 elbo_run *elbo_runs_chooser(elbo_run *runs, int count);

@@ -186,11 +186,7 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
         const elbo_node *n = &p->graph->node[i];
         elbo_spot *s = &p->spot[i];
         s->node = n;
-        for (int k = 0; i > first && k < n->inputs; k++) {
-            s->x[k] = p->spot[n->input[k]].y;
-            if (!s->x[k])
-                return elbo_node_fail(n, err, "%s: it reads what the encoder saved, so a code alone cannot be decoded", n->text);
-        }
+        for (int k = 0; i > first && k < n->inputs; k++) s->x[k] = p->spot[n->input[k]].y;
         s->learns = n->params > 0 || (i > first && elbo_plan_learns_before(p, n));
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);

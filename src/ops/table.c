@@ -92,9 +92,12 @@ static elbo_status read_value(elbo_node *n, const elbo_value_spec *spec, const c
     return ELBO_OK;
 }
 
+/* A number that can only be one has its place for another op's sake: output_padding of conv2d. */
+static bool not_there(const elbo_value_spec *spec) { return spec->kind == ELBO_INT && spec->least == spec->most; }
+
 static int value_index(const elbo_op *op, const char *key) {
     for (int i = 0; i < ELBO_OP_MAX_VALUES && op->values[i].kind != ELBO_END_OF_VALUES; i++)
-        if (!strcmp(op->values[i].name, key)) return i;
+        if (!strcmp(op->values[i].name, key) && !not_there(&op->values[i])) return i;
     return -1;
 }
 

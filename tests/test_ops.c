@@ -141,6 +141,12 @@ static const char *const problems[] = {
     "conv_transpose2d b2c3h2w3 o20k4s2p1",
     "conv_transpose2d b5c5h3w3 o8k3s1p2 dilation=2",
     "conv_transpose2d b2c17h2w2 o20k1s2 output_padding=1",
+    // an output_padding of the stride or more, below the dilation: up to the padding, and beyond
+    "conv_transpose2d b3c9h3w4 o5k3p2 dilation=2 output_padding=1",
+    "conv_transpose2d b2c3h3w2 o9k2p1 dilation=3 output_padding=2",
+    "conv_transpose2d b2c17h2w3 o17k3s2p1 dilation=4 output_padding=3",
+    "conv_transpose2d b33c2h3w2 o3k3 dilation=2 output_padding=1 bias=false",
+    "conv_transpose2d b2c9h2w3 o1k2p0 dilation=3 output_padding=2",
     "max_pool2d b5 c2h4w6k2",
     "max_pool2d b3 c9h5w7k3 stride=2 padding=1",
     "max_pool2d b35 c17h3w4k2 stride=1",

@@ -176,7 +176,10 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     // What comes in front learns when any node before this one has parameters: then dx is asked for, too.
     bool training = p->options.mode == ELBO_TRAIN, need_dx = training && elbo_plan_learns_before(p, spot->node);
     elbo_conv *conv;
-    ELBO_TRY(k->make(&conv, &shape, training, need_dx, elbo_team_threads(p->options.team), err));
+    elbo_error why;
+    elbo_status status = k->make(&conv, &shape, training, need_dx, elbo_team_threads(p->options.team), &why);
+    if (status == ELBO_BAD_INPUT) return elbo_node_fail(spot->node, err, "%s: %s", spot->node->text, why.message);
+    if (status != ELBO_OK) return elbo_fail(err, status, "%s", why.message);
     ELBO_TRY(elbo_plan_own(p, conv, k->free, err));
     spot->object = conv;
     spot->work = elbo_plan_work(p, k->packed_floats(conv));

@@ -53,9 +53,16 @@ static elbo_status check_range(const float *v, size_t n, const elbo_model_info *
                      (double)least, (double)most, m->name, (double)m->low, (double)m->high);
 }
 
+static elbo_status read_numbers(elbo_array *a, const char *path, elbo_error *err) {
+    ELBO_TRY(elbo_npy_read(a, path, err));
+    elbo_status status = elbo_array_narrow(a, path, err);
+    if (status != ELBO_OK) elbo_array_free(a);
+    return status;
+}
+
 static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
     elbo_array a;
-    ELBO_TRY(elbo_npy_read(&a, path, err));
+    ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
     elbo_status status = ELBO_OK;
     if (!fits_image(&a, m))
@@ -82,7 +89,7 @@ static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const
 
 elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *what, const char *path, elbo_error *err) {
     elbo_array a;
-    ELBO_TRY(elbo_npy_read(&a, path, err));
+    ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
     elbo_status status = ELBO_OK;
     if (a.dims != 2 || a.shape[1] != width || a.shape[0] == 0)

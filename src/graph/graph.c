@@ -271,6 +271,27 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     return ELBO_OK;
 }
 
+/* What the decoder needs besides the code. */
+static void find_skips(elbo_graph *g) {
+    for (int i = g->at.latent + 1; i < g->count; i++)
+        for (int k = 0; k < g->node[i].inputs; k++) {
+            int from = g->node[i].input[k];
+            bool known = from >= g->at.latent;
+            for (int s = 0; s < g->skips; s++) known |= g->skip[s] == from;
+            if (known) continue;
+            g->skip[g->skips++] = from; // each has a name of its own: they fit
+            g->skip_floats += elbo_shape_size(g->node[from].shape);
+        }
+}
+
+int elbo_graph_batch(const elbo_graph *g, int most) {
+    size_t floats = 0, budget = (size_t)1 << 28;
+    for (int i = 0; i < g->count; i++) floats += elbo_shape_size(g->node[i].shape);
+    int batch = 1;
+    while (2 * batch <= most && (size_t)(2 * batch) * floats <= budget) batch *= 2;
+    return batch;
+}
+
 static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
     elbo_node *n;
     ELBO_TRY(new_node(g, strdup("input"), &n, err));
@@ -281,6 +302,7 @@ static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape i
     ELBO_TRY(add_latent(g, r, err));
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(check_output(g, r, err));
+    find_skips(g);
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;
 }
@@ -290,6 +312,25 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
     elbo_status status = build(g, r, image, err);
     if (status != ELBO_OK) elbo_graph_free(g);
     return status;
+}
+
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err) {
+    *g = (elbo_graph){.image = image};
+    elbo_node *n;
+    elbo_status status = new_node(g, strdup("input"), &n, err);
+    if (status == ELBO_OK) {
+        n->op = &elbo_op_input;
+        n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    }
+    for (int i = 0; status == ELBO_OK && i < layers->count; i++) status = add_layer(g, "features", i, &layers->layer[i], err);
+    g->at.output = g->at.logits = g->count - 1;
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+void elbo_graph_forget_texts(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) g->node[i].text = g->node[i].op ? g->node[i].op->name : "";
 }
 
 void elbo_graph_free(elbo_graph *g) {

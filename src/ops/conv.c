@@ -147,9 +147,9 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     const elbo_conv_kernels *k = p->device->conv;
     elbo_conv_shape shape = shape_for(p, spot);
     // What comes in front learns when any node before this one has parameters: then dx is asked for, too.
-    bool training = p->options.mode == ELBO_TRAIN, need_dx = training && elbo_plan_learns_before(p, spot->node);
+    bool learns = elbo_plan_learns(p), need_dx = elbo_plan_goes_back(p) && elbo_plan_learns_before(p, spot->node);
     elbo_conv *conv;
-    ELBO_TRY(k->make(&conv, &shape, training, need_dx, elbo_team_threads(p->options.team), err));
+    ELBO_TRY(k->make(&conv, &shape, learns, need_dx, elbo_team_threads(p->options.team), err));
     ELBO_TRY(elbo_plan_own(p, conv, k->free, err));
     spot->object = conv;
     spot->work = elbo_plan_work(p, k->packed_floats(conv));
@@ -169,7 +169,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     return ELBO_OK;
 }
 
-static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+static elbo_status backward_weights(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     const elbo_conv_kernels *k = p->device->conv;
     size_t share = k->gradient_floats(spot->object);
     float *shares = elbo_plan_work(p, (size_t)p->shards * share);
@@ -187,12 +187,17 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     s->work2 = shares;
     s->tiles = 1;
     elbo_plan_need_scratch(p, k->scratch_floats(spot->object) + share);
+    return ELBO_OK;
+}
+
+static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    if (elbo_plan_learns(p)) ELBO_TRY(backward_weights(p, spot, err));
     if (!spot->dx[0]) return ELBO_OK;
 
     // Where another consumer has written dx already, ours is made beside it and added.
     elbo_tensor *dx = spot->dx[0];
     if (spot->accumulate[0]) dx = elbo_plan_activation(p, spot->node->name, dx->shape, dx->blocked, true);
-    s = new_step(p, spot, "backward data", run_backward_data);
+    elbo_step *s = new_step(p, spot, "backward data", run_backward_data);
     if (!s || !dx) return elbo_no_memory(err);
     s->in[0] = spot->dy;
     s->out[0] = dx;

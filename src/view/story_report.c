@@ -136,7 +136,7 @@ static elbo_status add_interpolation(page *p, elbo_error *err) {
 static elbo_status add_samples(page *p, elbo_error *err) {
     for (int i = 0; i < p->count; i++) {
         elbo_run *r = &p->runs[i];
-        if (!is_vae(r) || r->map_only) continue; // an autoencoder has no prior
+        if (!is_vae(r) || r->map_only || r->model->network.graph.skips) continue; // no prior, or codes are not enough
         float *images = elbo_alloc(SAMPLES * elbo_image_size(r->model->network.graph.image), sizeof *images);
         if (!images) return elbo_no_memory(err);
         elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, images, err);

@@ -57,11 +57,16 @@ typedef struct elbo_map {
     float *xy;          // (n, 2), owned
     double explained[2]; // shares of the variance; of a raw plane: all
     bool raw;
+    bool tsne;          // axes have no meaning
 } elbo_map;
+/* codes: (n, dims) */
+elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err);
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err);
 void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
+/* The same for points of any origin.  labels: (n) or NULL */
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err);
 
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. */
 elbo_status elbo_story_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,

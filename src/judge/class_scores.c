@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "judge/scores.h"
 #include "latent/neighbours.h"
 #include "latent/probe.h"
@@ -30,10 +31,11 @@ static int vote(const uint8_t *labels, const uint32_t *nearest, int k) {
     return best;
 }
 
-static elbo_status nearest_accuracy(double *accuracy, const elbo_exam *e, const uint8_t *labels, elbo_error *err) {
+static elbo_status nearest_accuracy(double *accuracy, const elbo_exam *e, const float *codes, const uint8_t *labels,
+                                    elbo_error *err) {
     elbo_neighbours near;
     int k = e->train < VOTERS ? (int)e->train : VOTERS;
-    ELBO_TRY(elbo_neighbours_of(&near, e->mu, e->n, e->train_mu, e->train, (int)e->Z, k, e->work, err));
+    ELBO_TRY(elbo_neighbours_of(&near, e->mu, e->n, codes, e->train, (int)e->Z, k, e->work, err));
     size_t right = 0;
     for (size_t i = 0; i < e->n; i++) right += vote(labels, near.index + i * (size_t)k, k) == e->images->labels[i];
     *accuracy = (double)right / (double)e->n;
@@ -45,12 +47,18 @@ elbo_status elbo_class_score(double *knn, double *probe, const elbo_exam *e, elb
     *knn = *probe = NAN;
     if (!has_classes(e)) return ELBO_OK;
     uint8_t *labels = malloc(e->train);
-    if (!labels) return elbo_no_memory(err);
-    for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
-    elbo_status status = nearest_accuracy(knn, e, labels, err);
+    float *codes = elbo_alloc(e->train * e->Z, sizeof *codes); // (train, Z)
+    elbo_status status =
+        labels && codes ? elbo_exam_step(e->work, "encoding the training images", 0, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
+        elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, codes, NULL);
+        status = nearest_accuracy(knn, e, codes, labels, err);
+    }
     if (status == ELBO_OK)
-        status = elbo_probe_accuracy(probe, e->train_mu, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z,
+        status = elbo_probe_accuracy(probe, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z,
                                      e->data->classes, e->work, err);
+    free(codes);
     free(labels);
     return status;
 }

@@ -11,7 +11,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_exam *e, elbo_quali
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
-    if (status == ELBO_OK && o.importance > 0 && e->logvar)
+    if (status == ELBO_OK && o.importance > 0)
         status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar, o.importance, o.losses.seed,
                                           NULL, e->work, err);
     if (status != ELBO_OK) elbo_quality_free(q);

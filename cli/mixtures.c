@@ -35,8 +35,10 @@ elbo_status cli_mixture_of_run(elbo_mixture *m, cli_look *look, int components, 
     if (status == ELBO_OK && !*was_kept) {
         status = fit(m, look, components, work, err);
         elbo_error why;
-        if (status == ELBO_OK && (elbo_make_folder(folder, &why) != ELBO_OK || elbo_mixture_save(m, origin, path, &why) != ELBO_OK))
-            fprintf(stderr, "elbo: the fitted codes could not be kept, so they are fitted again next time: %s\n", why.message);
+        if (status == ELBO_OK &&
+            (elbo_make_folder(folder, &why) != ELBO_OK || elbo_mixture_save(m, origin, path, &why) != ELBO_OK))
+            fprintf(stderr, "elbo: the fitted codes could not be kept, so they are fitted again next time: %s\n",
+                    why.message);
     }
     free(folder);
     free(path);

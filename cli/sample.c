@@ -32,8 +32,10 @@ static elbo_status choose_source(sample_options *o, const elbo_model *m, elbo_er
     if (!o->from) o->from = vae ? "prior" : "gmm";
     o->source = !strcmp(o->from, "prior") ? PRIOR : !strcmp(o->from, "gaussian") ? GAUSSIAN : GMM;
     if (o->source == PRIOR && !vae)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from; --from gmm or --from "
-                                              "gaussian draws them from a density of its training codes", m->run);
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is an autoencoder, which has no prior to draw codes from; --from gmm or --from "
+                         "gaussian draws them from a density of its training codes",
+                         m->run);
     return ELBO_OK;
 }
 
@@ -85,19 +87,21 @@ static elbo_status make(sample_options *o, bool to_figure, bool *was_kept) {
     elbo_status status = images ? make_images(o, m, images, err) : elbo_no_memory(err);
     if (status == ELBO_OK && o->nearest) {
         elbo_work work = cli_work(look->threads);
-        status = elbo_novelty_measure(&o->novelty, images, (size_t)o->n, &look->runs.data, info.low, info.high, &work, err);
+        status =
+            elbo_novelty_measure(&o->novelty, images, (size_t)o->n, &look->runs.data, info.low, info.high, &work, err);
         cli_work_end();
     }
     if (status == ELBO_OK)
-        status = to_figure ? draw_figure(o, images, err) : cli_images_write(look->output, &info, images, (size_t)o->n, err);
+        status =
+            to_figure ? draw_figure(o, images, err) : cli_images_write(look->output, &info, images, (size_t)o->n, err);
     if (status == ELBO_OK && o->npy) status = cli_images_write(o->npy, &info, images, (size_t)o->n, err);
     free(images);
     return status;
 }
 
 static json_t *as_json(const sample_options *o, bool to_figure) {
-    json_t *j = json_pack("{s:i, s:I, s:s, s:f}", "count", o->n, "seed", (json_int_t)o->seed, "from", o->from, "temperature",
-                          o->temperature);
+    json_t *j = json_pack("{s:i, s:I, s:s, s:f}", "count", o->n, "seed", (json_int_t)o->seed, "from", o->from,
+                          "temperature", o->temperature);
     if (!to_figure) json_object_set_new(j, "images", json_string(o->look.output));
     if (o->npy) json_object_set_new(j, "npy", json_string(o->npy));
     if (o->source != PRIOR) {
@@ -166,11 +170,14 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_option options[] = {
         {"count", 'n', CLI_INT, &o.n, "N", "how many; default 64, with --nearest 20", 1, 1000000},
         {"seed", 's', CLI_U64, &o.seed, "N", "the same seed gives the same images; default 0", 0, 0},
-        {"from", 'f', CLI_TEXT, &o.from, "WHERE", "prior (default of a VAE), gmm (of an autoencoder) or gaussian", 0, 0},
-        {"components", 'k', CLI_INT, &o.components, "K", "Gaussians of the mixture; default 10", 1, ELBO_MIXTURE_MOST_COMPONENTS},
-        {"temperature", 'T', CLI_FLOAT, &o.temperature, "T", "stretches the noise: below 1 more typical, above 1 wilder; default 1", 0,
-         100},
-        {"nearest", 0, CLI_FLAG, &o.nearest, NULL, "each image's nearest training image below it: is it new, or remembered?", 0, 0},
+        {"from", 'f', CLI_TEXT, &o.from, "WHERE", "prior (default of a VAE), gmm (of an autoencoder) or gaussian", 0,
+         0},
+        {"components", 'k', CLI_INT, &o.components, "K", "Gaussians of the mixture; default 10", 1,
+         ELBO_MIXTURE_MOST_COMPONENTS},
+        {"temperature", 'T', CLI_FLOAT, &o.temperature, "T",
+         "stretches the noise: below 1 more typical, above 1 wilder; default 1", 0, 100},
+        {"nearest", 0, CLI_FLAG, &o.nearest, NULL,
+         "each image's nearest training image below it: is it new, or remembered?", 0, 0},
         {"npy", 0, CLI_TEXT, &o.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
         CLI_LOOK_OPTIONS(o.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
         {0},
@@ -179,7 +186,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (CLI_DONE(words)) return CLI_CODE(words);
     if (o.from && strcmp(o.from, "prior") && strcmp(o.from, "gaussian") && strcmp(o.from, "gmm"))
         return cli_fail_text("--from %s: it is prior, gaussian or gmm", o.from), CLI_USAGE;
-    if (o.npy && !cli_ends_with(o.npy, ".npy")) return cli_fail_text("--npy %s: its name ends in .npy", o.npy), CLI_USAGE;
+    if (o.npy && !cli_ends_with(o.npy, ".npy"))
+        return cli_fail_text("--npy %s: its name ends in .npy", o.npy), CLI_USAGE;
     return look_and_sample(&o, argv);
 }
 
@@ -187,17 +195,21 @@ const cli_command cli_sample = {
     .name = "sample",
     .arguments = "RUN",
     .summary = "new images, decoded from codes drawn from the prior or from a density of the codes",
-    .details = "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them from a\n"
-               "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is kept\n"
-               "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
-               "Image i depends on the seed and on i alone.\n"
-               "\n"
-               "With --nearest the numbers under the pairs are distances in units of a test image's usual distance (median) to\n"
-               "its nearest training image. Blurred images lie nearer to all others, so a little below 1 is no memory.\n"
-               "\n"
-               "examples:\n"
-               "  elbo sample runs/mnist-vae -n 64 --seed 1\n"
-               "  elbo sample runs/mnist-ae --from gmm --nearest\n"
-               "  elbo sample runs/mnist-vae -n 10000 -o samples.npy\n",
+    .details =
+        "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them "
+        "from a\n"
+        "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is "
+        "kept\n"
+        "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
+        "Image i depends on the seed and on i alone.\n"
+        "\n"
+        "With --nearest the numbers under the pairs are distances in units of a test image's usual distance (median) "
+        "to\n"
+        "its nearest training image. Blurred images lie nearer to all others, so a little below 1 is no memory.\n"
+        "\n"
+        "examples:\n"
+        "  elbo sample runs/mnist-vae -n 64 --seed 1\n"
+        "  elbo sample runs/mnist-ae --from gmm --nearest\n"
+        "  elbo sample runs/mnist-vae -n 10000 -o samples.npy\n",
     .run = run,
 };

@@ -15,20 +15,27 @@ static const double least_gain = 1e-3, least_variance = 1e-6;
 
 static elbo_status check(size_t n, int dims, int components, elbo_error *err) {
     if (dims < 1 || dims > ELBO_MIXTURE_MOST_DIMS)
-        return elbo_fail(err, ELBO_BAD_INPUT, "codes of %d dimensions; Gaussians are fitted to at most %d, because a covariance matrix "
-                                              "has their square", dims, ELBO_MIXTURE_MOST_DIMS);
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "codes of %d dimensions; Gaussians are fitted to at most %d, because a covariance matrix "
+                         "has their square",
+                         dims, ELBO_MIXTURE_MOST_DIMS);
     if (components < 1 || components > ELBO_MIXTURE_MOST_COMPONENTS)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%d components; a mixture has 1 to %d", components, ELBO_MIXTURE_MOST_COMPONENTS);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%d components; a mixture has 1 to %d", components,
+                         ELBO_MIXTURE_MOST_COMPONENTS);
     if (n < 2 || n < (size_t)components)
-        return elbo_fail(err, ELBO_BAD_INPUT, "a mixture of %d components of %zu points; it needs two points, and one for each component",
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "a mixture of %d components of %zu points; it needs two points, and one for each component",
                          components, n);
     return ELBO_OK;
 }
 
 static elbo_status allocate(elbo_mixture *m, int dims, int components, elbo_error *err) {
     size_t K = (size_t)components, D = (size_t)dims;
-    *m = (elbo_mixture){.components = components, .dims = dims, .weight = elbo_alloc(K, sizeof(double)),
-                        .mean = elbo_alloc(K * D, sizeof(double)), .factor = elbo_alloc(K * D * D, sizeof(double))};
+    *m = (elbo_mixture){.components = components,
+                        .dims = dims,
+                        .weight = elbo_alloc(K, sizeof(double)),
+                        .mean = elbo_alloc(K * D, sizeof(double)),
+                        .factor = elbo_alloc(K * D * D, sizeof(double))};
     if (m->weight && m->mean && m->factor) return ELBO_OK;
     elbo_mixture_free(m);
     return elbo_no_memory(err);
@@ -89,7 +96,8 @@ static elbo_status take_sums(elbo_mixture *m, const elbo_mixture_sums *s, const 
             for (size_t j = 0; j < D; j++)
                 f[i * D + j] = j > i ? 0 : square[i * D + j] / N - sum[i] / N * (sum[j] / N) + (i == j ? ridge : 0);
         if (LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', m->dims, f, m->dims) != 0)
-            return elbo_fail(err, ELBO_BAD_INPUT, "the covariance of component %zu has no Cholesky factor: are all codes finite?", k);
+            return elbo_fail(err, ELBO_BAD_INPUT,
+                             "the covariance of component %zu has no Cholesky factor: are all codes finite?", k);
     }
     return ELBO_OK;
 }
@@ -128,12 +136,14 @@ static elbo_status fit(elbo_mixture *m, elbo_mixture_pass *pass, uint64_t seed, 
     pass->kind = ELBO_PASS_NEAREST;
     for (int i = 0; i < (m->components > 1 ? KMEANS_STEPS : 1); i++) {
         ELBO_TRY(step(m, pass, err));
-        if (work && work->interrupted && work->interrupted(work->context)) return elbo_fail(err, ELBO_STOPPED, "stopped");
+        if (work && work->interrupted && work->interrupted(work->context))
+            return elbo_fail(err, ELBO_STOPPED, "stopped");
     }
     pass->kind = ELBO_PASS_EXPECT;
     for (m->steps = 0; m->steps < ELBO_MIXTURE_STEPS; m->steps++) {
         tell(work, m->components, (double)m->steps / ELBO_MIXTURE_STEPS);
-        if (work && work->interrupted && work->interrupted(work->context)) return elbo_fail(err, ELBO_STOPPED, "stopped");
+        if (work && work->interrupted && work->interrupted(work->context))
+            return elbo_fail(err, ELBO_STOPPED, "stopped");
         ELBO_TRY(step(m, pass, err));
         m->history[m->steps] = pass->log_likelihood;
         if (m->steps > 0 && !(m->history[m->steps] - m->history[m->steps - 1] >= least_gain)) {
@@ -177,7 +187,8 @@ elbo_status elbo_mixture_score(const elbo_mixture *m, const float *x, size_t n, 
 
 /* ---- drawing ---- */
 
-elbo_status elbo_mixture_draw(const elbo_mixture *m, uint64_t seed, size_t n, double temperature, float *z, elbo_error *err) {
+elbo_status elbo_mixture_draw(const elbo_mixture *m, uint64_t seed, size_t n, double temperature, float *z,
+                              elbo_error *err) {
     size_t D = (size_t)m->dims;
     float *noise = elbo_alloc(D, sizeof *noise);
     if (!noise) return elbo_no_memory(err);

@@ -38,8 +38,8 @@ static bool take(const elbo_safetensors *s, const char *name, int dims, const si
     return true;
 }
 
-elbo_status elbo_mixture_load(elbo_mixture *m, elbo_mixture_origin origin, int components, int dims, const char *path, bool *found,
-                              elbo_error *err) {
+elbo_status elbo_mixture_load(elbo_mixture *m, elbo_mixture_origin origin, int components, int dims, const char *path,
+                              bool *found, elbo_error *err) {
     *m = (elbo_mixture){0};
     *found = false;
     elbo_safetensors s;
@@ -47,16 +47,20 @@ elbo_status elbo_mixture_load(elbo_mixture *m, elbo_mixture_origin origin, int c
     if (!elbo_file_exists(path) || elbo_safetensors_open(&s, path, &damaged) != ELBO_OK) return ELBO_OK;
     size_t K = (size_t)components, D = (size_t)dims;
     const elbo_st_tensor *cholesky = elbo_safetensors_find(&s, "cholesky");
-    bool ours = says(&s, "format", format) && says(&s, "model", origin.model) && says(&s, "data", origin.data) && cholesky &&
-                cholesky->dims == 3 && cholesky->shape[0] == K && cholesky->shape[1] == D;
+    bool ours = says(&s, "format", format) && says(&s, "model", origin.model) && says(&s, "data", origin.data) &&
+                cholesky && cholesky->dims == 3 && cholesky->shape[0] == K && cholesky->shape[1] == D;
     elbo_status status = ELBO_OK;
     if (ours) {
-        *m = (elbo_mixture){.components = components, .dims = dims, .weight = elbo_alloc(K, sizeof(double)),
-                            .mean = elbo_alloc(K * D, sizeof(double)), .factor = elbo_alloc(K * D * D, sizeof(double))};
+        *m = (elbo_mixture){.components = components,
+                            .dims = dims,
+                            .weight = elbo_alloc(K, sizeof(double)),
+                            .mean = elbo_alloc(K * D, sizeof(double)),
+                            .factor = elbo_alloc(K * D * D, sizeof(double))};
         if (!m->weight || !m->mean || !m->factor) status = elbo_no_memory(err);
     }
     if (ours && status == ELBO_OK) {
-        *found = take(&s, "weight", 1, (size_t[]){K}, m->weight, K) && take(&s, "mean", 2, (size_t[]){K, D}, m->mean, K * D) &&
+        *found = take(&s, "weight", 1, (size_t[]){K}, m->weight, K) &&
+                 take(&s, "mean", 2, (size_t[]){K, D}, m->mean, K * D) &&
                  take(&s, "cholesky", 3, (size_t[]){K, D, D}, m->factor, K * D * D) &&
                  take(&s, "log_likelihood", 0, NULL, &m->log_likelihood, 1);
         const char *steps = elbo_safetensors_metadata(&s, "steps");

@@ -12,9 +12,11 @@ enum {
     PIECE_ROWS = 512, // at least
     MOST_PIECES = 64,
 };
-static const size_t most_storage = (size_t)64 << 20; // doubles of all pieces' sums, 512 MiB; fewer pieces where they would be more
+static const size_t most_storage = (size_t)64
+                                   << 20; // doubles of all pieces' sums, 512 MiB; fewer pieces where they would be more
 
-/* The two loops that take the time, compiled for three widths of vectors; without fused operations all give the same bits. */
+/* The two loops that take the time, compiled for three widths of vectors; without fused operations all give the same
+ * bits. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -30,8 +32,8 @@ static elbo_mixture_sums sums_of(const elbo_mixture_pass *p, int piece) {
     return (elbo_mixture_sums){.count = at, .sum = at + K, .square = at + K + K * D, .log_likelihood = 0};
 }
 
-elbo_status elbo_mixture_pass_make(elbo_mixture_pass *p, const float *x, size_t n, int dims, int components, int threads,
-                                   elbo_error *err) {
+elbo_status elbo_mixture_pass_make(elbo_mixture_pass *p, const float *x, size_t n, int dims, int components,
+                                   int threads, elbo_error *err) {
     size_t K = (size_t)components, D = (size_t)dims, pieces = (n + PIECE_ROWS - 1) / PIECE_ROWS;
     if (pieces > MOST_PIECES) pieces = MOST_PIECES;
     while (pieces > 1 && pieces * sums_size(K, D) > most_storage) pieces--;
@@ -54,7 +56,8 @@ void elbo_mixture_pass_free(elbo_mixture_pass *p) {
 }
 
 /* Forward substitution, factor y = x - mean, for BLOCK points; out gets |y|^2.  x, y: (D, BLOCK); out: (BLOCK) */
-WIDE static void whitened_distance(const double *factor, const double *mean, const double *x, double *y, size_t D, double *out) {
+WIDE static void whitened_distance(const double *factor, const double *mean, const double *x, double *y, size_t D,
+                                   double *out) {
     memset(out, 0, BLOCK * sizeof *out);
     for (size_t i = 0; i < D; i++) {
         double *row = y + i * BLOCK, inverse = 1 / factor[i * D + i];
@@ -88,7 +91,8 @@ static void score_block(const elbo_mixture_pass *p, const elbo_mixture *m, const
         if (p->kind == ELBO_PASS_NEAREST) {
             memset(score, 0, BLOCK * sizeof *score);
             for (size_t i = 0; i < D; i++)
-                for (size_t r = 0; r < BLOCK; r++) score[r] -= (x[i * BLOCK + r] - mean[i]) * (x[i * BLOCK + r] - mean[i]);
+                for (size_t r = 0; r < BLOCK; r++)
+                    score[r] -= (x[i * BLOCK + r] - mean[i]) * (x[i * BLOCK + r] - mean[i]);
             continue;
         }
         double constant = log(m->weight[k]) - 0.5 * (double)D * log(2 * M_PI); // -inf for a component without points
@@ -147,7 +151,8 @@ static void run_piece(void *context, int piece) {
     s.count[sums_size(K, D) - 1] = log_likelihood;
 }
 
-elbo_status elbo_mixture_run_pass(elbo_mixture_pass *p, const elbo_mixture *m, elbo_mixture_sums *total, elbo_error *err) {
+elbo_status elbo_mixture_run_pass(elbo_mixture_pass *p, const elbo_mixture *m, elbo_mixture_sums *total,
+                                  elbo_error *err) {
     struct job job = {p, m};
     elbo_parallel_for(p->threads, p->pieces, run_piece, &job);
     size_t size = sums_size((size_t)p->components, (size_t)p->dims);

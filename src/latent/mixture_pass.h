@@ -1,4 +1,5 @@
-/* One pass over the points of a mixture: which component each belongs to, and the sums from which the next step is made. */
+/* One pass over the points of a mixture: which component each belongs to, and the sums from which the next step is
+ * made. */
 #ifndef ELBO_MIXTURE_PASS_H
 #define ELBO_MIXTURE_PASS_H
 
@@ -30,10 +31,11 @@ typedef struct elbo_mixture_pass {
     double *scratch;       // (pieces, floats of a block's work)
 } elbo_mixture_pass;
 
-elbo_status elbo_mixture_pass_make(elbo_mixture_pass *p, const float *x, size_t n, int dims, int components, int threads,
-                                   elbo_error *err);
+elbo_status elbo_mixture_pass_make(elbo_mixture_pass *p, const float *x, size_t n, int dims, int components,
+                                   int threads, elbo_error *err);
 /* *total lies in the pass's own storage. */
-elbo_status elbo_mixture_run_pass(elbo_mixture_pass *p, const elbo_mixture *m, elbo_mixture_sums *total, elbo_error *err);
+elbo_status elbo_mixture_run_pass(elbo_mixture_pass *p, const elbo_mixture *m, elbo_mixture_sums *total,
+                                  elbo_error *err);
 void elbo_mixture_pass_free(elbo_mixture_pass *p);
 
 #endif

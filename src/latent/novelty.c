@@ -15,8 +15,8 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* How near test images come to their nearest training image. */
-static elbo_status ask_test_images(elbo_novelty *v, const elbo_images *test, const float *train, size_t n, float low, float high,
-                                   const elbo_work *work, elbo_error *err) {
+static elbo_status ask_test_images(elbo_novelty *v, const elbo_images *test, const float *train, size_t n, float low,
+                                   float high, const elbo_work *work, elbo_error *err) {
     v->usual = v->rare = NAN;
     size_t asked = test->count < MOST_ASKED ? test->count : MOST_ASKED, size = elbo_image_size(test->shape);
     if (asked == 0) return ELBO_OK;
@@ -37,8 +37,8 @@ static elbo_status ask_test_images(elbo_novelty *v, const elbo_images *test, con
     return status;
 }
 
-static elbo_status ask(elbo_novelty *v, const float *images, const float *train, size_t count, size_t size, const elbo_work *work,
-                       elbo_error *err) {
+static elbo_status ask(elbo_novelty *v, const float *images, const float *train, size_t count, size_t size,
+                       const elbo_work *work, elbo_error *err) {
     elbo_neighbours nb;
     ELBO_TRY(elbo_neighbours_of(&nb, images, v->n, train, count, (int)size, 1, work, err));
     for (size_t i = 0; i < v->n; i++) {
@@ -50,16 +50,18 @@ static elbo_status ask(elbo_novelty *v, const float *images, const float *train,
     return ELBO_OK;
 }
 
-elbo_status elbo_novelty_measure(elbo_novelty *v, const float *images, size_t n, const elbo_dataset *d, float low, float high,
-                                 const elbo_work *work, elbo_error *err) {
+elbo_status elbo_novelty_measure(elbo_novelty *v, const float *images, size_t n, const elbo_dataset *d, float low,
+                                 float high, const elbo_work *work, elbo_error *err) {
     const elbo_images *train = &d->train;
     size_t size = elbo_image_size(train->shape);
-    *v = (elbo_novelty){.n = n, .nearest = elbo_alloc(n, sizeof *v->nearest), .distance = elbo_alloc(n, sizeof *v->distance)};
+    *v = (elbo_novelty){
+        .n = n, .nearest = elbo_alloc(n, sizeof *v->nearest), .distance = elbo_alloc(n, sizeof *v->distance)};
     if (train->count == 0) {
         elbo_novelty_free(v);
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images to be compared with", d->name);
     }
-    float *rows = elbo_alloc((size_t)train->count * size, sizeof *rows), *clipped = elbo_alloc(n * size, sizeof *clipped);
+    float *rows = elbo_alloc((size_t)train->count * size, sizeof *rows),
+          *clipped = elbo_alloc(n * size, sizeof *clipped);
     elbo_status status = rows && clipped && v->nearest && v->distance ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
         elbo_images_to_floats(train, NULL, train->count, low, high, rows);

@@ -10,17 +10,23 @@
 
 typedef char label_text[100];
 
-static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images, const char *const *row_labels,
-                        const char *const *column_labels, elbo_error *err) {
-    elbo_grid grid = {.rows = rows, .columns = columns, .shape = m->network.graph.image, .images = images,
-                      .low = m->recipe.image.low, .high = m->recipe.image.high, .row_labels = row_labels,
+static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
+                        const char *const *row_labels, const char *const *column_labels, elbo_error *err) {
+    elbo_grid grid = {.rows = rows,
+                      .columns = columns,
+                      .shape = m->network.graph.image,
+                      .images = images,
+                      .low = m->recipe.image.low,
+                      .high = m->recipe.image.high,
+                      .row_labels = row_labels,
                       .column_labels = column_labels};
     return elbo_draw_grid(f, &grid, err);
 }
 
 /* ---- arithmetic ---- */
 
-static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_operands *w, const elbo_work *work, elbo_error *err) {
+static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_operands *w, const elbo_work *work,
+                                elbo_error *err) {
     const elbo_images *train = &w->data->train;
     int Z = w->model->network.graph.latent;
     if (train->count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images", w->data->name);
@@ -41,7 +47,8 @@ static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_o
 }
 
 /* Upper row: pixels.  images: (operands + 2, C, H, W) */
-static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_expression *e, elbo_operands *w, elbo_error *err) {
+static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_expression *e, elbo_operands *w,
+                               elbo_error *err) {
     elbo_image_shape s = w->model->network.graph.image;
     size_t size = elbo_image_size(s);
     const elbo_recipe *r = &w->model->recipe;
@@ -61,8 +68,8 @@ static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_ex
 }
 
 /* Lower row: decoded.  images: (operands + 2, C, H, W) */
-static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_expression *e, elbo_operands *w, const elbo_work *work,
-                                elbo_error *err) {
+static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_expression *e, elbo_operands *w,
+                                const elbo_work *work, elbo_error *err) {
     size_t Z = (size_t)w->model->network.graph.latent, n = (size_t)e->operands;
     float *z = elbo_alloc((n + 2) * Z, sizeof *z);
     elbo_status status = z ? elbo_expression_compute(e, Z, elbo_operand_code, w, sum->code, err) : elbo_no_memory(err);
@@ -76,8 +83,8 @@ static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_express
     return status;
 }
 
-elbo_status elbo_story_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expression *e, elbo_operands w, const elbo_work *work,
-                                  elbo_error *err) {
+elbo_status elbo_story_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expression *e, elbo_operands w,
+                                  const elbo_work *work, elbo_error *err) {
     int columns = e->operands + 2;
     size_t row = (size_t)columns * elbo_image_size(w.model->network.graph.image);
     float *images = elbo_alloc(2 * row, sizeof *images);
@@ -128,7 +135,8 @@ static elbo_status draw_codes(elbo_figure f, elbo_model *m, const float *z, int 
                               label_text *column_text, elbo_error *err) {
     size_t n = (size_t)rows * (size_t)columns;
     float *images = elbo_alloc(n * elbo_image_size(m->network.graph.image), sizeof *images);
-    const char **row_labels = calloc((size_t)rows, sizeof *row_labels), **column_labels = calloc((size_t)columns, sizeof *column_labels);
+    const char **row_labels = calloc((size_t)rows, sizeof *row_labels),
+               **column_labels = calloc((size_t)columns, sizeof *column_labels);
     elbo_status status = images && row_labels && column_labels ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
         for (int r = 0; r < rows; r++) row_labels[r] = row_text[r];
@@ -155,7 +163,8 @@ elbo_status elbo_story_traversal(elbo_figure f, elbo_model *m, const float *z, i
     return status;
 }
 
-/* As many decimals as tell neighbours apart, the same for the whole edge: at least one, and few where there are many numbers. */
+/* As many decimals as tell neighbours apart, the same for the whole edge: at least one, and few where there are many
+ * numbers. */
 static void write_edge(label_text *text, const double *at, int n, bool descending) {
     double most = fmax(fabs(at[0]), fabs(at[n - 1]));
     int decimals = (n > 12 ? 1 : 2) - (most > 0 ? (int)floor(log10(most)) : 0);
@@ -180,7 +189,8 @@ elbo_status elbo_story_plane(elbo_figure f, elbo_model *m, const elbo_plane *p, 
 
 elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *images, const elbo_novelty *v,
                                const elbo_dataset *d, elbo_error *err) {
-    size_t n = v->n, columns = n < 10 ? n : 10, blocks = (n + columns - 1) / columns, size = elbo_image_size(m->network.graph.image);
+    size_t n = v->n, columns = n < 10 ? n : 10, blocks = (n + columns - 1) / columns,
+           size = elbo_image_size(m->network.graph.image);
     size_t cells = 2 * blocks * columns;
     float *pixels = elbo_alloc(cells * size, sizeof *pixels);
     const char **captions = calloc(cells, sizeof *captions), **labels = calloc(2 * blocks, sizeof *labels);
@@ -195,7 +205,8 @@ elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *
             continue;
         }
         memcpy(pixels + above * size, images + i * size, size * sizeof *pixels);
-        elbo_images_to_floats(&d->train, &v->nearest[i], 1, m->recipe.image.low, m->recipe.image.high, pixels + below * size);
+        elbo_images_to_floats(&d->train, &v->nearest[i], 1, m->recipe.image.low, m->recipe.image.high,
+                              pixels + below * size);
         double distance = v->distance[i];
         if (v->usual > 0) // (a multiplication sign)
             snprintf(text[below], sizeof text[below], "%.2f \xc3\x97", distance / v->usual);
@@ -203,8 +214,14 @@ elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *
             snprintf(text[below], sizeof text[below], "%.3g", distance);
         captions[below] = text[below];
     }
-    elbo_grid grid = {.rows = (int)(2 * blocks), .columns = (int)columns, .shape = m->network.graph.image, .images = pixels,
-                      .low = m->recipe.image.low, .high = m->recipe.image.high, .row_labels = labels, .captions = captions};
+    elbo_grid grid = {.rows = (int)(2 * blocks),
+                      .columns = (int)columns,
+                      .shape = m->network.graph.image,
+                      .images = pixels,
+                      .low = m->recipe.image.low,
+                      .high = m->recipe.image.high,
+                      .row_labels = labels,
+                      .captions = captions};
     if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
     free(pixels);
     free(captions);

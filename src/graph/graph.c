@@ -9,6 +9,9 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 
+/* What one layer may give for one image: a gigabyte. */
+static const size_t MOST_VALUES = (size_t)1 << 28;
+
 size_t elbo_shape_size(elbo_shape s) {
     size_t n = 1;
     for (int i = 0; i < s.rank; i++) n *= (size_t)s.dim[i];
@@ -161,7 +164,12 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
     if (n->op == &elbo_op_save) return save(g, n, err);
     read_from(g, n, g->count - 2);
     if (n->op->reads_saved) ELBO_TRY(read_saved(g, n, err));
-    return n->op->shape(g, n, err);
+    ELBO_TRY(n->op->shape(g, n, err));
+    char text[40];
+    if (elbo_shape_size(n->shape) > MOST_VALUES) // and so no number of features or channels runs over
+        return elbo_node_fail(n, err, "%s: gives %s, more than 2^28 values an image; make it smaller", n->text,
+                              elbo_shape_text(n->shape, text));
+    return ELBO_OK;
 }
 
 /* ---- building ---- */
@@ -240,19 +248,50 @@ static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *e
     return ELBO_OK;
 }
 
-/* The decoder must end in as many values as the image has, and BCE in a sigmoid. */
+static bool same_shape(elbo_shape a, elbo_shape b) {
+    return a.rank == b.rank && !memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim);
+}
+
+static bool is_conv(const elbo_node *n) { return n->op == &elbo_op_conv2d || n->op == &elbo_op_conv_transpose2d; }
+
+/* What would make an image of the size `want` of what the layer gives. */
+static void output_advice(const elbo_graph *g, const elbo_node *n, elbo_shape want, char *text, size_t room) {
+    const int *got = n->shape.dim;
+    char channels[40] = "", size[40] = "";
+    if (got[0] != want.dim[0] && is_conv(n))
+        snprintf(channels, sizeof channels, "%d channel%s", want.dim[0], want.dim[0] > 1 ? "s" : "");
+    else if (got[0] != want.dim[0])
+        snprintf(channels, sizeof channels, "`conv2d %d kernel=1` behind it", want.dim[0]);
+    int scale = want.dim[1] / got[1];
+    if (got[1] != want.dim[1] || got[2] != want.dim[2]) {
+        if (scale > 1 && scale <= 256 && got[1] * scale == want.dim[1] && got[2] * scale == want.dim[2])
+            snprintf(size, sizeof size, "`upsample %d` behind it", scale);
+        else if (!is_conv(n) || !elbo_conv_argument_for(n, g->node[n->input[0]].shape, want, size, sizeof size)) {
+            snprintf(text, room, "`flatten, linear %zu` behind it", elbo_shape_size(want));
+            return;
+        }
+    }
+    snprintf(text, room, "%s%s%s", channels, *channels && *size ? ", " : "", size);
+}
+
+/* The decoder must end in the image's shape, or in as many features; and BCE in a sigmoid. */
 static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     elbo_node *last = &g->node[g->count - 1];
-    size_t got = elbo_shape_size(last->shape), want = elbo_image_size(g->image);
-    if (got != want) {
-        char shape[40];
-        elbo_node *widest = last; // the error names the layer whose size is wrong, not the activation behind it
-        while (widest->op->in_place && widest->input[0] > g->at.latent) widest = &g->node[widest->input[0]];
-        return elbo_node_fail(widest, err,
-                              "%s: the decoder gives %s (%zu values), an image is %dx%dx%d (%zu); end with %zu values, as "
-                              "`linear %zu`",
-                              widest->text, elbo_shape_text(last->shape, shape), got, g->image.channels, g->image.height,
-                              g->image.width, want, want, want);
+    elbo_shape want = g->node[g->at.input].shape;
+    size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
+    if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
+        char shape[40], image[40], advice[120];
+        const elbo_node *n = last; // the error names the layer whose size is wrong, not an activation behind it
+        while (n->input[0] > g->at.latent && !is_conv(n) && n->op != &elbo_op_linear &&
+               same_shape(n->shape, g->node[n->input[0]].shape))
+            n = &g->node[n->input[0]];
+        elbo_shape_text(last->shape, shape);
+        elbo_shape_text(want, image);
+        if (last->shape.rank == 1)
+            return elbo_node_fail(n, err, "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`", n->text,
+                                  shape, image, values, values);
+        output_advice(g, n, want, advice, sizeof advice);
+        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape, image, advice);
     }
     g->at.output = g->at.logits = g->count - 1;
     bool sigmoid = last->op == &elbo_op_sigmoid;
@@ -271,6 +310,27 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     return ELBO_OK;
 }
 
+/* What the decoder needs besides the code. */
+static void find_skips(elbo_graph *g) {
+    for (int i = g->at.latent + 1; i < g->count; i++)
+        for (int k = 0; k < g->node[i].inputs; k++) {
+            int from = g->node[i].input[k];
+            bool known = from >= g->at.latent;
+            for (int s = 0; s < g->skips; s++) known |= g->skip[s] == from;
+            if (known) continue;
+            g->skip[g->skips++] = from; // each has a name of its own: they fit
+            g->skip_floats += elbo_shape_size(g->node[from].shape);
+        }
+}
+
+int elbo_graph_batch(const elbo_graph *g, int most) {
+    size_t floats = 0, budget = (size_t)1 << 28;
+    for (int i = 0; i < g->count; i++) floats += elbo_shape_size(g->node[i].shape);
+    int batch = 1;
+    while (2 * batch <= most && (size_t)(2 * batch) * floats <= budget) batch *= 2;
+    return batch;
+}
+
 static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
     elbo_node *n;
     ELBO_TRY(new_node(g, strdup("input"), &n, err));
@@ -281,6 +341,7 @@ static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape i
     ELBO_TRY(add_latent(g, r, err));
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(check_output(g, r, err));
+    find_skips(g);
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;
 }
@@ -290,6 +351,25 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
     elbo_status status = build(g, r, image, err);
     if (status != ELBO_OK) elbo_graph_free(g);
     return status;
+}
+
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err) {
+    *g = (elbo_graph){.image = image};
+    elbo_node *n;
+    elbo_status status = new_node(g, strdup("input"), &n, err);
+    if (status == ELBO_OK) {
+        n->op = &elbo_op_input;
+        n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    }
+    for (int i = 0; status == ELBO_OK && i < layers->count; i++) status = add_layer(g, "features", i, &layers->layer[i], err);
+    g->at.output = g->at.logits = g->count - 1;
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+void elbo_graph_forget_texts(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) g->node[i].text = g->node[i].op ? g->node[i].op->name : "";
 }
 
 void elbo_graph_free(elbo_graph *g) {

@@ -78,6 +78,15 @@ elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, con
     return read_layer(layers->layer, node, path, 1, err);
 }
 
+elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err) {
+    elbo_node *root;
+    *layers = (elbo_layers){0};
+    ELBO_TRY(elbo_tree_parse(&root, text, strlen(text), file, false, err));
+    elbo_status status = elbo_layers_read(layers, root, "layers", err);
+    elbo_tree_free(root);
+    return status;
+}
+
 void elbo_layers_free(elbo_layers *layers) {
     for (int i = 0; i < layers->count; i++) {
         elbo_layer *layer = &layers->layer[i];

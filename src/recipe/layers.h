@@ -10,6 +10,5 @@
 elbo_status elbo_layers_read(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err);
 /* One layer, at a node that holds its text. */
 elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err);
-void elbo_layers_free(elbo_layers *layers);
 
 #endif

@@ -62,6 +62,11 @@ typedef struct elbo_layers {
     int count;
 } elbo_layers;
 
+/* Layers from their text, "[conv2d 64 kernel=3, relu]". `file` names them in errors and must outlive them. What was read before
+ * a failure is freed with the rest. */
+elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err);
+void elbo_layers_free(elbo_layers *layers);
+
 typedef struct elbo_recipe {
     char *name;  // "mnist-vae": the built-in's name, or the file's without folder and ending
     char *file;  // as errors name it
@@ -134,6 +139,8 @@ const char *elbo_reconstruction_name(elbo_reconstruction r);
 /* "mse + 0.7 l1 + 0.3 perceptual". Returns `out`. */
 enum { ELBO_TERMS_TEXT = 120 };
 const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]);
+/* The terms that are computed: perceptual only where there are weights to look with. */
+elbo_terms elbo_terms_computed(const elbo_recipe *r);
 /* The weight of a kind of term, 0 where it is none of them. */
 float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind);
 const char *elbo_optimizer_name(elbo_optimizer o);

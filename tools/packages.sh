@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian (or Ubuntu) packages that elbo needs and this machine lacks. `packages.sh test` adds those of the tests, `packages.sh photos`
-# what reading photographs needs, which elbo builds without.
+# Installs the Debian (or Ubuntu) packages that elbo needs and this machine lacks. `packages.sh test` adds those of the
+# tests, `packages.sh photos` what reading photographs needs, which elbo builds without.
 # Asks for sudo only when it is not run by root, and does nothing at all when nothing is missing.
 set -eu
 

@@ -16,7 +16,7 @@ extern const cli_command
     cli_eval,
     cli_interpolate,
     cli_manifold,
-    cli_plan,
+    cli_pca, cli_plan,
     cli_project,
     cli_recipes,
     cli_reconstruct,
@@ -24,6 +24,7 @@ extern const cli_command
     cli_sample,
     cli_train,
     cli_traverse,
+    cli_tsne,
     cli_vector;
 // clang-format on
 

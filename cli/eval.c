@@ -76,13 +76,16 @@ static void print_table(const elbo_run *run, const elbo_exam *e, const elbo_qual
     const elbo_recipe *r = &run->model->recipe;
     bool vae = r->kind == ELBO_VAE;
     char images[32], note[160], terms[ELBO_TERMS_TEXT];
+    elbo_terms computed = elbo_terms_computed(r);
+    bool bound = computed.count == 1 && computed.term[0].weight == 1; // a weighted sum is no likelihood
     printf("%s on %s %s images of %s\n", run->label, elbo_thousands(q->losses.images, images),
            e->trained_on ? "train" : "test", e->data->name);
     line("loss", "%.4f", q->losses.loss, "nats",
          !vae        ? ""
          : mean_code ? "with the mean code: lower than the negative ELBO"
-                     : "reconstruction + KL: the negative ELBO");
-    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_terms_text(&r->loss.reconstruction, terms));
+         : bound     ? "reconstruction + KL: the negative ELBO"
+                     : "reconstruction + KL");
+    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_terms_text(&computed, terms));
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
     snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)r->image.low, (double)r->image.high);
     line("MSE", "%.6f", q->losses.mse, "", note);
@@ -97,7 +100,7 @@ static void print_table(const elbo_run *run, const elbo_exam *e, const elbo_qual
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
         printf("classes, told from %s training codes\n", elbo_thousands((double)e->train, images));
-        if (isfinite(q->knn)) line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
+        line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
     if (q->likelihood.samples) print_likelihood(q);

@@ -160,6 +160,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_bar bar = {.off = quiet || json};
     elbo_train_options o = {.run = folder, .data_path = data_path, .resume = resume, .threads = threads, .device = device,
                             .progress = cli_bar_update, .context = &bar};
+    if (!bar.off) cli_say_losses(&recipe);
     if (!bar.off) cli_bar_begin(&bar, &recipe, &dataset);
     elbo_train_result result;
     elbo_status status = elbo_train(&result, &recipe, &dataset, o, &err);

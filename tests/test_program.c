@@ -98,7 +98,7 @@ static void test_wrong_usage(void **state) {
     refused(2, WORDS("-o"), "encode", "vae", "test");
     refused(2, WORDS("-o"), "decode", "vae", "z.npy");
     refused(2, WORDS("train or test"), "eval", "vae", "--split", "validation");
-    refused(2, WORDS("train or test"), "project", "vae", "--split", "validation");
+    refused(2, WORDS("test, train or all"), "project", "vae", "--split", "validation");
     refused(2, WORDS("pca"), "project", "vae", "--method", "umap");
     refused(2, WORDS("train, eval, encode or decode"), "plan", "mnist-ae", "--mode", "run");
     refused(2, WORDS("list, fetch, info or preview"), "data", "lst");

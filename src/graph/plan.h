@@ -177,6 +177,7 @@ struct elbo_pass {
     elbo_stream noise;        // seed, purpose and epoch; the sample is the image's index
     bool no_noise;            // z = mu
     const float *given_noise; // (images->count, latent), used instead of drawing; or NULL
+    const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
 
     float kl_weight;
     float loss_scale; // of the gradient: 1 / count for the mean over the batch; over its values, too: loss.scale

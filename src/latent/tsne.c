@@ -1,6 +1,7 @@
 #include "latent/tsne.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ typedef struct tsne {
     elbo_similarities p;
     elbo_tsne_grid *grid; // NULL: forces are exact
     float *y, *next, *velocity, *gain, *repulsion; // (n, 2), in the order of p
+    float *weight;     // (n): sums of w, where forces are exact
     float *apart;      // (2, n filled up to a multiple of 16): coordinates for the exact sums
     double *part;      // (pieces): terms of a sum
     double z;
@@ -47,8 +49,10 @@ static elbo_status allocate(tsne *t, elbo_error *err) {
     t->gain = elbo_alloc(2 * n, sizeof *t->gain);
     t->repulsion = elbo_alloc(2 * n, sizeof *t->repulsion);
     t->apart = elbo_alloc(2 * filled(n), sizeof *t->apart);
+    t->weight = elbo_alloc(n > EXACT_FORCES ? 1 : n, sizeof *t->weight);
     t->part = elbo_alloc((size_t)t->pieces, sizeof *t->part);
-    if (!t->y || !t->next || !t->velocity || !t->gain || !t->repulsion || !t->apart || !t->part) return elbo_no_memory(err);
+    if (!t->y || !t->next || !t->velocity || !t->gain || !t->repulsion || !t->apart || !t->weight ||
+        !t->part) return elbo_no_memory(err);
     for (size_t i = 0; i < 2 * n; i++) t->gain[i] = 1;
     return n > EXACT_FORCES ? elbo_tsne_grid_make(&t->grid, n, t->team, err) : ELBO_OK;
 }
@@ -63,6 +67,7 @@ static void release(tsne *t) {
     free(t->gain);
     free(t->repulsion);
     free(t->apart);
+    free(t->weight);
     free(t->part);
 }
 
@@ -98,7 +103,9 @@ static void repel_exactly(void *context, int piece, int thread) {
     (void)thread;
     tsne *t = context;
     size_t from = (size_t)piece * ROWS_AT_ONCE;
-    t->part[piece] = t->kernels->repel(t->repulsion, t->apart, t->apart + filled(t->n), t->n, from, piece_end(t, from));
+    t->kernels->repel(t->repulsion, t->weight, t->y, from, piece_end(t, from), t->apart, t->apart + filled(t->n), t->n);
+    t->part[piece] = 0;
+    for (size_t i = from; i < piece_end(t, from); i++) t->part[piece] += t->weight[i];
 }
 
 static void add_up(void *context, int piece, int thread) {
@@ -164,6 +171,7 @@ static bool stopped(const elbo_work *work) { return work->interrupted && work->i
 static elbo_status descend(tsne *t, elbo_tsne_result *result, const elbo_tsne_options *o, const elbo_work *work, elbo_error *err) {
     int exaggerated = o->start ? 0 : o->exaggerated;
     double rate = o->learning_rate > 0 ? o->learning_rate : fmax((double)t->n / o->exaggeration, 50);
+    char what[48] = "t-SNE";
     for (int i = 0; i < o->iterations; i++) {
         if (stopped(work)) return elbo_fail(err, ELBO_STOPPED, "stopped after %d of %d iterations", i, o->iterations);
         ELBO_TRY(repel(t, err));
@@ -171,13 +179,17 @@ static elbo_status descend(tsne *t, elbo_tsne_result *result, const elbo_tsne_op
         t->how = (elbo_map_step){.attraction = (float)((early ? o->exaggeration : 1) / t->p.sum), .repulsion = (float)(1 / t->z),
                                  .rate = (float)rate, .longest = (float)o->longest_step,
                                  .momentum = (float)(early ? o->momentum : o->late_momentum)};
-        if (o->report && i && i % REPORT_EVERY == 0) o->report(o->context, i, divergence(t, t->z));
+        if (i && i % REPORT_EVERY == 0 && (o->report || work->progress)) {
+            double kl = divergence(t, t->z);
+            snprintf(what, sizeof what, "t-SNE, KL %.3f", kl);
+            if (o->report) o->report(o->context, i, kl);
+        }
         elbo_pieces_run(t->team, t->pieces, take_step, t);
         float *swap = t->y;
         t->y = t->next;
         t->next = swap;
         result->iterations = i + 1;
-        say(work, "t-SNE", (i + 1.0) / o->iterations);
+        say(work, what, (i + 1.0) / o->iterations);
     }
     return ELBO_OK;
 }

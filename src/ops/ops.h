@@ -5,16 +5,7 @@
 
 #include "graph/graph.h"
 #include "graph/plan.h"
-
-typedef enum elbo_value_kind { ELBO_END_OF_VALUES, ELBO_INT, ELBO_FLOAT, ELBO_BOOL, ELBO_WORD } elbo_value_kind;
-
-/* One argument of a layer: `linear 400`, `leaky_relu negative_slope=0.2`. */
-typedef struct elbo_value_spec {
-    const char *name; // PyTorch's
-    elbo_value_kind kind;
-    bool required;
-    double otherwise, least, most; // the default, and the range
-} elbo_value_spec;
+#include "recipe/arguments.h"
 
 typedef struct elbo_op {
     const char *name;
@@ -53,6 +44,9 @@ extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_
 
 /* `number` of an input's step: it gathers the batch's rows, or those of the images that codes are compared with. */
 enum { ELBO_INPUT_ROWS, ELBO_INPUT_TARGET };
+
+/* Writes the one argument of a convolution, changed, that makes rows and columns of y from x; false: there is none. */
+bool elbo_conv_argument_for(const elbo_node *n, elbo_shape x, elbo_shape y, char *text, size_t room);
 
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,

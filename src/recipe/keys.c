@@ -60,6 +60,9 @@ const elbo_key elbo_keys[] = {
      .help = "1: grey, 3: colour; none: images as they are, photos in colour"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
      .help = "what black and white are to the network"},
+    {"augment", ELBO_KEY_STEPS, AT(augment), DEFAULT("[]"),
+     .help = "changes of the training images by chance, in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
+             "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
@@ -147,6 +150,8 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
         snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f%s", key->low, key->high,
                  key->type == ELBO_KEY_WHOLE ? "" : ", or none,");
         return out;
+    case ELBO_KEY_STEPS:
+        return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3],");
     case ELBO_KEY_EXTENT:
         snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f, or two, [height, width], or none,", key->low, key->high);
         return out;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "augment/augment.h"
+#include "base/memory.h"
 #include "recipe/keys.h"
 #include "recipe/layers.h"
 #include "recipe/numbers.h"
@@ -197,6 +199,9 @@ static elbo_status read_value(const slot *s, const elbo_node *node) {
         return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
     case ELBO_KEY_NUMBERS:
         return read_numbers(s, node);
+    case ELBO_KEY_STEPS:
+        if (node->kind != ELBO_NODE_LIST) return unwanted(s, node);
+        return elbo_layers_read(s->to, node, s->path, s->err);
     case ELBO_KEY_LAYERS:
         if (node->kind != ELBO_NODE_LIST || !node->count) return unwanted(s, node);
         return elbo_layers_read(s->to, node, s->path, s->err);
@@ -288,6 +293,11 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_node *root, elbo_error *
                             elbo_node_shown(root, shown));
     ELBO_TRY(check_keys(root, "", err));
     for (const elbo_key *key = elbo_keys; key->path; key++) ELBO_TRY(read_key(r, root, key, err));
+    if (r->augment.count) {
+        r->augments = elbo_alloc(1, sizeof *r->augments);
+        if (!r->augments) return elbo_no_memory(err);
+        ELBO_TRY(elbo_augment_read(r->augments, &r->augment, err));
+    }
     r->loss_place = place_at(r, root, "loss");
     return check_together(r, root, err);
 }

@@ -25,6 +25,8 @@ void elbo_recipe_close(elbo_recipe *r) {
     elbo_layers_free(&r->head.layer);
     elbo_layers_free(&r->encoder);
     elbo_layers_free(&r->decoder);
+    elbo_layers_free(&r->augment);
+    free(r->augments);
     for (int i = 0; i < r->set_count; i++) free(r->sets[i]);
     free(r->sets);
     free(r->name);

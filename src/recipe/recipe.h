@@ -86,6 +86,9 @@ typedef struct elbo_recipe {
         float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
     } image;
 
+    elbo_layers augment;          // `augment: [flip, rotate 10 p=0.3]`
+    struct elbo_augment *augments; // the same checked and ready to run (augment/augment.h); NULL: none
+
     char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none
 
     struct {
@@ -136,6 +139,8 @@ const char *elbo_reconstruction_name(elbo_reconstruction r);
 /* "mse + 0.7 l1 + 0.3 perceptual". Returns `out`. */
 enum { ELBO_TERMS_TEXT = 120 };
 const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]);
+/* The terms that are computed: perceptual only where there are weights to look with. */
+elbo_terms elbo_terms_computed(const elbo_recipe *r);
 /* The weight of a kind of term, 0 where it is none of them. */
 float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind);
 const char *elbo_optimizer_name(elbo_optimizer o);

@@ -51,6 +51,15 @@ elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_n
     return ELBO_OK;
 }
 
+elbo_terms elbo_terms_computed(const elbo_recipe *r) {
+    elbo_terms computed = {0};
+    for (int i = 0; i < r->loss.reconstruction.count; i++) {
+        elbo_term term = r->loss.reconstruction.term[i];
+        if (term.kind != ELBO_PERCEPTUAL || (r->vgg16 && *r->vgg16)) computed.term[computed.count++] = term;
+    }
+    return computed;
+}
+
 const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]) {
     size_t used = 0;
     out[0] = 0;

@@ -152,6 +152,7 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         end_list(w);
         break;
     case ELBO_KEY_LAYERS:
+    case ELBO_KEY_STEPS:
         layers(w, from);
         break;
     case ELBO_KEY_TERMS:

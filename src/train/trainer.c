@@ -64,6 +64,7 @@ elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const 
         .params = n->params,
         .low = r->image.low,
         .high = r->image.high,
+        .augment = r->augments,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
         .kl_weight = (float)elbo_kl_weight(r, step - 1, steps_an_epoch),
         .loss_scale = (float)(1 / ((double)count * (r->loss.scale == ELBO_MEAN ? (double)elbo_image_size(images->shape) : 1))),

@@ -145,21 +145,19 @@ static double cost(const elbo_similarities *s, size_t from, size_t to, const flo
 
 /* ---- exact repulsion ---- */
 
-static double repel(float *repulsion, const float *x, const float *y, size_t n, size_t from, size_t to) {
-    double total = 0;
+static void repel(float *repulsion, float *z, const float *at, size_t from, size_t to, const float *x, const float *y, size_t n) {
     for (size_t i = from; i < to; i++) {
-        vec x0 = vset(x[i]), x1 = vset(y[i]), f0 = {}, f1 = {}, z = {};
+        vec x0 = vset(at[2 * i]), x1 = vset(at[2 * i + 1]), f0 = {}, f1 = {}, s = {};
         for (size_t j = 0; j < n; j += LANES) {
             vec d0 = x0 - vload(x + j), d1 = x1 - vload(y + j), w = 1.0f / (1.0f + d0 * d0 + d1 * d1), w2 = w * w;
-            z += w;
+            s += w;
             f0 += w2 * d0;
             f1 += w2 * d1;
         }
         repulsion[2 * i] = vsum(f0);
         repulsion[2 * i + 1] = vsum(f1);
-        total += vsum(z);
+        z[i] = vsum(s);
     }
-    return total;
 }
 
 /* 1/a + 1/b + 1/c + 1/d with one division; a pair that is infinitely far is left out, since the product would overflow. */

@@ -27,9 +27,9 @@ typedef struct elbo_map_forces {
                  float *velocity, float *gain, elbo_map_step how);
     /* Sum over rows from .. to-1 of weight_ij log(1 + |y_i - y_j|^2). */
     double (*cost)(const elbo_similarities *s, size_t from, size_t to, const float *y);
-    /* repulsion (n, 2), rows from .. to-1: the sum over all j of w_ij^2 (y_i - y_j); returns the sum of w_ij, w_ii = 1 too.
-     *   x, y: the coordinates apart, filled up to a multiple of 16 by points that are infinitely far (1e18) */
-    double (*repel)(float *repulsion, const float *x, const float *y, size_t n, size_t from, size_t to);
+    /* Places at (m, 2), rows from .. to-1: repulsion (m, 2), the sum over the n points of w^2 (at - point), and z (m), that of w.
+     *   x, y: the points' coordinates apart, filled up to a multiple of 16 by points that are far away (1e18) */
+    void (*repel)(float *repulsion, float *z, const float *at, size_t from, size_t to, const float *x, const float *y, size_t n);
     /* Sum of w_ij over from <= i < to and all j > i. */
     double (*normaliser)(const float *x, const float *y, size_t n, size_t from, size_t to);
 } elbo_map_forces;
@@ -44,7 +44,7 @@ typedef struct elbo_grid_point {
  * (m / 32 blocks, columns, {re, im}, 16). Both sides of the image are m / 2 at most, m the plan's length; what lies beyond is 0.
  * The frequency m / 2 is left out. Scratch is (4, m, 16) floats. */
 typedef struct elbo_map_grid {
-    /* Adds each point's charge, 1, to the 3 x 3 nodes about it, by quadratic B-splines.  charge: (rows, side) */
+    /* Adds each point's charge, 1, to the 4 x 4 nodes about it, by cubic B-splines.  charge: (rows, side) */
     void (*scatter)(float *charge, size_t side, const elbo_grid_point *points, size_t n);
     /* The field (rows, side, 2) at points, into out[index] (2). */
     void (*gather)(float *out, const float *field, size_t side, const elbo_grid_point *points, size_t n);

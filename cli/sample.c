@@ -62,6 +62,7 @@ static elbo_status prepare(sample_options *o, bool *was_kept, elbo_error *err) {
         elbo_work work = cli_work(look->threads);
         elbo_status status = cli_density_of_run(&o->density, look, components, &work, was_kept, err);
         cli_work_end();
+        cli_release_interrupts();
         ELBO_TRY(status);
     }
     if (o->nearest) ELBO_TRY(cli_look_open_data(look, ELBO_BOTH_SPLITS, err));
@@ -91,6 +92,7 @@ static elbo_status make(sample_options *o, bool to_figure, bool *was_kept) {
         status =
             elbo_novelty_measure(&o->novelty, images, (size_t)o->n, &look->runs.data, info.low, info.high, &work, err);
         cli_work_end();
+        cli_release_interrupts();
     }
     if (status == ELBO_OK)
         status =
@@ -155,12 +157,9 @@ static int look_and_sample(sample_options *o, char **argv) {
         return cli_fail_text("--count %d: a picture shows at most %d%s; -o X.npy and -o FOLDER take more", o->n, most,
                              o->nearest ? " with their neighbours" : "");
     if (!to_figure && cli_images_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
-    char *output = (char *)(uintptr_t)look->output;
-    if (!to_figure) look->output = NULL; // no figure is named by it
-    int code = cli_look_open(look, argv, 1, 0);
-    look->output = output;
-    if (code != CLI_OK) return code;
     look->no_figure = !to_figure;
+    int code = cli_look_open(look, argv, 1, 0);
+    if (code != CLI_OK) return code;
     bool was_kept = false;
     elbo_status status = make(o, to_figure, &was_kept);
     json_t *json = NULL;

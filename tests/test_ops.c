@@ -738,6 +738,26 @@ static void wrong_decoders(void **state) {
     }
 }
 
+/* What runs without a word about batches (evaluation, the library) must not ask for more memory the larger the pictures are. */
+static void large_pictures(void **state) {
+    (void)state;
+    static const struct {
+        int side, rows;
+    } sizes[] = {{1, 512}, {28, 512}, {64, 512}, {256, 81}, {1024, 5}, {4096, 1}};
+    static const char yaml[] = "kind: ae\nlatent: none\nencoder: [conv2d 16 kernel=1, relu, max_pool2d kernel=1]\n"
+                               "decoder: [conv2d 1 kernel=1]\nloss: {reconstruction: mse}\n";
+    scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        elbo_recipe r;
+        elbo_network n;
+        assert_ok(elbo_recipe_open(&r, folder.path, NULL, 0, &failure));
+        assert_ok(elbo_network_make(&n, &r, (elbo_image_shape){1, sizes[i].side, sizes[i].side}, &failure));
+        assert_int_equal(elbo_graph_rows_at_once(&n.graph, 512), sizes[i].rows);
+        elbo_network_free(&n);
+        elbo_recipe_close(&r);
+    }
+}
+
 static int enter(void **state) {
     (void)state;
     scratch_make(&folder);
@@ -758,6 +778,7 @@ int main(void) {
         cmocka_unit_test(batches),
         cmocka_unit_test(wrong_layers),
         cmocka_unit_test(wrong_decoders),
+        cmocka_unit_test(large_pictures),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

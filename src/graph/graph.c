@@ -315,6 +315,13 @@ void elbo_graph_free(elbo_graph *g) {
     *g = (elbo_graph){0};
 }
 
+int elbo_graph_rows_at_once(const elbo_graph *g, int most) {
+    size_t values = 0;
+    for (int i = 0; i < g->count; i++) values += elbo_shape_size(g->node[i].shape);
+    size_t rows = MOST_VALUES / values;
+    return rows < 1 ? 1 : rows < (size_t)most ? (int)rows : most;
+}
+
 void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block) {
     memset(block, 0, g->param_floats * sizeof *block);
     for (int i = 0; i < g->params; i++) {

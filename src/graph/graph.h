@@ -100,6 +100,10 @@ elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *form
 /* "file:line: " or "--set: ". */
 void elbo_place_text(elbo_place place, char *text, size_t size);
 
+/* How many images to run at once where nobody said: `most`, or fewer where the layers' outputs of so many would take more than
+ * a gigabyte. A function of the network alone. */
+int elbo_graph_rows_at_once(const elbo_graph *g, int most);
+
 /* Fills the block with initial values, a function of the seed alone. */
 void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block); // block: (param_floats)
 

@@ -4,17 +4,17 @@
 #include "base/memory.h"
 #include "judge/scores.h"
 
-enum { BATCH = 512 };
+enum { MOST_ROWS = 512 };
 
 /* A plan from codes to losses, and the rows that go through it together. */
 typedef struct scorer {
     elbo_model *model;
     const elbo_images *images;
     elbo_plan plan;
-    float *z, *eps;                     // (BATCH, Z)
-    double *prior;                      // (BATCH) log p(z) - log q(z | x)
-    uint32_t row[BATCH], target[BATCH]; // 0, 1, ...; the image of each row
-    uint32_t sample[BATCH];             // which of its samples
+    float *z, *eps;                             // (MOST_ROWS, Z)
+    double *prior;                              // (MOST_ROWS) log p(z) - log q(z | x)
+    uint32_t row[MOST_ROWS], target[MOST_ROWS]; // 0, 1, ...; the image of each row
+    uint32_t sample[MOST_ROWS];                 // which of its samples
     const float *mu, *logvar;
     uint64_t seed;
     int count;
@@ -23,12 +23,14 @@ typedef struct scorer {
 static elbo_status scorer_open(scorer *s, elbo_model *m, const elbo_images *images, elbo_error *err) {
     *s = (scorer){.model = m, .images = images};
     size_t Z = (size_t)m->network.graph.latent;
-    for (uint32_t i = 0; i < BATCH; i++) s->row[i] = i;
-    elbo_plan_options options = {
-        .mode = ELBO_SCORE, .batch = BATCH, .team = m->team, .reconstruction = m->recipe.loss.reconstruction};
-    s->z = elbo_alloc(BATCH * Z, sizeof *s->z);
-    s->eps = elbo_alloc(BATCH * Z, sizeof *s->eps);
-    s->prior = elbo_alloc(BATCH, sizeof *s->prior);
+    for (uint32_t i = 0; i < MOST_ROWS; i++) s->row[i] = i;
+    elbo_plan_options options = {.mode = ELBO_SCORE,
+                                 .batch = elbo_graph_rows_at_once(&m->network.graph, MOST_ROWS),
+                                 .team = m->team,
+                                 .reconstruction = m->recipe.loss.reconstruction};
+    s->z = elbo_alloc(MOST_ROWS * Z, sizeof *s->z);
+    s->eps = elbo_alloc(MOST_ROWS * Z, sizeof *s->eps);
+    s->prior = elbo_alloc(MOST_ROWS, sizeof *s->prior);
     elbo_status status = s->z && s->eps && s->prior
                              ? elbo_plan_make(&s->plan, &m->network.graph, elbo_device_find("cpu"), options, err)
                              : elbo_no_memory(err);
@@ -104,7 +106,7 @@ static elbo_status estimate(scorer *s, int samples, double *each, const elbo_wor
     log_sum l = {-INFINITY, 0};
     while (image < n) {
         uint32_t first_image = image, first_sample = sample;
-        for (s->count = 0; s->count < BATCH && image < n; s->count++) {
+        for (s->count = 0; s->count < s->plan.options.batch && image < n; s->count++) {
             s->target[s->count] = image;
             s->sample[s->count] = sample;
             if (++sample == (uint32_t)samples) {
@@ -165,8 +167,9 @@ elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const flo
     scorer s;
     ELBO_TRY(scorer_open(&s, m, images, err));
     size_t Z = (size_t)m->network.graph.latent;
-    for (uint32_t start = 0; start < images->count; start += BATCH) {
-        s.count = (int)(images->count - start < BATCH ? images->count - start : BATCH);
+    uint32_t batch = (uint32_t)s.plan.options.batch;
+    for (uint32_t start = 0; start < images->count; start += batch) {
+        s.count = (int)(images->count - start < batch ? images->count - start : batch);
         for (int r = 0; r < s.count; r++) {
             s.target[r] = start + (uint32_t)r;
             const float *code = z + code_of[start + (uint32_t)r] * Z;

@@ -3,17 +3,19 @@
 
 #include <stdlib.h>
 
-enum { BATCH = 512 };
+enum { MOST_ROWS = 512 };
 
 elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
                                 elbo_team *team, elbo_error *err) {
     *e = (elbo_evaluator){.network = n, .recipe = r};
-    elbo_plan_options options = {
-        .mode = ELBO_EVAL, .batch = BATCH, .team = team, .reconstruction = r->loss.reconstruction};
-    e->index = malloc(BATCH * sizeof *e->index);
+    elbo_plan_options options = {.mode = ELBO_EVAL,
+                                 .batch = elbo_graph_rows_at_once(&n->graph, MOST_ROWS),
+                                 .team = team,
+                                 .reconstruction = r->loss.reconstruction};
+    e->index = malloc(MOST_ROWS * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
     elbo_status status = elbo_plan_make(&e->plan, &n->graph, device, options, err);
-    if (status != ELBO_OK) free(e->index);
+    if (status != ELBO_OK) elbo_evaluator_free(e);
     return status;
 }
 
@@ -27,8 +29,9 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o) {
     *s = (elbo_scores){.images = images->count};
     double squared = 0;
-    for (uint32_t start = 0; start < images->count; start += BATCH) {
-        uint32_t count = images->count - start < BATCH ? images->count - start : BATCH;
+    uint32_t batch = (uint32_t)e->plan.options.batch;
+    for (uint32_t start = 0; start < images->count; start += batch) {
+        uint32_t count = images->count - start < batch ? images->count - start : batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
         elbo_pass pass = {
             .images = images,

@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "train/run_folder.h"
 
-/* Rows of one run: four shards, and codes of a set of any size in pieces of it. */
-enum { BATCH = 128 };
+/* Rows of one run: four shards, and codes of a set of any size in pieces of it. Fewer for large pictures. */
+enum { MOST_ROWS = 128 };
 
 static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     ELBO_TRY(elbo_run_facts_load(m->run, &m->facts, err));
@@ -16,7 +16,7 @@ static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     ELBO_TRY(elbo_network_make(&m->network, &m->recipe, m->facts.image, err));
     ELBO_TRY(elbo_model_load(m->run, &m->network, err));
     ELBO_TRY(elbo_team_make(&m->team, threads, err));
-    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = BATCH, .team = m->team};
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = elbo_graph_rows_at_once(&m->network.graph, MOST_ROWS), .team = m->team};
     ELBO_TRY(elbo_plan_make(&m->encoder, &m->network.graph, elbo_device_find("cpu"), options, err));
     options.mode = ELBO_DECODE;
     return elbo_plan_make(&m->decoder, &m->network.graph, elbo_device_find("cpu"), options, err);
@@ -62,12 +62,13 @@ elbo_model_info elbo_model_get_info(const elbo_model *m) {
                              .high = m->recipe.image.high};
 }
 
-/* Runs a plan over n rows of `images`, BATCH at a time, and hands each batch's result to `take`. */
+/* Runs a plan over n rows of `images`, a batch at a time, and hands each batch's result to `take`. */
 static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images, const uint32_t *index,
                            size_t n, void (*take)(void *context, size_t start, int count), void *context) {
-    uint32_t rows[BATCH];
-    for (size_t start = 0; start < n; start += BATCH) {
-        int count = (int)(n - start < BATCH ? n - start : BATCH);
+    uint32_t rows[MOST_ROWS];
+    size_t batch = (size_t)plan->options.batch;
+    for (size_t start = 0; start < n; start += batch) {
+        int count = (int)(n - start < batch ? n - start : batch);
         for (int i = 0; i < count; i++) rows[i] = index ? index[start + (size_t)i] : (uint32_t)(start + (size_t)i);
         elbo_pass pass = {.images = images,
                           .index = rows,

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "cli.h"
+#include "train/vgg16.h"
 
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -29,7 +30,7 @@ static elbo_status make_images(elbo_images *images, elbo_image_shape shape, elbo
 
 typedef struct bench {
     elbo_recipe recipe;
-    elbo_network network;
+    elbo_network network, *features;
     elbo_team *team;
     elbo_plan plan;
     elbo_images images;
@@ -56,7 +57,9 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
     const elbo_recipe *r = &b->recipe;
     ELBO_TRY(elbo_network_make(&b->network, r, shape, err));
     ELBO_TRY(elbo_team_make(&b->team, b->threads, err));
+    ELBO_TRY(elbo_features_open(&b->features, r, shape, err));
     elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .team = b->team, .clip = r->train.clip,
+                           .features = b->features,
                            .reconstruction = r->loss.reconstruction, .optimizer = r->train.optimizer};
     const elbo_device *where = elbo_device_find(device);
     if (!where) return elbo_fail(err, ELBO_BAD_INPUT, "--device %s: there are cpu and ref", device);
@@ -141,6 +144,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_plan_free(&b.plan);
     elbo_team_free(b.team);
     elbo_network_free(&b.network);
+    elbo_features_free(b.features);
     elbo_recipe_close(&b.recipe);
     elbo_images_free(&b.images);
     free(b.m);

@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "data/data.h"
 #include "recipe/recipe.h"
-#include "train/model.h"
+#include "train/code_use.h"
 
 /* Exit codes. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
@@ -74,6 +74,11 @@ void cli_release_interrupts(void);
 
 /* ---- opening things ---- */
 
+/* A data set by its name or path, photographs in the recipe's shape (NULL: the usual one); shows how far their decoding is, and
+ * what could not be read. */
+elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r, elbo_splits splits,
+                             int threads, elbo_error *err);
+void cli_say_notes(const elbo_dataset *d);
 /* The data set of a run or recipe: --data where given, else what the run was trained on, else the recipe's name. */
 elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *option, const char *remembered,
                           elbo_splits splits, int threads, elbo_error *err);
@@ -84,6 +89,10 @@ elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char
                                 elbo_error *err);
 /* The shape of the images that a recipe is for: of the data set its name or --data says; known by name without opening. */
 elbo_status cli_image_shape(elbo_image_shape *shape, const elbo_recipe *r, const char *option, elbo_error *err);
+/* One line on stderr where a term of the recipe's loss is off. */
+void cli_say_losses(const elbo_recipe *r);
+/* One line where the decoder does not look at the code; nothing where it does. */
+void cli_say_code_use(const elbo_model *m, const elbo_code_use *u);
 /* "runs/NAME" for -o, a new string. */
 char *cli_default_run(const elbo_recipe *r);
 

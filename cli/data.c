@@ -171,7 +171,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (!strcmp(what, "fetch")) return fetch(name, &o);
     elbo_error err;
     elbo_dataset d;
-    if (elbo_dataset_open(&d, name, o.path, ELBO_BOTH_SPLITS, 0, &err) != ELBO_OK) return cli_fail(&err);
+    if (cli_open_dataset(&d, name, o.path, NULL, ELBO_BOTH_SPLITS, 0, &err) != ELBO_OK) return cli_fail(&err);
     int code = !strcmp(what, "info") ? info(&d, &o) : preview(&d, &o);
     elbo_dataset_close(&d);
     return code;

@@ -51,7 +51,7 @@ static elbo_status open_data(elbo_dataset *d, const char *data, const char **nam
     *name = mnist ? "mnist" : "digits";
     if (!mnist && !quiet)
         fprintf(stderr, "MNIST is not here, so the demo draws its own digits; `elbo data fetch mnist` gets the real ones\n");
-    return elbo_dataset_open(d, *name, data, ELBO_BOTH_SPLITS, threads, err);
+    return cli_open_dataset(d, *name, data, NULL, ELBO_BOTH_SPLITS, threads, err);
 }
 
 static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads, bool json) {

@@ -58,35 +58,41 @@ static void print_dimensions(const elbo_latent_scores *s) {
     free(d);
 }
 
-static void print_likelihood(const elbo_quality *q, const elbo_recipe *r) {
+static void print_likelihood(const elbo_quality *q) {
     char number[64], note[128];
     printf("likelihood, estimated from below by %d importance samples\n", q->likelihood.samples);
     snprintf(number, sizeof number, "nats  ± %.2f", q->likelihood.error);
-    if (q->constant > 0)
-        snprintf(note, sizeof note, "(less the constant of the %s, %.2f)",
-                 r->loss.reconstruction == ELBO_MSE ? "Gaussian" : "Laplace", q->constant);
+    if (isnan(q->constant))
+        snprintf(note, sizeof note, "(of a loss that is no density: up to a constant that nobody knows)");
+    else if (q->constant != 0)
+        snprintf(note, sizeof note, "(less the density's constant, %.2f)", q->constant);
     else
         note[0] = 0;
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
 }
 
-static void print_table(const elbo_run *run, const elbo_exam *e, const elbo_quality *q, bool mean_code) {
+static void print_table(const elbo_run *run, const elbo_exam *e, const elbo_quality *q, const elbo_code_use *use,
+                        bool mean_code) {
     const elbo_recipe *r = &run->model->recipe;
     bool vae = r->kind == ELBO_VAE;
-    char images[32], note[160];
+    char images[32], note[160], terms[ELBO_TERMS_TEXT];
+    elbo_terms computed = elbo_terms_computed(r);
+    bool bound = computed.count == 1 && computed.term[0].weight == 1; // a weighted sum is no likelihood
     printf("%s on %s %s images of %s\n", run->label, elbo_thousands(q->losses.images, images),
            e->trained_on ? "train" : "test", e->data->name);
     line("loss", "%.4f", q->losses.loss, "nats",
          !vae        ? ""
          : mean_code ? "with the mean code: lower than the negative ELBO"
-                     : "reconstruction + KL: the negative ELBO");
-    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_reconstruction_name(r->loss.reconstruction));
+         : bound     ? "reconstruction + KL: the negative ELBO"
+                     : "reconstruction + KL");
+    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_terms_text(&computed, terms));
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
     snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)r->image.low, (double)r->image.high);
     line("MSE", "%.6f", q->losses.mse, "", note);
     printf("pictures, decoded from the mean code\n");
     line("PSNR", "%.2f", q->pictures.psnr, "dB", "");
     line("SSIM", "%.4f", q->pictures.ssim, "", "");
+    cli_say_code_use(run->model, use);
     printf("code of %d dimensions\n", q->latent.latent);
     snprintf(note, sizeof note, "of %d: their mean code varies over the images by more than %g", q->latent.latent,
              ELBO_ACTIVE_VARIANCE);
@@ -94,18 +100,20 @@ static void print_table(const elbo_run *run, const elbo_exam *e, const elbo_qual
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
         printf("classes, told from %s training codes\n", elbo_thousands((double)e->train, images));
-        if (isfinite(q->knn)) line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
+        line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
-    if (q->likelihood.samples) print_likelihood(q, r);
+    if (q->likelihood.samples) print_likelihood(q);
 }
 
-static void print_json(const elbo_run *run, const elbo_exam *e, const elbo_quality *q) {
+static void print_json(const elbo_run *run, const elbo_exam *e, const elbo_quality *q, const elbo_code_use *use) {
     json_t *o =
         json_pack("{s:s, s:s, s:s, s:I, s:s}", "run", run->model->run, "data", e->data->name, "split",
                   e->trained_on ? "train" : "test", "images", (json_int_t)q->losses.images, "unit", "nats/image");
     if (o && run->model->recipe.kind == ELBO_AE) json_object_set_new(o, "kl", json_real(0));
     if (o) json_object_update_new(o, elbo_quality_to_json(q));
+    if (o && use->images)
+        json_object_update_new(o, json_pack("{s:f, s:f}", "mse_own_code", use->own, "mse_other_code", use->other));
     cli_print_json(o);
 }
 
@@ -136,6 +144,7 @@ static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits
     elbo_work work = cli_work(q->measure.losses.threads);
     elbo_exam e = {0};
     elbo_quality scores = {0};
+    elbo_code_use use = {0};
     float *noise = NULL;
     elbo_status status = ELBO_OK;
     if (q->measure.importance > 0 && run->model->recipe.kind != ELBO_VAE)
@@ -147,10 +156,13 @@ static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits
     q->measure.losses.noise = noise;
     if (status == ELBO_OK) status = elbo_exam_open(&e, run->model, &run->log, d, split, &work, err);
     if (status == ELBO_OK) status = elbo_quality_measure(&scores, &e, q->measure, err);
-    if (status == ELBO_OK && q->keep) status = elbo_quality_save(&scores, run->model, d, err);
+    if (status == ELBO_OK) status = elbo_code_use_measure(&use, run->model, images, err);
+    // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
+    if (status == ELBO_OK && q->keep && elbo_quality_save(&scores, run->model, d, err) != ELBO_OK)
+        fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);
     cli_work_end();
-    if (status == ELBO_OK && q->json) print_json(run, &e, &scores);
-    if (status == ELBO_OK && !q->json) print_table(run, &e, &scores, q->measure.losses.mean_code);
+    if (status == ELBO_OK && q->json) print_json(run, &e, &scores, &use);
+    if (status == ELBO_OK && !q->json) print_table(run, &e, &scores, &use, q->measure.losses.mean_code);
     free(noise);
     elbo_quality_free(&scores);
     elbo_exam_close(&e);

@@ -53,9 +53,16 @@ static elbo_status check_range(const float *v, size_t n, const elbo_model_info *
                      (double)least, (double)most, m->name, (double)m->low, (double)m->high);
 }
 
+static elbo_status read_numbers(elbo_array *a, const char *path, elbo_error *err) {
+    ELBO_TRY(elbo_npy_read(a, path, err));
+    elbo_status status = elbo_array_narrow(a, path, err);
+    if (status != ELBO_OK) elbo_array_free(a);
+    return status;
+}
+
 static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
     elbo_array a;
-    ELBO_TRY(elbo_npy_read(&a, path, err));
+    ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
     elbo_status status = ELBO_OK;
     if (!fits_image(&a, m))
@@ -82,7 +89,7 @@ static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const
 
 elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *what, const char *path, elbo_error *err) {
     elbo_array a;
-    ELBO_TRY(elbo_npy_read(&a, path, err));
+    ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
     elbo_status status = ELBO_OK;
     if (a.dims != 2 || a.shape[1] != width || a.shape[0] == 0)
@@ -205,8 +212,17 @@ static elbo_status write_folder(const char *path, const elbo_model_info *m, cons
     return ELBO_OK;
 }
 
+elbo_status cli_images_check_name(const char *path, elbo_error *err) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    bool extension = dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
+    if (!extension || elbo_folder_exists(path) || cli_ends_with(path, ".npy") || cli_ends_with(path, ".png")) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: images are written as .npy or .png, or into a folder: %.*s/", path,
+                     (int)(dot - path), path);
+}
+
 elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err) {
     size_t shape[] = {n, (size_t)m->channels, (size_t)m->height, (size_t)m->width};
+    ELBO_TRY(cli_images_check_name(path, err));
     if (cli_ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);
     if (cli_ends_with(path, ".png")) return write_png(path, m, images, n, (size_t)ceil(sqrt((double)n)), err);
     return write_folder(path, m, images, n, err);

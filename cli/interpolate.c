@@ -1,94 +1,216 @@
-/* elbo interpolate: a walk from one image to another through the latent space. */
+/* elbo interpolate: walks from one image to another through the latent space. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "data/npy.h"
 #include "image_files.h"
-#include "latent/pick.h"
-#include "runs.h"
+#include "view/gif.h"
+#include "view/walks.h"
+#include "words.h"
 
-/* An end of the walk: a word that names an image of the data set, or an image file.  image: (C, H, W) */
-static elbo_status read_end(const char *word, cli_runs *r, float *image, elbo_error *err) {
-    elbo_model *m = r->run[0].model;
-    const elbo_recipe *recipe = &m->recipe;
-    elbo_choice c;
-    elbo_images own = {0};
-    if (cli_ends_with(word, ".png") || cli_ends_with(word, ".npy")) {
-        elbo_model_info info = elbo_model_get_info(m);
-        ELBO_TRY(cli_images_read(&own, &info, word, err));
-        c = (elbo_choice){&own, 0};
-    } else {
-        ELBO_TRY(elbo_pick(&c, elbo_runs_chooser(r->run, r->count)->model, &r->data, word, err));
+enum { MOST_PAIRS = 16, STEPS = 10, FRAMES = 60, FRAME_TIME = 5, PAUSE = 60 }; // times in hundredths of a second
+
+typedef struct walk_options {
+    cli_look look;
+    cli_texts from, to;
+    const char *path, *frames, *npy;
+    int steps, pairs;
+    bool no_pixels;
+    elbo_expression end[2 * MOST_PAIRS];
+    char *heading[MOST_PAIRS];
+} walk_options;
+
+static elbo_status read_end(elbo_expression *e, const char *option, const char *word, elbo_error *err) {
+    elbo_error why;
+    elbo_status status = elbo_expression_parse_end(e, word, &why);
+    return status == ELBO_OK ? ELBO_OK : elbo_fail(err, status, "--%s: %s", option, why.message);
+}
+
+/* The ends as they were given, one of each at least. */
+static elbo_status read_ends(walk_options *o, elbo_error *err) {
+    o->pairs = o->from.count > o->to.count ? o->from.count : o->to.count;
+    if (o->from.count != o->to.count && o->from.count && o->to.count)
+        return elbo_fail(err, ELBO_BAD_INPUT, "--from is given %d times, --to %d times; each walk has one of both",
+                         o->from.count, o->to.count);
+    if (o->pairs > MOST_PAIRS)
+        return elbo_fail(err, ELBO_BAD_INPUT, "--from: %d walks; at most %d in one figure", o->pairs, MOST_PAIRS);
+    for (int p = 0; p < o->pairs; p++) {
+        if (o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", o->from.text[p], err));
+        if (o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", o->to.text[p], err));
     }
-    elbo_images_to_floats(c.images, &c.index, 1, recipe->image.low, recipe->image.high, image);
-    elbo_images_free(&own);
+    if (o->pairs == 0) o->pairs = 1;
     return ELBO_OK;
 }
 
+/* Ends that were not given: from a 3 to an 8, as the tutorials do; between the first images where there are no such. */
+static elbo_status default_ends(walk_options *o, const elbo_dataset *d, elbo_error *err) {
+    bool classes = d->classes > 8 && d->test.labels;
+    for (int p = 0; p < o->pairs; p++) {
+        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", classes ? "class:3" : "0", err));
+        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", classes ? "class:8" : "1", err));
+        o->heading[p] = elbo_format("%s to %s", o->end[2 * p].text, o->end[2 * p + 1].text);
+        if (!o->heading[p]) return elbo_no_memory(err);
+    }
+    return ELBO_OK;
+}
+
+/* There and back again, with a rest at both ends. */
+static elbo_status write_gif(const char *path, const uint8_t *frames, int steps, int width, int height, int channels,
+                             elbo_error *err) {
+    int count = 2 * steps - 2;
+    const uint8_t **shown = elbo_alloc((size_t)count, sizeof *shown);
+    int *hundredths = elbo_alloc((size_t)count, sizeof *hundredths);
+    elbo_status status = shown && hundredths ? ELBO_OK : elbo_no_memory(err);
+    for (int i = 0; status == ELBO_OK && i < count; i++) {
+        int step = i < steps ? i : count - i;
+        shown[i] = frames + (size_t)step * (size_t)width * (size_t)height * (size_t)channels;
+        hundredths[i] = step == 0 || step == steps - 1 ? PAUSE : FRAME_TIME;
+    }
+    if (status == ELBO_OK) status = elbo_gif_write(path, shown, hundredths, count, width, height, channels, err);
+    free(shown);
+    free(hundredths);
+    return status;
+}
+
+static elbo_status write_frames(const char *folder, const uint8_t *frames, int steps, int width, int height,
+                                int channels, elbo_error *err) {
+    char *next = elbo_format("%s/%05d.png", folder, steps);
+    if (!next) return elbo_no_memory(err);
+    elbo_status status = elbo_file_exists(next) ? elbo_fail(err, ELBO_BAD_INPUT,
+                                                            "%s: is of an earlier, longer walk; remove it, or name "
+                                                            "another folder",
+                                                            next)
+                                                : ELBO_OK;
+    free(next);
+    if (status == ELBO_OK) status = elbo_make_folder(folder, err);
+    for (int i = 0; status == ELBO_OK && i < steps; i++) {
+        char *path = elbo_format("%s/%05d.png", folder, i);
+        status = path ? elbo_png_write(path, frames + (size_t)i * (size_t)width * (size_t)height * (size_t)channels,
+                                       width, height, channels, err)
+                      : elbo_no_memory(err);
+        free(path);
+    }
+    return status;
+}
+
+static elbo_status write_moving(walk_options *o, const elbo_walks *w, const char *gif) {
+    const elbo_run *runs = o->look.runs.run;
+    elbo_error *err = &o->look.err;
+    int width, height, channels = runs[0].model->network.graph.image.channels;
+    uint8_t *frames;
+    ELBO_TRY(elbo_walks_frames(w, runs, o->look.runs.count, &frames, &width, &height, err));
+    elbo_status status = gif ? write_gif(gif, frames, w->steps, width, height, channels, err) : ELBO_OK;
+    if (status == ELBO_OK && o->frames)
+        status = write_frames(o->frames, frames, w->steps, width, height, channels, err);
+    free(frames);
+    return status;
+}
+
+/* (runs, steps, C, H, W), and the pairs in front where there are several. */
+static elbo_status write_npy(const walk_options *o, const elbo_walks *w, elbo_error *err) {
+    elbo_image_shape s = o->look.runs.run[0].model->network.graph.image;
+    size_t shape[] = {(size_t)w->pairs,   (size_t)o->look.runs.count, (size_t)w->steps,
+                      (size_t)s.channels, (size_t)s.height,           (size_t)s.width};
+    bool one = w->pairs == 1;
+    return elbo_npy_write_f32(o->npy, w->images, 6 - one, shape + one, err);
+}
+
+static elbo_status make(walk_options *o, const char *gif, json_t **json) {
+    cli_look *look = &o->look;
+    cli_runs *r = &look->runs;
+    ELBO_TRY(default_ends(o, &r->data, &look->err));
+    elbo_walks w = {.end = o->end,
+                    .heading = (const char *const *)o->heading,
+                    .pairs = o->pairs,
+                    .steps = o->steps,
+                    .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR,
+                    .pixels = !o->no_pixels,
+                    .words = cli_operands(r)};
+    char title[300];
+    snprintf(title, sizeof title, o->pairs > 1 ? "Walks through the latent space" : "From %.120s to %.120s",
+             o->end[0].text, o->end[1].text);
+    look->figure.title = title;
+    elbo_status status = elbo_walks_make(&w, r->run, r->count, &look->err);
+    if (status == ELBO_OK && !look->no_figure)
+        status = elbo_story_walks(look->figure, &w, r->run, r->count, &look->err);
+    if (status == ELBO_OK && (gif || o->frames)) status = write_moving(o, &w, gif);
+    if (status == ELBO_OK && o->npy) status = write_npy(o, &w, &look->err);
+    if (status == ELBO_OK && look->json) {
+        *json = json_pack("{s:s, s:s, s:i, s:s}", "from", o->end[0].text, "to", o->end[1].text, "steps", o->steps,
+                          "path", o->path);
+        json_t *pairs = json_array();
+        for (int p = 0; p < o->pairs; p++)
+            json_array_append_new(pairs, json_pack("[s, s]", o->end[2 * p].text, o->end[2 * p + 1].text));
+        json_object_set_new(*json, "walks", pairs);
+        if (gif) json_object_set_new(*json, "animation", json_string(gif));
+        if (o->frames) json_object_set_new(*json, "frames", json_string(o->frames));
+    } else if (status == ELBO_OK) {
+        if (gif) printf("%s\n", gif);
+        if (o->frames) printf("%s: %d frames\n", o->frames, o->steps);
+    }
+    elbo_walks_free(&w);
+    return status;
+}
+
+static int look_and_make(walk_options *o, char **argv, int words) {
+    cli_look *look = &o->look;
+    bool animation = look->output && cli_ends_with(look->output, ".gif");
+    look->no_figure = animation || (o->frames && !look->output);
+    if (!o->steps) o->steps = look->no_figure ? FRAMES : STEPS;
+    if (read_ends(o, &look->err) != ELBO_OK) return cli_fail(&look->err);
+    int splits = o->from.count && o->to.count ? 0 : ELBO_TEST_SPLIT;
+    for (int i = 0; i < 2 * o->pairs; i++) splits |= elbo_operands_splits(&o->end[i]);
+    int code = cli_look_open(look, argv, words, splits);
+    if (code != CLI_OK) return code;
+    json_t *json = NULL;
+    elbo_status status = make(o, animation ? look->output : NULL, &json);
+    return cli_look_close(look, status, json);
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *from = NULL, *to = NULL, *output = NULL, *npy = NULL, *data = NULL;
-    int steps = 10, threads = 0;
-    bool json = false, svg = false;
+    walk_options o = {.look = {.name = "interpolation"}, .path = "linear"};
     cli_option options[] = {
-        {"from", 'a', CLI_TEXT, &from, "A", "17, test:17, train:5, class:3 or an image file; default class:3 (0 without labels)", 0, 0},
-        {"to", 'b', CLI_TEXT, &to, "B", "the other end; default class:8 (1 without labels)", 0, 0},
-        {"steps", 'n', CLI_INT, &steps, "N", "images in the strip, both ends among them; default 10", 2, 100},
-        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/interpolation.png of the first run", 0, 0},
-        {"npy", 0, CLI_TEXT, &npy, "X.npy", "also the images, (runs, steps, C, H, W) float32", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores", 1, 1024},
-        {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {"from", 'a', CLI_TEXTS, &o.from, "A",
+         "17, test:17, train:5, class:3, 'mean(class:3)', an image file or an expression", 0, 0},
+        {"to", 'b', CLI_TEXTS, &o.to, "B",
+         "the other end; default class:3 to class:8, or 0 to 1; several pairs: give both again", 0, 0},
+        {"path", 'p', CLI_TEXT, &o.path, "PATH", "linear (default), or slerp: along the great circle", 0, 0},
+        {"steps", 'n', CLI_INT, &o.steps, "N", "images of a walk, both ends among them; default 10, of an animation 60",
+         2, 1000},
+        {"frames", 0, CLI_TEXT, &o.frames, "FOLDER", "each step as a picture of its own, FOLDER/00000.png ...", 0, 0},
+        {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row that fades one image into the other", 0, 0},
+        {"npy", 0, CLI_TEXT, &o.npy, "X.npy",
+         "also the images, (runs, steps, C, H, W) float32; of several walks (walks, runs, ...)", 0, 0},
+        CLI_LOOK_OPTIONS(o.look, "or FILE.gif, an animation; default RUN/figures/interpolation.png of the first run"),
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    bool train = (from && !strncmp(from, "train:", 6)) || (to && !strncmp(to, "train:", 6));
-    cli_runs r;
-    int code = cli_runs_open(&r, argv, words, data, train ? ELBO_BOTH_SPLITS : ELBO_TEST_SPLIT, threads);
-    if (code != CLI_OK) return code;
-    bool classes = r.data.classes > 8 && r.data.test.labels;
-    if (!from) from = classes ? "class:3" : "0";
-    if (!to) to = classes ? "class:8" : "1";
-    elbo_error err;
-    elbo_image_shape s = r.run[0].model->network.graph.image;
-    size_t size = elbo_image_size(s);
-    float *ends = elbo_alloc(2 * size, sizeof *ends), *images = elbo_alloc((size_t)(words * steps) * size, sizeof *images);
-    elbo_status status = ends && images ? ELBO_OK : elbo_no_memory(&err);
-    if (status == ELBO_OK) status = read_end(from, &r, ends, &err);
-    if (status == ELBO_OK) status = read_end(to, &r, ends + size, &err);
-    char title[200];
-    snprintf(title, sizeof title, "From %.80s to %.80s", from, to);
-    cli_figure_place place;
-    elbo_figure f = cli_figure(&place, argv[0], "interpolation", title, output, svg);
-    if (status == ELBO_OK) status = elbo_story_interpolation(f, r.run, r.count, ends, ends + size, steps, images, &err);
-    if (status == ELBO_OK && npy) {
-        size_t shape[] = {(size_t)words, (size_t)steps, (size_t)s.channels, (size_t)s.height, (size_t)s.width};
-        status = elbo_npy_write_f32(npy, images, 5, shape, &err);
-    }
-    if (status != ELBO_OK) {
-        code = cli_fail(&err);
-    } else {
-        json_t *o = json ? json_pack("{s:s, s:s, s:i}", "from", from, "to", to, "steps", steps) : NULL;
-        cli_say_figure(&f, o);
-        if (json) cli_print_json(o);
-    }
-    free(ends);
-    free(images);
-    cli_runs_close(&r);
+    if (strcmp(o.path, "linear") && strcmp(o.path, "slerp"))
+        return cli_fail_text("--path %s: it is linear or slerp", o.path), CLI_USAGE;
+    int code = look_and_make(&o, argv, words);
+    for (int i = 0; i < 2 * MOST_PAIRS; i++) elbo_expression_free(&o.end[i]);
+    for (int p = 0; p < MOST_PAIRS; p++) free(o.heading[p]);
     return code;
 }
 
 const cli_command cli_interpolate = {
     .name = "interpolate",
     .arguments = "RUN [RUN...]",
-    .summary = "a strip from one image to another, through the latent space",
-    .details = "A number is a test image; class:3 is the test image whose code lies nearest to its class's mean code.\n"
-               "\n"
-               "examples:\n"
-               "  elbo interpolate runs/mnist-ae runs/mnist-vae --from class:3 --to class:8 --steps 10\n"
-               "  elbo interpolate runs/mnist-vae --from 17 --to my-digit.png\n",
+    .summary = "walks from one image to another, through the latent space",
+    .details =
+        "A walk has a row for each run, and one that fades the two images into each other pixel by pixel, for "
+        "contrast. A\n"
+        "number is a test image; class:3 is the test image whose code lies nearest to its class's mean code, "
+        "mean(class:3)\n"
+        "that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif moves there and back.\n"
+        "\n"
+        "examples:\n"
+        "  elbo interpolate runs/mnist-ae runs/mnist-vae --from class:3 --to class:8\n"
+        "  elbo interpolate runs/mnist-vae --from 17 --to my-digit.png --from 'mean(class:4)' --to 'mean(class:9)'\n"
+        "  elbo interpolate runs/mnist-vae --path slerp -o walk.gif\n",
     .run = run,
 };

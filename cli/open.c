@@ -6,10 +6,25 @@
 
 #include "base/memory.h"
 #include "cli.h"
+#include "progress.h"
+
+elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r, elbo_splits splits,
+                             int threads, elbo_error *err) {
+    cli_reading reading = {.terminal = isatty(STDERR_FILENO)};
+    elbo_data_options o = {.splits = splits, .threads = threads, .progress = cli_reading_update, .context = &reading};
+    if (r) {
+        o.channels = r->image.channels;
+        o.height = r->image.height;
+        o.width = r->image.width;
+    }
+    elbo_status status = elbo_dataset_open_with(d, name, path, &o, err);
+    cli_reading_end(&reading, status == ELBO_OK ? d : NULL);
+    return status;
+}
 
 elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *option, const char *remembered,
                           elbo_splits splits, int threads, elbo_error *err) {
-    elbo_status status = elbo_dataset_open(d, r->data, option ? option : remembered, splits, threads, err);
+    elbo_status status = cli_open_dataset(d, r->data, option ? option : remembered, r, splits, threads, err);
     if (status != ELBO_NOT_FOUND || option || !remembered || access(remembered, F_OK) == 0) return status;
     return elbo_fail(err, status, "%s: the run was trained on it, but it is not there; --data PATH says where it is now",
                      remembered);
@@ -44,6 +59,10 @@ elbo_status cli_image_shape(elbo_image_shape *shape, const elbo_recipe *r, const
     const elbo_dataset_info *known = known_data(option ? option : r->data);
     if (known) {
         *shape = known->shape;
+        return ELBO_OK;
+    }
+    if (r->image.height && r->image.channels) { // other data would be refused
+        *shape = (elbo_image_shape){r->image.channels, r->image.height, r->image.width};
         return ELBO_OK;
     }
     elbo_dataset d;

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
     bar->terminal = isatty(STDERR_FILENO);
     bar->recipe = r;
@@ -68,4 +70,38 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
 
 void cli_bar_end(cli_bar *bar) {
     if (!bar->off && bar->terminal) fputs("\r\033[K", stderr);
+}
+
+bool cli_reading_update(void *context, uint64_t done, uint64_t total) {
+    cli_reading *r = context;
+    double now = elbo_now();
+    if (!r->begun) {
+        cli_catch_interrupts();
+        r->begun = true;
+        r->since = now;
+    }
+    if (r->terminal) {
+        char a[32], b[32], left[32], line[200], bar[32] = "";
+        double seconds = now - r->since, rest = done ? seconds / (double)done * (double)(total - done) : 0;
+        int width = terminal_width() - 1, room = 24, filled = total ? (int)((double)room * (double)done / (double)total) : 0;
+        for (int i = 0; i < room; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+        int n = snprintf(line, sizeof line, "decoding [%s] %s of %s images", bar, elbo_thousands((double)done, a),
+                         elbo_thousands((double)total, b));
+        if (seconds > 1) snprintf(line + n, sizeof line - (size_t)n, "  %s left", cli_duration(rest, left));
+        fprintf(stderr, "\r%.*s\033[K", width, line);
+        fflush(stderr);
+    }
+    return !cli_interrupted();
+}
+
+void cli_say_notes(const elbo_dataset *d) {
+    for (int i = 0; i < d->notes; i++) fprintf(stderr, "elbo: %s: %s\n", d->name, d->note[i]);
+}
+
+void cli_reading_end(cli_reading *r, const elbo_dataset *d) {
+    if (r->begun) {
+        if (r->terminal) fputs("\r\033[K", stderr);
+        cli_release_interrupts();
+    }
+    if (d && d->prepared_now) cli_say_notes(d);
 }

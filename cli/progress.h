@@ -16,4 +16,16 @@ void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d);
 bool cli_bar_update(void *bar, const elbo_progress *p);
 void cli_bar_end(cli_bar *bar);
 
+/* Progress of decoding photographs, which only the first start does. */
+typedef struct cli_reading {
+    bool terminal;
+    bool begun;   // there was an update: Ctrl-C is caught
+    double since; // clock of the first update
+} cli_reading;
+
+/* An elbo_data_options.progress. */
+bool cli_reading_update(void *reading, uint64_t done, uint64_t total);
+/* Takes the line away; says what was left out of a folder that was decoded just now. `d` is NULL after a failure. */
+void cli_reading_end(cli_reading *reading, const elbo_dataset *d);
+
 #endif

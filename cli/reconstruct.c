@@ -1,5 +1,4 @@
 /* elbo reconstruct: originals above each model's reconstructions. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,50 +30,35 @@ static elbo_status pick_listed(const char *list, cli_runs *r, const elbo_images 
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *output = NULL, *data = NULL, *list = NULL;
-    int threads = 0, n = 10;
-    bool json = false, svg = false;
+    cli_look look = {.name = "reconstructions", .title = "Reconstructions"};
+    const char *list = NULL;
+    int n = 10;
     cli_option options[] = {
         {"count", 'n', CLI_INT, &n, "N", "how many images; default 10, one of each class", 1, MOST},
         {"images", 'i', CLI_TEXT, &list, "LIST", "which: 3,17 of the test images, train:5, class:8", 0, 0},
-        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/reconstructions.png of the first run", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores", 1, 1024},
-        {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        CLI_LOOK_OPTIONS(look, "default RUN/figures/reconstructions.png of the first run"),
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    cli_runs r;
-    int code = cli_runs_open(&r, argv, words, data, list && strstr(list, "train:") ? ELBO_BOTH_SPLITS : ELBO_TEST_SPLIT,
-                             threads);
+    int code = cli_look_open(&look, argv, words, list && strstr(list, "train:") ? ELBO_BOTH_SPLITS : ELBO_TEST_SPLIT);
     if (code != CLI_OK) return code;
-    elbo_error err;
+    cli_runs *r = &look.runs;
     uint32_t index[MOST];
-    const elbo_images *images = &r.data.test;
+    const elbo_images *images = &r->data.test;
     elbo_status status = ELBO_OK;
     if (list)
-        status = pick_listed(list, &r, &images, index, &n, &err);
+        status = pick_listed(list, r, &images, index, &n, &look.err);
     else
-        n = elbo_pick_variety(images, r.data.classes, n, index);
-    cli_figure_place place;
-    elbo_figure f = cli_figure(&place, argv[0], "reconstructions", "Reconstructions", output, svg);
-    if (status == ELBO_OK) status = elbo_story_reconstructions(f, r.run, r.count, images, index, n, &err);
-    if (status != ELBO_OK) {
-        code = cli_fail(&err);
-    } else {
-        json_t *o = json ? json_object() : NULL;
-        cli_say_figure(&f, o);
-        if (json) {
-            json_t *shown = json_array();
-            for (int i = 0; i < n; i++) json_array_append_new(shown, json_integer(index[i]));
-            json_object_set_new(o, "images", shown);
-            cli_print_json(o);
-        }
+        n = elbo_pick_variety(images, r->data.classes, n, index);
+    if (status == ELBO_OK) status = elbo_story_reconstructions(look.figure, r->run, r->count, images, index, n, &look.err);
+    json_t *o = NULL;
+    if (status == ELBO_OK && look.json) {
+        json_t *shown = json_array();
+        for (int i = 0; i < n; i++) json_array_append_new(shown, json_integer(index[i]));
+        o = json_pack("{s:o}", "images", shown);
     }
-    cli_runs_close(&r);
-    return code;
+    return cli_look_close(&look, status, o);
 }
 
 const cli_command cli_reconstruct = {

@@ -54,3 +54,28 @@ void cli_say_figure(const elbo_figure *f, json_t *json) {
     else
         printf("%s\n", path);
 }
+
+int cli_look_open(cli_look *look, char **folders, int count, int splits) {
+    int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->threads);
+    if (code == CLI_OK) look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);
+    return code;
+}
+
+elbo_status cli_look_open_data(cli_look *look, elbo_splits splits, elbo_error *err) {
+    elbo_dataset_close(&look->runs.data);
+    look->runs.data = (elbo_dataset){0};
+    return cli_open_model_data(&look->runs.data, look->runs.run[0].model, look->data, splits, look->threads, err);
+}
+
+int cli_look_close(cli_look *look, elbo_status status, json_t *json) {
+    int code = CLI_OK;
+    if (status != ELBO_OK) {
+        code = cli_fail(&look->err);
+        json_decref(json);
+    } else {
+        if (!look->no_figure) cli_say_figure(&look->figure, json);
+        if (look->json) cli_print_json(json);
+    }
+    cli_runs_close(&look->runs);
+    return code;
+}

@@ -42,6 +42,12 @@ int cli_finish(int code) {
     return code;
 }
 
+void cli_say_losses(const elbo_recipe *r) {
+    if (elbo_terms_computed(r).count == r->loss.reconstruction.count) return;
+    fprintf(stderr, "%s: the perceptual term is off; --set loss.vgg16=FILE.safetensors names torchvision's VGG16 weights\n",
+            r->name);
+}
+
 const char *cli_duration(double seconds, char text[32]) {
     if (seconds < 10)
         snprintf(text, 32, "%.1f s", seconds);

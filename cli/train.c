@@ -79,6 +79,20 @@ static void print_result(const elbo_train_result *result, const char *folder, co
     }
 }
 
+/* A decoder that reads the encoder's activations may have learned to do without the code. */
+static void check_skips(const char *folder, const elbo_recipe *recipe, const elbo_dataset *d, int threads) {
+    elbo_error err;
+    elbo_graph g;
+    elbo_model *m;
+    elbo_code_use use;
+    if (elbo_graph_build(&g, recipe, d->train.shape, &err) != ELBO_OK) return;
+    int skips = g.skips;
+    elbo_graph_free(&g);
+    if (!skips || elbo_model_open(&m, folder, threads, &err) != ELBO_OK) return;
+    if (elbo_code_use_measure(&use, m, d->test.count ? &d->test : &d->train, &err) == ELBO_OK) cli_say_code_use(m, &use);
+    elbo_model_close(m);
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     const char *run_folder = NULL, *data = NULL, *device = NULL;
     cli_texts sets = {0};
@@ -87,7 +101,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     uint64_t seed = UINT64_MAX;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &run_folder, "RUN", "the run folder; default runs/RECIPE", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "a folder of IDX files, a .npy, or a name, as digits", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0, 0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
         {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
@@ -146,6 +160,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_bar bar = {.off = quiet || json};
     elbo_train_options o = {.run = folder, .data_path = data_path, .resume = resume, .threads = threads, .device = device,
                             .progress = cli_bar_update, .context = &bar};
+    if (!bar.off) cli_say_losses(&recipe);
     if (!bar.off) cli_bar_begin(&bar, &recipe, &dataset);
     elbo_train_result result;
     elbo_status status = elbo_train(&result, &recipe, &dataset, o, &err);
@@ -153,6 +168,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (status != ELBO_OK && status != ELBO_STOPPED) code = cli_fail(&err);
     else if (json || (status == ELBO_OK && !quiet))
         print_result(&result, folder, &recipe, &dataset, status == ELBO_OK, json);
+    if (status == ELBO_OK && !quiet && !json && !result.was_finished) check_skips(folder, &recipe, &dataset, threads);
     if (status == ELBO_STOPPED && !json)
         fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
     if (status == ELBO_STOPPED) code = CLI_INTERRUPTED;

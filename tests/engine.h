@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "ops/ops.h"
 #include "train/trainer.h"
+#include "train/vgg16.h"
 
 /* assert_ok(f(..., &failure)): the test fails with elbo's own message. */
 #define assert_ok(call)                                                                                                \
@@ -19,7 +20,7 @@
 /* One model on one device. */
 typedef struct engine {
     elbo_recipe recipe;
-    elbo_network network;
+    elbo_network network, *features;
     elbo_team *team;
     elbo_plan plan;
     float *m, *v; // (param_floats)
@@ -32,6 +33,7 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
     assert_ok(elbo_recipe_open(&e->recipe, recipe, sets, set_count, &failure));
     const elbo_recipe *r = &e->recipe;
     assert_ok(elbo_network_make(&e->network, r, image, &failure));
+    assert_ok(elbo_features_open(&e->features, r, image, &failure));
     assert_ok(elbo_team_make(&e->team, threads, &failure));
     elbo_plan_options options = {.mode = mode,
                                  .batch = batch ? batch : r->train.batch,
@@ -39,6 +41,7 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
                                  .reconstruction = r->loss.reconstruction,
                                  .optimizer = r->train.optimizer,
                                  .clip = r->train.clip,
+                                 .features = e->features,
                                  .keep_grads = true};
     assert_ok(elbo_plan_make(&e->plan, &e->network.graph, elbo_device_find(device), options, &failure));
     size_t n = e->network.graph.param_floats;
@@ -52,6 +55,7 @@ static inline void engine_close(engine *e) {
     elbo_plan_free(&e->plan);
     elbo_team_free(e->team);
     elbo_network_free(&e->network);
+    elbo_features_free(e->features);
     elbo_recipe_close(&e->recipe);
     free(e->m);
     free(e->v);

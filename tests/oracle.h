@@ -284,17 +284,10 @@ static inline void oracle_loss(oracle *o) {
         o->row_reconstruction[b] = 0;
         for (size_t i = (size_t)b * size; i < (size_t)(b + 1) * size; i++) {
             double x = o->images[i], e = y[i] - x;
-            switch (o->recipe->loss.reconstruction) {
-            case ELBO_BCE:
-                o->row_reconstruction[b] += log1p(exp(logits[i])) - x * logits[i];
-                break;
-            case ELBO_MSE:
-                o->row_reconstruction[b] += e * e;
-                break;
-            case ELBO_L1:
-                o->row_reconstruction[b] += fabs(e);
-                break;
-            }
+            const elbo_terms *t = &o->recipe->loss.reconstruction;
+            o->row_reconstruction[b] += elbo_term_weight(t, ELBO_MSE) * e * e + elbo_term_weight(t, ELBO_L1) * fabs(e);
+            if (elbo_term_weight(t, ELBO_BCE) > 0)
+                o->row_reconstruction[b] += elbo_term_weight(t, ELBO_BCE) * (log1p(exp(logits[i])) - x * logits[i]);
             o->squared += e * e / o->count;
         }
         o->reconstruction += o->row_reconstruction[b] / o->count;

@@ -193,6 +193,24 @@ static void values_that_are_not_finite_are_refused_with_their_place(void **state
     assert_refused(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", y, sizeof y), "[1] is infinite");
 }
 
+static void float64_becomes_float32_where_that_is_asked(void **state) {
+    (void)state;
+    elbo_array a;
+    elbo_error err;
+    double x[3] = {0.1, -2, 1e-50}, large[2] = {0, 1e39};
+    const char *path = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,)}", x, sizeof x);
+    assert_int_equal(elbo_npy_read(&a, path, &err), ELBO_OK);
+    assert_int_equal(elbo_array_narrow(&a, path, &err), ELBO_OK);
+    assert_int_equal(a.dtype, ELBO_F32);
+    for (int i = 0; i < 3; i++) assert_true(((float *)a.data)[i] == (float)x[i]);
+    elbo_array_free(&a);
+    path = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", large, sizeof large);
+    assert_int_equal(elbo_npy_read(&a, path, &err), ELBO_OK);
+    assert_int_equal(elbo_array_narrow(&a, path, &err), ELBO_BAD_INPUT);
+    assert_message(err, "value 1", "too large for float32");
+    elbo_array_free(&a);
+}
+
 static void a_write_that_fails_says_so(void **state) {
     (void)state;
     elbo_error err = {0};
@@ -213,6 +231,7 @@ int main(void) {
         cmocka_unit_test(shapes_that_lie_are_refused_before_memory_is_taken),
         cmocka_unit_test(other_kinds_of_arrays_are_refused),
         cmocka_unit_test(values_that_are_not_finite_are_refused_with_their_place),
+        cmocka_unit_test(float64_becomes_float32_where_that_is_asked),
         cmocka_unit_test(a_write_that_fails_says_so),
     };
     return cmocka_run_group_tests(tests, make, clean);

@@ -1,6 +1,8 @@
 /* Damaged, lying and unfitting input: one clear line, exit status 1, and nothing left behind. */
 #include "program.h"
 
+#include <sys/stat.h>
+
 #include "data/npy.h"
 #include "view/view.h"
 
@@ -100,6 +102,10 @@ static void expect_bad_recipe(const char *yaml, const char *const *words) {
 
 static void test_recipes(void **state) {
     (void)state;
+    char *pipe = in_scratch("pipe.yaml"); // nobody writes to it: refused, not waited for
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    free(pipe);
+    refused(1, WORDS("pipe.yaml", "is not a file"), "train", "pipe.yaml", "-o", "never");
     expect_bad_recipe(RECIPE("[flatten]", "[linear 784, sigmoid]", "trian: {epochs: 1}\n"),
                       WORDS("bad.yaml:6", "trian", "train"));
     expect_bad_recipe(RECIPE("[flatten, linaer 8]", "[linear 784, sigmoid]", ""), WORDS("bad.yaml:4", "linaer", "linear"));

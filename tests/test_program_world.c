@@ -58,7 +58,7 @@ static void test_no_room_to_go_on(void **state) {
     static const struct {
         rlim_t limit;
         const char *file;
-    } rooms[] = {{100, "recipe.yaml"}, {600, "log.jsonl"}, {100 * KIB, "model.safetensors"}, {1500 * KIB, "checkpoint.safetensors"}};
+    } rooms[] = {{100, "recipe.yaml"}, {500, "log.jsonl"}, {100 * KIB, "model.safetensors"}, {1500 * KIB, "checkpoint.safetensors"}};
     copy_run("good", "resumed");
     for (int i = 0; i < 4; i++) {
         char file[100];

@@ -63,6 +63,9 @@ static void assert_same_recipe(const elbo_recipe *a, const elbo_recipe *b) {
     assert_string_equal(a->data, b->data);
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->latent, b->latent);
+    assert_int_equal(a->head.channels, b->head.channels);
+    assert_same_layers(&a->head.layer, &b->head.layer);
+    assert_string_equal(a->vgg16 ? a->vgg16 : "-", b->vgg16 ? b->vgg16 : "-");
     assert_same_layers(&a->encoder, &b->encoder);
     assert_same_layers(&a->decoder, &b->decoder);
     assert_memory_equal(&a->image, &b->image, sizeof a->image);
@@ -128,7 +131,7 @@ static void the_tutorials_vae_is_what_the_tutorial_says(void **state) {
     assert_int_equal(r.encoder.layer[1].place.line, 8);
     assert_string_equal(r.encoder.layer[1].place.file, r.file);
     assert_string_equal(r.decoder.layer[3].name, "sigmoid");
-    assert_int_equal(r.loss.reconstruction, ELBO_BCE);
+    assert_int_equal(r.loss.reconstruction.term[0].kind, ELBO_BCE);
     assert_true(r.loss.kl == 1 && r.loss.kl_warmup == 0 && r.image.low == 0 && r.image.high == 1);
     assert_int_equal(r.train.epochs, 10);
     assert_int_equal(r.train.batch, 128);
@@ -187,7 +190,7 @@ static void every_key_comes_back(void **state) {
     assert_int_equal(r.decoder_place.line, 10);
     assert_int_equal(r.decoder.layer[1].place.line, 11); // its own line, inside a flow list too
     assert_int_equal(r.loss_place.line, 12);
-    assert_int_equal(r.loss.reconstruction, ELBO_L1);
+    assert_int_equal(r.loss.reconstruction.term[0].kind, ELBO_L1);
     assert_true(r.loss.kl == 0.1f && r.loss.kl_warmup == 2.5f && r.image.low == -0.5f && r.image.high == 0.7f);
     assert_true(r.train.lr == 3e-4f && r.train.betas[1] == 0.99999f && r.train.eta_min == 1e-4f);
     assert_true(r.train.seed == UINT64_MAX);

@@ -77,7 +77,7 @@ static const struct {
     {"about: [[[[[[[[[[1]]]]]]]]]]\n", "x.yaml:1: lists and maps are nested too deep for a recipe"},
     {"kind: \"a\\0e\"\n", "x.yaml:1: a text with a zero byte in it"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
-    {"<<: {kind: ae}", "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, encoder, "
+    {"<<: {kind: ae}", "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, augment, encoder, "
                        "decoder, loss and train"},
     {"about: x\n", "x.yaml: kind is missing; ae or vae is wanted"},
     {"kind: vea\n", "x.yaml:1: kind: vea; ae or vae is wanted"},
@@ -99,7 +99,7 @@ static const struct {
     {"kind: ae\nlatent: None\nencoder: [flatten]\ndecoder: [linear 784]\n",
      "x.yaml:2: latent: None; a whole number from 1 to 65536, or none, is wanted"},
     {"kind: ae\nlatent: {channels: 3}\nencoder: [flatten]\ndecoder: [linear 784]\n",
-     "x.yaml:2: latent: a map; a whole number from 1 to 65536, or none, is wanted"},
+     "x.yaml:2: latent: has no head; write a size, or {channels: 256, head: conv2d kernel=4 stride=2 padding=1}"},
     {"kind: ae\nlatent: 99999999999999999999\nencoder: [flatten]\ndecoder: [linear 784]\n",
      "x.yaml:2: latent: 99999999999999999999; a whole number from 1 to 65536, or none, is wanted"},
     {"kind: vae\nlatent: none\nencoder: [flatten]\ndecoder: [linear 784]\n",
@@ -139,7 +139,7 @@ static const struct {
     {AE "lr: 0.1\n", "x.yaml:5: lr: there is no such key; did you mean train.lr?"},
     {VAE "kl: 3\n", "x.yaml:5: kl: there is no such key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: there is no such key; did you mean loss.kl?"},
-    {AE "wibble: 0.1\n", "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, "
+    {AE "wibble: 0.1\n", "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
                          "encoder, decoder, loss and train"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: there is no such key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
@@ -151,10 +151,10 @@ static const struct {
                       "schedule, eta_min, step_size, gamma, clip and seed is wanted"},
     {AE "train:\n", "x.yaml:5: train: nothing; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, "
                     "eps, schedule, eta_min, step_size, gamma, clip and seed is wanted"},
-    {AE "loss: [bce]\n", "x.yaml:5: loss: a list; a map of reconstruction and kl is wanted"},
-    {AE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; loss has reconstruction and kl"},
+    {AE "loss: [bce]\n", "x.yaml:5: loss: a list; a map of reconstruction, vgg16, scale and kl is wanted"},
+    {AE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; loss has reconstruction, vgg16, scale and kl"},
     {VAE "loss: {kl: {wieght: 3}}\n", "x.yaml:5: loss.kl.wieght: there is no such key; did you mean loss.kl.weight?"},
-    {VAE "loss: {kl: [1, 2]}\n", "x.yaml:5: loss.kl: a list; a map of weight and warmup is wanted"},
+    {VAE "loss: {kl: [1, 2]}\n", "x.yaml:5: loss.kl: a list; a map of weight, warmup, schedule, period and min is wanted"},
     {VAE "loss: {kl: }\n", "x.yaml:5: loss.kl: nothing; a number of 0 or more is wanted"},
     {VAE "loss: {kl: -1}\n", "x.yaml:5: loss.kl: -1; a number of 0 or more is wanted"},
     {VAE "loss: {kl: {weight: -1}}\n", "x.yaml:5: loss.kl.weight: -1; a number of 0 or more is wanted"},
@@ -248,7 +248,7 @@ static const struct {
     {"train.lr=", "--set train.lr=: has no value behind the '='"},
     {"train.lr=-1", "--set train.lr=-1: train.lr: -1; a number above 0 is wanted"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: there is no such key; did you mean train.epochs?"},
-    {"wibble=3", "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, "
+    {"wibble=3", "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
                  "encoder, decoder, loss and train"},
     {".=3", "--set .=3: the key has an empty part; a key is train.lr, say"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; a key is train.lr, say"},
@@ -265,7 +265,8 @@ static const struct {
                 "schedule, eta_min, step_size, gamma, clip and seed is wanted"},
     {"train={lr: 1, lr: 2}", "--set train={lr: 1, lr: 2}: lr: stands here twice"},
     {"train={lr: 1", "--set train={lr: 1: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"},
-    {"latent.channels=3", "--set latent.channels=3: latent: a map; a whole number from 1 to 65536, or none, is wanted"},
+    {"latent.channels=3", "--set latent.channels=3: latent: has no head; write a size, or {channels: 256, head: conv2d "
+     "kernel=4 stride=2 padding=1}"},
     {"train.lr.x=1", "--set train.lr.x=1: train.lr: a map; a number above 0 is wanted"},
     {"kind=ae", "recipes/mnist-vae.yaml:19: loss.kl: has no effect here; it goes with kind: vae"},
     {"loss.kl=x", "--set loss.kl=x: loss.kl: x; a number of 0 or more is wanted"},

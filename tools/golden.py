@@ -107,6 +107,43 @@ EVERYTHING = {
 }
 
 
+
+
+# ---- photographs: residual networks, whose convolutions keep the biases that batch norm takes away again. Their gradients are
+# 0 but for rounding, of which adam would make a step, were its eps not large.
+
+def block(channels, name):
+    conv = "conv2d %s kernel=3 padding=1" % channels
+    return ["save " + name, conv, "batch_norm2d", "relu", conv, "batch_norm2d", "add " + name, "relu"]
+
+
+def stage(layer, channels, name, skip=None):
+    return [layer % channels, "batch_norm2d", "relu"] + block(channels, name) + ([skip] if skip else [])
+
+
+DOWN, UP = "conv2d %s kernel=4 stride=2 padding=1", "conv_transpose2d %s kernel=4 stride=2 padding=1"
+SLOW = dict(optimizer="adamw", lr=0.01, weight_decay=0.2, eps=0.001, schedule="cosine", eta_min=0.001, clip=0.5)
+PHOTOS = {
+    "weights": dict(SMALL_VAE, loss=[(0.5, "l1")], kl=0.7, sine=(2.5, 0.3), warmup=2, scale="mean"),
+    # 4|64: the stages of the smallest width, and so on; 9 channels do not fill a block.
+    "dogs-sharp-vae": dict(
+        kind="vae", latent="3x2x2|256x4x4", head="conv2d kernel=4 stride=2 padding=1", images="photos", range=[-1, 1],
+        loss=[(1, "mse"), (0.7, "l1"), (0.3, "perceptual")], scale="mean", sine=(3, 0.2), train=dict(SLOW, lr=0.002, eta_min=0.0002),
+        encoder=stage("conv2d %s kernel=3 padding=1", "4|64", "x1", "save e1") + stage(DOWN, "8|128", "x2", "save e2") +
+        stage(DOWN, "9|256", "x3", "save e3") + stage(DOWN, "9|512", "x4", "save e4"),
+        decoder=stage(UP, "9|512", "y4", "concat e4") + stage(UP, "9|256", "y3", "concat e3") +
+        stage(UP, "8|128", "y2", "concat e2") + stage(UP, "4|64", "y1", "concat e1") +
+        ["conv2d 4|64 kernel=3 padding=1", "batch_norm2d", "relu", "conv2d 3 kernel=3 padding=1", "tanh"]),
+    "photo-vae": dict(
+        kind="vae", latent="5|256", images="small photos", range=[-1, 1], loss=[(1, "mse")], scale="mean", kl=0.5, warmup=2,
+        train=SLOW, encoder=stage(DOWN, "2|64", "x1") + stage(DOWN, "3|128", "x2") + stage(DOWN, "9|256", "x3") + ["flatten", "linear 6|512", "layer_norm", "relu"],
+        decoder=["linear 36", "unflatten 9|512 2 2", "batch_norm2d", "relu"] + stage(UP, "8|256", "y3") +
+        stage(UP, "3|128", "y2") +
+        ["conv_transpose2d 2|32 kernel=4 stride=2 padding=1", "batch_norm2d", "relu", "conv2d 3 kernel=3 padding=1", "tanh"]),
+}
+VGG16 = [1, 2, 2, 3, 4, 9, 3, 3, 3, 3, 4, 3, 5]  # how wide: VGG16 itself has 64 to 512
+
+
 # ---- the model ----
 
 def with_random_constants(norm):
@@ -149,17 +186,23 @@ def layer(text, shape):
 class Layers(nn.Module):
     """A recipe's list of layers, one after the other; `save`, `add` and `concat` are lines of their own."""
 
-    def __init__(self, texts, shape):
+    def __init__(self, texts, shape, others=None):
+        """`others`: layers in front, whose saved activations these may read."""
         super().__init__()
         self.texts, first = texts, shape
+        saved = {}
+        if others:
+            others.eval()(torch.zeros(2, *others.first), saved=saved)
+            others.train()
+        self.first = first
         for i, text in enumerate(texts):
             if text.split()[0] not in ("save", "add", "concat"):
                 self.add_module(str(i), layer(text, shape))
-            self.shape = shape = tuple(self.eval()(torch.zeros(2, *first), i + 1).shape[1:])
+            self.shape = shape = tuple(self.eval()(torch.zeros(2, *first), i + 1, dict(saved)).shape[1:])
         self.train()
 
-    def forward(self, x, count=None):
-        saved = {}
+    def forward(self, x, count=None, saved=None):
+        saved = {} if saved is None else saved
         for i, text in enumerate(self.texts[:count]):
             word, *name = text.split()
             if word == "save":
@@ -180,28 +223,59 @@ class Model(nn.Module):
         self.encoder = Layers(spec["encoder"], shape)
         shape = self.encoder.shape
         self.code = self.mu = self.logvar = None
-        if spec["latent"] != "none":
+        if "head" in spec:
+            channels, kernel, shape = spec["channels"], spec["head"].split()[1:], tuple(spec["code"])
+            named = {k.replace("kernel", "kernel_size"): int(v) for k, v in (w.split("=") for w in kernel)}
+            self.mu, self.logvar = (nn.Conv2d(self.encoder.shape[0], channels, **named) for _ in range(2))
+        elif spec["latent"] != "none":
             latent, features = int(spec["latent"]), int(np.prod(shape))
             if self.vae:
                 self.mu, self.logvar = nn.Linear(features, latent), nn.Linear(features, latent)
             else:
                 self.code = nn.Linear(features, latent)
             shape = (latent,)
-        self.decoder = Layers(spec["decoder"], shape)
+        self.decoder = Layers(spec["decoder"], shape, self.encoder)
+        self.flat = "head" not in spec
 
     def forward(self, x, eps):
-        hidden = self.encoder(x)
+        saved = {}
+        hidden = self.encoder(x, saved=saved)
         if not self.vae:
             mu = self.code(hidden.flatten(1)) if self.code else hidden
-            return self.decoder(mu), torch.zeros(()), mu
-        mu, logvar = self.mu(hidden.flatten(1)), self.logvar(hidden.flatten(1))
-        z = mu + eps * torch.exp(0.5 * logvar)
+            return self.decoder(mu, saved=saved), torch.zeros(()), mu
+        hidden = hidden.flatten(1) if self.flat else hidden
+        mu, logvar = self.mu(hidden), self.logvar(hidden)
+        z = mu + (eps.reshape(mu.shape) if torch.is_tensor(eps) else eps) * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
-        return self.decoder(z), kl / len(x), mu
+        return self.decoder(z, saved=saved), kl / len(x), mu.flatten(1)
 
 
-def reconstruction_loss(kind, output, x):
+class Features(nn.Module):
+    """torchvision's vgg16.features, narrower."""
+
+    def __init__(self):
+        super().__init__()
+        widths, layers, channels = list(VGG16), [], 3
+        for convolutions in (2, 2, 3, 3, 3):
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(channels, widths[0], 3, padding=1), nn.ReLU()]
+                bound = (9 * channels) ** -0.5
+                nn.init.uniform_(layers[-2].weight, -1.8 * bound, 2.2 * bound)  # so that an image is still there at the end
+                channels = widths.pop(0)
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.features(x)
+
+
+def reconstruction_loss(kind, output, x, features=None):
+    """Nats per image. A list is a weighted sum; the perceptual term counts as many values as the image has."""
     output = output.reshape(x.shape)
+    if isinstance(kind, list):
+        return sum(weight * reconstruction_loss(name, output, x, features) for weight, name in kind)
+    if kind == "perceptual":
+        return nn.functional.mse_loss(features(output), features(x)) * x[0].numel()
     if kind == "bce":
         return nn.functional.binary_cross_entropy(output, x, reduction="sum") / len(x)
     if kind == "mse":
@@ -238,21 +312,29 @@ def run(spec, images, seed):
     out = {name: w.detach().numpy().copy() for name, w in weights_of(model).items()}
     model.double()
     out["x"] = images
+    features = Features() if "perceptual" in str(spec["loss"]) else None
+    if features:
+        out.update({"vgg16." + name: w.numpy().copy() for name, w in features.state_dict().items()})
+        features.double().requires_grad_(False)
     x = torch.from_numpy(low + (high - low) * images.astype(np.float64) / 255)
     eps = torch.zeros(STEPS, len(x), 1)
     if spec["kind"] == "vae":
-        eps = torch.randn(STEPS, len(x), int(spec["latent"]))
+        eps = torch.randn(STEPS, len(x), int(np.prod(spec["code"])) if "head" in spec else int(spec["latent"]))
         out["eps"] = eps.numpy()
     train = spec["train"]
     optimizer = optimizer_of(train, model.parameters())
     scheduler = scheduler_of(train, optimizer)
     rows = {"loss": [], "reconstruction": [], "kl": [], "lr": [], "kl_weight": []}
     for step in range(STEPS):
-        weight = spec.get("kl", 1) * (min(1, step / spec["warmup"]) if "warmup" in spec else 1)
+        weight = spec.get("kl", 1)
+        if "sine" in spec:
+            period, least = spec["sine"]
+            weight = max(least, weight * 0.5 * (1 + np.sin(2 * np.pi * step / period)))
+        weight *= (min(1, step / spec["warmup"]) if "warmup" in spec else 1)
         output, kl, _ = model(x, eps[step].double())
-        reconstruction = reconstruction_loss(spec["loss"], output, x)
+        reconstruction = reconstruction_loss(spec["loss"], output, x, features)
         optimizer.zero_grad()
-        (reconstruction + weight * kl).backward()
+        ((reconstruction + weight * kl) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
         if step == 0:
             out.update({"grad." + name: w.grad.numpy().astype(np.float32) for name, w in model.named_parameters()})
         if "clip" in train:
@@ -262,7 +344,7 @@ def run(spec, images, seed):
         optimizer.step()
         scheduler.step()
     out.update({"after." + name: w.detach().numpy().astype(np.float32) for name, w in weights_of(model).items()})
-    if spec.get("images") == "square":
+    if "images" in spec:
         output, _, code = model.eval()(x, 0)
         out.update(code=code.detach().numpy().astype(np.float32), output=output.detach().numpy().astype(np.float32))
     out.update({name: np.array(values) for name, values in rows.items()})
@@ -288,20 +370,32 @@ def write_safetensors(path, tensors):
 
 def recipe_text(name, spec, batch):
     train = ", ".join("%s: %s" % pair for pair in dict(epochs=STEPS, batch=batch, **spec["train"]).items())
-    kl = ", kl: {weight: %g, warmup: %g}" % (spec.get("kl", 1), spec.get("warmup", 0)) if spec["kind"] == "vae" else ""
-    return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {range: %s}\n"
-            "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s}\ntrain: {%s}\n" %
-            (name, spec["kind"], spec["latent"], spec.get("range", [0, 1]), ", ".join(spec["encoder"]),
-             ", ".join(spec["decoder"]), spec["loss"], kl, train))
+    latent, loss, image, more = spec["latent"], spec["loss"], "range: %s" % spec.get("range", [0, 1]), ""
+    if "head" in spec:
+        latent = "{channels: %d, head: %s}" % (spec["channels"], spec["head"])
+    if isinstance(loss, list):
+        loss = "[%s]" % ", ".join("%s %s" % term for term in loss)
+    if "scale" in spec:
+        more += ", scale: " + spec["scale"]
+    kl = ", kl: {weight: %g, warmup: %g%s}" % (
+        spec.get("kl", 1), spec.get("warmup", 0),
+        ", schedule: sine, period: %g, min: %g" % spec["sine"] if "sine" in spec else "") if spec["kind"] == "vae" else ""
+    return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n"
+            "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n" %
+            (name, spec["kind"], latent, image, ", ".join(spec["encoder"]),
+             ", ".join(spec["decoder"]), loss, more, kl, train))
 
 
 def sized(text, pixels, full):
-    return re.sub(r"(\d+)\|(\d+)", r"\2" if full else r"\1", text).replace("IMAGE", str(pixels))
+    return re.sub(r"([\dx]+)\|([\dx]+)", r"\2" if full else r"\1", text).replace("IMAGE", str(pixels))
 
 
 def write(folder, name, spec, images, full, seed):
     pixels = int(np.prod(images.shape[1:]))
     spec = dict(spec, latent=sized(spec["latent"], pixels, full))
+    if "head" in spec:
+        spec["code"] = [int(v) for v in spec["latent"].split("x")]
+        spec["channels"] = spec["code"][0]
     for half in ("encoder", "decoder"):
         spec[half] = [sized(text, pixels, full) for text in spec[half]]
     spec.setdefault("loss", "bce")
@@ -327,10 +421,18 @@ def main(arguments):
         return
     folder = pathlib.Path(__file__).parent.parent / "tests" / "golden"
     folder.mkdir(exist_ok=True)
-    images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8)}
+    images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8), "photos": random_photos(5, 32),
+              "small photos": random_photos(9, 16)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
-    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING}.items()):
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS}.items()):
         write(folder, name, spec, images[spec.get("images")], False, seed)
+
+
+def random_photos(count, side):
+    """Colours that change slowly, as in photographs, and some noise."""
+    picker = np.random.RandomState(1)
+    coarse = picker.randint(0, 200, (count, 3, 4, 4)).repeat(side // 4, 2).repeat(side // 4, 3)
+    return (coarse + picker.randint(0, 56, coarse.shape)).astype(np.uint8)
 
 
 def random_images(*shape):

@@ -4,7 +4,7 @@
 set -eu
 
 needed="gcc libc6-dev meson ninja-build pkg-config libdnnl-dev liblapacke-dev libyaml-dev libjansson-dev libdeflate-dev
-  libspng-dev libcurl4-openssl-dev libssl-dev librandom123-dev gnuplot-nox fonts-dejavu-core"
+  libspng-dev libgif-dev libcurl4-openssl-dev libssl-dev librandom123-dev gnuplot-nox fonts-dejavu-core"
 [ "${1:-}" = test ] && needed="$needed libcmocka-dev"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -15,6 +15,24 @@ const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]) {
     return out;
 }
 
+/* How many bytes of `p` are one letter; 0: none is. Overlong forms, surrogates and what is above U+10FFFF are none. */
+static int letter(const unsigned char *p) {
+    int n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F)) return 0;
+    if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) return 0;
+    return n == 1 && (p[0] < 32 || p[0] == 127) ? 0 : n;
+}
+
+void elbo_make_utf8(char *text) {
+    for (char *p = text; *p;) {
+        int n = letter((const unsigned char *)p);
+        if (!n) *p = '?';
+        p += n ? n : 1;
+    }
+}
+
 const char *elbo_thousands(double value, char text[32]) {
     char digits[32];
     snprintf(digits, sizeof digits, "%.0f", value);

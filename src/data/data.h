@@ -25,6 +25,8 @@ typedef struct elbo_images {
     uint8_t *bytes;  // (count, C, H, W), 0..255; or NULL
     float *floats;   // (count, C, H, W), already in the recipe's range; or NULL
     uint8_t *labels; // (count), each below `classes`; or NULL
+    void *map;       // `bytes` lie in a mapped file of so many bytes; else NULL
+    size_t map_size;
 } elbo_images;
 
 enum { ELBO_MAX_CLASSES = 256 };
@@ -35,7 +37,17 @@ typedef struct elbo_dataset {
     elbo_images train, test;
     int classes;        // 0: no labels
     char **class_names; // (classes), e.g. "Trouser"; for digits "0".."9"
+
+    /* Of a folder of photographs; zero for all else. */
+    bool prepared_now;              // decoded in this call, not read from the cache
+    uint32_t skipped, duplicates;   // files that could not be read; copies of other files
+    int smallest[2], largest[2];    // height and width of the files' images, each by itself
+    char **note;                    // (notes): lines for people, about what was left out and why
+    int notes;
 } elbo_dataset;
+
+/* Adds a note. A want of memory loses it: notes are a courtesy. */
+void elbo_dataset_note(elbo_dataset *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Which of the splits a command needs; reading only one makes a start faster. */
 typedef enum elbo_splits { ELBO_TRAIN_SPLIT = 1, ELBO_TEST_SPLIT = 2, ELBO_BOTH_SPLITS = 3 } elbo_splits;
@@ -51,6 +63,21 @@ typedef enum elbo_splits { ELBO_TRAIN_SPLIT = 1, ELBO_TEST_SPLIT = 2, ELBO_BOTH_
  * (N, 3, H, W); (N, 784) is read as 28 x 28 and any other (N, D) as one row of D values. */
 elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *path, elbo_splits splits, int threads,
                               elbo_error *err);
+
+/* The same with all that a caller may wish. */
+typedef struct elbo_data_options {
+    elbo_splits splits;
+    int threads; // 0: all cores
+    /* What photographs are brought to: the recipe's image.size and image.channels. 0: elbo_photo_default. Data that have a
+     * size of their own must have this one. */
+    int channels, height, width;
+    /* Called about ten times a second while photographs are decoded, on the calling thread; false stops. May be NULL. */
+    bool (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+} elbo_data_options;
+extern const elbo_image_shape elbo_photo_default; // 3 x 64 x 64
+elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char *path, const elbo_data_options *options,
+                                   elbo_error *err);
 void elbo_dataset_close(elbo_dataset *d);
 void elbo_images_free(elbo_images *images);
 

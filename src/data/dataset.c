@@ -1,12 +1,15 @@
 /* From the name in a recipe to images in memory: where the name's files are, and which reader takes them. */
 #include <stdlib.h>
 #include <string.h>
+#include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/shown.h"
 #include "data/data.h"
 #include "data/readers.h"
 
@@ -30,7 +33,10 @@ static const elbo_dataset_info *find_info(const char *name) {
 }
 
 void elbo_images_free(elbo_images *images) {
-    free(images->bytes);
+    if (images->map)
+        munmap(images->map, images->map_size);
+    else
+        free(images->bytes);
     free(images->floats);
     free(images->labels);
     *images = (elbo_images){0};
@@ -41,9 +47,27 @@ void elbo_dataset_close(elbo_dataset *d) {
     elbo_images_free(&d->test);
     for (int i = 0; d->class_names && i < d->classes; i++) free(d->class_names[i]);
     free(d->class_names);
+    for (int i = 0; i < d->notes; i++) free(d->note[i]);
+    free(d->note);
     free(d->name);
     free(d->source);
     *d = (elbo_dataset){0};
+}
+
+void elbo_dataset_note(elbo_dataset *d, const char *format, ...) {
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    elbo_make_utf8(text);
+    char *copy = strdup(text), **more = copy ? reallocarray(d->note, (size_t)d->notes + 1, sizeof *more) : NULL;
+    if (!more) {
+        free(copy);
+        return;
+    }
+    d->note = more;
+    d->note[d->notes++] = copy;
 }
 
 /* ---- places ---- */
@@ -98,10 +122,11 @@ static void leave(place *p) {
     *p = (place){0};
 }
 
-/* Takes `path` over; true where a reader recognises it. */
-static bool try_place(place *p, char *path) {
+/* Takes `path` over; true where a reader recognises it. Not `any`: the format must be sure of it, as one that takes whatever
+ * folder holds images somewhere is not. */
+static bool try_place_as(place *p, char *path, bool any) {
     for (const elbo_reader *const *r = elbo_readers; path && *r; r++) {
-        if (!(*r)->recognises(path)) continue;
+        if ((!any && (*r)->names_itself) || !(*r)->recognises(path)) continue;
         p->path = path;
         p->reader = *r;
         return true;
@@ -109,6 +134,8 @@ static bool try_place(place *p, char *path) {
     free(path);
     return false;
 }
+
+static bool try_place(place *p, char *path) { return try_place_as(p, path, true); }
 
 static bool is_plain_name(const char *name) { return *name && *name != '.' && !strchr(name, '/'); }
 
@@ -164,13 +191,16 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
 /* `path` as the user gave it with --data; it is there. */
 static elbo_status locate_path(place *p, const char *name, char *path, elbo_error *err) {
     bool named = is_plain_name(name);
-    if (try_place(p, strdup(path))) {
+    char *inside = named ? elbo_path_join(path, name) : NULL; // (images may lie anywhere below: the name goes before them)
+    bool photos = !try_place_as(p, strdup(path), false) && !(inside && exists(inside)) && try_place(p, strdup(path));
+    free(inside);
+    if (p->reader) {
         p->name = base_name(path);
         if (!p->name) return elbo_no_memory(err);
         bool file = elbo_file_exists(path);
-        p->info = file ? NULL : find_info(p->name);
+        p->info = file || photos ? NULL : find_info(p->name);
         p->sure = p->info != NULL;
-        if (!p->info && !file && find_info(name) && !find_info(name)->made) { // some folder that takes the name's place
+        if (!p->info && !file && !photos && find_info(name) && !find_info(name)->made) { // some folder that takes the name's place
             p->info = find_info(name);
             free(p->name);
             p->name = strdup(name);
@@ -217,7 +247,7 @@ static elbo_status locate(place *p, const char *name, const char *given, elbo_er
         p->name = base_name(path);
         if (!p->name)
             status = elbo_no_memory(err);
-        else if (elbo_folder_exists(path))
+        else if (elbo_folder_exists(path) && !p->reader->names_itself)
             p->info = find_info(p->name); // data: /data/mnist
     } else if (!is_plain_name(name) || !try_usual_places(p, name)) {
         const char *data = getenv("ELBO_DATA"); // a folder of that name may lie there and hold something else
@@ -276,8 +306,25 @@ static elbo_status check_shapes(const elbo_dataset *d, elbo_error *err) {
                      d->source, a.channels, a.height, a.width, b.channels, b.height, b.width);
 }
 
+/* Photographs come in the shape that is asked for; all else has its own. */
+static elbo_status check_wish(const elbo_dataset *d, const elbo_data_options *o, elbo_error *err) {
+    elbo_image_shape s = d->train.count ? d->train.shape : d->test.shape;
+    bool fits = (!o->channels || s.channels == o->channels) && (!o->height || s.height == o->height) &&
+                (!o->width || s.width == o->width);
+    if (fits) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %d x %d with %d channel%s, not what image.size and image.channels say; "
+                                          "--set image.size=none --set image.channels=none takes them as they are", d->source,
+                     s.height, s.width, s.channels, s.channels == 1 ? "" : "s");
+}
+
 elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *path, elbo_splits splits, int threads,
                               elbo_error *err) {
+    elbo_data_options o = {.splits = splits, .threads = threads};
+    return elbo_dataset_open_with(d, name, path, &o, err);
+}
+
+elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char *path, const elbo_data_options *o,
+                                   elbo_error *err) {
     *d = (elbo_dataset){0};
     place p;
     elbo_status status;
@@ -289,10 +336,11 @@ elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *pat
         goto done;
     }
     if (p.reader)
-        ELBO_TRY_GOTO(status, p.reader->read(d, p.path, splits, threads, err), done);
+        ELBO_TRY_GOTO(status, p.reader->read(d, p.path, o, err), done);
     else
-        ELBO_TRY_GOTO(status, make_digits(d, p.info, splits, threads, err), done);
+        ELBO_TRY_GOTO(status, make_digits(d, p.info, o->splits, o->threads, err), done);
     ELBO_TRY_GOTO(status, check_shapes(d, err), done);
+    ELBO_TRY_GOTO(status, check_wish(d, o, err), done);
     status = name_classes(d, &p, err);
 done:
     leave(&p);

@@ -251,6 +251,20 @@ done:
     return status;
 }
 
+elbo_status elbo_array_narrow(elbo_array *a, const char *path, elbo_error *err) {
+    if (a->dtype != ELBO_F64) return ELBO_OK;
+    for (size_t i = 0; i < a->count; i++) {
+        double wide;
+        memcpy(&wide, (char *)a->data + i * sizeof wide, sizeof wide);
+        float value = (float)wide;
+        if (!isfinite(value))
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: value %zu is %g, too large for float32", path, i, wide);
+        memcpy((char *)a->data + i * sizeof value, &value, sizeof value);
+    }
+    a->dtype = ELBO_F32;
+    return ELBO_OK;
+}
+
 void elbo_array_free(elbo_array *a) {
     free(a->data);
     *a = (elbo_array){0};

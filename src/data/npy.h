@@ -22,6 +22,8 @@ typedef struct elbo_array {
 /* Refuses Fortran order, other dtypes, shapes that do not fit the file, NaN and infinity, in one line each. */
 elbo_status elbo_npy_read(elbo_array *a, const char *path, elbo_error *err);
 void elbo_array_free(elbo_array *a);
+/* float64, which NumPy makes unasked, becomes float32, in place; other types stay. A value too large for it is an error. */
+elbo_status elbo_array_narrow(elbo_array *a, const char *path, elbo_error *err);
 
 /* Writes float32 (dims sizes in shape). */
 elbo_status elbo_npy_write_f32(const char *path, const float *data, int dims, const size_t *shape, elbo_error *err);

@@ -85,10 +85,10 @@ static bool recognises(const char *path) {
     return false;
 }
 
-static elbo_status read_folder(elbo_dataset *d, const char *path, elbo_splits splits, int threads, elbo_error *err) {
+static elbo_status read_folder(elbo_dataset *d, const char *path, const elbo_data_options *o, elbo_error *err) {
     part parts[PARTS] = {
-        {.images = &d->train, .wanted = splits & ELBO_TRAIN_SPLIT},
-        {.images = &d->test, .wanted = splits & ELBO_TEST_SPLIT},
+        {.images = &d->train, .wanted = o->splits & ELBO_TRAIN_SPLIT},
+        {.images = &d->test, .wanted = o->splits & ELBO_TEST_SPLIT},
     };
     bool out_of_memory = false;
     for (int i = 0; i < PARTS; i++) {
@@ -96,7 +96,7 @@ static elbo_status read_folder(elbo_dataset *d, const char *path, elbo_splits sp
         parts[i].labels_path = find_file(path, i, true, &out_of_memory);
     }
     elbo_status status = out_of_memory ? elbo_no_memory(err) : check_parts(parts, path, err);
-    if (status == ELBO_OK) elbo_parallel_for(threads, PARTS, read_part, parts);
+    if (status == ELBO_OK) elbo_parallel_for(o->threads, PARTS, read_part, parts);
     for (int i = 0; i < PARTS; i++) {
         if (status == ELBO_OK && parts[i].status != ELBO_OK)
             status = elbo_fail(err, parts[i].status, "%s", parts[i].err.message);

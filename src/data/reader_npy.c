@@ -1,6 +1,5 @@
 /* Images in one .npy file. It has no splits, so the last tenth is held out: always the same images, whatever is read.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,20 +56,6 @@ static elbo_status shape_of(elbo_image_shape *shape, const elbo_array *a, const 
     return ELBO_OK;
 }
 
-/* float64, which NumPy makes unasked, becomes float32 in place. */
-static elbo_status narrow(elbo_array *a, const char *path, elbo_error *err) {
-    for (size_t i = 0; i < a->count; i++) {
-        double wide;
-        memcpy(&wide, (char *)a->data + i * sizeof wide, sizeof wide);
-        float value = (float)wide;
-        if (!isfinite(value))
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: value %zu is %g, too large for float32", path, i, wide);
-        memcpy((char *)a->data + i * sizeof value, &value, sizeof value);
-    }
-    a->dtype = ELBO_F32;
-    return ELBO_OK;
-}
-
 /* Hands `count` images from `first` on to `images`, as a copy. */
 static elbo_status copy_images(elbo_images *images, const elbo_array *a, elbo_image_shape shape, size_t first,
                                size_t count, elbo_error *err) {
@@ -86,8 +71,7 @@ static elbo_status copy_images(elbo_images *images, const elbo_array *a, elbo_im
     return ELBO_OK;
 }
 
-static elbo_status read_file(elbo_dataset *d, const char *path, elbo_splits splits, int threads, elbo_error *err) {
-    (void)threads;
+static elbo_status read_file(elbo_dataset *d, const char *path, const elbo_data_options *o, elbo_error *err) {
     elbo_array a;
     ELBO_TRY(elbo_npy_read(&a, path, err));
     elbo_status status;
@@ -98,10 +82,10 @@ static elbo_status read_file(elbo_dataset *d, const char *path, elbo_splits spli
         goto done;
     }
     ELBO_TRY_GOTO(status, shape_of(&shape, &a, path, err), done);
-    if (a.dtype == ELBO_F64) ELBO_TRY_GOTO(status, narrow(&a, path, err), done);
+    ELBO_TRY_GOTO(status, elbo_array_narrow(&a, path, err), done);
     size_t test = a.shape[0] / 10 > 0 ? a.shape[0] / 10 : 1, train = a.shape[0] - test;
-    if (splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
-    if (splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block
+    if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
+    if (o->splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block
         size_t bytes = train * elbo_image_size(shape) * (a.dtype == ELBO_U8 ? 1 : sizeof(float));
         void *smaller = realloc(a.data, bytes), *data = smaller ? smaller : a.data;
         d->train = (elbo_images){.shape = shape, .count = (uint32_t)train};

@@ -13,7 +13,8 @@ typedef struct elbo_reader {
     bool (*recognises)(const char *path);
     /* Fills `train` and `test` as `splits` asks, `classes` (the same whichever splits are asked for), and `class_names`
      * where the format has any. What it filled before a failure is freed by its caller. */
-    elbo_status (*read)(elbo_dataset *d, const char *path, elbo_splits splits, int threads, elbo_error *err);
+    elbo_status (*read)(elbo_dataset *d, const char *path, const elbo_data_options *options, elbo_error *err);
+    bool names_itself; // the folder's own name is the data set's, whatever name it was found by
 } elbo_reader;
 
 /* Ended by NULL; the first that recognises a path reads it. */

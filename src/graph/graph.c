@@ -142,9 +142,6 @@ static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
 /* The second input of `add` and `concat`. */
 static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     int saved = find_saved(g, n->word);
-    if (saved >= 0 && saved < g->at.latent) // while the encoder is built, at.latent is 0
-        return elbo_node_fail(n, err, "%s: `%s` is of the encoder, so a code alone could not be decoded; save in the decoder what "
-                                      "it reads", n->text, n->word);
     if (saved >= 0) {
         read_from(g, n, saved);
         return ELBO_OK;
@@ -178,8 +175,37 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
 /* ---- building ---- */
 
 /* "code" for an AE; "mu" above "logvar" for a VAE: one product computes both. */
+static const char *const gaussian[] = {"mu", "logvar", NULL};
+
+static elbo_status new_head(elbo_graph *g, const elbo_recipe *r, elbo_node **n, elbo_error *err) {
+    bool vae = r->kind == ELBO_VAE;
+    ELBO_TRY(new_node(g, strdup(vae ? "mu+logvar" : "code"), n, err));
+    (*n)->place = r->latent_place;
+    (*n)->stacked = vae ? gaussian : NULL;
+    return ELBO_OK;
+}
+
+/* `head: conv2d kernel=4 stride=2 padding=1`, with the channels that the latent has. Other layers with weights keep their
+ * outputs in another dimension than the first, in which mu and logvar are stacked. */
+static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    elbo_layer layer = r->head.layer.layer[0];
+    elbo_node *n;
+    ELBO_TRY(new_head(g, r, &n, err));
+    n->place = layer.place;
+    n->text = layer.text;
+    if (strcmp(layer.name, elbo_op_conv2d.name))
+        return elbo_node_fail(n, err, "latent.head: %s; it is a conv2d, such as conv2d kernel=4 stride=2 padding=1", n->text);
+    if (layer.argument_count == ELBO_MAX_ARGUMENTS || (layer.argument_count && !layer.arguments[0].key))
+        return elbo_node_fail(n, err, "latent.head: %s; its channels are latent.channels: write conv2d kernel=K", n->text);
+    char channels[16];
+    snprintf(channels, sizeof channels, "%d", r->kind == ELBO_VAE ? 2 * r->head.channels : r->head.channels);
+    layer.arguments[layer.argument_count++] = (elbo_argument){.value = channels};
+    ELBO_TRY(elbo_op_read_layer(n, &layer, err));
+    read_from(g, n, g->count - 2);
+    return n->op->shape(g, n, err);
+}
+
 static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
-    static const char *const gaussian[] = {"mu", "logvar", NULL};
     elbo_node *n;
     if (g->node[g->count - 1].shape.rank != 1) { // as tutorials do: x.view(-1, features)
         ELBO_TRY(new_node(g, strdup("flatten"), &n, err));
@@ -188,24 +214,22 @@ static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err
         read_from(g, n, g->count - 2);
         ELBO_TRY(n->op->shape(g, n, err));
     }
-    bool vae = r->kind == ELBO_VAE;
-    ELBO_TRY(new_node(g, strdup(vae ? "mu+logvar" : "code"), &n, err));
+    ELBO_TRY(new_head(g, r, &n, err));
     n->op = &elbo_op_linear;
-    n->place = r->latent_place;
     n->text = "latent";
-    n->value[0] = vae ? 2.0 * r->latent : r->latent;
+    n->value[0] = r->kind == ELBO_VAE ? 2.0 * r->latent : r->latent;
     n->value[1] = 1;
-    n->stacked = vae ? gaussian : NULL;
     read_from(g, n, g->count - 2);
     return n->op->shape(g, n, err);
 }
 
 static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     if (r->latent > 0) ELBO_TRY(add_head(g, r, err));
+    if (r->head.channels > 0) ELBO_TRY(add_conv_head(g, r, err));
     g->at.code = g->at.latent = g->count - 1;
     if (r->kind == ELBO_VAE) {
         elbo_node *n;
-        if (r->latent == 0) {
+        if (r->latent == 0 && r->head.channels == 0) {
             char place[300];
             elbo_place_text(r->latent_place, place, sizeof place);
             return elbo_fail(err, ELBO_BAD_INPUT,
@@ -271,7 +295,7 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     }
     g->at.output = g->at.logits = g->count - 1;
     bool sigmoid = last->op == &elbo_op_sigmoid;
-    if (r->loss.reconstruction == ELBO_BCE) {
+    if (elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) > 0) {
         if (!sigmoid)
             return elbo_node_fail(last, err,
                                   "%s: loss bce is for outputs between 0 and 1; end the decoder with `sigmoid`, or use "
@@ -286,6 +310,27 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     return ELBO_OK;
 }
 
+/* What the decoder needs besides the code. */
+static void find_skips(elbo_graph *g) {
+    for (int i = g->at.latent + 1; i < g->count; i++)
+        for (int k = 0; k < g->node[i].inputs; k++) {
+            int from = g->node[i].input[k];
+            bool known = from >= g->at.latent;
+            for (int s = 0; s < g->skips; s++) known |= g->skip[s] == from;
+            if (known) continue;
+            g->skip[g->skips++] = from; // each has a name of its own: they fit
+            g->skip_floats += elbo_shape_size(g->node[from].shape);
+        }
+}
+
+int elbo_graph_batch(const elbo_graph *g, int most) {
+    size_t floats = 0, budget = (size_t)1 << 28;
+    for (int i = 0; i < g->count; i++) floats += elbo_shape_size(g->node[i].shape);
+    int batch = 1;
+    while (2 * batch <= most && (size_t)(2 * batch) * floats <= budget) batch *= 2;
+    return batch;
+}
+
 static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
     elbo_node *n;
     ELBO_TRY(new_node(g, strdup("input"), &n, err));
@@ -296,6 +341,7 @@ static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape i
     ELBO_TRY(add_latent(g, r, err));
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(check_output(g, r, err));
+    find_skips(g);
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;
 }
@@ -307,19 +353,31 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
     return status;
 }
 
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err) {
+    *g = (elbo_graph){.image = image};
+    elbo_node *n;
+    elbo_status status = new_node(g, strdup("input"), &n, err);
+    if (status == ELBO_OK) {
+        n->op = &elbo_op_input;
+        n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    }
+    for (int i = 0; status == ELBO_OK && i < layers->count; i++) status = add_layer(g, "features", i, &layers->layer[i], err);
+    g->at.output = g->at.logits = g->count - 1;
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+void elbo_graph_forget_texts(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) g->node[i].text = g->node[i].op ? g->node[i].op->name : "";
+}
+
 void elbo_graph_free(elbo_graph *g) {
     for (int i = 0; i < g->count; i++) free(g->node[i].name);
     for (int i = 0; i < g->params; i++) free(g->param[i].name);
     free(g->node);
     free(g->param);
     *g = (elbo_graph){0};
-}
-
-int elbo_graph_rows_at_once(const elbo_graph *g, int most) {
-    size_t values = 0;
-    for (int i = 0; i < g->count; i++) values += elbo_shape_size(g->node[i].shape);
-    size_t rows = MOST_VALUES / values;
-    return rows < 1 ? 1 : rows < (size_t)most ? (int)rows : most;
 }
 
 void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block) {

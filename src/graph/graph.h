@@ -75,6 +75,8 @@ typedef struct elbo_graph {
     size_t weights;      // parameters without padding: what `elbo recipes` counts
     elbo_saved saved[ELBO_MAX_SAVED];
     int saved_count;
+    int skip[ELBO_MAX_SAVED], skips; // the encoder's nodes that the decoder reads
+    size_t skip_floats;              // of all of them, for one image
     elbo_stations at;
     elbo_image_shape image;
     elbo_kind kind;
@@ -85,6 +87,21 @@ typedef struct elbo_graph {
 /* Builds the network of a recipe for images of a shape. Errors name the layer's place. The recipe must outlive it. */
 elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
 void elbo_graph_free(elbo_graph *g);
+
+/* How many images a plan may take at once, a power of two up to `most`, so that large networks need no more than about a
+ * gigabyte of activations. */
+int elbo_graph_batch(const elbo_graph *g, int most);
+
+/* A graph with its weights. */
+typedef struct elbo_network {
+    elbo_graph graph;
+    float *params; // (graph.param_floats)
+} elbo_network;
+
+/* Layers alone, without a code or a decoder, named features.0, features.1, ...: what a loss looks at images with. Its texts
+ * are those of the layers until they are forgotten. */
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err);
+void elbo_graph_forget_texts(elbo_graph *g);
 
 /* For ops: adds the parameter NODE.`suffix` (or, in a stacked node, one for each of its names, the first dimension split
  * evenly; they lie one behind the other, so the node can use them as one). */
@@ -99,10 +116,6 @@ elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *form
     __attribute__((format(printf, 3, 4)));
 /* "file:line: " or "--set: ". */
 void elbo_place_text(elbo_place place, char *text, size_t size);
-
-/* How many images to run at once where nobody said: `most`, or fewer where the layers' outputs of so many would take more than
- * a gigabyte. A function of the network alone. */
-int elbo_graph_rows_at_once(const elbo_graph *g, int most);
 
 /* Fills the block with initial values, a function of the seed alone. */
 void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block); // block: (param_floats)

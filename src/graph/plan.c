@@ -6,9 +6,9 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 
-/* Images that go through the network together on one core: enough rows for a matrix product to run at speed (measured: 0.85 of
- * the peak at 32 rows, 0.7 at 16), few enough that a batch gives some pieces to share. How a batch is cut depends on its size
- * and the network, never on the machine. */
+/* Images that go through the network together on one core: enough rows for a matrix product to run at speed (measured:
+ * 0.85 of the peak at 32 rows, 0.7 at 16), few enough that a batch gives some pieces to share. How a batch is cut
+ * depends on its size and the network, never on the machine. */
 enum { SHARD_ROWS = 32, FEW_SHARD_ROWS = 16, DENSE_SHARDS = 2 };
 /* A convolution keeps a core busy with fewer; more pieces then even out cores that run at different speed. */
 enum { CONV_SHARDS = 8 };
@@ -106,7 +106,8 @@ static void run_convert(const elbo_step *s, const elbo_pass *pass, int shard, in
     }
 }
 
-elbo_status elbo_plan_convert(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err) {
+elbo_status elbo_plan_convert(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from,
+                              elbo_error *err) {
     elbo_step *s = elbo_plan_step(p, node, to->blocked ? "block" : "unblock", "copy", run_convert);
     if (!s) return elbo_no_memory(err);
     s->in[0] = from;
@@ -131,8 +132,10 @@ elbo_status elbo_plan_add(elbo_plan *p, const elbo_node *node, elbo_tensor *to, 
 static bool output_blocked(const elbo_plan *p, const elbo_node *n, const elbo_tensor *x) {
     enum { FEW = 8 }; // channels that would waste half a block, or more: images, mostly
     switch (n->op->layout) {
-    case ELBO_LAYOUT_SAME: return x && x->blocked;
-    case ELBO_LAYOUT_PLAIN: return false;
+    case ELBO_LAYOUT_SAME:
+        return x && x->blocked;
+    case ELBO_LAYOUT_PLAIN:
+        return false;
     case ELBO_LAYOUT_BLOCKED:
         if (n->op->view && x && x->blocked) return false; // other channels, other blocks: by way of plain
         return p->device->conv->blocked && n->shape.rank == 3 && n->shape.dim[0] >= FEW;
@@ -172,11 +175,44 @@ static elbo_status give_output(elbo_plan *p, int number, elbo_error *err) {
     return ELBO_OK;
 }
 
-/* Lets the caller read a node's output after the run: counted as one more reader, so that nobody works in place on it. */
+/* Lets the caller read a node's output after the run: counted as one more reader, so that nobody works in place on it.
+ */
 static elbo_status watch(elbo_plan *p, int number, elbo_error *err) {
     p->spot[number].y->readers++;
     ELBO_TRY(make_plain(p, number, &p->watched[number], err));
     p->watched[number]->kept = true;
+    return ELBO_OK;
+}
+
+static void run_give_skip(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)thread;
+    const elbo_tensor *y = s->out[0];
+    float *row = elbo_rows(y, shard);
+    int valid = elbo_valid_rows(s->plan, pass, shard);
+    const uint32_t *from = pass->skip_row + shard * s->plan->shard_rows;
+    for (int r = 0; r < s->plan->shard_rows; r++, row += y->per_image)
+        if (r < valid)
+            memcpy(row, pass->skips + from[r] * s->plan->graph->skip_floats + s->skip_offset,
+                   y->per_image * sizeof *row);
+        else
+            memset(row, 0, y->per_image * sizeof *row);
+}
+
+/* A decoder's inputs besides the code. */
+static elbo_status give_skips(elbo_plan *p, elbo_error *err) {
+    size_t offset = 0;
+    for (int i = 0; i < p->graph->skips; i++) {
+        const elbo_node *n = &p->graph->node[p->graph->skip[i]];
+        elbo_spot *spot = &p->spot[p->graph->skip[i]];
+        spot->node = n;
+        spot->y = elbo_plan_activation(p, n->name, n->shape, false, false);
+        elbo_step *s = elbo_plan_step(p, n, "gather", "copy", run_give_skip);
+        if (!spot->y || !s) return elbo_no_memory(err);
+        spot->y->readers = n->consumers;
+        s->out[0] = spot->y;
+        s->skip_offset = offset;
+        offset += spot->y->per_image;
+    }
     return ELBO_OK;
 }
 
@@ -187,13 +223,15 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
         elbo_spot *s = &p->spot[i];
         s->node = n;
         for (int k = 0; i > first && k < n->inputs; k++) s->x[k] = p->spot[n->input[k]].y;
-        s->learns = n->params > 0 || (i > first && elbo_plan_learns_before(p, n));
+        s->learns = n->params > 0 || p->options.frozen_backward || (i > first && elbo_plan_learns_before(p, n));
         if (i == first) { // also the latent of a decoder: rows that the caller gives
             s->y = elbo_plan_activation(p, n->name, n->shape, false, false);
             if (!s->y) return elbo_no_memory(err);
-            s->y->readers = n->consumers + (p->options.mode != ELBO_DECODE && p->options.mode != ELBO_SCORE); // the loss reads the image too
+            s->y->readers = n->consumers + (p->options.mode != ELBO_DECODE &&
+                                            p->options.mode != ELBO_SCORE); // the loss reads the image too
             p->input = s->y;
-            ELBO_TRY(elbo_op_input.forward(p, s, err));
+            if (p->options.mode != ELBO_FEATURES)
+                ELBO_TRY(elbo_op_input.forward(p, s, err)); // whose rows the loss gives
         } else {
             ELBO_TRY(give_output(p, i, err));
             ELBO_TRY(n->op->forward(p, s, err));
@@ -223,7 +261,7 @@ static elbo_status give_gradients(elbo_plan *p, int last, elbo_error *err) {
 static elbo_status plan_backward(elbo_plan *p, int last, elbo_error *err) {
     for (int i = last; i >= 0; i--) {
         elbo_spot *s = &p->spot[i];
-        if (!s->dy) continue;
+        if (!s->dy || !s->node->op->backward) continue;
         for (int k = 0; k < s->node->inputs; k++) s->accumulate[k] = s->dx[k] && s->dx[k] != s->dy && s->dx[k]->written;
         ELBO_TRY(s->node->op->backward(p, s, err));
         for (int k = 0; k < s->node->inputs; k++)
@@ -239,9 +277,15 @@ static void update_range(const elbo_plan *p, const elbo_pass *pass, size_t offse
     const elbo_update_kernels *k = p->device->update;
     float *w = pass->weights + offset, *m = pass->m + offset, *v = pass->v + offset;
     switch (p->options.optimizer) {
-    case ELBO_SGD: k->sgd(w, m, g, n, u); break;
-    case ELBO_ADAM: k->adam(w, m, v, g, n, u); break;
-    case ELBO_ADAMW: k->adamw(w, m, v, g, n, u); break;
+    case ELBO_SGD:
+        k->sgd(w, m, g, n, u);
+        break;
+    case ELBO_ADAM:
+        k->adam(w, m, v, g, n, u);
+        break;
+    case ELBO_ADAMW:
+        k->adamw(w, m, v, g, n, u);
+        break;
     }
 }
 
@@ -271,7 +315,8 @@ static void clipped_update(const elbo_step *s, const elbo_pass *pass, int tile, 
     size_t start = (size_t)tile * UPDATE_TILE, end = start + UPDATE_TILE;
     for (int i = 0; i < p->graph->params; i++) {
         const elbo_param *q = &p->graph->param[i];
-        size_t from = q->offset > start ? q->offset : start, to = q->offset + q->count < end ? q->offset + q->count : end;
+        size_t from = q->offset > start ? q->offset : start,
+               to = q->offset + q->count < end ? q->offset + q->count : end;
         if (!q->buffer && from < to) update_range(p, pass, from, p->grads + from, to - from, &u);
     }
 }
@@ -312,16 +357,16 @@ static elbo_status cut_phases(elbo_plan *p, elbo_error *err) {
     return p->share ? ELBO_OK : elbo_no_memory(err);
 }
 
-/* Weights are packed before the first shard starts; their gradients may wait until every shard is through, and what needs all of
- * those comes last. So there are two or three phases, instead of two for each layer. */
+/* Weights are packed before the first shard starts; their gradients may wait until every shard is through, and what
+ * needs all of those comes last. So there are two or three phases, instead of two for each layer. */
 static int turn_of(const elbo_step *s) {
     if (s->early) return 0;
     if (s->tiles == 0) return 1;
     return s->barrier ? 3 : 2;
 }
 
-/* The first layer's weights are updated before the last one's: the next batch reads them first, and what has just been written
- * is slow to read for another core (bench/log.md, 10). */
+/* The first layer's weights are updated before the last one's: the next batch reads them first, and what has just been
+ * written is slow to read for another core (bench/log.md, 10). */
 static elbo_status sort_steps(elbo_plan *p, elbo_error *err) {
     elbo_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
     if (!sorted) return elbo_no_memory(err);
@@ -351,7 +396,8 @@ static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
         gradient = elbo_plan_activation(p, last->dy->name, last->dy->shape, false, true);
         if (!gradient) return elbo_no_memory(err);
     }
-    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, p->options.reconstruction, err));
+    ELBO_TRY(elbo_add_reconstruction_loss(p, prediction, gradient, p->spot[g->at.input].y, err));
+    if (p->options.features) ELBO_TRY(elbo_add_perceptual_loss(p, prediction, gradient, p->spot[g->at.input].y, err));
     return gradient == last->dy ? ELBO_OK : elbo_plan_convert(p, last->node, last->dy, gradient, err);
 }
 
@@ -368,6 +414,25 @@ static elbo_status plan_target(elbo_plan *p, elbo_error *err) {
     return ELBO_OK;
 }
 
+static void no_run(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)s, (void)pass, (void)shard, (void)thread;
+}
+
+/* Forward, and back from the features' gradient, which the loss writes between the two: a step that does nothing keeps
+ * the two tensors apart. */
+static elbo_status plan_features(elbo_plan *p, elbo_error *err) {
+    int last = p->graph->at.output;
+    ELBO_TRY(plan_forward(p, 0, last, err));
+    if (p->options.frozen_backward) ELBO_TRY(give_gradients(p, last, err));
+    elbo_step *s = elbo_plan_step(p, &p->graph->node[last], "compare", "", no_run);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = p->spot[last].y;
+    s->in[1] = p->input;
+    s->out[0] = p->spot[last].dy;
+    p->first_back = p->steps;
+    return p->options.frozen_backward ? plan_backward(p, last, err) : ELBO_OK;
+}
+
 static elbo_status make(elbo_plan *p, elbo_error *err) {
     const elbo_graph *g = p->graph;
     p->spot = calloc((size_t)g->count, sizeof *p->spot);
@@ -378,8 +443,13 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_forward(p, g->at.input, g->at.code, err));
         ELBO_TRY(make_plain(p, g->at.code, &p->code, err));
         p->code->kept = true;
+        for (int i = 0; p->options.keep_skips && i < g->skips; i++) {
+            ELBO_TRY(make_plain(p, g->skip[i], &p->skip[i], err));
+            p->skip[i]->kept = true;
+        }
         break;
     case ELBO_DECODE:
+        ELBO_TRY(give_skips(p, err));
         ELBO_TRY(plan_forward(p, g->at.latent, g->at.output, err));
         ELBO_TRY(make_plain(p, g->at.output, &p->output, err));
         p->output->kept = true;
@@ -389,6 +459,7 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_losses(p, err));
         break;
     case ELBO_SCORE:
+        ELBO_TRY(give_skips(p, err));
         ELBO_TRY(plan_forward(p, g->at.latent, g->at.logits, err));
         ELBO_TRY(plan_target(p, err));
         ELBO_TRY(plan_losses(p, err));
@@ -399,6 +470,9 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_losses(p, err));
         ELBO_TRY(plan_backward(p, g->at.logits, err));
         if (p->options.clip > 0) ELBO_TRY(plan_clipped_update(p, err));
+        break;
+    case ELBO_FEATURES:
+        ELBO_TRY(plan_features(p, err));
         break;
     }
     ELBO_TRY(sort_steps(p, err));
@@ -424,7 +498,7 @@ static int rows_of_a_shard(const elbo_graph *g, int batch) {
 elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
                            elbo_error *err) {
     *p = (elbo_plan){.options = options, .graph = g, .device = device};
-    p->shard_rows = rows_of_a_shard(g, options.batch);
+    p->shard_rows = options.shard_rows ? options.shard_rows : rows_of_a_shard(g, options.batch);
     p->shards = (options.batch + p->shard_rows - 1) / p->shard_rows;
     elbo_status status = make(p, err);
     if (status != ELBO_OK) elbo_plan_free(p);
@@ -432,7 +506,8 @@ elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device 
 }
 
 elbo_status elbo_plan_profile(elbo_plan *p, elbo_error *err) {
-    p->step_seconds = elbo_alloc((size_t)elbo_team_threads(p->options.team) * (size_t)p->steps, sizeof *p->step_seconds);
+    p->step_seconds =
+        elbo_alloc((size_t)elbo_team_threads(p->options.team) * (size_t)p->steps, sizeof *p->step_seconds);
     return p->step_seconds ? ELBO_OK : elbo_no_memory(err);
 }
 

@@ -1,11 +1,12 @@
 /* A plan: a graph made ready to run on batches of at most B images, by one device.
  *
  * It is an array of steps in order. A step is cut either by shard (a fixed number of images that go through the whole
- * network on one core) or by tile (a fixed part of a weight gradient, summed over the whole batch). Neighbouring steps of
- * the same cut form a phase; threads meet only between phases. How things are cut depends on the plan alone, and every sum
- * has a fixed order: results are the same to the bit for any number of threads.
+ * network on one core) or by tile (a fixed part of a weight gradient, summed over the whole batch). Neighbouring steps
+ * of the same cut form a phase; threads meet only between phases. How things are cut depends on the plan alone, and
+ * every sum has a fixed order: results are the same to the bit for any number of threads.
  *
- * Every tensor's place in one arena is decided here, from the steps that read and write it. Running allocates nothing. */
+ * Every tensor's place in one arena is decided here, from the steps that read and write it. Running allocates nothing.
+ */
 #ifndef ELBO_PLAN_H
 #define ELBO_PLAN_H
 
@@ -17,22 +18,22 @@
 #include "graph/graph.h"
 #include "kernels/kernels.h"
 
-/* An activation or a gradient. In shard scope each shard has its own; in batch scope the rows of all shards lie one behind
- * the other, (B, per_image), as a product over the whole batch needs them. */
+/* An activation or a gradient. In shard scope each shard has its own; in batch scope the rows of all shards lie one
+ * behind the other, (B, per_image), as a product over the whole batch needs them. */
 typedef struct elbo_tensor {
     const char *name; // the node's
     bool gradient;
-    elbo_shape shape;     // of one image; rank 0: the tensor is no activation
-    bool blocked;         // layout: 16 channels beside each other (conv.h); else plain
-    size_t per_image;     // floats, those that fill a block included
-    bool whole_batch;     // scope
-    bool kept;            // read by the caller after the run: lives to the end
-    int readers;          // nodes that read it: more than one, and no op may work in place on it
-    bool pinned;          // its op's backward reads it: nor then
-    bool written;         // gradients, while a plan is made: a consumer has written its share, the next one adds
-    int first, last;      // steps that touch it
-    float *base;          // first image
-    size_t shard_stride;  // floats from one shard's first image to the next's
+    elbo_shape shape;    // of one image; rank 0: the tensor is no activation
+    bool blocked;        // layout: 16 channels beside each other (conv.h); else plain
+    size_t per_image;    // floats, those that fill a block included
+    bool whole_batch;    // scope
+    bool kept;           // read by the caller after the run: lives to the end
+    int readers;         // nodes that read it: more than one, and no op may work in place on it
+    bool pinned;         // its op's backward reads it: nor then
+    bool written;        // gradients, while a plan is made: a consumer has written its share, the next one adds
+    int first, last;     // steps that touch it
+    float *base;         // first image
+    size_t shard_stride; // floats from one shard's first image to the next's
 } elbo_tensor;
 
 typedef struct elbo_plan elbo_plan;
@@ -60,37 +61,44 @@ struct elbo_step {
     void (*run)(const elbo_step *s, const elbo_pass *pass, int piece, int thread);
     elbo_tensor *in[ELBO_STEP_TENSORS], *out[ELBO_STEP_TENSORS]; // what it reads and writes: lifetimes come from here
     const elbo_plan *plan;
-    int tiles;            // 0: cut by shard
-    int first_tile;       // its tiles' place among the plan's
-    bool barrier;         // all that came before must be finished
-    bool early;           // tiles that run before the shards
-    int tile_rows;        // of a weight gradient
-    size_t w, b;          // offsets of weight and bias in the parameter block; b == w: no bias
+    int tiles;          // 0: cut by shard
+    int first_tile;     // its tiles' place among the plan's
+    bool barrier;       // all that came before must be finished
+    bool early;         // tiles that run before the shards
+    int tile_rows;      // of a weight gradient
+    size_t skip_offset; // of a skip among an image's skips
+    size_t w, b;        // offsets of weight and bias in the parameter block; b == w: no bias
     bool accumulate;
-    int number;           // the op's own: which loss, which input
-    void *object;         // the op's own, prepared once
-    float *work, *work2;  // memory of its own, for all shards
+    int number;          // the op's own: which loss, which input
+    void *object;        // the op's own, prepared once
+    float *work, *work2; // memory of its own, for all shards
     double flop_per_image;
     const char *kernel;
 };
 
 typedef enum elbo_mode {
-    ELBO_ENCODE, // image -> code (mu, or mu above logvar)
-    ELBO_DECODE, // z -> reconstruction
-    ELBO_EVAL,   // image -> losses, and the reconstruction
-    ELBO_SCORE,  // z, and an image -> the reconstruction's loss: how likely a code makes an image
-    ELBO_TRAIN,  // image -> losses, gradients, updated parameters
+    ELBO_ENCODE,   // image -> code (mu, or mu above logvar)
+    ELBO_DECODE,   // z, and what the encoder saved for the decoder, if anything -> reconstruction
+    ELBO_EVAL,     // image -> losses, and the reconstruction
+    ELBO_SCORE,    // z, and an image -> the reconstruction's loss: how likely a code makes an image
+    ELBO_TRAIN,    // image -> losses, gradients, updated parameters
+    ELBO_FEATURES, // of a graph of layers with frozen weights, for a loss (ops/perceptual.c), which runs its steps
+                   // itself
 } elbo_mode;
 
 typedef struct elbo_plan_options {
     elbo_mode mode;
     int batch;
     elbo_team *team; // who runs it; not the plan's own
-    elbo_reconstruction reconstruction;
+    elbo_terms reconstruction;
     elbo_optimizer optimizer;
-    float clip;     // global norm of the gradient; 0: off
-    bool keep_grads; // leave the gradient in plan->grads
+    float clip;                   // global norm of the gradient; 0: off
+    const elbo_network *features; // what the perceptual term looks with; NULL: that term is off
+    int shard_rows;               // 0: chosen here
+    bool frozen_backward;         // features: also back, to the gradient of the input
+    bool keep_grads;              // leave the gradient in plan->grads
     const bool *watch; // (graph->count): nodes whose output the caller reads after a run, in plan->watched; or NULL
+    bool keep_skips;   // encode: also what the decoder reads of the encoder, in plan->skip
 } elbo_plan_options;
 
 /* Something that an op made and the plan frees. */
@@ -110,9 +118,9 @@ typedef struct elbo_tile {
     int step, tile;
 } elbo_tile;
 
-/* Pieces first .. end-1 of a phase, a thread's own to begin with: it takes the first of them, a thread that has run out of its
- * own takes the last. So a core meets the same images' activations and the same tiles' weights in every step, in its own
- * cache, as long as nobody is late. On a cache line of its own. */
+/* Pieces first .. end-1 of a phase, a thread's own to begin with: it takes the first of them, a thread that has run out
+ * of its own takes the last. So a core meets the same images' activations and the same tiles' weights in every step, in
+ * its own cache, as long as nobody is late. On a cache line of its own. */
 typedef struct elbo_share {
     _Alignas(64) atomic_uint_fast64_t range; // first << 32 | end
 } elbo_share;
@@ -140,41 +148,48 @@ struct elbo_plan {
     size_t arena_floats;
     float *scratch; // (threads, scratch_floats): a weight-gradient tile each
     size_t scratch_floats;
-    float *grads;        // (param_floats), or NULL: tiles go straight into the update
+    float *grads;         // (param_floats), or NULL: tiles go straight into the update
     double *step_seconds; // (threads, steps), each thread's time in each step; NULL: nobody asked (elbo_plan_profile)
     double *tile_squares; // (tiles): parts of the gradient's norm when clipping
     elbo_share *share;    // (phases, threads): the pieces that are still to be taken
 
+    int first_back; // features: its first step that goes back
+
     elbo_tensor *input, *code, *latent, *output; // kept for the caller; NULL where the mode has none
+    elbo_tensor *skip[ELBO_MAX_SAVED];           // (graph->skips) encode with keep_skips, plain
     elbo_tensor *reconstruction, *kl, *squared;  // (B) nats, nats, squared error
     elbo_tensor **watched; // (graph->count), plain; NULL where the node is not watched or not part of the mode
 };
 
 /* Where the rows of a batch come from, and all that a run may depend on. */
 struct elbo_pass {
-    const elbo_images *images;  // the batch is rows index[0..count) of it; decode: z as "images"
-    const uint32_t *index;      // (count)
-    const elbo_images *target;  // ELBO_SCORE: rows target_index[0..count) of it are what the codes should decode to
+    const elbo_images *images;    // the batch is rows index[0..count) of it; decode: z as "images"
+    const uint32_t *index;        // (count)
+    const elbo_images *target;    // ELBO_SCORE: rows target_index[0..count) of it are what the codes should decode to
     const uint32_t *target_index; // (count)
-    int count;                  // at most the plan's batch
-    const float *params;        // (param_floats)
-    float low, high;            // the range that bytes are read into
+    int count;                    // at most the plan's batch
+    const float *params;          // (param_floats)
+    float low, high;              // the range that bytes are read into
 
-    elbo_stream noise;          // seed, purpose and epoch; the sample is the image's index
-    bool no_noise;              // z = mu
-    const float *given_noise;   // (images->count, latent), used instead of drawing; or NULL
+    const float *skips;       // decode: (any, graph->skip_floats); row i of the batch goes with row skip_row[i] of it
+    const uint32_t *skip_row; // (count)
+
+    elbo_stream noise;        // seed, purpose and epoch; the sample is the image's index
+    bool no_noise;            // z = mu
+    const float *given_noise; // (images->count, latent), used instead of drawing; or NULL
+    const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
 
     float kl_weight;
-    float loss_scale;           // of the gradient: 1 / count for the mean over the batch
+    float loss_scale; // of the gradient: 1 / count for the mean over the batch; over its values, too: loss.scale
 
     /* Training. */
-    float *weights;             // = params, to be changed
-    float *m, *v;               // (param_floats)
+    float *weights; // = params, to be changed
+    float *m, *v;   // (param_floats)
     elbo_update update;
-    bool no_update;             // gradients only
+    bool no_update; // gradients only
 
     /* Written by the run. */
-    bool diverged;              // a loss was not finite: no update was made
+    bool diverged; // a loss was not finite: no update was made
 };
 
 elbo_status elbo_plan_make(elbo_plan *p, const elbo_graph *g, const elbo_device *device, elbo_plan_options options,
@@ -187,8 +202,8 @@ void elbo_plan_run(elbo_plan *p, elbo_pass *pass);
 /* From now on, adds up what time each thread spends in each step. */
 elbo_status elbo_plan_profile(elbo_plan *p, elbo_error *err);
 
-/* For diagnosis: runs the forward steps alone, one by one on this thread, and returns the first step that writes something
- * that is not finite, or NULL. */
+/* For diagnosis: runs the forward steps alone, one by one on this thread, and returns the first step that writes
+ * something that is not finite, or NULL. */
 const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_pass *pass);
 
 /* ---- for ops, while a plan is made ---- */
@@ -202,6 +217,11 @@ float *elbo_plan_work(elbo_plan *p, size_t floats);
 elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*free)(void *), elbo_error *err);
 /* A step that adds one tensor to another of the same layout. */
 elbo_status elbo_plan_add(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err);
+/* Whether the plan goes back through its layers, and whether their weights learn. */
+static inline bool elbo_plan_goes_back(const elbo_plan *p) {
+    return p->options.mode == ELBO_TRAIN || p->options.frozen_backward;
+}
+static inline bool elbo_plan_learns(const elbo_plan *p) { return p->options.mode == ELBO_TRAIN; }
 /* Whether a node's input has anything to learn before it: then its backward is asked for the input's gradient. */
 bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n);
 /* Each thread's scratch memory holds at least this much. */

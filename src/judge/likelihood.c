@@ -1,36 +1,35 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "judge/scores.h"
 
-enum { MOST_ROWS = 512 };
+enum { BATCH = 512 }; // rows at once; fewer where the model takes fewer
 
 /* A plan from codes to losses, and the rows that go through it together. */
 typedef struct scorer {
     elbo_model *model;
     const elbo_images *images;
     elbo_plan plan;
-    float *z, *eps;                             // (MOST_ROWS, Z)
-    double *prior;                              // (MOST_ROWS) log p(z) - log q(z | x)
-    uint32_t row[MOST_ROWS], target[MOST_ROWS]; // 0, 1, ...; the image of each row
-    uint32_t sample[MOST_ROWS];                 // which of its samples
+    float *z, *eps;                     // (BATCH, Z)
+    double *prior;                      // (BATCH) log p(z) - log q(z | x)
+    uint32_t row[BATCH], target[BATCH]; // 0, 1, ...; the image of each row
+    uint32_t sample[BATCH];             // which of its samples
     const float *mu, *logvar;
     uint64_t seed;
-    int count;
+    int batch, count;
 } scorer;
 
 static elbo_status scorer_open(scorer *s, elbo_model *m, const elbo_images *images, elbo_error *err) {
-    *s = (scorer){.model = m, .images = images};
+    *s = (scorer){.model = m, .images = images, .batch = m->batch < BATCH ? m->batch : BATCH};
     size_t Z = (size_t)m->network.graph.latent;
-    for (uint32_t i = 0; i < MOST_ROWS; i++) s->row[i] = i;
-    elbo_plan_options options = {.mode = ELBO_SCORE,
-                                 .batch = elbo_graph_rows_at_once(&m->network.graph, MOST_ROWS),
-                                 .team = m->team,
-                                 .reconstruction = m->recipe.loss.reconstruction};
-    s->z = elbo_alloc(MOST_ROWS * Z, sizeof *s->z);
-    s->eps = elbo_alloc(MOST_ROWS * Z, sizeof *s->eps);
-    s->prior = elbo_alloc(MOST_ROWS, sizeof *s->prior);
+    for (uint32_t i = 0; i < BATCH; i++) s->row[i] = i;
+    elbo_plan_options options = {
+        .mode = ELBO_SCORE, .batch = s->batch, .team = m->team, .reconstruction = m->recipe.loss.reconstruction};
+    s->z = elbo_alloc(BATCH * Z, sizeof *s->z);
+    s->eps = elbo_alloc(BATCH * Z, sizeof *s->eps);
+    s->prior = elbo_alloc(BATCH, sizeof *s->prior);
     elbo_status status = s->z && s->eps && s->prior
                              ? elbo_plan_make(&s->plan, &m->network.graph, elbo_device_find("cpu"), options, err)
                              : elbo_no_memory(err);
@@ -55,6 +54,8 @@ static void scorer_run(scorer *s) {
                       .index = s->row,
                       .target = s->images,
                       .target_index = s->target,
+                      .skips = s->model->skips,
+                      .skip_row = s->row,
                       .count = s->count,
                       .params = s->model->network.params,
                       .low = s->model->recipe.image.low,
@@ -106,7 +107,7 @@ static elbo_status estimate(scorer *s, int samples, double *each, const elbo_wor
     log_sum l = {-INFINITY, 0};
     while (image < n) {
         uint32_t first_image = image, first_sample = sample;
-        for (s->count = 0; s->count < s->plan.options.batch && image < n; s->count++) {
+        for (s->count = 0; s->count < s->batch && image < n; s->count++) {
             s->target[s->count] = image;
             s->sample[s->count] = sample;
             if (++sample == (uint32_t)samples) {
@@ -136,6 +137,7 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
                          "%s: is an autoencoder, which is no model of probability; only a vae has a "
                          "likelihood",
                          m->run);
+    ELBO_TRY(elbo_model_decodes_alone(m, err)); // else p(x | z) is not all that the decoder knows of x
     scorer s;
     ELBO_TRY(scorer_open(&s, m, images, err));
     s.mu = mu;
@@ -150,16 +152,15 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
 }
 
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
-    double D = (double)elbo_image_size(image);
-    switch (r->loss.reconstruction) {
-    case ELBO_BCE:
-        return 0;
-    case ELBO_MSE:
-        return D * 0.5 * log(M_PI); // (2 pi sigma^2)^(1/2) with sigma^2 = 1/2
-    case ELBO_L1:
-        return D * log(2);
-    }
-    return 0;
+    elbo_terms computed = elbo_terms_computed(r);
+    const elbo_terms *terms = &computed;
+    double D = (double)elbo_image_size(image), square = elbo_term_weight(terms, ELBO_MSE),
+           size = elbo_term_weight(terms, ELBO_L1), bernoulli = elbo_term_weight(terms, ELBO_BCE);
+    if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0) return NAN;
+    if (bernoulli > 0) return bernoulli == 1 && square == 0 && size == 0 ? 0 : NAN;
+    if (square == 0) return D * log(2 / size);
+    // the integral of exp(-a d^2 - b |d|); for b = 0, sqrt(pi / a)
+    return D * (0.5 * log(M_PI / square) + size * size / (4 * square) + log(erfc(size / (2 * sqrt(square)))));
 }
 
 elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,
@@ -167,17 +168,18 @@ elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const flo
     scorer s;
     ELBO_TRY(scorer_open(&s, m, images, err));
     size_t Z = (size_t)m->network.graph.latent;
-    uint32_t batch = (uint32_t)s.plan.options.batch;
-    for (uint32_t start = 0; start < images->count; start += batch) {
-        s.count = (int)(images->count - start < batch ? images->count - start : batch);
+    elbo_status status = ELBO_OK;
+    for (uint32_t start = 0; start < images->count && status == ELBO_OK; start += (uint32_t)s.batch) {
+        uint32_t left = images->count - start;
+        s.count = left < (uint32_t)s.batch ? (int)left : s.batch;
         for (int r = 0; r < s.count; r++) {
             s.target[r] = start + (uint32_t)r;
-            const float *code = z + code_of[start + (uint32_t)r] * Z;
-            for (size_t d = 0; d < Z; d++) s.z[(size_t)r * Z + d] = code[d];
+            memcpy(s.z + (size_t)r * Z, z + code_of[start + (uint32_t)r] * Z, Z * sizeof *z);
         }
-        scorer_run(&s);
+        status = elbo_model_hold_skips(m, images, s.target, (size_t)s.count, err); // each image's own
+        if (status == ELBO_OK) scorer_run(&s);
         for (int r = 0; r < s.count; r++) loss[start + (uint32_t)r] = s.plan.reconstruction->base[r];
     }
     scorer_close(&s);
-    return ELBO_OK;
+    return status;
 }

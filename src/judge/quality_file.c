@@ -24,7 +24,7 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
     }
     if (q->likelihood.samples) {
         json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
-        json_object_set_new(o, "log_likelihood_constant", json_real(q->constant));
+        if (isfinite(q->constant)) json_object_set_new(o, "log_likelihood_constant", json_real(q->constant));
     }
     json_object_set_new(o, "latent", json_integer(q->latent.latent));
     if (q->latent.kl) json_object_set_new(o, "kl_per_dimension", array_of(q->latent.kl, q->latent.latent));

@@ -11,7 +11,8 @@
  * autoencoders", 2015, equation 8. k = 1 is the ELBO; more samples lift it towards log p(x).
  *
  * p(x | z) is what the loss says it is: bce, Bernoulli with the pixel as the probability of white; mse, Gaussian of
- * variance 1/2, without its constant; l1, Laplace of scale 1, without its constant (elbo_likelihood_constant). */
+ * variance 1/2, without its constant; l1, Laplace of scale 1, without its constant; a sum of them, the product of these
+ * (elbo_likelihood_constant). */
 typedef struct elbo_likelihood {
     int samples;  // k; 0: not measured
     double log_p; // nats per image
@@ -22,7 +23,8 @@ typedef struct elbo_likelihood {
 elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const elbo_images *images, const float *mu,
                                      const float *logvar, int samples, uint64_t seed, double *each,
                                      const elbo_work *work, elbo_error *err);
-/* What the loss leaves out of -log p(x | z), in nats per image: added to the loss it makes a density's. */
+/* What the loss leaves out of -log p(x | z), in nats per image: added to the loss it makes a density's. NaN where no
+ * constant could: a perceptual term, a bce with another weight or beside others. */
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image);
 
 /* The reconstruction's loss of each image of `images` from code number code_of[i] of z, in nats.

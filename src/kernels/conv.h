@@ -32,8 +32,8 @@ typedef struct elbo_conv elbo_conv; // the group's own
 typedef struct elbo_conv_kernels {
     const char *name;
     bool blocked; // wants its activations blocked
-    /* `training`: backward is needed too; `need_dx`: also that of the input. `threads`: how many may run it at once. */
-    elbo_status (*make)(elbo_conv **c, const elbo_conv_shape *s, bool training, bool need_dx, int threads, elbo_error *err);
+    /* `need_dw`, `need_dx`: backward to the weights, to the input. `threads`: how many may run it at once. */
+    elbo_status (*make)(elbo_conv **c, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads, elbo_error *err);
     void (*free)(void *conv);
     const char *(*describe)(const elbo_conv *c); // the kernel that was chosen
     size_t (*packed_floats)(const elbo_conv *c);   // weights as the kernels want them

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "kernels/conv.h"
+#include "kernels/near.h"
 
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
 typedef struct elbo_linear_kernels {
@@ -61,6 +62,9 @@ typedef struct elbo_loss_kernels {
     float (*mse)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
     /* Laplace with scale 1, less its constant: the sum of |y - x|. */
     float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+    /* mse_weight (y - x)^2 + l1_weight |y - x|, summed. */
+    float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight, float l1_weight,
+                    float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
      * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
     float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);
@@ -149,6 +153,7 @@ typedef struct elbo_device {
     const elbo_conv_kernels *conv;
     const elbo_norm_kernels *norm;
     const elbo_resample_kernels *resample;
+    const elbo_near_kernels *near;
 } elbo_device;
 
 /* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */

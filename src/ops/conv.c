@@ -114,14 +114,15 @@ static void run_backward_weights(const elbo_step *s, const elbo_pass *pass, int 
 /* The sum of the shards' shares. A batch with fewer images than usual left the last shards out. */
 static void run_finish(const elbo_step *s, const elbo_pass *pass, int tile, int thread) {
     const elbo_plan *p = s->plan;
-    const elbo_param *weight = &p->graph->param[s->node->first_param];
-    size_t out = (size_t)s->node->shape.dim[0], room = kernels(s)->scratch_floats(s->object);
+    elbo_shape x = elbo_input_shape(p, s->node, 0);
+    int k = value(s->node, KERNEL);
+    size_t out = (size_t)s->node->shape.dim[0], weights = out * (size_t)x.dim[0] * (size_t)k * (size_t)k, room = kernels(s)->scratch_floats(s->object);
     bool bias = s->b != s->w;
     float *dw = elbo_gradient_tile(s, s->w, thread, room);
-    float *db = bias ? elbo_gradient_tile(s, s->b, thread, room + weight->count) : NULL;
+    float *db = bias ? elbo_gradient_tile(s, s->b, thread, room + weights) : NULL;
     int shards = (pass->count + p->shard_rows - 1) / p->shard_rows;
     kernels(s)->unpack_gradient(s->object, dw, db, s->work2, shards, elbo_scratch(p, thread), thread);
-    elbo_finish_tile(s, pass, tile, s->w, dw, weight->count);
+    elbo_finish_tile(s, pass, tile, s->w, dw, weights);
     if (bias) elbo_finish_tile(s, pass, tile, s->b, db, out);
 }
 
@@ -158,7 +159,7 @@ static elbo_step *new_step(elbo_plan *p, const elbo_spot *spot, const char *what
     s->object = spot->object;
     s->work = spot->work;
     s->w = p->graph->param[n->first_param].offset;
-    s->b = value(n, BIAS) ? p->graph->param[n->first_param + 1].offset : s->w;
+    s->b = value(n, BIAS) ? p->graph->param[n->first_param + n->params / 2].offset : s->w; // of a stacked node, the first
     return s;
 }
 
@@ -174,10 +175,10 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     const elbo_conv_kernels *k = p->device->conv;
     elbo_conv_shape shape = shape_for(p, spot);
     // What comes in front learns when any node before this one has parameters: then dx is asked for, too.
-    bool training = p->options.mode == ELBO_TRAIN, need_dx = training && elbo_plan_learns_before(p, spot->node);
+    bool learns = elbo_plan_learns(p), need_dx = elbo_plan_goes_back(p) && elbo_plan_learns_before(p, spot->node);
     elbo_conv *conv;
     elbo_error why;
-    elbo_status status = k->make(&conv, &shape, training, need_dx, elbo_team_threads(p->options.team), &why);
+    elbo_status status = k->make(&conv, &shape, learns, need_dx, elbo_team_threads(p->options.team), &why);
     if (status == ELBO_BAD_INPUT) return elbo_node_fail(spot->node, err, "%s: %s", spot->node->text, why.message);
     if (status != ELBO_OK) return elbo_fail(err, status, "%s", why.message);
     ELBO_TRY(elbo_plan_own(p, conv, k->free, err));
@@ -199,7 +200,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     return ELBO_OK;
 }
 
-static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+static elbo_status backward_weights(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     const elbo_conv_kernels *k = p->device->conv;
     size_t share = k->gradient_floats(spot->object);
     float *shares = elbo_plan_work(p, (size_t)p->shards * share);
@@ -217,12 +218,17 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     s->work2 = shares;
     s->tiles = 1;
     elbo_plan_need_scratch(p, k->scratch_floats(spot->object) + share);
+    return ELBO_OK;
+}
+
+static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    if (elbo_plan_learns(p)) ELBO_TRY(backward_weights(p, spot, err));
     if (!spot->dx[0]) return ELBO_OK;
 
     // Where another consumer has written dx already, ours is made beside it and added.
     elbo_tensor *dx = spot->dx[0];
     if (spot->accumulate[0]) dx = elbo_plan_activation(p, spot->node->name, dx->shape, dx->blocked, true);
-    s = new_step(p, spot, "backward data", run_backward_data);
+    elbo_step *s = new_step(p, spot, "backward data", run_backward_data);
     if (!s || !dx) return elbo_no_memory(err);
     s->in[0] = spot->dy;
     s->out[0] = dx;

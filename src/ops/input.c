@@ -1,11 +1,12 @@
-/* The batch's rows, gathered from where the data set keeps them and made floats in the recipe's range. Also how a decoder
+/* The batch's rows, gathered from where the data set keeps them and made floats in the recipe's range, in
+ * training augmented. Also how a decoder
  * gets its codes. */
 #include <string.h>
 
+#include "augment/augment.h"
 #include "ops/ops.h"
 
 static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
-    (void)thread;
     const elbo_tensor *y = s->out[0];
     float *row = elbo_rows(y, shard);
     int valid = elbo_valid_rows(s->plan, pass, shard);
@@ -20,6 +21,12 @@ static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread
             memcpy(row, images->floats + index[r] * n, n * sizeof *row);
         else
             s->plan->device->pointwise->from_bytes(row, images->bytes + index[r] * n, n, pass->low, pass->high);
+        if (r < valid && pass->augment && s->number != ELBO_INPUT_TARGET) {
+            elbo_stream stream = pass->noise;
+            stream.purpose = ELBO_FOR_AUGMENTATION;
+            stream.sample = index[r];
+            elbo_augment_run(pass->augment, stream, images->shape, pass->low, pass->high, row, elbo_scratch(s->plan, thread));
+        }
     }
 }
 
@@ -27,6 +34,7 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     elbo_step *s = elbo_plan_step(p, spot->node, "gather", p->device->pointwise->name, run);
     if (!s) return elbo_no_memory(err);
     s->out[0] = spot->y;
+    if (p->options.mode == ELBO_TRAIN) elbo_plan_need_scratch(p, spot->y->per_image);
     return ELBO_OK;
 }
 

@@ -5,16 +5,7 @@
 
 #include "graph/graph.h"
 #include "graph/plan.h"
-
-typedef enum elbo_value_kind { ELBO_END_OF_VALUES, ELBO_INT, ELBO_FLOAT, ELBO_BOOL, ELBO_WORD } elbo_value_kind;
-
-/* One argument of a layer: `linear 400`, `leaky_relu negative_slope=0.2`. */
-typedef struct elbo_value_spec {
-    const char *name; // PyTorch's
-    elbo_value_kind kind;
-    bool required;
-    double otherwise, least, most; // the default, and the range
-} elbo_value_spec;
+#include "recipe/arguments.h"
 
 typedef struct elbo_op {
     const char *name;
@@ -59,6 +50,9 @@ bool elbo_conv_argument_for(const elbo_node *n, elbo_shape x, elbo_shape y, char
 
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
-                                         elbo_tensor *image, elbo_reconstruction kind, elbo_error *err);
+                                         elbo_tensor *image, elbo_error *err);
+/* Behind it, where there is a network to look with: the difference of features, added to that loss and its gradient. */
+elbo_status elbo_add_perceptual_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient, elbo_tensor *image,
+                                     elbo_error *err);
 
 #endif

@@ -39,13 +39,26 @@ static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, in
     }
 }
 
+/* What the head left, with the latent's numbers in their own order, so that neither noise nor the sum of the KL depends on
+ * how the device lays channels out. */
+static elbo_status plain_code(elbo_plan *p, elbo_spot *spot, elbo_tensor **code, bool gradient, elbo_error *err) {
+    *code = gradient ? spot->dx[0] : spot->x[0];
+    if (!(*code)->blocked) return ELBO_OK;
+    *code = elbo_plan_activation(p, spot->node->name, (*code)->shape, false, gradient);
+    return *code ? ELBO_OK : elbo_no_memory(err);
+}
+
 static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    elbo_tensor *code;
+    ELBO_TRY(plain_code(p, spot, &code, false, err));
+    if (code != spot->x[0]) ELBO_TRY(elbo_plan_convert(p, spot->node, code, spot->x[0], err));
+    spot->object = code; // backward reads it, too
     spot->aux = elbo_plan_tensor(p, "noise", spot->y->per_image, false);
     p->kl = elbo_plan_tensor(p, "kl", 1, false);
     elbo_step *s = elbo_plan_step(p, spot->node, "forward", p->device->loss->name, run_forward);
     if (!spot->aux || !p->kl || !s) return elbo_no_memory(err);
     p->kl->kept = true;
-    s->in[0] = spot->x[0];
+    s->in[0] = code;
     s->out[0] = spot->y;
     s->out[1] = p->kl;
     s->out[2] = spot->aux;
@@ -69,14 +82,16 @@ static void run_backward(const elbo_step *s, const elbo_pass *pass, int shard, i
 }
 
 static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
+    elbo_tensor *gradient;
+    ELBO_TRY(plain_code(p, spot, &gradient, true, err));
     elbo_step *s = elbo_plan_step(p, spot->node, "backward", p->device->loss->name, run_backward);
     if (!s) return elbo_no_memory(err);
     s->in[0] = spot->dy;
-    s->in[1] = spot->x[0];
+    s->in[1] = spot->object;
     s->in[2] = spot->aux;
-    s->out[0] = spot->dx[0];
-    return ELBO_OK;
+    s->out[0] = gradient;
+    return gradient == spot->dx[0] ? ELBO_OK : elbo_plan_convert(p, spot->node, spot->dx[0], gradient, err);
 }
 
 const elbo_op elbo_op_reparameterize = {
-    .name = "reparameterize", .internal = true, .shape = shape, .forward = forward, .backward = backward};
+    .name = "reparameterize", .internal = true, .layout = ELBO_LAYOUT_PLAIN, .shape = shape, .forward = forward, .backward = backward};

@@ -12,10 +12,14 @@ typedef enum elbo_key_type {
     ELBO_KEY_CHOICE,  // an enum: the index into `choices`
     ELBO_KEY_WHOLE,   // int
     ELBO_KEY_SIZE,    // int, or the word `none` for 0
+    ELBO_KEY_EXTENT,  // int[2]: one number for both, a list of two, or `none` for 0
     ELBO_KEY_SEED,    // uint64_t
     ELBO_KEY_NUMBER,  // float
     ELBO_KEY_NUMBERS, // float[2]
     ELBO_KEY_LAYERS,  // elbo_layers
+    ELBO_KEY_STEPS,   // elbo_layers, of augmentation; may be empty
+    ELBO_KEY_LATENT,  // as ELBO_KEY_SIZE, or a map of channels and head: the recipe's `latent` and `head`
+    ELBO_KEY_TERMS,   // elbo_terms
 } elbo_key_type;
 
 typedef struct elbo_key {

@@ -71,6 +71,22 @@ elbo_status elbo_layers_read(elbo_layers *layers, const elbo_node *node, const c
     return ELBO_OK;
 }
 
+elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err) {
+    layers->layer = elbo_alloc(1, sizeof *layers->layer);
+    if (!layers->layer) return elbo_no_memory(err);
+    layers->count = 1;
+    return read_layer(layers->layer, node, path, 1, err);
+}
+
+elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err) {
+    elbo_node *root;
+    *layers = (elbo_layers){0};
+    ELBO_TRY(elbo_tree_parse(&root, text, strlen(text), file, false, err));
+    elbo_status status = elbo_layers_read(layers, root, "layers", err);
+    elbo_tree_free(root);
+    return status;
+}
+
 void elbo_layers_free(elbo_layers *layers) {
     for (int i = 0; i < layers->count; i++) {
         elbo_layer *layer = &layers->layer[i];

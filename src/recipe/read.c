@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "augment/augment.h"
+#include "base/memory.h"
 #include "recipe/keys.h"
 #include "recipe/layers.h"
 #include "recipe/numbers.h"
+#include "recipe/terms.h"
 
 /* ------------------------------------------------------------------------------------------------ unknown keys */
 
@@ -63,6 +66,7 @@ typedef struct slot {
     const elbo_key *key;
     const char *path; // as written: `loss.kl` for a weight given as `kl: 4`
     void *to;
+    elbo_recipe *recipe; // whose value it is
     elbo_error *err;
 } slot;
 
@@ -98,7 +102,7 @@ static elbo_status read_whole(const slot *s, const elbo_node *node) {
     bool negative;
     uint64_t value;
     if (node->kind != ELBO_NODE_TEXT || !node->plain) return unwanted(s, node);
-    if (s->key->type == ELBO_KEY_SIZE && strcmp(node->text, "none") == 0) {
+    if (s->key->type != ELBO_KEY_WHOLE && s->key->type != ELBO_KEY_SEED && strcmp(node->text, "none") == 0) {
         *(int *)s->to = 0;
         return ELBO_OK;
     }
@@ -134,6 +138,51 @@ static elbo_status read_numbers(const slot *s, const elbo_node *node) {
     return ELBO_OK;
 }
 
+/* `latent: {channels: 256, head: conv2d kernel=4 stride=2 padding=1}` */
+static elbo_status read_head(const slot *s, const elbo_node *map) {
+    static const char *const names[] = {"channels", "head"};
+    static const elbo_key channels = {.type = ELBO_KEY_WHOLE, .low = 1, .high = 65536};
+    for (const elbo_node *node = map->first; node; node = node->next) {
+        char shown[ELBO_SHOWN];
+        if (strcmp(node->key, names[0]) && strcmp(node->key, names[1]))
+            return elbo_fail_at(s->err, node->place, "%s.%s: there is no such key; a latent of height and width has channels "
+                                                     "and head", s->path, elbo_text_shown(node->key, shown));
+    }
+    for (int i = 0; i < 2; i++)
+        if (!elbo_tree_entry(map, names[i]))
+            return elbo_fail_at(s->err, map->place, "%s: has no %s; write a size, or {channels: 256, head: conv2d kernel=4 "
+                                                    "stride=2 padding=1}", s->path, names[i]);
+    elbo_recipe *r = s->recipe;
+    r->latent = 0;
+    slot inner = {.key = &channels, .path = "latent.channels", .to = &r->head.channels, .recipe = r, .err = s->err};
+    ELBO_TRY(read_whole(&inner, elbo_tree_entry(map, "channels")));
+    return elbo_layers_read_one(&r->head.layer, elbo_tree_entry(map, "head"), "latent.head", s->err);
+}
+
+/* 64, [64, 48] or none. */
+static elbo_status read_extent(const slot *s, const elbo_node *node) {
+    int size[2] = {0}, count = 0;
+    const elbo_node *list = node->kind == ELBO_NODE_LIST ? node->first : node;
+    for (const elbo_node *n = list; n; n = node->kind == ELBO_NODE_LIST ? n->next : NULL, count++) {
+        bool negative;
+        uint64_t value;
+        if (n->kind == ELBO_NODE_TEXT && n->plain && node == n && !strcmp(n->text, "none")) continue;
+        if (n->kind != ELBO_NODE_TEXT || !n->plain || !elbo_parse_whole(n->text, &negative, &value) || negative ||
+            (double)value < s->key->low || (double)value > s->key->high)
+            return unwanted(s, n);
+        if (count < 2) size[count] = (int)value;
+    }
+    if (node->kind != ELBO_NODE_LIST)
+        size[1] = size[0];
+    else if (count != 2) {
+        char wanted[ELBO_WANTED];
+        return elbo_fail_at(s->err, node->place, "%s: a list of %d; %s is wanted", s->path, count,
+                            elbo_key_wanted(s->key, wanted));
+    }
+    memcpy(s->to, size, sizeof size);
+    return ELBO_OK;
+}
+
 static elbo_status read_value(const slot *s, const elbo_node *node) {
     switch (s->key->type) {
     case ELBO_KEY_TEXT:
@@ -144,13 +193,22 @@ static elbo_status read_value(const slot *s, const elbo_node *node) {
     case ELBO_KEY_SIZE:
     case ELBO_KEY_SEED:
         return read_whole(s, node);
+    case ELBO_KEY_EXTENT:
+        return read_extent(s, node);
     case ELBO_KEY_NUMBER:
         return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
     case ELBO_KEY_NUMBERS:
         return read_numbers(s, node);
+    case ELBO_KEY_STEPS:
+        if (node->kind != ELBO_NODE_LIST) return unwanted(s, node);
+        return elbo_layers_read(s->to, node, s->path, s->err);
     case ELBO_KEY_LAYERS:
         if (node->kind != ELBO_NODE_LIST || !node->count) return unwanted(s, node);
         return elbo_layers_read(s->to, node, s->path, s->err);
+    case ELBO_KEY_LATENT:
+        return node->kind == ELBO_NODE_MAP ? read_head(s, node) : read_whole(s, node);
+    case ELBO_KEY_TERMS:
+        return elbo_terms_read(s->to, s->key, node, s->path, s->err);
     }
     return unwanted(s, node);
 }
@@ -183,7 +241,7 @@ static elbo_status read_key(elbo_recipe *r, const elbo_node *root, const elbo_ke
         return elbo_fail_at(err, node->place, "%s: has no effect here; it goes with %s", path, key->goes_with);
     }
     elbo_place whole = {r->file, 0};
-    slot s = {.key = key, .path = path, .to = (char *)r + key->offset, .err = err};
+    slot s = {.key = key, .path = path, .to = (char *)r + key->offset, .recipe = r, .err = err};
     if (key->place) *(elbo_place *)((char *)r + key->place) = node ? node->place : whole;
     if (node) return read_value(&s, node);
     if (key->standard) return read_standard(&s, whole);
@@ -207,13 +265,15 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_node *root, e
                             "image.range: [%s, %s]; the first is black, the second, "
                             "greater, is white",
                             low, high);
-    if (r->loss.reconstruction == ELBO_BCE && (r->image.low < 0 || r->image.high > 1))
+    if (elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) > 0 && (r->image.low < 0 || r->image.high > 1))
         return elbo_fail_at(
             err, place_at(r, root, "image.range"),
             "image.range: [%s, %s] does not go with loss.reconstruction: bce, which needs pixels from 0 "
             "to 1; mse or l1 would do",
             low, high);
-    if (r->kind == ELBO_VAE && r->latent == 0)
+    if (r->image.channels == 2)
+        return elbo_fail_at(err, place_at(r, root, "image.channels"), "image.channels: 2; it is 1, grey, or 3, colour");
+    if (r->kind == ELBO_VAE && r->latent == 0 && r->head.channels == 0)
         return elbo_fail_at(err, r->latent_place,
                             "latent: none; a vae needs a size, from 1 to 65536, for mu and logvar");
     if (r->train.schedule == ELBO_COSINE && r->train.eta_min > r->train.lr)
@@ -233,6 +293,11 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_node *root, elbo_error *
                             elbo_node_shown(root, shown));
     ELBO_TRY(check_keys(root, "", err));
     for (const elbo_key *key = elbo_keys; key->path; key++) ELBO_TRY(read_key(r, root, key, err));
+    if (r->augment.count) {
+        r->augments = elbo_alloc(1, sizeof *r->augments);
+        if (!r->augments) return elbo_no_memory(err);
+        ELBO_TRY(elbo_augment_read(r->augments, &r->augment, err));
+    }
     r->loss_place = place_at(r, root, "loss");
     return check_together(r, root, err);
 }

@@ -22,14 +22,18 @@ elbo_status elbo_fail_at(elbo_error *err, elbo_place place, const char *format, 
 }
 
 void elbo_recipe_close(elbo_recipe *r) {
+    elbo_layers_free(&r->head.layer);
     elbo_layers_free(&r->encoder);
     elbo_layers_free(&r->decoder);
+    elbo_layers_free(&r->augment);
+    free(r->augments);
     for (int i = 0; i < r->set_count; i++) free(r->sets[i]);
     free(r->sets);
     free(r->name);
     free(r->file);
     free(r->about);
     free(r->data);
+    free(r->vgg16);
     *r = (elbo_recipe){0};
 }
 

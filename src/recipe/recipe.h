@@ -11,9 +11,24 @@
 #include "base/status.h"
 
 typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
-typedef enum elbo_reconstruction { ELBO_BCE, ELBO_MSE, ELBO_L1 } elbo_reconstruction;
+typedef enum elbo_reconstruction { ELBO_BCE, ELBO_MSE, ELBO_L1, ELBO_PERCEPTUAL } elbo_reconstruction;
 typedef enum elbo_optimizer { ELBO_SGD, ELBO_ADAM, ELBO_ADAMW } elbo_optimizer;
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
+typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
+typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
+
+/* "mse + 0.7 l1": what is added up to the reconstruction loss. Of each term an image has the sum over its values (of
+ * perceptual, whose features are other values, the mean over these times the number of the image's), so that one factor,
+ * loss.scale, makes all of them means. */
+typedef struct elbo_term {
+    elbo_reconstruction kind;
+    float weight;
+} elbo_term;
+enum { ELBO_MAX_TERMS = 4 };
+typedef struct elbo_terms {
+    elbo_term term[ELBO_MAX_TERMS]; // (count), each kind once
+    int count;
+} elbo_terms;
 
 /* Where something was written: "recipes/x.yaml:7". For an override `file` is "--set train.lr=1" (line 0 is not shown).
  */
@@ -47,24 +62,42 @@ typedef struct elbo_layers {
     int count;
 } elbo_layers;
 
+/* Layers from their text, "[conv2d 64 kernel=3, relu]". `file` names them in errors and must outlive them. What was read before
+ * a failure is freed with the rest. */
+elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err);
+void elbo_layers_free(elbo_layers *layers);
+
 typedef struct elbo_recipe {
     char *name;  // "mnist-vae": the built-in's name, or the file's without folder and ending
     char *file;  // as errors name it
     char *about; // may be ""
     elbo_kind kind;
     char *data;
-    int latent; // 0: `latent: none`, the encoder's output is the code
+    int latent; // 0: `latent: none`, the encoder's output is the code, or there is a head
+    struct {
+        int channels;      // 0: the head is linear, or there is none
+        elbo_layers layer; // one: `head: conv2d kernel=4 stride=2 padding=1`
+    } head;                // `latent: {channels: 256, head: ...}`: a code of channels x height x width
     elbo_layers encoder, decoder;
     elbo_place latent_place, encoder_place, decoder_place, loss_place; // of the keys, for errors about the whole
 
     struct {
-        float low, high; // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
+        int height, width, channels; // what photos are brought to; 0: images are taken as they are, photos 64x64
+        float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
     } image;
 
+    elbo_layers augment;          // `augment: [flip, rotate 10 p=0.3]`
+    struct elbo_augment *augments; // the same checked and ready to run (augment/augment.h); NULL: none
+
+    char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none
+
     struct {
-        elbo_reconstruction reconstruction;
-        float kl;        // weight of the KL term (beta)
-        float kl_warmup; // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
+        elbo_terms reconstruction;
+        elbo_loss_scale scale; // of what is trained on: sums over an image's values, or means
+        float kl;              // weight of the KL term (beta)
+        float kl_warmup;       // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
+        elbo_kl_schedule kl_schedule;
+        float kl_period, kl_min; // sine: epochs of one turn, and the least weight
     } loss;
 
     struct {
@@ -103,6 +136,13 @@ extern const elbo_builtin_recipe elbo_builtin_recipes[]; // ended by a row whose
 
 const char *elbo_kind_name(elbo_kind kind);
 const char *elbo_reconstruction_name(elbo_reconstruction r);
+/* "mse + 0.7 l1 + 0.3 perceptual". Returns `out`. */
+enum { ELBO_TERMS_TEXT = 120 };
+const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]);
+/* The terms that are computed: perceptual only where there are weights to look with. */
+elbo_terms elbo_terms_computed(const elbo_recipe *r);
+/* The weight of a kind of term, 0 where it is none of them. */
+float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind);
 const char *elbo_optimizer_name(elbo_optimizer o);
 const char *elbo_schedule_name(elbo_schedule s);
 

@@ -80,6 +80,38 @@ static void layers(writer *w, const elbo_layers *list) {
     end_list(w);
 }
 
+/* `{channels: 256, head: conv2d kernel=4}` */
+static void head(writer *w, const elbo_recipe *r) {
+    char text[16];
+    snprintf(text, sizeof text, "%d", r->head.channels);
+    begin_map(w, YAML_FLOW_MAPPING_STYLE);
+    word(w, "channels");
+    word(w, text);
+    word(w, "head");
+    free_text(w, r->head.layer.layer[0].text);
+    end_map(w);
+}
+
+/* `mse`, or `[mse, 0.7 l1]` */
+static void terms(writer *w, const elbo_terms *t) {
+    char text[ELBO_TERMS_TEXT];
+    if (t->count > 1) begin_list(w, YAML_FLOW_SEQUENCE_STYLE);
+    for (int i = 0; i < t->count; i++) word(w, elbo_terms_text(&(elbo_terms){{t->term[i]}, 1}, text));
+    if (t->count > 1) end_list(w);
+}
+
+/* size: (2) height and width. */
+static void extent(writer *w, const int *size) {
+    char text[32];
+    bool list = size[0] != size[1];
+    if (list) begin_list(w, YAML_FLOW_SEQUENCE_STYLE);
+    for (int i = 0; i < (list ? 2 : 1); i++) {
+        snprintf(text, sizeof text, "%d", size[i]);
+        word(w, size[i] ? text : "none");
+    }
+    if (list) end_list(w);
+}
+
 static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     const void *from = (const char *)r + key->offset;
     const float *numbers = from;
@@ -95,8 +127,16 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         break;
     case ELBO_KEY_WHOLE:
     case ELBO_KEY_SIZE:
+    case ELBO_KEY_LATENT:
+        if (key->type == ELBO_KEY_LATENT && r->head.channels) {
+            head(w, r);
+            break;
+        }
         snprintf(text, sizeof text, "%d", *(const int *)from);
-        word(w, key->type == ELBO_KEY_SIZE && *(const int *)from == 0 ? "none" : text);
+        word(w, key->type != ELBO_KEY_WHOLE && *(const int *)from == 0 ? "none" : text);
+        break;
+    case ELBO_KEY_EXTENT:
+        extent(w, from);
         break;
     case ELBO_KEY_SEED:
         snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)from);
@@ -112,7 +152,11 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         end_list(w);
         break;
     case ELBO_KEY_LAYERS:
+    case ELBO_KEY_STEPS:
         layers(w, from);
+        break;
+    case ELBO_KEY_TERMS:
+        terms(w, from);
         break;
     }
 }

@@ -3,19 +3,20 @@
 
 #include <stdlib.h>
 
-enum { MOST_ROWS = 512 };
+#include "train/vgg16.h"
+
+enum { MOST = 512 }; // images at once
 
 elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
-                                elbo_team *team, elbo_error *err) {
-    *e = (elbo_evaluator){.network = n, .recipe = r};
-    elbo_plan_options options = {.mode = ELBO_EVAL,
-                                 .batch = elbo_graph_rows_at_once(&n->graph, MOST_ROWS),
-                                 .team = team,
-                                 .reconstruction = r->loss.reconstruction};
-    e->index = malloc(MOST_ROWS * sizeof *e->index);
+                                elbo_team *team, const elbo_network *features, elbo_error *err) {
+    *e = (elbo_evaluator){.network = n, .recipe = r, .batch = (uint32_t)elbo_graph_batch(&n->graph, MOST)};
+    elbo_plan_options options = {
+        .mode = ELBO_EVAL, .batch = (int)e->batch, .team = team, .reconstruction = r->loss.reconstruction,
+        .features = features};
+    e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
     elbo_status status = elbo_plan_make(&e->plan, &n->graph, device, options, err);
-    if (status != ELBO_OK) elbo_evaluator_free(e);
+    if (status != ELBO_OK) elbo_evaluator_free(e); // the caller may free it again
     return status;
 }
 
@@ -29,9 +30,8 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o) {
     *s = (elbo_scores){.images = images->count};
     double squared = 0;
-    uint32_t batch = (uint32_t)e->plan.options.batch;
-    for (uint32_t start = 0; start < images->count; start += batch) {
-        uint32_t count = images->count - start < batch ? images->count - start : batch;
+    for (uint32_t start = 0; start < images->count; start += e->batch) {
+        uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
         elbo_pass pass = {
             .images = images,
@@ -60,13 +60,20 @@ void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *im
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
                           elbo_eval_options o, elbo_error *err) {
     elbo_team *team;
-    ELBO_TRY(elbo_team_make(&team, o.threads, err));
+    elbo_network *features;
+    ELBO_TRY(elbo_features_open(&features, r, images->shape, err));
+    elbo_status status = elbo_team_make(&team, o.threads, err);
+    if (status != ELBO_OK) {
+        elbo_features_free(features);
+        return status;
+    }
     elbo_evaluator e;
-    elbo_status status = elbo_evaluator_make(&e, n, r, elbo_device_find("cpu"), team, err);
+    status = elbo_evaluator_make(&e, n, r, elbo_device_find("cpu"), team, features, err);
     if (status == ELBO_OK) {
         elbo_evaluator_run(&e, s, images, &o);
         elbo_evaluator_free(&e);
     }
     elbo_team_free(team);
+    elbo_features_free(features);
     return status;
 }

@@ -1,4 +1,4 @@
-/* An evaluator kept ready, so that the test loss of every epoch uses one plan. */
+/* An evaluator kept ready, so that the test loss of every epoch uses one plan. `features`: of the perceptual term, or NULL. */
 #ifndef ELBO_EVALUATE_H
 #define ELBO_EVALUATE_H
 
@@ -8,11 +8,12 @@ typedef struct elbo_evaluator {
     elbo_plan plan;
     const elbo_network *network;
     const elbo_recipe *recipe;
-    uint32_t *index;
+    uint32_t *index; // (batch)
+    uint32_t batch;
 } elbo_evaluator;
 
 elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
-                                elbo_team *team, elbo_error *err);
+                                elbo_team *team, const elbo_network *features, elbo_error *err);
 void elbo_evaluator_free(elbo_evaluator *e);
 void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o);
 

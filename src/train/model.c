@@ -1,14 +1,16 @@
 #include "train/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "train/run_folder.h"
 
-/* Rows of one run: four shards, and codes of a set of any size in pieces of it. Fewer for large pictures. */
-enum { MOST_ROWS = 128 };
+/* Rows of one run: four shards, and codes of a set of any size in pieces of it; fewer of large networks. */
+enum { MOST = 128 };
 
 static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     ELBO_TRY(elbo_run_facts_load(m->run, &m->facts, err));
@@ -16,7 +18,8 @@ static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     ELBO_TRY(elbo_network_make(&m->network, &m->recipe, m->facts.image, err));
     ELBO_TRY(elbo_model_load(m->run, &m->network, err));
     ELBO_TRY(elbo_team_make(&m->team, threads, err));
-    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = elbo_graph_rows_at_once(&m->network.graph, MOST_ROWS), .team = m->team};
+    m->batch = elbo_graph_batch(&m->network.graph, MOST);
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team};
     ELBO_TRY(elbo_plan_make(&m->encoder, &m->network.graph, elbo_device_find("cpu"), options, err));
     options.mode = ELBO_DECODE;
     return elbo_plan_make(&m->decoder, &m->network.graph, elbo_device_find("cpu"), options, err);
@@ -42,6 +45,8 @@ void elbo_model_close(elbo_model *m) {
     if (!m) return;
     elbo_plan_free(&m->encoder);
     elbo_plan_free(&m->decoder);
+    elbo_plan_free(&m->keeper);
+    free(m->skips);
     elbo_team_free(m->team);
     elbo_network_free(&m->network);
     elbo_recipe_close(&m->recipe);
@@ -65,15 +70,21 @@ elbo_model_info elbo_model_get_info(const elbo_model *m) {
 /* Runs a plan over n rows of `images`, a batch at a time, and hands each batch's result to `take`. */
 static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images, const uint32_t *index,
                            size_t n, void (*take)(void *context, size_t start, int count), void *context) {
-    uint32_t rows[MOST_ROWS];
-    size_t batch = (size_t)plan->options.batch;
+    uint32_t rows[MOST], skip_row[MOST];
+    size_t batch = (size_t)m->batch;
     for (size_t start = 0; start < n; start += batch) {
         int count = (int)(n - start < batch ? n - start : batch);
-        for (int i = 0; i < count; i++) rows[i] = index ? index[start + (size_t)i] : (uint32_t)(start + (size_t)i);
+        for (int i = 0; i < count; i++) {
+            size_t row = start + (size_t)i;
+            rows[i] = index ? index[row] : (uint32_t)row;
+            skip_row[i] = m->held ? (uint32_t)(row % m->held) : 0;
+        }
         elbo_pass pass = {.images = images,
                           .index = rows,
                           .count = count,
                           .params = m->network.params,
+                          .skips = m->skips,
+                          .skip_row = skip_row,
                           .low = m->recipe.image.low,
                           .high = m->recipe.image.high};
         elbo_plan_run(plan, &pass);
@@ -113,7 +124,47 @@ static void take_pictures(void *context, size_t start, int count) {
     memcpy(p->images + start * size, p->model->decoder.output->base, (size_t)count * size * sizeof(float));
 }
 
+/* ---- what the decoder reads of the encoder ---- */
+
+elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    if (!g->skips) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: its decoder reads what the encoder saved of an image (%d activations), so a code "
+                                          "alone cannot be decoded; a model without such skips can (`elbo train photo-vae`)",
+                     m->run, g->skips);
+}
+
+static void take_skips(void *context, size_t start, int count) {
+    elbo_model *m = context;
+    const elbo_graph *g = &m->network.graph;
+    float *row = m->skips + start * g->skip_floats;
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < g->skips; row += m->keeper.skip[k]->per_image, k++) {
+            const elbo_tensor *t = m->keeper.skip[k];
+            memcpy(row, t->base + (size_t)i * t->per_image, t->per_image * sizeof *row);
+        }
+}
+
+elbo_status elbo_model_hold_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    if (!g->skips) return ELBO_OK;
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team, .keep_skips = true};
+    if (!m->keeper.steps) ELBO_TRY(elbo_plan_make(&m->keeper, g, elbo_device_find("cpu"), options, err));
+    free(m->skips);
+    m->held = 0;
+    m->skips = n ? elbo_alloc(n * g->skip_floats, sizeof *m->skips) : NULL;
+    if (n && !m->skips) return elbo_no_memory(err);
+    run_in_batches(m, &m->keeper, images, index, n, take_skips, m);
+    m->held = n;
+    return ELBO_OK;
+}
+
 void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images) {
+    size_t size = elbo_image_size(m->network.graph.image);
+    if (m->network.graph.skips && !m->held) { // a caller's mistake: seen at once, and in every picture
+        for (size_t i = 0; i < n * size; i++) images[i] = NAN;
+        return;
+    }
     elbo_images rows = {.count = (uint32_t)n, .floats = (float *)(uintptr_t)z}; // only read
     struct pictures p = {m, images};
     run_in_batches(m, &m->decoder, &rows, NULL, n, take_pictures, &p);
@@ -142,9 +193,22 @@ elbo_status elbo_encode(elbo_model *m, size_t n, const float *images, float *z, 
 }
 
 elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+    ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
     elbo_model_decode_codes(m, n, z, images);
     return ELBO_OK;
+}
+
+const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
+    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a, a float at a time, folded because its last bits mix least
+    for (size_t i = 0; i < m->network.graph.param_floats; i++) {
+        uint32_t bits;
+        memcpy(&bits, m->network.params + i, sizeof bits);
+        hash = (hash ^ bits) * 0x100000001b3u;
+        hash ^= hash >> 32;
+    }
+    snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
+    return text;
 }
 
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,

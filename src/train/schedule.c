@@ -15,8 +15,15 @@ double elbo_learning_rate(const elbo_recipe *r, int epoch) {
     return lr;
 }
 
+/* Cyclical weights: Fu et al., "Cyclical annealing schedule", 2019; the dog tutorial's is a sine, cut off below. */
+static double scheduled_kl_weight(const elbo_recipe *r, uint64_t epoch) {
+    if (r->loss.kl_schedule == ELBO_KL_CONSTANT) return r->loss.kl;
+    double weight = r->loss.kl * 0.5 * (1 + sin(2 * 3.14159265358979323846 * (double)epoch / r->loss.kl_period));
+    return fmax(r->loss.kl_min, weight);
+}
+
 double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch) {
-    double warm = (double)r->loss.kl_warmup * (double)steps_per_epoch;
-    if (warm <= 0 || (double)step >= warm) return r->loss.kl;
-    return r->loss.kl * (double)step / warm;
+    double weight = scheduled_kl_weight(r, step / steps_per_epoch), warm = (double)r->loss.kl_warmup * (double)steps_per_epoch;
+    if (warm <= 0 || (double)step >= warm) return weight;
+    return weight * (double)step / warm;
 }

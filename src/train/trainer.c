@@ -11,12 +11,14 @@
 #include "ops/ops.h"
 #include "train/evaluate.h"
 #include "train/run_folder.h"
+#include "train/vgg16.h"
 
 typedef struct trainer {
     const elbo_recipe *recipe;
     const elbo_dataset *data;
     elbo_train_options options;
     elbo_network network;
+    elbo_network *features; // of the perceptual term, or NULL
     float *m, *v; // (param_floats)
     elbo_team *team;
     elbo_plan plan;
@@ -62,9 +64,10 @@ elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const 
         .params = n->params,
         .low = r->image.low,
         .high = r->image.high,
+        .augment = r->augments,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
         .kl_weight = (float)elbo_kl_weight(r, step - 1, steps_an_epoch),
-        .loss_scale = 1.0f / (float)count,
+        .loss_scale = (float)(1 / ((double)count * (r->loss.scale == ELBO_MEAN ? (double)elbo_image_size(images->shape) : 1))),
         .weights = n->params,
         .m = m,
         .v = v,
@@ -255,6 +258,7 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     if (!device) return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`: there are cpu and ref", device_name);
     if (t->data->train.count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
     ELBO_TRY(elbo_network_make(&t->network, r, t->data->train.shape, err));
+    ELBO_TRY(elbo_features_open(&t->features, r, t->data->train.shape, err));
     size_t floats = t->network.graph.param_floats;
     t->m = elbo_alloc(floats, sizeof(float));
     t->v = elbo_alloc(floats, sizeof(float));
@@ -266,9 +270,10 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
                                  .team = t->team,
                                  .reconstruction = r->loss.reconstruction,
                                  .optimizer = r->train.optimizer,
-                                 .clip = r->train.clip};
+                                 .clip = r->train.clip,
+                                 .features = t->features};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
-    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, err));
+    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, t->features, err));
     t->at.images = t->data->train.count;
     if (!t->options.run) return ELBO_OK;
     ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, err));
@@ -297,6 +302,7 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
     elbo_plan_free(&t.plan);
     elbo_team_free(t.team);
     elbo_network_free(&t.network);
+    elbo_features_free(t.features);
     elbo_log_free(&t.log);
     free(t.m);
     free(t.v);

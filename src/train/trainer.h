@@ -6,12 +6,6 @@
 #include "graph/plan.h"
 #include "recipe/recipe.h"
 
-/* A model's weights and the network they belong to. */
-typedef struct elbo_network {
-    elbo_graph graph;
-    float *params; // (graph.param_floats)
-} elbo_network;
-
 elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
 void elbo_network_free(elbo_network *n);
 

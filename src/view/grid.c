@@ -20,6 +20,8 @@ enum {
     TITLE = 84,
     RIM = 1,        // white pixels around the mosaic, whose edge pngcairo mixes with what is below
     MAX_LABEL = 36, // characters
+    HEADING = 44,   // pixels above a row with a heading
+    LINE = 26,      // pixels of a line of a caption
 };
 
 /* Each image becomes tile_width x tile_height pixels: enlarged by a whole factor (each pixel a square), or reduced by
@@ -28,10 +30,35 @@ typedef struct mosaic {
     int enlarge, reduce;
     int tile_width, tile_height, gap;
     int width, height, channels;
+    int *top;        // (rows): where each begins
     uint8_t *pixels; // (height, width, channels)
 } mosaic;
 
 static int tile_side(int side, int enlarge, int reduce) { return (side * enlarge + reduce - 1) / reduce; }
+
+static int lines_of(const char *label) { return label && *label ? strchr(label, '\n') ? 2 : 1 : 0; }
+
+/* Most lines of the captions of a row. */
+static int caption_lines(const elbo_grid *g, int row) {
+    int most = 0;
+    for (int c = 0; g->captions && c < g->columns; c++) {
+        int lines = lines_of(g->captions[(size_t)row * (size_t)g->columns + (size_t)c]);
+        if (lines > most) most = lines;
+    }
+    return most;
+}
+
+/* Sets the top of each row; returns where the last one ends. */
+static int64_t place_rows(mosaic *m, const elbo_grid *g) {
+    int64_t y = RIM;
+    for (int r = 0; r < g->rows && y < MOST_SIDE; r++) {
+        if (g->headings && g->headings[r]) y += r ? HEADING + LINE / 2 : HEADING;
+        m->top[r] = (int)y;
+        int lines = caption_lines(g, r);
+        y += m->tile_height + (lines ? lines * LINE + 10 : m->gap);
+    }
+    return y - (caption_lines(g, g->rows - 1) ? 0 : m->gap) + RIM;
+}
 
 static elbo_status measure(mosaic *m, const elbo_grid *g, const char *name, elbo_error *err) {
     elbo_image_shape s = g->shape;
@@ -51,7 +78,9 @@ static elbo_status measure(mosaic *m, const elbo_grid *g, const char *name, elbo
     int tile = m->tile_width < m->tile_height ? m->tile_width : m->tile_height;
     m->gap = tile / 24 < 2 ? 2 : tile / 24 > 6 ? 6 : tile / 24;
     int64_t width = (int64_t)g->columns * (m->tile_width + m->gap) - m->gap + 2 * RIM;
-    int64_t height = (int64_t)g->rows * (m->tile_height + m->gap) - m->gap + 2 * RIM;
+    m->top = calloc((size_t)g->rows, sizeof *m->top);
+    if (!m->top) return elbo_no_memory(err);
+    int64_t height = place_rows(m, g);
     if (width > MOST_SIDE || height > MOST_SIDE || width * height > MOST_PIXELS)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "figure %s: %d x %d images of %d x %d pixels do not fit one picture; draw fewer", name,
@@ -95,7 +124,7 @@ static elbo_status assemble(mosaic *m, const elbo_grid *g, elbo_error *err) {
         for (int c = 0; c < g->columns; c++) {
             const float *image = g->images + ((size_t)r * (size_t)g->columns + (size_t)c) * elbo_image_size(g->shape);
             if (isnan(image[0])) continue; // an empty cell
-            size_t y = RIM + (size_t)r * (size_t)(m->tile_height + m->gap);
+            size_t y = (size_t)m->top[r];
             size_t x = RIM + (size_t)c * (size_t)(m->tile_width + m->gap);
             place(m, g, image, m->pixels + (y * (size_t)m->width + x) * (size_t)m->channels);
         }
@@ -103,59 +132,109 @@ static elbo_status assemble(mosaic *m, const elbo_grid *g, elbo_error *err) {
     return ELBO_OK;
 }
 
-static size_t longest_label(const char *const *labels, int n) {
+/* The two lines of a label; the second one is empty where there is none. */
+static void split_label(const char *label, char lines[2][4 * MAX_LABEL + 1]) {
+    const char *end = strchr(label, '\n');
+    snprintf(lines[0], 4 * MAX_LABEL + 1, "%.*s", end ? (int)(end - label) : 4 * MAX_LABEL, label);
+    snprintf(lines[1], 4 * MAX_LABEL + 1, "%s", end ? end + 1 : "");
+}
+
+/* Letters of the longest line. */
+static size_t longest_label(const char *const *labels, size_t n) {
     size_t longest = 0;
-    for (int i = 0; labels && i < n; i++) {
-        size_t length = labels[i] ? elbo_text_length(labels[i]) : 0;
-        if (length > longest) longest = length;
+    for (size_t i = 0; labels && i < n; i++) {
+        char lines[2][4 * MAX_LABEL + 1];
+        split_label(labels[i] ? labels[i] : "", lines);
+        for (int k = 0; k < 2; k++)
+            if (elbo_text_length(lines[k]) > longest) longest = elbo_text_length(lines[k]);
     }
     return longest < MAX_LABEL ? longest : MAX_LABEL;
 }
 
+/* Letters of a size at which the longest label is no wider than a tile. */
+static int fitting_points(size_t longest, const mosaic *m, int most) {
+    int points = most;
+    while (points > 11 && elbo_text_pixels(longest, points) > m->tile_width + m->gap) points--;
+    return points;
+}
+
 /* Labels above the columns shrink where they are wider than a tile, and lean where that is not enough. */
 typedef struct heading {
-    int points, height, overhang; // overhang: what a leaning label needs to the right of the last column
+    int points, lines, height, overhang; // overhang: what a leaning label needs to the right of the last column
     bool leans;
 } heading;
 
 static heading measure_heading(const elbo_grid *g, const mosaic *m) {
     heading head = {.points = ELBO_TICK_POINTS};
-    size_t longest = longest_label(g->column_labels, g->columns);
+    size_t longest = longest_label(g->column_labels, (size_t)g->columns);
     if (!longest) return head;
-    while (head.points > 11 && elbo_text_pixels(longest, head.points) > m->tile_width + m->gap) head.points--;
+    for (int c = 0; c < g->columns; c++)
+        if (lines_of(g->column_labels[c]) > head.lines) head.lines = lines_of(g->column_labels[c]);
+    head.points = fitting_points(longest, m, head.points);
     head.leans = elbo_text_pixels(longest, head.points) > m->tile_width + m->gap;
     if (head.leans && m->tile_width >= 36) head.points = 14; // beside each other there is room for larger letters
     int width = elbo_text_pixels(longest, head.points);
-    head.height = head.leans ? 24 + (int)(0.72 * width) : 36;
+    head.height = head.leans ? 24 + (int)(0.72 * width) : 36 + (head.lines - 1) * LINE;
     head.overhang = head.leans ? (int)(0.72 * width) - m->tile_width / 2 : 0;
     if (head.overhang < 0) head.overhang = 0;
     return head;
 }
 
+/* One line of text; x and y in pixels from the left and the bottom of the canvas. */
+static void write_line(FILE *out, const char *text, const elbo_layout *l, double x, double y, const char *how, int points) {
+    fprintf(out, "set label ");
+    elbo_text_to_gnuplot(out, text, MAX_LABEL);
+    fprintf(out, " at screen %.6f,%.6f %s front font ',%d' textcolor rgb '#333333'\n", x / l->width, y / l->height, how, points);
+}
+
+/* A label of one or two lines, of which the first one stands at y. */
+static void write_lines(FILE *out, const char *label, const elbo_layout *l, double x, double y, int points) {
+    char lines[2][4 * MAX_LABEL + 1];
+    split_label(label, lines);
+    for (int k = 0; k < 2; k++)
+        if (*lines[k]) write_line(out, lines[k], l, x, y - k * LINE, "center", points);
+}
+
 static void write_labels(FILE *out, const elbo_grid *g, const mosaic *m, const elbo_layout *l, heading head) {
-    for (int r = 0; g->row_labels && r < g->rows; r++) {
-        if (!g->row_labels[r]) continue;
-        double y = l->height - l->top - RIM - r * (m->tile_height + m->gap) - m->tile_height / 2.0;
-        fprintf(out, "set label ");
-        elbo_text_to_gnuplot(out, g->row_labels[r], MAX_LABEL);
-        fprintf(out, " at screen %.6f,%.6f right font ',%d' textcolor rgb '#333333'\n", (l->left - 16.0) / l->width,
-                y / l->height, m->tile_height < 26 ? 10 : ELBO_TICK_POINTS);
-    }
+    double first = l->height - l->top; // the mosaic's upper edge
+    for (int r = 0; g->row_labels && r < g->rows; r++)
+        if (g->row_labels[r])
+            write_line(out, g->row_labels[r], l, l->left - 16.0, first - m->top[r] - m->tile_height / 2.0, "right",
+                       m->tile_height < 26 ? 10 : ELBO_TICK_POINTS);
     for (int c = 0; g->column_labels && c < g->columns; c++) {
         if (!g->column_labels[c]) continue;
-        double x = l->left + RIM + c * (m->tile_width + m->gap) + m->tile_width / 2.0, y = l->height - l->top + 20.0;
-        fprintf(out, "set label ");
-        elbo_text_to_gnuplot(out, g->column_labels[c], MAX_LABEL);
-        fprintf(out, " at screen %.6f,%.6f %s font ',%d' textcolor rgb '#333333'\n", x / l->width, y / l->height,
-                head.leans ? "left rotate by 45" : "center", head.points);
+        double x = l->left + RIM + c * (m->tile_width + m->gap) + m->tile_width / 2.0;
+        if (head.leans)
+            write_line(out, g->column_labels[c], l, x, first + 20.0, "left rotate by 45", head.points);
+        else
+            write_lines(out, g->column_labels[c], l, x, first + 20.0 + (lines_of(g->column_labels[c]) - 1) * LINE, head.points);
+    }
+    for (int r = 0; g->headings && r < g->rows; r++)
+        if (g->headings[r]) {
+            fprintf(out, "set label ");
+            elbo_text_to_gnuplot(out, g->headings[r], (size_t)(m->width / (0.75 * ELBO_LABEL_POINTS)));
+            fprintf(out, " at screen %.6f,%.6f left front font ',%d' textcolor rgb '#222222'\n", (double)l->left / l->width,
+                    (first - m->top[r] + 20.0) / l->height, ELBO_LABEL_POINTS);
+        }
+    size_t cells = (size_t)g->rows * (size_t)g->columns;
+    int points = fitting_points(longest_label(g->captions, cells), m, 14);
+    for (size_t i = 0; g->captions && i < cells; i++) {
+        if (!g->captions[i]) continue;
+        size_t r = i / (size_t)g->columns, c = i % (size_t)g->columns;
+        write_lines(out, g->captions[i], l, l->left + RIM + (double)c * (m->tile_width + m->gap) + m->tile_width / 2.0,
+                    first - m->top[r] - m->tile_height - 16.0, points);
     }
 }
 
 elbo_status elbo_draw_grid(elbo_figure f, const elbo_grid *grid, elbo_error *err) {
     mosaic m = {0};
-    ELBO_TRY(measure(&m, grid, f.name, err));
+    elbo_status measured = measure(&m, grid, f.name, err);
+    if (measured != ELBO_OK) {
+        free(m.top);
+        return measured;
+    }
     heading head = measure_heading(grid, &m);
-    size_t row_label = longest_label(grid->row_labels, grid->rows);
+    size_t row_label = longest_label(grid->row_labels, (size_t)grid->rows);
     bool titled = f.title && f.title[0];
     elbo_layout layout = {.left = row_label ? EDGE + elbo_text_pixels(row_label, ELBO_TICK_POINTS) + 16 : EDGE,
                           .right = EDGE + head.overhang,
@@ -186,6 +265,7 @@ elbo_status elbo_draw_grid(elbo_figure f, const elbo_grid *grid, elbo_error *err
     status = elbo_plot_draw(&plot, err);
 done:
     elbo_plot_abandon(&plot);
+    free(m.top);
     free(m.pixels);
     free(picture);
     return status;

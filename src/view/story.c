@@ -16,7 +16,7 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
         if (runs[i].log.count > longest) longest = runs[i].log.count;
     elbo_series *series = calloc((size_t)count * 2, sizeof *series);
     float *values = calloc((size_t)count * 2 * (size_t)(longest + 1), sizeof *values);
-    char (*labels)[160] = calloc((size_t)count * 2, sizeof *labels);
+    char(*labels)[160] = calloc((size_t)count * 2, sizeof *labels);
     elbo_status status = ELBO_OK;
     int n = 0;
     if (!series || !values || !labels) status = elbo_no_memory(err);
@@ -25,7 +25,8 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
             const elbo_log *log = &runs[i].log;
             if (log->count == 0 || (test && log->epoch[0].test.images == 0)) continue;
             float *v = values + (size_t)n * (size_t)(longest + 1);
-            for (int e = 0; e < log->count; e++) v[e] = (float)(test ? log->epoch[e].test.loss : log->epoch[e].train.loss);
+            for (int e = 0; e < log->count; e++)
+                v[e] = (float)(test ? log->epoch[e].test.loss : log->epoch[e].train.loss);
             snprintf(labels[n], sizeof labels[n], "%s, %s", runs[i].label, test ? "test" : "train");
             series[n] = (elbo_series){.label = labels[n], .value = v, .count = log->count, .group = i, .dashed = test};
             n++;
@@ -41,8 +42,7 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
 
 /* ---- grids ---- */
 
-/* Of several runs the rows may differ in range: all are drawn in the first one's. */
-static void into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to) {
+void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to) {
     float scale = (to->image.high - to->image.low) / (from->image.high - from->image.low);
     if (from->image.low == to->image.low && from->image.high == to->image.high) return;
     for (size_t i = 0; i < n; i++) v[i] = to->image.low + (v[i] - from->image.low) * scale;
@@ -50,8 +50,13 @@ static void into_range(float *v, size_t n, const elbo_recipe *from, const elbo_r
 
 static elbo_status draw_rows(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
                              const char *const *row_labels, const char *const *column_labels, elbo_error *err) {
-    elbo_grid grid = {.rows = rows, .columns = columns, .shape = m->network.graph.image, .images = images,
-                      .low = m->recipe.image.low, .high = m->recipe.image.high, .row_labels = row_labels,
+    elbo_grid grid = {.rows = rows,
+                      .columns = columns,
+                      .shape = m->network.graph.image,
+                      .images = images,
+                      .low = m->recipe.image.low,
+                      .high = m->recipe.image.high,
+                      .row_labels = row_labels,
                       .column_labels = column_labels};
     return elbo_draw_grid(f, &grid, err);
 }
@@ -75,8 +80,9 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
             break;
         }
         elbo_model_encode_images(m, images, index, (size_t)n, codes, NULL);
-        elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
-        into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
+        status = elbo_model_hold_skips(m, images, index, (size_t)n, err);
+        if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
+        elbo_story_into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
         labels[i + 1] = runs[i].label;
         free(codes);
     }
@@ -86,20 +92,22 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
     return status;
 }
 
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err) {
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
     enum { AT_ONCE = 64 };
     float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
     if (!z) return elbo_no_memory(err);
-    for (int start = 0; start < n; start += AT_ONCE) {
+    elbo_status status = elbo_model_decodes_alone(m, err);
+    for (int start = 0; status == ELBO_OK && start < n; start += AT_ONCE) {
         int count = n - start < AT_ONCE ? n - start : AT_ONCE;
         for (int i = 0; i < count; i++)
             elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(start + i)},
                                z + (size_t)i * Z, Z);
+        for (size_t k = 0; temperature != 1 && k < (size_t)count * Z; k++) z[k] *= (float)temperature;
         elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
     }
     free(z);
-    return ELBO_OK;
+    return status;
 }
 
 elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err) {
@@ -129,9 +137,12 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
         } else {
             memcpy(ends, from, size * sizeof *ends);
             memcpy(ends + size, to, size * sizeof *ends);
-            into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
+            elbo_story_into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
             float *a = z + (size_t)steps * Z, *b = a + Z;
             status = elbo_encode(m, 2, ends, a, err);
+            elbo_images first = {
+                .shape = m->network.graph.image, .count = 1, .floats = ends}; // its skips for the whole walk
+            if (status == ELBO_OK) status = elbo_model_hold_skips(m, &first, NULL, 1, err);
             for (int s = 0; s < steps; s++)
                 for (size_t k = 0; k < Z; k++) {
                     float t = steps > 1 ? (float)s / (float)(steps - 1) : 0;
@@ -139,7 +150,7 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
                 }
             float *row = images + (size_t)i * (size_t)steps * size;
             if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)steps, z, row);
-            into_range(row, (size_t)steps * size, &m->recipe, &runs[0].model->recipe);
+            elbo_story_into_range(row, (size_t)steps * size, &m->recipe, &runs[0].model->recipe);
         }
         labels[i] = runs[i].label;
         free(ends);
@@ -152,36 +163,41 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
 
 /* ---- maps ---- */
 
+elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err) {
+    *map = (elbo_map){.n = n, .raw = dims == 2};
+    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
+    if (!map->xy) return elbo_no_memory(err);
+    if (map->raw) {
+        memcpy(map->xy, codes, n * 2 * sizeof *codes);
+        return ELBO_OK;
+    }
+    elbo_pca pca = {0};
+    elbo_status status = elbo_pca_fit(&pca, codes, n, dims, 2, threads, err);
+    float *y = status == ELBO_OK ? elbo_alloc(n * (size_t)pca.components, sizeof *y) : NULL;
+    if (y) {
+        elbo_pca_project(&pca, codes, n, y);
+        for (size_t i = 0; i < n; i++) // a code of one dimension lies on a line
+            for (int c = 0; c < pca.components; c++)
+                map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
+        for (int c = 0; c < pca.components; c++)
+            map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
+    } else if (status == ELBO_OK) {
+        status = elbo_no_memory(err);
+    }
+    free(y);
+    elbo_pca_free(&pca);
+    if (status != ELBO_OK) elbo_map_free(map);
+    return status;
+}
+
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err) {
     int Z = m->network.graph.latent;
-    *map = (elbo_map){.n = images->count, .raw = Z == 2};
+    *map = (elbo_map){0};
     float *codes = elbo_alloc((size_t)images->count * (size_t)Z, sizeof *codes); // (n, Z)
-    map->xy = elbo_alloc((size_t)images->count * 2, sizeof *map->xy);
-    elbo_pca pca = {0};
-    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
-        if (map->raw)
-            memcpy(map->xy, codes, (size_t)images->count * 2 * sizeof *codes);
-        else
-            status = elbo_pca_fit(&pca, codes, images->count, Z, 2, threads, err);
-    }
-    if (status == ELBO_OK && !map->raw) {
-        float *y = elbo_alloc((size_t)images->count * (size_t)pca.components, sizeof *y);
-        if (y) {
-            elbo_pca_project(&pca, codes, images->count, y);
-            for (size_t i = 0; i < images->count; i++) // a code of one dimension lies on a line
-                for (int c = 0; c < pca.components; c++) map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
-            for (int c = 0; c < pca.components; c++)
-                map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
-        } else {
-            status = elbo_no_memory(err);
-        }
-        free(y);
-    }
-    elbo_pca_free(&pca);
+    if (!codes) return elbo_no_memory(err);
+    elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
+    elbo_status status = elbo_map_of_codes(map, codes, images->count, Z, threads, err);
     free(codes);
-    if (status != ELBO_OK) elbo_map_free(map);
     return status;
 }
 
@@ -190,15 +206,22 @@ void elbo_map_free(elbo_map *map) {
     *map = (elbo_map){0};
 }
 
-elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
-                           elbo_error *err) {
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err) {
     char x[80], y[80];
-    if (map->raw) {
+    if (map->tsne) {
+        snprintf(x, sizeof x, "t-SNE 1");
+        snprintf(y, sizeof y, "t-SNE 2");
+    } else if (map->raw) {
         snprintf(x, sizeof x, "first latent dimension");
         snprintf(y, sizeof y, "second latent dimension");
     } else {
         snprintf(x, sizeof x, "first principal axis (%.0f%% of the variance)", 100 * map->explained[0]);
         snprintf(y, sizeof y, "second principal axis (%.0f%%)", 100 * map->explained[1]);
     }
-    return elbo_draw_scatter(f, x, y, map->xy, images->labels, map->n, d->class_names, images->labels ? d->classes : 0, err);
+    return elbo_draw_scatter(f, x, y, map->xy, labels, map->n, d->class_names, labels ? d->classes : 0, err);
+}
+
+elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
+                           elbo_error *err) {
+    return elbo_story_map_of(f, map, d, images->labels, err);
 }

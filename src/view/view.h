@@ -38,11 +38,22 @@ typedef struct elbo_series {
 elbo_status elbo_draw_curves(elbo_figure f, const char *x_label, const char *y_label, const elbo_series *series,
                              int count, elbo_error *err);
 
+/* Bars, those of each series largest first, series side by side by rank. */
+typedef struct elbo_bar_series {
+    const char *label;
+    const double *value; // (count), finite, 0 or more
+    int count;
+    int group;           // its colour: the same as of a curve's group
+} elbo_bar_series;
+elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series, int count,
+                           elbo_error *err);
+
 /* Points in the plane coloured by class, with a legend; labels NULL: one colour. */
 elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy, // (n, 2)
                               const uint8_t *labels, size_t n, char *const *class_names, int classes, elbo_error *err);
 
-/* Images in rows with a label at the left of each row (NULL: none) and one above each column (NULL: none). */
+/* Images in rows with a label at the left of each row (NULL: none) and one above each column (NULL: none). A '\n' in a
+ * column's label or in a caption begins a second line. */
 typedef struct elbo_grid {
     int rows, columns;
     elbo_image_shape shape;
@@ -50,6 +61,8 @@ typedef struct elbo_grid {
     float low, high;
     const char *const *row_labels;    // (rows) or NULL
     const char *const *column_labels; // (columns) or NULL
+    const char *const *headings;      // (rows) or NULL: a line above a row, where a block of rows begins
+    const char *const *captions;      // (rows, columns) or NULL: a few letters below an image
 } elbo_grid;
 elbo_status elbo_draw_grid(elbo_figure f, const elbo_grid *grid, elbo_error *err);
 

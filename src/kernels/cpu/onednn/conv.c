@@ -257,7 +257,7 @@ static elbo_status make_direction(elbo_conv *c, direction *k, const direction_na
                            writes_small ? &d->kept_small : small, small, &c->small_room, err);
 }
 
-static elbo_status make_all(elbo_conv *c, bool training, bool need_dx, elbo_error *err) {
+static elbo_status make_all(elbo_conv *c, bool need_dw, bool need_dx, elbo_error *err) {
     ELBO_TRY(check(dnnl_engine_create(&c->engine, dnnl_cpu, 0), "an engine", err));
     c->stream = calloc((size_t)c->threads, sizeof *c->stream);
     if (!c->stream) return elbo_no_memory(err);
@@ -266,8 +266,8 @@ static elbo_status make_all(elbo_conv *c, bool training, bool need_dx, elbo_erro
     layer_descs d;
     ELBO_TRY(describe_layer(c, &d, err));
     ELBO_TRY(make_direction(c, &c->to_small, &to_small_names, &d, err)); // the hint that the others need
-    if (c->s.transposed || (training && need_dx)) ELBO_TRY(make_direction(c, &c->to_large, &to_large_names, &d, err));
-    return training ? make_direction(c, &c->weights, &weights_names, &d, err) : ELBO_OK;
+    if (c->s.transposed || need_dx) ELBO_TRY(make_direction(c, &c->to_large, &to_large_names, &d, err));
+    return need_dw ? make_direction(c, &c->weights, &weights_names, &d, err) : ELBO_OK;
 }
 
 static void free_direction(elbo_conv *c, direction *k) {
@@ -311,10 +311,10 @@ static bool has_plain_loops(const elbo_conv *c) {
 }
 
 /* In the first of the layouts that has fast kernels, or else in the last. */
-static elbo_status make_fast(elbo_conv *c, bool training, bool need_dx, elbo_error *err) {
+static elbo_status make_fast(elbo_conv *c, bool need_dw, bool need_dx, elbo_error *err) {
     for (c->layout = AS_KEPT;; c->layout++) {
         if (c->layout == WIDE && !can_be_wide(&c->s)) continue;
-        ELBO_TRY(make_all(c, training, need_dx, err));
+        ELBO_TRY(make_all(c, need_dw, need_dx, err));
         if (c->layout == FREE || !has_plain_loops(c)) return ELBO_OK;
         clear(c);
     }
@@ -335,7 +335,7 @@ static void turn(elbo_conv_shape *s) {
     s->padding = s->dilation * (s->kernel - 1) - s->padding;
 }
 
-static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool training, bool need_dx, int threads,
+static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
                         elbo_error *err) {
     *conv = NULL;
     elbo_conv *c = elbo_alloc(1, sizeof *c);
@@ -348,7 +348,7 @@ static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool trainin
     c->biased = s->bias && !c->s.transposed;
     int threads_outside = omp_get_max_threads(); // a primitive remembers how many threads it was made for
     omp_set_num_threads(1);
-    elbo_status status = make_fast(c, training, need_dx, err);
+    elbo_status status = make_fast(c, need_dw, need_dx, err);
     omp_set_num_threads(threads_outside);
     if (status != ELBO_OK) {
         free_conv(c);

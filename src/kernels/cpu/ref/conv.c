@@ -10,8 +10,8 @@ struct elbo_conv {
     elbo_conv_shape s;
 };
 
-static elbo_status make(elbo_conv **c, const elbo_conv_shape *s, bool training, bool need_dx, int threads, elbo_error *err) {
-    (void)training, (void)need_dx, (void)threads;
+static elbo_status make(elbo_conv **c, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads, elbo_error *err) {
+    (void)need_dw, (void)need_dx, (void)threads;
     *c = malloc(sizeof **c);
     if (!*c) return elbo_fail(err, ELBO_NO_MEMORY, "out of memory");
     (*c)->s = *s;

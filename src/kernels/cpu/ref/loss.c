@@ -37,6 +37,19 @@ static float l1(float *dy, float *squared, const float *y, const float *x, size_
     return (float)loss;
 }
 
+static float mse_l1(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight, float l1_weight,
+                    float scale) {
+    double absolute = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        double error = (double)y[i] - x[i];
+        absolute += fabs(error);
+        squares += error * error;
+        if (dy) dy[i] = (float)(scale * (mse_weight * 2 * error + l1_weight * ((error > 0) - (error < 0))));
+    }
+    *squared = (float)squares;
+    return (float)(mse_weight * squares + l1_weight * absolute);
+}
+
 static float reparameterize(float *z, const float *mu, const float *logvar, const float *eps, size_t n) {
     double kl = 0;
     for (size_t i = 0; i < n; i++) {
@@ -58,4 +71,4 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
 
 static void normal(float *out, size_t n, elbo_stream s) { elbo_random_normal(s, out, n); }
 
-const elbo_loss_kernels elbo_ref_loss = {"ref", normal, bce, mse, l1, reparameterize, reparameterize_backward};
+const elbo_loss_kernels elbo_ref_loss = {"ref", normal, bce, mse, l1, mse_l1, reparameterize, reparameterize_backward};

@@ -11,6 +11,7 @@
     extern const elbo_update_kernels elbo_simd_update_##isa;                                                           \
     extern const elbo_norm_kernels elbo_simd_norm_##isa;                                                               \
     extern const elbo_resample_kernels elbo_simd_resample_##isa;                                                       \
+    extern const elbo_near_kernels elbo_simd_near_##isa;                                                               \
     void elbo_simd_normal_##isa(float *out, size_t n, elbo_stream s);                                                  \
     double elbo_simd_fma_loop_##isa(long rounds); /* returns the FLOP that it did */
 

@@ -1,0 +1,191 @@
+/* The way of an image: its first page or frame, colours to grey or sRGB, transparency onto white, shorter side to the size
+ * wanted (the image just covers height x width), the centre cut out, turned upright as EXIF says.
+ *
+ * Scaled as torchvision's Resize does with antialiasing: a triangle as wide as the shrinking asks for. JPEG and WebP first
+ * shrink while they decode, by a power of two that leaves at least twice the size wanted. Pixels pass in strips: a picture of
+ * 100 megapixels takes a few megabytes. */
+#include "decode.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <vips/vips.h>
+
+typedef struct format {
+    const char *name;
+    int (*load)(const char *path, VipsImage **image, double shrink);
+    bool shrinks;
+} format;
+
+#define COMMON "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED
+
+static int load_jpeg(const char *path, VipsImage **image, double shrink) {
+    return vips_jpegload(path, image, "shrink", (int)shrink, COMMON, NULL);
+}
+static int load_webp(const char *path, VipsImage **image, double shrink) {
+    return vips_webpload(path, image, "scale", 1.0 / shrink, COMMON, NULL);
+}
+static int load_png(const char *path, VipsImage **image, double shrink) {
+    (void)shrink;
+    return vips_pngload(path, image, COMMON, NULL);
+}
+static int load_gif(const char *path, VipsImage **image, double shrink) {
+    (void)shrink;
+    return vips_gifload(path, image, COMMON, NULL);
+}
+static int load_tiff(const char *path, VipsImage **image, double shrink) {
+    (void)shrink;
+    return vips_tiffload(path, image, COMMON, NULL);
+}
+static int load_bmp(const char *path, VipsImage **image, double shrink) {
+    (void)shrink;
+    return vips_magickload(path, image, "access", VIPS_ACCESS_SEQUENTIAL, NULL);
+}
+
+static const format jpeg = {"JPEG", load_jpeg, true}, webp = {"WebP", load_webp, true}, png = {"PNG", load_png, false},
+                    gif = {"GIF", load_gif, false}, tiff = {"TIFF", load_tiff, false}, bmp = {"BMP", load_bmp, false};
+
+/* By the first bytes, never by the name: many a .jpg is a PNG. And so that of libvips' many loaders, some of which run
+ * programs or read other files, only these are ever asked. */
+static const format *format_of(const unsigned char head[16], size_t n) {
+    if (n >= 3 && !memcmp(head, "\xff\xd8\xff", 3)) return &jpeg;
+    if (n >= 8 && !memcmp(head, "\x89PNG\r\n\x1a\n", 8)) return &png;
+    if (n >= 6 && (!memcmp(head, "GIF87a", 6) || !memcmp(head, "GIF89a", 6))) return &gif;
+    if (n >= 12 && !memcmp(head, "RIFF", 4) && !memcmp(head + 8, "WEBP", 4)) return &webp;
+    if (n >= 4 && (!memcmp(head, "II*\0", 4) || !memcmp(head, "MM\0*", 4) || !memcmp(head, "II+\0", 4) ||
+                   !memcmp(head, "MM\0+", 4)))
+        return &tiff;
+    if (n >= 14 && !memcmp(head, "BM", 2)) return &bmp;
+    return NULL;
+}
+
+/* libvips says the same thing several times, one a line, each with the name of its part before it: the last is the cause. */
+static bool fail_vips(const format *f, char reason[ELBO_IMAGES_MAX_REASON]) {
+    char text[1000];
+    snprintf(text, sizeof text, "%s", vips_error_buffer());
+    vips_error_clear();
+    size_t n = strlen(text);
+    while (n && (text[n - 1] == '\n' || text[n - 1] == ' ')) text[--n] = 0;
+    const char *line = strrchr(text, '\n');
+    line = line ? line + 1 : text;
+    const char *colon = strstr(line, ": ");
+    if (colon && !memchr(line, ' ', (size_t)(colon - line))) line = colon + 2;
+    snprintf(reason, ELBO_IMAGES_MAX_REASON, "damaged %s: %s", f->name, *line ? line : "it cannot be decoded");
+    return false;
+}
+
+/* Takes the place of `*image`, which is done with. */
+static bool replace(VipsImage **image, int failed, VipsImage **by) {
+    if (failed) return false;
+    g_object_unref(*image);
+    *image = *by;
+    return true;
+}
+
+/* Grey or sRGB of 8 bits, and no transparency. */
+static bool to_channels(VipsImage **image, uint32_t channels) {
+    VipsImage *next = NULL;
+    VipsInterpretation space = channels == 1 ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
+    if (vips_image_hasalpha(*image)) {
+        double most = vips_image_get_format(*image) == VIPS_FORMAT_USHORT ? 65535 : 255;
+        bool grey = vips_image_get_bands(*image) < 3;
+        VipsArrayDouble *white = grey ? vips_array_double_newv(1, most) : vips_array_double_newv(3, most, most, most);
+        int failed = vips_flatten(*image, &next, "background", white, "max_alpha", most, NULL);
+        vips_area_unref(VIPS_AREA(white));
+        if (!replace(image, failed, &next)) return false;
+    }
+    if (vips_image_guess_interpretation(*image) != space &&
+        !replace(image, vips_colourspace(*image, &next, space, NULL), &next))
+        return false;
+    uint32_t bands = (uint32_t)vips_image_get_bands(*image);
+    if (bands > channels && !replace(image, vips_extract_band(*image, &next, 0, "n", (int)channels, NULL), &next)) return false;
+    return vips_image_get_format(*image) == VIPS_FORMAT_UCHAR || replace(image, vips_cast_uchar(*image, &next, NULL), &next);
+}
+
+/* The shorter side to the size wanted, the centre cut out. */
+static bool to_size(VipsImage **image, int height, int width) {
+    VipsImage *next = NULL;
+    double h = vips_image_get_height(*image), w = vips_image_get_width(*image);
+    double scale = fmax(height / h, width / w);
+    int tall = (int)fmax(height, floor(h * scale + 1e-6)), wide = (int)fmax(width, floor(w * scale + 1e-6));
+    if ((tall != (int)h || wide != (int)w) &&
+        !replace(image, vips_resize(*image, &next, wide / w, "vscale", tall / h, "kernel", VIPS_KERNEL_LINEAR, NULL), &next))
+        return false;
+    tall = vips_image_get_height(*image), wide = vips_image_get_width(*image);
+    if (tall < height || wide < width) {
+        vips_error("resize", "gives %dx%d instead of %dx%d", wide, tall, width, height);
+        return false;
+    }
+    int top = (int)rint((tall - height) / 2.0), left = (int)rint((wide - width) / 2.0);
+    return (tall == height && wide == width) ||
+           replace(image, vips_extract_area(*image, &next, left, top, width, height, NULL), &next);
+}
+
+/* The power of two that leaves at least twice the size wanted. */
+static double shrink_for(const VipsImage *image, int height, int width) {
+    double room = fmin((double)vips_image_get_height(image) / height, (double)vips_image_get_width(image) / width);
+    double shrink = 1;
+    while (shrink < 8 && shrink * 4 <= room) shrink *= 2;
+    return shrink;
+}
+
+static bool decode(const char *path, const format *f, const elbo_images_request *want, uint8_t *pixels,
+                   elbo_images_reply *reply, char reason[ELBO_IMAGES_MAX_REASON]) {
+    VipsImage *image = NULL, *next = NULL;
+    if (f->load(path, &image, 1)) return fail_vips(f, reason);
+    int h = vips_image_get_height(image), w = vips_image_get_width(image);
+    bool lies = vips_image_get_orientation(image) >= 5; // on its side
+    reply->height = (uint32_t)(lies ? w : h);
+    reply->width = (uint32_t)(lies ? h : w);
+    if ((double)h * w > ELBO_IMAGES_MAX_PIXELS) {
+        snprintf(reason, ELBO_IMAGES_MAX_REASON, "%dx%d pixels; at most %d million are read", w, h,
+                 ELBO_IMAGES_MAX_PIXELS / 1000000);
+        g_object_unref(image);
+        return false;
+    }
+    int height = (int)(lies ? want->width : want->height), width = (int)(lies ? want->height : want->width);
+    double shrink = f->shrinks ? shrink_for(image, height, width) : 1;
+    bool ok = true;
+    if (shrink > 1) {
+        int failed = f->load(path, &next, shrink);
+        ok = replace(&image, failed, &next);
+    }
+    ok = ok && to_channels(&image, want->channels) && to_size(&image, height, width);
+    if (ok) {
+        next = vips_image_copy_memory(image); // turning needs all of it, by now little
+        ok = replace(&image, !next, &next) && replace(&image, vips_autorot(image, &next, NULL), &next);
+    }
+    size_t size = 0, C = want->channels, plane = (size_t)want->height * want->width;
+    uint8_t *bytes = ok ? vips_image_write_to_memory(image, &size) : NULL; // (H, W, C)
+    bool grey = bytes && size == plane;
+    if (bytes && !grey && size != plane * C) {
+        vips_error("decode", "%dx%d of %d bands", vips_image_get_width(image), vips_image_get_height(image),
+                   vips_image_get_bands(image));
+        ok = false;
+    }
+    g_object_unref(image);
+    if (!bytes || !ok) {
+        g_free(bytes);
+        return fail_vips(f, reason);
+    }
+    for (size_t i = 0; i < plane; i++)
+        for (size_t c = 0; c < C; c++) pixels[c * plane + i] = bytes[grey ? i : i * C + c];
+    g_free(bytes);
+    return true;
+}
+
+bool decode_image(const char *path, const elbo_images_request *want, uint8_t *pixels, elbo_images_reply *reply,
+                  char reason[ELBO_IMAGES_MAX_REASON]) {
+    unsigned char head[16];
+    FILE *file = fopen(path, "rbe");
+    size_t n = file ? fread(head, 1, sizeof head, file) : 0;
+    if (!file) {
+        snprintf(reason, ELBO_IMAGES_MAX_REASON, "cannot be opened: %s", g_strerror(errno));
+        return false;
+    }
+    fclose(file);
+    const format *f = format_of(head, n);
+    if (f) return decode(path, f, want, pixels, reply, reason);
+    snprintf(reason, ELBO_IMAGES_MAX_REASON, n ? "no JPEG, PNG, WebP, TIFF, GIF or BMP by its first bytes" : "empty file");
+    return false;
+}

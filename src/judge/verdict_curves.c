@@ -1,0 +1,125 @@
+/* What the curves in log.jsonl tell. They are read as the objective that was trained for, with the KL's last weight, so
+ * that a warm-up is no illness. */
+#include <math.h>
+#include <stdio.h>
+
+#include "judge/doctor.h"
+
+static double objective(const elbo_log *log, const elbo_scores *s) {
+    return s->reconstruction + log->epoch[log->count - 1].kl_weight * s->kl;
+}
+static double train_at(const elbo_log *log, int epoch) { return objective(log, &log->epoch[epoch].train); }
+static double test_at(const elbo_log *log, int epoch) { return objective(log, &log->epoch[epoch].test); }
+static bool has_test(const elbo_log *log) { return log->count > 0 && log->epoch[log->count - 1].test.images > 0; }
+
+elbo_status elbo_check_finished(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
+    (void)err;
+    int done = e->log->count, wanted = e->model->recipe.train.epochs;
+    elbo_number(v, "epochs", done);
+    elbo_number(v, "epochs_wanted", wanted);
+    if (done >= wanted) {
+        elbo_found(v, ELBO_WELL, "%d of %d epochs", done, wanted);
+    } else {
+        elbo_found(v, done ? ELBO_NOTE : ELBO_ILL, "%d of %d epochs: it was stopped, or ended with an error", done,
+                   wanted);
+        elbo_advise(v, "`elbo train %s --resume -o %s` goes on where it stopped, or says again what was wrong",
+                    e->model->recipe.name, e->model->run);
+    }
+    return ELBO_OK;
+}
+
+/* A loss that leaps, or ends above where it was: steps too large for the weights to settle. */
+elbo_status elbo_check_diverged(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
+    (void)err;
+    const elbo_log *log = e->log;
+    if (log->count < 2) return ELBO_OK;
+    double best = INFINITY, leap = 1, last = train_at(log, log->count - 1);
+    int leapt = 0;
+    bool finite = true;
+    for (int i = 0; i < log->count; i++) {
+        double now = train_at(log, i);
+        finite = finite && isfinite(now);
+        if (best > 0 && now / best > leap) {
+            leap = now / best;
+            leapt = i + 1;
+        }
+        if (now < best) best = now;
+    }
+    elbo_number(v, "last_train_loss", last);
+    elbo_number(v, "best_train_loss", best);
+    elbo_number(v, "largest_leap", leap);
+    if (finite && last <= 1.02 * best && leap <= 1.1) {
+        elbo_found(v, ELBO_WELL, "training loss %.2f at the end, the lowest was %.2f", last, best);
+        return ELBO_OK;
+    }
+    elbo_found(
+        v, last > 1.02 * best || !finite ? ELBO_ILL : ELBO_NOTE,
+        "training loss %.2f at the end, but it was %.2f before; in epoch %d it stood %.0f %% above the lowest so far",
+        last, best, leapt, 100 * (leap - 1));
+    elbo_advise(v, "a smaller learning rate (--set train.lr=%g), or train.clip=1",
+                (double)e->model->recipe.train.lr / 10);
+    return ELBO_OK;
+}
+
+elbo_status elbo_check_underfitting(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
+    (void)err;
+    const elbo_log *log = e->log;
+    if (log->count < 2) return ELBO_OK;
+    int n = log->count, tail = n / 10 > 1 ? n / 10 : 1;
+    bool test = has_test(log);
+    double last = test ? test_at(log, n - 1) : train_at(log, n - 1);
+    double before = test ? test_at(log, n - 1 - tail) : train_at(log, n - 1 - tail);
+    double fall = before > 0 ? (before - last) / before : 0;
+    elbo_number(v, "fall", fall);
+    elbo_number(v, "epochs_looked_at", tail);
+    bool falling = fall > 0.02;
+    char epochs[40];
+    snprintf(epochs, sizeof epochs, "%d epochs", tail);
+    elbo_found(v, falling ? ELBO_ILL : ELBO_WELL, "%s loss %.2f; the last %s lowered it by %.1f %%%s",
+               test ? "test" : "training", last, tail > 1 ? epochs : "epoch", 100 * fall,
+               falling ? ": it is still falling" : "");
+    if (falling)
+        elbo_advise(v, "train longer: `elbo train %s --resume -o %s -e %d`", e->model->recipe.name, e->model->run,
+                    2 * n);
+    return ELBO_OK;
+}
+
+/* The gap between the splits, and a test loss that has turned up while the training loss still falls. The training loss
+ * of an epoch is a mean over it, so that of a healthy run lies above the test loss taken behind it. */
+elbo_status elbo_check_overfitting(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
+    (void)err;
+    const elbo_log *log = e->log;
+    if (log->count < 2 || !has_test(log)) return ELBO_OK;
+    int n = log->count, best = 0;
+    for (int i = 1; i < n; i++)
+        if (test_at(log, i) < test_at(log, best)) best = i;
+    double test = test_at(log, n - 1), train = train_at(log, n - 1), lowest = test_at(log, best);
+    double gap = train > 0 ? (test - train) / train : 0, rise = lowest > 0 ? (test - lowest) / lowest : 0;
+    bool turned = rise > 0.01 && train<train_at(log, best), apart = gap> 0.1;
+    elbo_number(v, "train_loss", train);
+    elbo_number(v, "test_loss", test);
+    elbo_number(v, "gap", gap);
+    elbo_number(v, "rise", rise);
+    elbo_number(v, "best_epoch", best + 1);
+    if (!turned && !apart) {
+        elbo_found(v, ELBO_WELL, "loss %.2f on test images, %.2f in training (%+.1f %%)", test, train, 100 * gap);
+        return ELBO_OK;
+    }
+    if (turned)
+        elbo_found(
+            v, ELBO_ILL,
+            "loss %.2f on test images, %.2f in training (%+.1f %%); the test loss was lowest, %.2f, after epoch %d "
+            "of %d and has risen since",
+            test, train, 100 * gap, lowest, best + 1, n);
+    else
+        elbo_found(v, ELBO_ILL, "loss %.2f on test images, %.2f in training: %+.1f %%", test, train, 100 * gap);
+    if (turned)
+        elbo_advise(v,
+                    "stop after about %d epochs; more images, a smaller network, `dropout`, or train.weight_decay with "
+                    "adamw keep the "
+                    "gap small",
+                    best + 1);
+    else
+        elbo_advise(v, "more images, a smaller network, `dropout`, or train.weight_decay with adamw");
+    return ELBO_OK;
+}

@@ -23,7 +23,7 @@ static elbo_status measure(cli_runs *r, const char *data, int threads, elbo_erro
             continue;
         }
         status = d.test.count ? elbo_exam_open(&e, run->model, &run->log, &d, ELBO_TEST_SPLIT, &work, err) : ELBO_OK;
-        if (status == ELBO_OK && e.n) status = elbo_run_measure(run, &e, err);
+        if (status == ELBO_OK && e.n) status = elbo_run_measure(run, &e, !data, err);
         elbo_exam_close(&e);
         elbo_dataset_close(&d);
     }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "latent/pca.h"
+#include "latent/tsne.h"
 
 /* ---- loss curves ---- */
 
@@ -164,7 +165,7 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
 
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err) {
     int Z = m->network.graph.latent;
-    *map = (elbo_map){.n = images->count, .raw = Z == 2};
+    *map = (elbo_map){.n = images->count, .raw = Z == 2, .tsne_kl = NAN};
     float *codes = elbo_alloc((size_t)images->count * (size_t)Z, sizeof *codes); // (n, Z)
     map->xy = elbo_alloc((size_t)images->count * 2, sizeof *map->xy);
     elbo_pca pca = {0};
@@ -196,6 +197,25 @@ elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *image
     return status;
 }
 
+elbo_status elbo_map_make_tsne(elbo_map *map, elbo_model *m, const elbo_images *images, const elbo_work *work, elbo_error *err) {
+    size_t n = images->count < ELBO_MAP_TSNE ? images->count : ELBO_MAP_TSNE;
+    int Z = m->network.graph.latent;
+    *map = (elbo_map){.n = n};
+    float *codes = elbo_alloc(n * (size_t)Z, sizeof *codes); // (n, Z)
+    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
+    elbo_tsne_options o = elbo_tsne_defaults();
+    elbo_tsne_result result = {0};
+    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        elbo_model_encode_images(m, images, NULL, n, codes, NULL);
+        status = elbo_tsne(map->xy, &result, codes, n, Z, &o, work, err);
+    }
+    map->tsne_kl = result.kl;
+    free(codes);
+    if (status != ELBO_OK) elbo_map_free(map);
+    return status;
+}
+
 void elbo_map_free(elbo_map *map) {
     free(map->xy);
     *map = (elbo_map){0};
@@ -204,7 +224,10 @@ void elbo_map_free(elbo_map *map) {
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err) {
     char x[80], y[80];
-    if (map->raw) {
+    if (!isnan(map->tsne_kl)) {
+        snprintf(x, sizeof x, "t-SNE 1");
+        snprintf(y, sizeof y, "t-SNE 2");
+    } else if (map->raw) {
         snprintf(x, sizeof x, "first latent dimension");
         snprintf(y, sizeof y, "second latent dimension");
     } else {

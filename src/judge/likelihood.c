@@ -152,7 +152,8 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
 }
 
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
-    const elbo_terms *terms = &r->loss.reconstruction;
+    elbo_terms computed = elbo_terms_computed(r);
+    const elbo_terms *terms = &computed;
     double D = (double)elbo_image_size(image), square = elbo_term_weight(terms, ELBO_MSE),
            size = elbo_term_weight(terms, ELBO_L1), bernoulli = elbo_term_weight(terms, ELBO_BCE);
     if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0) return NAN;

@@ -41,8 +41,8 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
 elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
                                        const uint32_t *index, int n, elbo_error *err);
 
-/* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err);
+/* Decoded codes drawn from the standard normal prior, multiplied by `temperature`.  images: (n, C, H, W), the caller's */
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err);
 /* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */
 void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to);
 /* A grid of images as square as n allows. */
@@ -59,15 +59,21 @@ typedef struct elbo_map {
     float *xy;          // (n, 2), owned
     double explained[2]; // shares of the variance; of a raw plane: all
     bool raw;
-    double tsne_kl;      // of a map by t-SNE; NaN: it is none
+    bool tsne;          // axes have no meaning
 } elbo_map;
+/* codes: (n, dims) */
+elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err);
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err);
-/* By t-SNE, of the first ELBO_MAP_TSNE images at most; map->n tells how many. Interrupted: the map as far as it got. */
+/* By t-SNE, of the first ELBO_MAP_TSNE images at most; map->n tells how many. *kl: the divergence
+ * that is left. */
 enum { ELBO_MAP_TSNE = 10000 };
-elbo_status elbo_map_make_tsne(elbo_map *map, elbo_model *m, const elbo_images *images, const elbo_work *work, elbo_error *err);
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
+                               elbo_error *err);
 void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
+/* The same for points of any origin.  labels: (n) or NULL */
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err);
 
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the first
  * run was trained on. */

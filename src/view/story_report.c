@@ -86,11 +86,11 @@ static elbo_status add_tsne(page *p, int i, elbo_error *err) {
     elbo_run *r = &p->runs[i];
     elbo_map map;
     if (p->data->test.count < 4) return ELBO_OK;
-    ELBO_TRY(elbo_map_make_tsne(&map, r->model, &p->data->test, p->work, err));
+    double kl;
+    ELBO_TRY(elbo_map_make_tsne(&map, &kl, r->model, &p->data->test, p->work, err));
     const char *name = say(p, "tsne-%d-%s", i + 1, is_vae(r) ? "vae" : "ae"), *title = say(p, "Latent space of %s", r->label);
     char points[32];
     elbo_thousands((double)map.n, points);
-    double kl = map.tsne_kl;
     elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, &p->data->test, err);
     elbo_map_free(&map);
     if (status != ELBO_OK) return status;
@@ -175,7 +175,7 @@ static elbo_status add_samples(page *p, elbo_error *err) {
         if (!is_vae(r) || r->map_only || r->model->network.graph.skips) continue; // no prior, or codes are not enough
         float *images = elbo_alloc(SAMPLES * elbo_image_size(r->model->network.graph.image), sizeof *images);
         if (!images) return elbo_no_memory(err);
-        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, images, err);
+        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, 1, images, err);
         const char *name = say(p, "samples-%d", i + 1), *title = say(p, "New images from %s", r->label);
         if (status == ELBO_OK) status = elbo_story_grid(figure_of(p, name, title), r->model, images, SAMPLES, err);
         free(images);

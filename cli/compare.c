@@ -66,7 +66,12 @@ static int run(const cli_command *self, int argc, char **argv) {
         if (!json) cli_print_scores(r.run, r.count);
         if (!json) putchar('\n');
         cli_say_figure(&f, o);
-        if (drawn && json) json_object_set_new(o, "kl_figure", json_sprintf("%s/%s.png", kl.folder, kl.name));
+        if (drawn && json) {
+            json_t *named = json_object();
+            cli_say_figure(&kl, named);
+            json_object_set(o, "kl_figure", json_object_get(named, "figure"));
+            json_decref(named);
+        }
         if (drawn && !json) cli_say_figure(&kl, NULL);
         if (json) cli_print_json(o);
     }

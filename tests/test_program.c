@@ -280,6 +280,51 @@ static void test_eval(void **state) {
     program_free(&b);
 }
 
+/* Scores beyond the loss, and where they are kept. */
+static void test_scores(void **state) {
+    (void)state;
+    run_well("train", "mnist-vae", "-o", "scored", "-e", "1", "-q");
+    program p = elbo("eval", "scored", "--all", "-k", "5", "--json");
+    json_t *o = expect_json(&p), *each = json_object_get(o, "kl_per_dimension"), *v;
+    double sum = 0;
+    size_t i;
+    json_array_foreach(each, i, v) sum += json_number_value(v);
+    assert_true(json_array_size(each) == 20 && sum > 0.999 * number(o, "kl") && sum < 1.001 * number(o, "kl"));
+    assert_true(number(o, "active_units") >= 0 && number(o, "active_units") <= 20);
+    assert_true(number(o, "psnr") > 1 && number(o, "ssim") > 0 && number(o, "ssim") < 1);
+    assert_true(number(o, "knn_accuracy") > 0.2 && number(o, "probe_accuracy") > 0.2);
+    assert_true(number(o, "importance_samples") == 5 && number(o, "log_likelihood_error") > 0);
+    assert_true(number(o, "log_likelihood") > -number(o, "loss") - 5);
+    json_decref(o);
+    assert_there("scored/scores.json");
+    p = elbo("eval", "scored", "--all", "--json", "-t", "1");
+    program q = elbo("eval", "scored", "--all", "--json", "-t", "3");
+    expect_code(&p, 0);
+    assert_string_equal(p.out, q.out);
+    program_free(&p);
+    program_free(&q);
+    // what was measured is told again; other weights are not taken for the same
+    copy_file("scored/scores.json", "kept.json");
+    p = elbo("compare", "scored", "--json", "-o", "scored.png");
+    o = expect_json(&p);
+    assert_string_equal(text(o, "kl_figure"), "scored-kl.png");
+    assert_figure("scored-kl");
+    json_t *scores = json_object_get(json_array_get(json_object_get(o, "runs"), 0), "scores");
+    assert_true(number(scores, "importance_samples") == 64);
+    json_decref(o);
+    assert_same_bytes("scored/scores.json", "kept.json");
+    run_well("train", "mnist-vae", "-o", "scored", "-e", "1", "-q", "--seed", "1", "--force");
+    copy_file("kept.json", "scored/scores.json");
+    p = elbo("compare", "scored", "--json", "-o", "scored.png");
+    o = expect_json(&p);
+    scores = json_object_get(json_array_get(json_object_get(o, "runs"), 0), "scores");
+    assert_null(json_object_get(scores, "importance_samples"));
+    assert_true(number(scores, "ssim") > 0);
+    json_decref(o);
+    refused(1, WORDS("--importance", "autoencoder"), "eval", "ae", "-k", "4");
+    refused(2, WORDS("--importance", "from 1"), "eval", "vae", "-k", "0");
+}
+
 static void test_given_noise(void **state) {
     (void)state;
     static float eps[2][60 * 20], none[60 * 20];
@@ -562,7 +607,7 @@ int main(void) {
         cmocka_unit_test(test_recipes),     cmocka_unit_test(test_plan),
         cmocka_unit_test(test_bench),       cmocka_unit_test(test_data),
         cmocka_unit_test(test_training),    cmocka_unit_test(test_remembered_data),
-        cmocka_unit_test(test_eval),        cmocka_unit_test(test_given_noise),
+        cmocka_unit_test(test_eval),        cmocka_unit_test(test_scores),      cmocka_unit_test(test_given_noise),
         cmocka_unit_test(test_compare),     cmocka_unit_test(test_encode),
         cmocka_unit_test(test_decode),      cmocka_unit_test(test_sample),
         cmocka_unit_test(test_reconstruct), cmocka_unit_test(test_interpolate),

@@ -102,6 +102,8 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
         uint32_t count = images->count - start < AT_ONCE ? images->count - start : AT_ONCE;
         for (uint32_t i = 0; i < count; i++) index[i] = start + i;
         elbo_images_to_floats(images, index, count, r->image.low, r->image.high, p->original);
+        status = elbo_model_hold_skips(m, images, index, count, err);
+        if (status != ELBO_OK) break;
         elbo_model_decode_codes(m, count, mu + start * Z, p->decoded);
         elbo_exam_parallel(m, count, compare, p);
         for (uint32_t i = 0; i < count; i++) {

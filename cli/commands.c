@@ -20,6 +20,7 @@ const cli_command *const cli_commands[] = {
     &cli_manifold,
     &cli_project,
     &cli_tsne,
+    &cli_pca,
     &cli_compare,
     &cli_report,
     &cli_recipes,

@@ -16,7 +16,7 @@ extern const cli_command
     cli_eval,
     cli_interpolate,
     cli_manifold,
-    cli_plan,
+    cli_pca, cli_plan,
     cli_project,
     cli_recipes,
     cli_reconstruct,

@@ -212,8 +212,17 @@ static elbo_status write_folder(const char *path, const elbo_model_info *m, cons
     return ELBO_OK;
 }
 
+elbo_status cli_images_check_name(const char *path, elbo_error *err) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    bool extension = dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
+    if (!extension || elbo_folder_exists(path) || cli_ends_with(path, ".npy") || cli_ends_with(path, ".png")) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: images are written as .npy or .png, or into a folder: %.*s/", path,
+                     (int)(dot - path), path);
+}
+
 elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err) {
     size_t shape[] = {n, (size_t)m->channels, (size_t)m->height, (size_t)m->width};
+    ELBO_TRY(cli_images_check_name(path, err));
     if (cli_ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);
     if (cli_ends_with(path, ".png")) return write_png(path, m, images, n, (size_t)ceil(sqrt((double)n)), err);
     return write_folder(path, m, images, n, err);

@@ -15,6 +15,9 @@ elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *wha
  * other name, a folder of 00000.png, ...  images: (n, C, H, W) */
 elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err);
 
+/* Refuses a name that looks like a file of a kind that cannot be written, before a folder is made of it. */
+elbo_status cli_images_check_name(const char *path, elbo_error *err);
+
 bool cli_ends_with(const char *text, const char *ending);
 
 #endif

@@ -1,20 +1,150 @@
 /* elbo project: the latent space as a map. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "data/npy.h"
+#include "latent/map_scores.h"
 #include "runs.h"
+#include "tsne.h"
+#include "view/figure.h"
+#include "work.h"
+
+enum { BOTH = ELBO_BOTH_SPLITS };
+
+typedef struct job {
+    const char *method, *split, *npy;
+    cli_runs runs;
+    int splits; // ELBO_TRAIN_SPLIT, ELBO_TEST_SPLIT or both
+    elbo_work work;
+    elbo_tsne_options options;
+    size_t n;
+    int dims;
+    float *codes;    // (n, dims), of the training images before those of the test images
+    uint8_t *labels; // (n) or NULL
+    elbo_map map;
+    bool tsne;
+    elbo_tsne_result result;
+    elbo_map_scores scores;
+} job;
+
+static elbo_status encode(job *j, elbo_error *err) {
+    elbo_model *m = j->runs.run[0].model;
+    const elbo_images *part[2] = {&j->runs.data.train, &j->runs.data.test};
+    size_t count[2] = {j->splits & ELBO_TRAIN_SPLIT ? part[0]->count : 0, j->splits & ELBO_TEST_SPLIT ? part[1]->count : 0};
+    bool labelled = (!count[0] || part[0]->labels) && (!count[1] || part[1]->labels);
+    j->dims = m->network.graph.latent;
+    j->n = count[0] + count[1];
+    if (!j->n) return elbo_fail(err, ELBO_BAD_INPUT, "--split %s: there is no image in it", j->split);
+    j->codes = elbo_alloc(j->n * (size_t)j->dims, sizeof *j->codes);
+    if (labelled) j->labels = elbo_alloc(j->n, 1);
+    if (!j->codes || (labelled && !j->labels)) return elbo_no_memory(err);
+    for (size_t i = 0, at = 0; i < 2; at += count[i++]) {
+        if (!count[i]) continue;
+        elbo_model_encode_images(m, part[i], NULL, count[i], j->codes + at * (size_t)j->dims, NULL);
+        if (labelled) memcpy(j->labels + at, part[i]->labels, count[i]);
+    }
+    return ELBO_OK;
+}
+
+/* Where t-SNE was stopped the map is drawn as far as it got; *stopped then. */
+static elbo_status make_map(job *j, bool *stopped, elbo_error *err) {
+    if (!j->tsne) return elbo_map_of_codes(&j->map, j->codes, j->n, j->dims, j->work.threads, err);
+    j->map = (elbo_map){.n = j->n, .tsne = true, .xy = elbo_alloc(2 * j->n, sizeof *j->map.xy)};
+    if (!j->map.xy) return elbo_no_memory(err);
+    elbo_status status = elbo_tsne(j->map.xy, &j->result, j->codes, j->n, j->dims, &j->options, &j->work, err);
+    *stopped = status == ELBO_STOPPED && j->result.iterations > 0;
+    return *stopped ? ELBO_OK : status;
+}
+
+static json_t *number(double v) { return v == v ? json_real(v) : json_null(); }
+
+static json_t *describe(const job *j) {
+    const elbo_map_scores *s = &j->scores;
+    json_t *o = json_pack("{s:s, s:s, s:I, s:i, s:b}", "method", j->method, "split", j->split, "points", (json_int_t)j->n, "latent",
+                          j->dims, "raw_plane", j->map.raw);
+    if (j->tsne) cli_tsne_json(o, &j->result);
+    if (!j->map.raw && !j->tsne)
+        json_object_set_new(o, "explained_variance_ratio", json_pack("[f, f]", j->map.explained[0], j->map.explained[1]));
+    if (s->k)
+        json_object_set_new(o, "scores",
+                            json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "neighbours", s->k, "asked", (json_int_t)s->asked,
+                                      "trustworthiness", number(s->trustworthiness), "continuity", number(s->continuity),
+                                      "recall", number(s->recall), "knn_accuracy_latent", number(s->knn_points),
+                                      "knn_accuracy_map", number(s->knn_map)));
+    return o;
+}
+
+static void print_text(const job *j) {
+    const elbo_map_scores *s = &j->scores;
+    if (j->map.raw)
+        printf("the code has two dimensions: the map is the plane itself\n");
+    else if (j->tsne)
+        printf("KL divergence %.4f after %d iterations\n", j->result.kl, j->result.iterations);
+    else
+        printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * j->map.explained[0], 100 * j->map.explained[1]);
+    if (!s->k) return;
+    if (!j->map.raw)
+        printf("of %d neighbours: trustworthiness %.4f, continuity %.4f, recall %.3f\n", s->k, s->trustworthiness, s->continuity,
+               s->recall);
+    if (j->labels && j->map.raw)
+        printf("class by %d nearest neighbours: %.2f%% right\n", s->k, 100 * s->knn_points);
+    else if (j->labels)
+        printf("class by %d nearest neighbours: %.2f%% right in the latent space, %.2f%% in the map\n", s->k, 100 * s->knn_points,
+               100 * s->knn_map);
+}
+
+/* NAME.json beside the picture. */
+static elbo_status save_scores(elbo_figure f, json_t *o, elbo_error *err) {
+    char *path = NULL, *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    elbo_status status = text ? elbo_figure_path(f, ".json", &path, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_file_write(path, text, strlen(text), err);
+    free(path);
+    free(text);
+    return status;
+}
+
+static elbo_status draw(job *j, elbo_figure f, elbo_error *err) {
+    ELBO_TRY(elbo_story_map_of(f, &j->map, &j->runs.data, j->labels, err));
+    if (j->npy) ELBO_TRY(elbo_npy_write_f32(j->npy, j->map.xy, 2, (size_t[]){j->n, 2}, err));
+    return ELBO_OK;
+}
+
+static int finish(job *j, elbo_figure f, bool json, bool stopped) {
+    elbo_error err;
+    json_t *o = describe(j);
+    elbo_status status = o ? save_scores(f, o, &err) : elbo_no_memory(&err);
+    if (status != ELBO_OK) {
+        json_decref(o);
+        return cli_fail(&err);
+    }
+    if (j->tsne) cli_tsne_say(&j->result, j->options.perplexity, j->n);
+    cli_say_figure(&f, json ? o : NULL);
+    if (json)
+        cli_print_json(json_incref(o));
+    else
+        print_text(j);
+    json_decref(o);
+    if (!stopped) return CLI_OK;
+    fprintf(stderr, "elbo: stopped after %d of %d iterations: the map is as far as it got\n", j->result.iterations,
+            j->options.iterations);
+    return CLI_INTERRUPTED;
+}
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *method = "pca", *split = "test", *output = NULL, *npy = NULL, *data = NULL;
+    job j = {.method = "pca", .split = "test"};
+    const char *output = NULL, *data = NULL;
     int threads = 0;
     bool json = false, svg = false;
+    cli_tsne_options o = CLI_TSNE_UNSET;
     cli_option options[] = {
-        {"method", 'm', CLI_TEXT, &method, "METHOD", "pca (default)", 0, 0},
-        {"split", 0, CLI_TEXT, &split, "SPLIT", "test (default) or train", 0, 0},
-        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/pca.png", 0, 0},
-        {"npy", 0, CLI_TEXT, &npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
+        {"method", 'm', CLI_TEXT, &j.method, "METHOD", "pca (default) or tsne", 0, 0},
+        {"split", 0, CLI_TEXT, &j.split, "SPLIT", "test (default), train or all", 0, 0},
+        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/pca.png, latent.png of a code of two, tsne.png", 0, 0},
+        {"npy", 0, CLI_TEXT, &j.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        CLI_TSNE_OPTIONS(o),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
@@ -22,39 +152,34 @@ static int run(const cli_command *self, int argc, char **argv) {
     };
     int words = cli_parse(self, options, argc, argv, 1, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    bool train = !strcmp(split, "train");
-    if (strcmp(method, "pca")) return cli_fail_text("--method %s: it is pca", method), CLI_USAGE;
-    if (!train && strcmp(split, "test")) return cli_fail_text("--split %s: it is train or test", split), CLI_USAGE;
-    cli_runs r;
-    int code = cli_runs_open(&r, argv, 1, data, train ? ELBO_TRAIN_SPLIT : ELBO_TEST_SPLIT, threads);
+    j.tsne = !strcmp(j.method, "tsne");
+    j.splits = !strcmp(j.split, "train") ? ELBO_TRAIN_SPLIT : !strcmp(j.split, "test") ? ELBO_TEST_SPLIT : BOTH;
+    if (!j.tsne && strcmp(j.method, "pca")) return cli_fail_text("--method %s: it is pca or tsne", j.method), CLI_USAGE;
+    if (j.splits == BOTH && strcmp(j.split, "all")) return cli_fail_text("--split %s: it is test, train or all", j.split), CLI_USAGE;
+    if (!j.tsne && cli_tsne_any(&o))
+        return cli_fail_text("project: options of t-SNE mean nothing to --method pca; add --method tsne"), CLI_USAGE;
+    cli_tsne_set(&j.options, &o);
+    int code = cli_runs_open(&j.runs, argv, 1, data, j.splits, threads);
     if (code != CLI_OK) return code;
-    const elbo_images *images = train ? &r.data.train : &r.data.test;
+
     elbo_error err;
-    elbo_map map = {0};
-    elbo_status status = elbo_map_make(&map, r.run[0].model, images, threads, &err);
-    char title[200];
-    snprintf(title, sizeof title, "Latent space of %.150s", r.run[0].label);
+    bool stopped = false;
     cli_figure_place place;
-    elbo_figure f = cli_figure(&place, argv[0], method, title, output, svg);
-    if (status == ELBO_OK) status = elbo_story_map(f, &map, &r.data, images, &err);
-    if (status == ELBO_OK && npy) status = elbo_npy_write_f32(npy, map.xy, 2, (size_t[]){map.n, 2}, &err);
-    if (status != ELBO_OK) {
-        code = cli_fail(&err);
-    } else {
-        json_t *o = json ? json_pack("{s:s, s:s, s:I, s:b}", "method", method, "split", split, "points", (json_int_t)map.n,
-                                     "raw_plane", map.raw) : NULL;
-        if (!map.raw && json)
-            json_object_set_new(o, "explained_variance_ratio", json_pack("[f, f]", map.explained[0], map.explained[1]));
-        cli_say_figure(&f, o);
-        if (json)
-            cli_print_json(o);
-        else if (map.raw)
-            printf("the code has two dimensions: the map is the plane itself\n");
-        else
-            printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * map.explained[0], 100 * map.explained[1]);
-    }
-    elbo_map_free(&map);
-    cli_runs_close(&r);
+    char title[200];
+    snprintf(title, sizeof title, j.tsne ? "t-SNE of the latent space of %.150s" : "Latent space of %.150s", j.runs.run[0].label);
+    j.work = cli_work(threads);
+    elbo_status status = encode(&j, &err);
+    if (status == ELBO_OK) status = make_map(&j, &stopped, &err);
+    elbo_figure f = cli_figure(&place, argv[0], j.tsne ? "tsne" : j.map.raw ? "latent" : "pca", title, output, svg);
+    if (status == ELBO_OK) status = draw(&j, f, &err);
+    if (status == ELBO_OK && j.n > 2 && !stopped)
+        status = elbo_map_score(&j.scores, j.map.xy, j.codes, j.n, j.dims, j.labels, &j.work, &err);
+    cli_work_end();
+    code = status == ELBO_OK ? finish(&j, f, json, stopped) : cli_fail(&err);
+    elbo_map_free(&j.map);
+    free(j.codes);
+    free(j.labels);
+    cli_runs_close(&j.runs);
     return code;
 }
 
@@ -62,9 +187,13 @@ const cli_command cli_project = {
     .name = "project",
     .arguments = "RUN",
     .summary = "a map of the latent space, coloured by class",
-    .details = "Mean codes on their first two principal axes; a code of two dimensions is shown as it is.\n"
+    .details = "Mean codes on their first two principal axes, or as a t-SNE map; a code of two dimensions is shown as it is by\n"
+               "--method pca. The scores say how far to trust the picture: whether neighbours in the map are neighbours in the\n"
+               "latent space (trustworthiness), the other way round (continuity), and how many of the 10 nearest are the same.\n"
+               "They are kept in a .json beside the figure. Ctrl-C draws a t-SNE map as far as it got.\n"
                "\n"
-               "example:\n"
-               "  elbo project runs/mnist-vae --method pca --npy map.npy\n",
+               "examples:\n"
+               "  elbo project runs/mnist-vae --method pca --npy map.npy\n"
+               "  elbo project runs/mnist-vae --method tsne --split all\n",
     .run = run,
 };

@@ -61,6 +61,12 @@ int cli_look_open(cli_look *look, char **folders, int count, int splits) {
     return code;
 }
 
+elbo_status cli_look_open_data(cli_look *look, elbo_splits splits, elbo_error *err) {
+    elbo_dataset_close(&look->runs.data);
+    look->runs.data = (elbo_dataset){0};
+    return cli_open_model_data(&look->runs.data, look->runs.run[0].model, look->data, splits, look->threads, err);
+}
+
 int cli_look_close(cli_look *look, elbo_status status, json_t *json) {
     int code = CLI_OK;
     if (status != ELBO_OK) {

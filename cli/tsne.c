@@ -21,7 +21,12 @@ void cli_tsne_set(elbo_tsne_options *o, const cli_tsne_options *words) {
     if (words->momentum >= 0) o->momentum = words->momentum;
     if (words->late_momentum >= 0) o->late_momentum = words->late_momentum;
     if (words->longest_step > 0) o->longest_step = words->longest_step;
-    o->seed = words->seed;
+    if (words->seed != UINT64_MAX) o->seed = words->seed;
+}
+
+bool cli_tsne_any(const cli_tsne_options *o) {
+    return o->perplexity > 0 || o->iterations >= 0 || o->exaggeration > 0 || o->exaggerated >= 0 || o->learning_rate > 0 ||
+           o->momentum >= 0 || o->late_momentum >= 0 || o->longest_step > 0 || o->seed != UINT64_MAX;
 }
 
 void cli_tsne_say(const elbo_tsne_result *r, double wanted_perplexity, size_t n) {

@@ -12,7 +12,7 @@ typedef struct cli_tsne_options {
     uint64_t seed;
 } cli_tsne_options;
 
-#define CLI_TSNE_UNSET {.momentum = -1, .late_momentum = -1, .iterations = -1, .exaggerated = -1}
+#define CLI_TSNE_UNSET {.momentum = -1, .late_momentum = -1, .iterations = -1, .exaggerated = -1, .seed = UINT64_MAX}
 
 /* Rows of a table of options. */
 #define CLI_TSNE_OPTIONS(o)                                                                                            \
@@ -26,6 +26,8 @@ typedef struct cli_tsne_options {
     {"longest-step", 0, CLI_FLOAT, &(o).longest_step, "S", "no point moves farther in an iteration; default 5", 1e-3, 1e3},          \
     {"seed", 's', CLI_U64, &(o).seed, "N", "of the noise that starts where principal axes hold nothing; default 0", 0, 0}
 
+/* Whether any was given. */
+bool cli_tsne_any(const cli_tsne_options *o);
 void cli_tsne_set(elbo_tsne_options *o, const cli_tsne_options *words);
 
 /* On stderr: a perplexity that had to be lowered, neighbours that were not all found. */

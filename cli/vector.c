@@ -50,14 +50,15 @@ static int list(elbo_model *m, bool json) {
     int count;
     if (elbo_vectors_list(m, &v, &count, &err) != ELBO_OK) return cli_fail(&err);
     json_t *rows = json ? json_array() : NULL;
-    if (!json && count == 0) printf("no codes are kept with %s; `elbo vector save NAME EXPR %s` keeps one\n", m->run, m->run);
+    if (!json && count == 0)
+        printf("no codes are kept with %s; `elbo vector save NAME EXPR %s` keeps one\n", m->run, m->run);
     size_t widest = 0;
     for (int i = 0; i < count; i++)
         if (strlen(v[i].name) > widest) widest = strlen(v[i].name);
     for (int i = 0; i < count; i++) {
         if (json)
-            json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:b}", "name", v[i].name, "expression", v[i].expression, "length",
-                                                  v[i].length, "stale", v[i].stale));
+            json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:b}", "name", v[i].name, "expression",
+                                                  v[i].expression, "length", v[i].length, "stale", v[i].stale));
         else
             printf("%-*s  %s  (length %.3g)%s\n", (int)widest, v[i].name, v[i].expression, v[i].length,
                    v[i].stale ? "  of other weights: save it again" : "");
@@ -114,7 +115,8 @@ const cli_command cli_vector = {
     .name = "vector",
     .arguments = "save NAME EXPR RUN | list RUN | remove NAME RUN",
     .summary = "keeps a code with a run under a name: a direction, an attribute",
-    .details = "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A code belongs\n"
+    .details = "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A "
+               "code belongs\n"
                "to the weights that made it: after the model is trained again it has to be saved again.\n"
                "\n"
                "example:\n"

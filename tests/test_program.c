@@ -8,7 +8,7 @@
 
 static const char *const commands[] = {"demo",        "train",   "eval",    "encode", "decode", "reconstruct", "sample",
                                        "interpolate", "project", "compare", "report", "recipes", "data",       "plan",
-                                       "bench",       NULL};
+                                       "bench",       "arithmetic", "vector", "traverse", "manifold", NULL};
 
 /* An AE and a VAE, trained for two epochs on 300 digits that lie where `mnist` is looked for. */
 static int set_up(void **state) {
@@ -98,7 +98,7 @@ static void test_wrong_usage(void **state) {
     refused(2, WORDS("-o"), "encode", "vae", "test");
     refused(2, WORDS("-o"), "decode", "vae", "z.npy");
     refused(2, WORDS("train or test"), "eval", "vae", "--split", "validation");
-    refused(2, WORDS("train or test"), "project", "vae", "--split", "validation");
+    refused(2, WORDS("test, train or all"), "project", "vae", "--split", "validation");
     refused(2, WORDS("pca"), "project", "vae", "--method", "umap");
     refused(2, WORDS("train, eval, encode or decode"), "plan", "mnist-ae", "--mode", "run");
     refused(2, WORDS("list, fetch, info or preview"), "data", "lst");
@@ -450,7 +450,7 @@ static void test_sample(void **state) {
     assert_figure("vae/figures/samples");
     run_well("sample", "vae", "-n", "2", "-o", "two/");
     assert_there("two/00001.png");
-    refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae");
+    refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae", "--from", "prior");
     refused(1, WORDS("--count 10001", "-o X.npy"), "sample", "vae", "-n", "10001");
 }
 

@@ -77,7 +77,7 @@ static const struct {
     {"about: [[[[[[[[[[1]]]]]]]]]]\n", "x.yaml:1: lists and maps are nested too deep for a recipe"},
     {"kind: \"a\\0e\"\n", "x.yaml:1: a text with a zero byte in it"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
-    {"<<: {kind: ae}", "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, encoder, "
+    {"<<: {kind: ae}", "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, augment, encoder, "
                        "decoder, loss and train"},
     {"about: x\n", "x.yaml: kind is missing; ae or vae is wanted"},
     {"kind: vea\n", "x.yaml:1: kind: vea; ae or vae is wanted"},
@@ -139,7 +139,7 @@ static const struct {
     {AE "lr: 0.1\n", "x.yaml:5: lr: there is no such key; did you mean train.lr?"},
     {VAE "kl: 3\n", "x.yaml:5: kl: there is no such key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: there is no such key; did you mean loss.kl?"},
-    {AE "wibble: 0.1\n", "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, "
+    {AE "wibble: 0.1\n", "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
                          "encoder, decoder, loss and train"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: there is no such key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
@@ -248,7 +248,7 @@ static const struct {
     {"train.lr=", "--set train.lr=: has no value behind the '='"},
     {"train.lr=-1", "--set train.lr=-1: train.lr: -1; a number above 0 is wanted"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: there is no such key; did you mean train.epochs?"},
-    {"wibble=3", "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, "
+    {"wibble=3", "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
                  "encoder, decoder, loss and train"},
     {".=3", "--set .=3: the key has an empty part; a key is train.lr, say"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; a key is train.lr, say"},

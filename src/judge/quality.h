@@ -31,9 +31,9 @@ void elbo_quality_free(elbo_quality *q);
 
 /* One row for each score that there is: for tables and JSON. */
 typedef struct elbo_quality_row {
-    const char *key;   // "knn_accuracy", in JSON
-    const char *label; // "5-NN accuracy", in a table
-    const char *unit;  // "nats", "%", ...
+    const char *key;         // "knn_accuracy", in JSON
+    const char *label;       // "5 nearest codes (%)", in a table
+    const char *short_label; // "5-NN %", above a narrow column
     int decimals;
     double scale;                           // of the number shown: 100 for %
     int better;                             // 1: more, -1: less, 0: neither

@@ -35,12 +35,12 @@ elbo_status elbo_check_memorised(elbo_verdict *v, const elbo_exam *e, elbo_error
         elbo_images_to_floats(e->images, NULL, m, model->recipe.image.low, model->recipe.image.high, pictures);
         status = median_distance(&test, e, pictures, m, err);
     }
-    bool samples = e->logvar && !model->network.graph.skips; // codes are all that the decoder needs
     if (status == ELBO_OK) status = elbo_model_hold_skips(model, e->images, NULL, m, err);
     if (status == ELBO_OK) {
         elbo_model_decode_codes(model, m, e->mu, pictures);
         status = median_distance(&decoded, e, pictures, m, err);
     }
+    bool samples = e->logvar && !model->network.graph.skips; // with skips there is no image from a code alone
     if (status == ELBO_OK && samples) {
         for (size_t i = 0; i < m; i++)
             elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, z + i * e->Z, e->Z);
@@ -54,7 +54,7 @@ elbo_status elbo_check_memorised(elbo_verdict *v, const elbo_exam *e, elbo_error
     elbo_number(v, "reconstruction_to_train", decoded);
     if (samples) elbo_number(v, "sample_to_train", drawn);
     double nearest = samples && drawn < decoded ? drawn : decoded;
-    bool memorised = nearest < 0.5 * test;
+    bool memorised = nearest < 0.6 * test; // 0.85 to 0.95 in healthy runs on MNIST and elbo's digits
     elbo_found(v, memorised ? ELBO_ILL : ELBO_WELL,
                "the nearest training image is %.2f away from a test image, %.2f from a test image's "
                "reconstruction",

@@ -31,6 +31,16 @@ void elbo_near_pack(float *packed, const float *x, const uint32_t *which, size_t
     }
 }
 
+elbo_status elbo_points_check(const float *x, size_t n, int dims, const char *what, elbo_error *err) {
+    static const float largest = 1e15f; // squares of differences, and sums of many, stay finite
+    for (size_t i = 0; i < n * (size_t)dims; i++)
+        if (!(fabsf(x[i]) <= largest))
+            return elbo_fail(err, ELBO_BAD_INPUT,
+                             "%s %zu: dimension %zu is %g; distances need finite values of at most 1e15", what,
+                             i / (size_t)dims, i % (size_t)dims, (double)x[i]);
+    return ELBO_OK;
+}
+
 /* ---- the nearest centre ---- */
 
 typedef struct assign_job {
@@ -146,12 +156,13 @@ static void pack_cell(void *context, int cell) {
 }
 
 static elbo_status fill(elbo_cells *c, const float *x, int threads, elbo_error *err) {
-    uint32_t *cell = elbo_alloc(c->n, sizeof *cell), *order = elbo_alloc(c->n, sizeof *order);
+    uint32_t *order = elbo_alloc(c->n, sizeof *order);
     size_t *start = elbo_alloc((size_t)c->count + 1, sizeof *start);
+    c->cell = elbo_alloc(c->n, sizeof *c->cell);
     elbo_status status =
-        cell && order && start ? elbo_cells_assign(c, x, NULL, c->n, cell, threads, err) : elbo_no_memory(err);
+        c->cell && order && start ? elbo_cells_assign(c, x, NULL, c->n, c->cell, threads, err) : elbo_no_memory(err);
     if (status == ELBO_OK) {
-        elbo_cells_sort(order, start, cell, c->n, c->count);
+        elbo_cells_sort(order, start, c->cell, c->n, c->count);
         for (int i = 0; i < c->count; i++) c->first[i + 1] = c->first[i] + blocks_of(start[i + 1] - start[i]);
         size_t places = c->first[c->count] * ELBO_NEAR_BLOCK;
         c->packed = elbo_alloc(places, (size_t)c->dims * sizeof *c->packed);
@@ -160,7 +171,6 @@ static elbo_status fill(elbo_cells *c, const float *x, int threads, elbo_error *
     }
     pack_job job = {c, x, order, start};
     if (status == ELBO_OK) elbo_parallel_for(threads, c->count, pack_cell, &job);
-    free(cell);
     free(order);
     free(start);
     return status;
@@ -186,6 +196,7 @@ void elbo_cells_free(elbo_cells *c) {
     free(c->packed_centre);
     free(c->radius);
     free(c->first);
+    free(c->cell);
     free(c->packed);
     free(c->index);
     *c = (elbo_cells){0};

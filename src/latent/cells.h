@@ -13,6 +13,7 @@ typedef struct elbo_cells {
     float *centre;        // (count, dims)
     float *packed_centre; // (blocks of count, dims, 16), as kernels/near.h has it
     float *radius;        // (count): of the farthest point from the centre
+    uint32_t *cell;       // (n): where each point is
     size_t *first;        // (count + 1): each cell's first block
     float *packed;        // (blocks, dims, 16)
     uint32_t *index;      // (blocks, 16): which point; ELBO_NEAR_NONE where there is none
@@ -26,6 +27,9 @@ void elbo_cells_free(elbo_cells *c);
 /* Which cell's centre is nearest to each of some points. which: (m) rows of x, or NULL: the first m.  cell: (m) */
 elbo_status elbo_cells_assign(const elbo_cells *c, const float *x, const uint32_t *which, size_t m, uint32_t *cell,
                               int threads, elbo_error *err);
+
+/* Distances need values that are finite and at most 1e15; `what` is what a message calls a point. */
+elbo_status elbo_points_check(const float *x, size_t n, int dims, const char *what, elbo_error *err);
 
 /* Turns some points into groups of 6 for the kernels, (groups, dims, 6); the last is filled up with copies of its
  * first. */

@@ -241,7 +241,10 @@ elbo_status elbo_near_run(const elbo_near_search *s, const char *what, double fr
     size_t *start = elbo_alloc((size_t)c->count + 1, sizeof *start),
            *chunk = elbo_alloc(most_chunks + 1, sizeof *chunk);
     elbo_status status = cell && order && start && chunk ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) status = elbo_cells_assign(c, s->query, s->which, s->m, cell, work->threads, err);
+    if (status == ELBO_OK && s->self)
+        for (size_t i = 0; i < s->m; i++) cell[i] = c->cell[s->which ? s->which[i] : i];
+    else if (status == ELBO_OK)
+        status = elbo_cells_assign(c, s->query, s->which, s->m, cell, work->threads, err);
     if (status == ELBO_OK) {
         elbo_cells_sort(order, start, cell, s->m, c->count);
         search_run run = {.s = s,

@@ -1,7 +1,6 @@
 #include "latent/neighbours.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +16,7 @@ enum { CELL = 256, LARGE_CELL = 400 };
 /* Points whose neighbours are searched both ways to know the recall, for choosing how far to look and for reporting it.
  */
 enum { SAMPLE = 768 };
-/* Squares of differences, and sums of many, stay finite. */
-static const float LARGEST = 1e15f;
 static const double WANTED_RECALL = 0.95, AIMED_RECALL = 0.96;
-
-static elbo_status check_points(const float *x, size_t n, int dims, const char *what, elbo_error *err) {
-    for (size_t i = 0; i < n * (size_t)dims; i++)
-        if (!(fabsf(x[i]) <= LARGEST))
-            return elbo_fail(err, ELBO_BAD_INPUT,
-                             "%s %zu: dimension %zu is %g; distances need finite values of at most 1e15", what,
-                             i / (size_t)dims, i % (size_t)dims, (double)x[i]);
-    return ELBO_OK;
-}
 
 static elbo_status make(elbo_neighbours *nb, size_t n, int k, elbo_error *err) {
     *nb = (elbo_neighbours){.n = n, .k = k, .recall = 1};
@@ -120,7 +108,7 @@ elbo_status elbo_neighbours_of_all(elbo_neighbours *nb, const float *x, size_t n
     if (k < 1 || (size_t)k >= n)
         return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours of each of %zu points; 1 to %zu are possible", k,
                          n, n ? n - 1 : 0);
-    ELBO_TRY(check_points(x, n, dims, "point", err));
+    ELBO_TRY(elbo_points_check(x, n, dims, "point", err));
     bool exact = n <= ELBO_NEIGHBOURS_EXACT;
     elbo_cells cells;
     ELBO_TRY(elbo_cells_make(&cells, x, n, dims, exact ? CELL : LARGE_CELL, work ? work->threads : 0, err));
@@ -141,8 +129,8 @@ elbo_status elbo_neighbours_of(elbo_neighbours *nb, const float *query, size_t m
         return elbo_fail(err, ELBO_BAD_INPUT, "%zu points; at most %d are searched", n > m ? n : m, INT_MAX);
     if (k < 1 || (size_t)k > n)
         return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours among %zu points; 1 to %zu are possible", k, n, n);
-    ELBO_TRY(check_points(query, m, dims, "query", err));
-    ELBO_TRY(check_points(x, n, dims, "point", err));
+    ELBO_TRY(elbo_points_check(query, m, dims, "query", err));
+    ELBO_TRY(elbo_points_check(x, n, dims, "point", err));
     elbo_cells cells;
     ELBO_TRY(elbo_cells_make(&cells, x, n, dims, CELL, work ? work->threads : 0, err));
     elbo_status status = make(nb, m, k, err);

@@ -8,12 +8,15 @@
 
 int elbo_operands_splits(const elbo_expression *e) {
     int splits = 0;
-    if (elbo_expression_has(e, ELBO_OPERAND_TEST) || elbo_expression_has(e, ELBO_OPERAND_CLASS)) splits |= ELBO_TEST_SPLIT;
-    if (elbo_expression_has(e, ELBO_OPERAND_TRAIN) || elbo_expression_has(e, ELBO_OPERAND_CLASS_MEAN)) splits |= ELBO_TRAIN_SPLIT;
+    if (elbo_expression_has(e, ELBO_OPERAND_TEST) || elbo_expression_has(e, ELBO_OPERAND_CLASS))
+        splits |= ELBO_TEST_SPLIT;
+    if (elbo_expression_has(e, ELBO_OPERAND_TRAIN) || elbo_expression_has(e, ELBO_OPERAND_CLASS_MEAN))
+        splits |= ELBO_TRAIN_SPLIT;
     return splits;
 }
 
-/* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the images. */
+/* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the
+ * images. */
 static elbo_status class_mean(const elbo_operands *w, const char *word, bool pixels, float *mean, elbo_error *err) {
     enum { AT_ONCE = 512 };
     elbo_model *m = w->model;
@@ -38,7 +41,8 @@ static elbo_status class_mean(const elbo_operands *w, const char *word, bool pix
             for (size_t k = 0; k < dims; k++) sum[k] += rows[r * dims + k];
         n += count;
     }
-    if (status == ELBO_OK && n == 0) status = elbo_fail(err, ELBO_BAD_INPUT, "mean(class:%s): no training image is of it", word);
+    if (status == ELBO_OK && n == 0)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "mean(class:%s): no training image is of it", word);
     for (size_t k = 0; status == ELBO_OK && k < dims; k++) mean[k] = (float)(sum[k] / (double)n);
     free(rows);
     free(sum);

@@ -189,7 +189,7 @@ static elbo_grid_point on_grid(const elbo_tsne_grid *g, size_t i) {
     return (elbo_grid_point){(p[0] - g->low[0]) * g->scale + MARGIN, (p[1] - g->low[1]) * g->scale + MARGIN, (uint32_t)i};
 }
 
-static int band_of(elbo_grid_point p) { return (int)(p.v + 0.5f) / BAND; }
+static int band_of(elbo_grid_point p) { return (int)p.v / BAND; }
 
 static void count(void *context, int piece, int thread) {
     (void)thread;

@@ -3,10 +3,11 @@
  *
  * - One charge, and the forces' own kernels dx / (1 + d^2)^2 and dy / (1 + d^2)^2, so that nothing large is subtracted from
  *   something large; Z comes from the spectrum (Parseval). One transform forth and two back, of which the latter share one pass.
- * - Quadratic B-splines take the place of Lagrange polynomials, with the kernel's spectrum divided by what they smooth away, as
- *   in the particle-mesh methods (Hockney and Eastwood, Computer Simulation Using Particles, 1981, section 8). On the 10,000
- *   codes of a VAE of MNIST, nodes 0.5 apart then err by 3.2 percent of a force (root mean square), where Lagrange's 1/3 apart
- *   err by 5.8.
+ * - Cubic B-splines take the place of Lagrange polynomials, with the kernel's spectrum divided by what they smooth away, as in
+ *   the particle-mesh methods (Hockney and Eastwood, Computer Simulation Using Particles, 1981, section 8). With nodes 1/3
+ *   apart they err by 0.3 percent of a force (root mean square, map of 10,000 codes of a VAE of MNIST), Lagrange's by 5.8.
+ *   That matters: maps of 3,000 codes by forces that err by 3 percent end with a divergence 3 percent above those by exact
+ *   forces; at 0.3 percent there is no difference.
  * - The distance of nodes is fixed, so that kernels stay as they are while the map grows within a grid.
  * - Points far outside of all others are reckoned with one by one. */
 #ifndef ELBO_TSNE_GRID_H

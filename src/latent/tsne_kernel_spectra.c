@@ -65,14 +65,14 @@ static void across(void *context, int block, int thread) {
             out[c * ELBO_FFT_LANES + lane] *= (float)(factor * b->symbol[c] * b->symbol[block * ELBO_FFT_LANES + lane]);
 }
 
-/* The factor that makes the kernel seen through two quadratic B-splines the nearest, in least squares, to the true one: with
- * W = sinc^3 their spectrum, W^2 / (the sum of W^2 over all frequencies that the nodes cannot tell apart)^2 (Hockney and
- * Eastwood 1981, section 8-3-3). That sum is the spectrum of the quintic B-spline at the nodes. */
+/* The factor that makes the kernel seen through two cubic B-splines the nearest, in least squares, to the true one: with
+ * W = sinc^4 their spectrum, W^2 / (the sum of W^2 over all frequencies that the nodes cannot tell apart)^2 (Hockney and
+ * Eastwood 1981, section 8-3-3). That sum is the spectrum of the septic B-spline at the nodes. */
 static double unsmooth(int k, int m) {
+    if (k > m / 2) k = m - k;
     double angle = 2 * M_PI * k / m, sinc = k ? sin(angle / 2) / (angle / 2) : 1;
-    if (k > m / 2) return unsmooth(m - k, m);
-    double all = (66 + 52 * cos(angle) + 2 * cos(2 * angle)) / 120;
-    return pow(sinc, 6) / (all * all);
+    double all = (2416 + 2 * 1191 * cos(angle) + 2 * 120 * cos(2 * angle) + 2 * cos(3 * angle)) / 5040;
+    return pow(sinc, 8) / (all * all);
 }
 
 static elbo_status make(elbo_kernel_spectra *k, elbo_team *team, elbo_error *err) {

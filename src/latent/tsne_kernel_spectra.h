@@ -5,8 +5,8 @@
 #include "base/threads.h"
 #include "latent/simd/map_kernels.h"
 
-#define ELBO_GRID_SPACING 0.5f // of the nodes, in units of the map, where the map is wide
-enum { ELBO_GRID_LEAST_NODES = 48, ELBO_GRID_MOST_NODES = 1536 };
+#define ELBO_GRID_SPACING (1 / 3.0f) // of the nodes, in units of the map, where the map is wide
+enum { ELBO_GRID_LEAST_NODES = 64, ELBO_GRID_MOST_NODES = 1536 };
 
 typedef struct elbo_kernel_spectra {
     int nodes;       // of the grid in each direction: half the transform's length

@@ -92,7 +92,7 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
     return status;
 }
 
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err) {
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
     enum { AT_ONCE = 64 };
     float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
@@ -103,6 +103,7 @@ elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images
         for (int i = 0; i < count; i++)
             elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(start + i)},
                                z + (size_t)i * Z, Z);
+        for (size_t k = 0; temperature != 1 && k < (size_t)count * Z; k++) z[k] *= (float)temperature;
         elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
     }
     free(z);
@@ -162,37 +163,41 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
 
 /* ---- maps ---- */
 
+elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err) {
+    *map = (elbo_map){.n = n, .raw = dims == 2};
+    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
+    if (!map->xy) return elbo_no_memory(err);
+    if (map->raw) {
+        memcpy(map->xy, codes, n * 2 * sizeof *codes);
+        return ELBO_OK;
+    }
+    elbo_pca pca = {0};
+    elbo_status status = elbo_pca_fit(&pca, codes, n, dims, 2, threads, err);
+    float *y = status == ELBO_OK ? elbo_alloc(n * (size_t)pca.components, sizeof *y) : NULL;
+    if (y) {
+        elbo_pca_project(&pca, codes, n, y);
+        for (size_t i = 0; i < n; i++) // a code of one dimension lies on a line
+            for (int c = 0; c < pca.components; c++)
+                map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
+        for (int c = 0; c < pca.components; c++)
+            map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
+    } else if (status == ELBO_OK) {
+        status = elbo_no_memory(err);
+    }
+    free(y);
+    elbo_pca_free(&pca);
+    if (status != ELBO_OK) elbo_map_free(map);
+    return status;
+}
+
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err) {
     int Z = m->network.graph.latent;
-    *map = (elbo_map){.n = images->count, .raw = Z == 2};
+    *map = (elbo_map){0};
     float *codes = elbo_alloc((size_t)images->count * (size_t)Z, sizeof *codes); // (n, Z)
-    map->xy = elbo_alloc((size_t)images->count * 2, sizeof *map->xy);
-    elbo_pca pca = {0};
-    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
-        if (map->raw)
-            memcpy(map->xy, codes, (size_t)images->count * 2 * sizeof *codes);
-        else
-            status = elbo_pca_fit(&pca, codes, images->count, Z, 2, threads, err);
-    }
-    if (status == ELBO_OK && !map->raw) {
-        float *y = elbo_alloc((size_t)images->count * (size_t)pca.components, sizeof *y);
-        if (y) {
-            elbo_pca_project(&pca, codes, images->count, y);
-            for (size_t i = 0; i < images->count; i++) // a code of one dimension lies on a line
-                for (int c = 0; c < pca.components; c++)
-                    map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
-            for (int c = 0; c < pca.components; c++)
-                map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
-        } else {
-            status = elbo_no_memory(err);
-        }
-        free(y);
-    }
-    elbo_pca_free(&pca);
+    if (!codes) return elbo_no_memory(err);
+    elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
+    elbo_status status = elbo_map_of_codes(map, codes, images->count, Z, threads, err);
     free(codes);
-    if (status != ELBO_OK) elbo_map_free(map);
     return status;
 }
 
@@ -201,16 +206,22 @@ void elbo_map_free(elbo_map *map) {
     *map = (elbo_map){0};
 }
 
-elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
-                           elbo_error *err) {
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err) {
     char x[80], y[80];
-    if (map->raw) {
+    if (map->tsne) {
+        snprintf(x, sizeof x, "t-SNE 1");
+        snprintf(y, sizeof y, "t-SNE 2");
+    } else if (map->raw) {
         snprintf(x, sizeof x, "first latent dimension");
         snprintf(y, sizeof y, "second latent dimension");
     } else {
         snprintf(x, sizeof x, "first principal axis (%.0f%% of the variance)", 100 * map->explained[0]);
         snprintf(y, sizeof y, "second principal axis (%.0f%%)", 100 * map->explained[1]);
     }
-    return elbo_draw_scatter(f, x, y, map->xy, images->labels, map->n, d->class_names, images->labels ? d->classes : 0,
-                             err);
+    return elbo_draw_scatter(f, x, y, map->xy, labels, map->n, d->class_names, labels ? d->classes : 0, err);
+}
+
+elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
+                           elbo_error *err) {
+    return elbo_story_map_of(f, map, d, images->labels, err);
 }

@@ -2,6 +2,7 @@
 #ifndef ELBO_STORY_H
 #define ELBO_STORY_H
 
+#include "judge/quality.h"
 #include "train/model.h"
 #include "train/run_folder.h"
 #include "view/view.h"
@@ -11,11 +12,22 @@ typedef struct elbo_run {
     elbo_model *model;
     elbo_log log;
     char *label;
+    elbo_quality *quality; // its scores; NULL until they are measured or recalled
     bool map_only; // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
 elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
+
+/* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not asked). */
+elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err);
+/* The same, or measured, and kept for the next time. */
+elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, elbo_error *err);
+void elbo_run_forget(elbo_run *r);
+/* Whether a run is the best of those that a score can be compared of. */
+bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_quality_row *row);
+/* What each latent dimension costs, of the VAEs among the runs; *drawn is false where there is none. */
+elbo_status elbo_story_kl(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err);
 
 /* The run whose codes choose typical images: the first VAE, whose space is smooth, else the first. */
 elbo_run *elbo_runs_chooser(elbo_run *runs, int count);
@@ -27,8 +39,8 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
 elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
                                        const uint32_t *index, int n, elbo_error *err);
 
-/* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err);
+/* Decoded codes drawn from the standard normal prior, multiplied by `temperature`.  images: (n, C, H, W), the caller's */
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err);
 /* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */
 void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to);
 /* A grid of images as square as n allows. */
@@ -45,11 +57,16 @@ typedef struct elbo_map {
     float *xy;          // (n, 2), owned
     double explained[2]; // shares of the variance; of a raw plane: all
     bool raw;
+    bool tsne;          // axes have no meaning
 } elbo_map;
+/* codes: (n, dims) */
+elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err);
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err);
 void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
+/* The same for points of any origin.  labels: (n) or NULL */
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err);
 
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. */
 elbo_status elbo_story_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,

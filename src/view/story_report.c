@@ -139,7 +139,7 @@ static elbo_status add_samples(page *p, elbo_error *err) {
         if (!is_vae(r) || r->map_only || r->model->network.graph.skips) continue; // no prior, or codes are not enough
         float *images = elbo_alloc(SAMPLES * elbo_image_size(r->model->network.graph.image), sizeof *images);
         if (!images) return elbo_no_memory(err);
-        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, images, err);
+        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, 1, images, err);
         const char *name = say(p, "samples-%d", i + 1), *title = say(p, "New images from %s", r->label);
         if (status == ELBO_OK) status = elbo_story_grid(figure_of(p, name, title), r->model, images, SAMPLES, err);
         free(images);

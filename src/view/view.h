@@ -38,6 +38,16 @@ typedef struct elbo_series {
 elbo_status elbo_draw_curves(elbo_figure f, const char *x_label, const char *y_label, const elbo_series *series,
                              int count, elbo_error *err);
 
+/* Bars, those of each series largest first, series side by side by rank. */
+typedef struct elbo_bar_series {
+    const char *label;
+    const double *value; // (count), finite, 0 or more
+    int count;
+    int group;           // its colour: the same as of a curve's group
+} elbo_bar_series;
+elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series, int count,
+                           elbo_error *err);
+
 /* Points in the plane coloured by class, with a legend; labels NULL: one colour. */
 elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy, // (n, 2)
                               const uint8_t *labels, size_t n, char *const *class_names, int classes, elbo_error *err);

@@ -7,29 +7,28 @@
 typedef float vec4 __attribute__((vector_size(16)));
 typedef float vec8 __attribute__((vector_size(32)));
 
-/* ---- points and nodes: quadratic B-splines ---- */
+/* ---- points and nodes: cubic B-splines ---- */
 
 typedef struct place {
-    int first;       // the first of three nodes
-    float weight[3]; // theirs
+    int first;    // the first of four nodes
+    vec4 weight;  // theirs
 } place;
 
 static inline place locate(float u) {
-    int node = (int)(u + 0.5f);
-    float f = u - (float)node, low = 0.5f - f, high = 0.5f + f;
-    return (place){node - 1, {0.5f * low * low, 0.75f - f * f, 0.5f * high * high}};
+    int node = (int)u;
+    float f = u - (float)node, g = 1 - f;
+    const float sixth = 1.0f / 6;
+    return (place){node - 1, {g * g * g * sixth, (4 - 3 * f * f * (1 + g)) * sixth, (4 - 3 * g * g * (1 + f)) * sixth, f * f * f * sixth}};
 }
 
-/* Whole vectors are written: the fourth node gets 0 more. */
 static void scatter(float *charge, size_t side, const elbo_grid_point *points, size_t n) {
     for (size_t i = 0; i < n; i++) {
         place column = locate(points[i].u), line = locate(points[i].v);
         float *at = charge + (size_t)line.first * side + (size_t)column.first;
-        vec4 weight = {column.weight[0], column.weight[1], column.weight[2], 0};
-        for (int r = 0; r < 3; r++, at += side) {
+        for (int r = 0; r < 4; r++, at += side) {
             vec4 v;
             memcpy(&v, at, sizeof v);
-            v += line.weight[r] * weight;
+            v += line.weight[r] * column.weight;
             memcpy(at, &v, sizeof v);
         }
     }
@@ -38,16 +37,17 @@ static void scatter(float *charge, size_t side, const elbo_grid_point *points, s
 static void gather(float *out, const float *field, size_t side, const elbo_grid_point *points, size_t n) {
     for (size_t i = 0; i < n; i++) {
         place column = locate(points[i].u), line = locate(points[i].v);
-        const float *at = field + 2 * ((size_t)line.first * side + (size_t)column.first), *w = column.weight;
-        vec8 weight = {w[0], w[0], w[1], w[1], w[2], w[2], 0, 0}, sum = {};
-        for (int r = 0; r < 3; r++, at += 2 * side) {
+        const float *at = field + 2 * ((size_t)line.first * side + (size_t)column.first);
+        vec4 w = column.weight;
+        vec8 weight = {w[0], w[0], w[1], w[1], w[2], w[2], w[3], w[3]}, sum = {};
+        for (int r = 0; r < 4; r++, at += 2 * side) {
             vec8 v;
             memcpy(&v, at, sizeof v);
             sum += line.weight[r] * v;
         }
         sum *= weight;
-        out[2 * (size_t)points[i].index] = sum[0] + sum[2] + sum[4];
-        out[2 * (size_t)points[i].index + 1] = sum[1] + sum[3] + sum[5];
+        out[2 * (size_t)points[i].index] = (sum[0] + sum[2]) + (sum[4] + sum[6]);
+        out[2 * (size_t)points[i].index + 1] = (sum[1] + sum[3]) + (sum[5] + sum[7]);
     }
 }
 

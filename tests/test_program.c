@@ -6,7 +6,7 @@
 #include "data/npy.h"
 #include "view/view.h"
 
-static const char *const commands[] = {"demo",        "train",   "eval",    "encode", "decode", "reconstruct", "sample",
+static const char *const commands[] = {"demo", "pca",        "train",   "eval",    "encode", "decode", "reconstruct", "sample",
                                        "interpolate", "project", "compare", "report", "recipes", "data",       "plan",
                                        "bench",       "arithmetic", "vector", "traverse", "manifold", NULL};
 

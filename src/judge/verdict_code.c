@@ -117,7 +117,9 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
     elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
                "reconstruction %.2f nats with an image's own code, %.2f with another image's%s", sum[0], sum[1],
                ignored ? ": the code hardly matters" : "");
-    if (ignored && e->logvar)
+    if (ignored && e->model->network.graph.skips)
+        elbo_advise(v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+    else if (ignored && e->logvar)
         elbo_advise(v,
                     "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "
                     "needs the code",

@@ -30,7 +30,7 @@ static void expect_array(const char *name, size_t rows, size_t columns, const fl
     free(path);
 }
 
-/* Four points on a cross along (3, 4) / 5 and (-4, 3) / 5, around (10, 20): the answer is known on paper. */
+/* Four points on a cross along (3, 4) / 5 and (4, -3) / 5, around (10, 20): the answer is known on paper. */
 static const char *const cross = "x;y\n13;24\n7;16\n8;21.5\n12;18.5\n";
 
 static void test_a_cross(void **state) {
@@ -43,8 +43,8 @@ static void test_a_cross(void **state) {
     assert_near("ratio", 0, json_number_value(json_array_get(ratio, 0)), 0.8, 1e-8);
     assert_near("ratio", 1, json_number_value(json_array_get(ratio, 1)), 0.2, 1e-8);
     json_decref(o);
-    expect_array("y.npy", 4, 2, (const float[]){5, 0, -5, 0, 0, 2.5f, 0, -2.5f}, 1e-5);
-    expect_array("a.npy", 2, 2, (const float[]){0.6f, 0.8f, -0.8f, 0.6f}, 1e-6);
+    expect_array("y.npy", 4, 2, (const float[]){5, 0, -5, 0, 0, -2.5f, 0, 2.5f}, 1e-5);
+    expect_array("a.npy", 2, 2, (const float[]){0.6f, 0.8f, 0.8f, -0.6f}, 1e-6);
     expect_array("m.npy", 1, 2, (const float[]){10, 20}, 1e-6);
 }
 
@@ -53,7 +53,7 @@ static void test_a_cross_whitened(void **state) {
     put("cross.csv", cross);
     run_well("pca", "cross.csv", "-o", "w.npy", "--whiten");
     const float one = sqrtf(1.5f); // two points at +-s have the variance 2 s^2 / 3
-    expect_array("w.npy", 4, 2, (const float[]){one, 0, -one, 0, 0, one, 0, -one}, 1e-5);
+    expect_array("w.npy", 4, 2, (const float[]){one, 0, -one, 0, 0, -one, 0, one}, 1e-5);
 }
 
 static void test_columns_without_a_difference(void **state) {

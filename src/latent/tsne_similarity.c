@@ -34,8 +34,9 @@ typedef struct build {
     uint16_t *conditional;     // (n, k), packed
     uint32_t *relabelled;      // (n, k): `neighbour` in the new order
     uint16_t *reordered;       // (n, k): `conditional` in the new order
-    uint32_t *rank;        // (n): where the caller's i-th point is here
-    _Atomic uint32_t *extra; // (n): how many have i as a neighbour and are none of its own; then, how many of them are entered
+    uint32_t *rank;            // (n): where the caller's i-th point is here
+    _Atomic uint32_t
+        *extra; // (n): how many have i as a neighbour and are none of its own; then, how many of them are entered
     float log_perplexity;
     double *entropy, *sum; // (pieces)
 } build;
@@ -53,8 +54,8 @@ static void make_conditional(void *context, int piece, int thread) {
     }
 }
 
-/* A new order in which neighbours are near: balls of some hundred points, grown from neighbour to neighbour, each beginning
- * where an earlier one ended. */
+/* A new order in which neighbours are near: balls of some hundred points, grown from neighbour to neighbour, each
+ * beginning where an earlier one ended. */
 static elbo_status choose_order(build *b, elbo_error *err) {
     size_t n = b->n, k = (size_t)b->k, look = k < LOOKED_AT ? k : LOOKED_AT, placed = 0, waiting = 0, next = 0;
     uint32_t *place = b->s->place, *stack = elbo_alloc(n * look + 1, sizeof *stack);
@@ -89,8 +90,8 @@ static elbo_status choose_order(build *b, elbo_error *err) {
     return status;
 }
 
-/* Rows in the new order, with the new names: from here on neighbours lie near each other in memory, without which a million
- * points take ten times as long. */
+/* Rows in the new order, with the new names: from here on neighbours lie near each other in memory, without which a
+ * million points take ten times as long. */
 static void relabel(void *context, int piece, int thread) {
     (void)thread;
     build *b = context;
@@ -272,8 +273,13 @@ static elbo_status make(build *b, elbo_neighbours *nb, elbo_team *team, elbo_err
 elbo_status elbo_similarities_make(elbo_similarities *s, elbo_neighbours *nb, double perplexity, elbo_team *team,
                                    elbo_error *err) {
     *s = (elbo_similarities){.n = nb->n};
-    build b = {.s = s, .kernels = elbo_map_kernels_here(), .n = nb->n, .k = nb->k, .neighbour = nb->index,
-               .distance2 = nb->distance2, .log_perplexity = (float)log(perplexity)};
+    build b = {.s = s,
+               .kernels = elbo_map_kernels_here(),
+               .n = nb->n,
+               .k = nb->k,
+               .neighbour = nb->index,
+               .distance2 = nb->distance2,
+               .log_perplexity = (float)log(perplexity)};
     elbo_status status = make(&b, nb, team, err);
     free(b.conditional);
     free(b.reordered);

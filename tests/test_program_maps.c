@@ -20,14 +20,16 @@ static int set_up(void **state) {
         x[i * D + i % 3] += 8;
     }
     elbo_error err;
-    char *path = in_scratch("x.npy"), *labels_path = in_scratch("l.npy"), *csv = in_scratch("x.csv"), *few = in_scratch("few.npy");
+    char *path = in_scratch("x.npy"), *labels_path = in_scratch("l.npy"), *csv = in_scratch("x.csv"),
+         *few = in_scratch("few.npy");
     assert_int_equal(elbo_npy_write_f32(path, x, 2, (size_t[]){N, D}, &err), ELBO_OK);
     assert_int_equal(elbo_npy_write_f32(few, x, 2, (size_t[]){40, D}, &err), ELBO_OK);
     assert_int_equal(elbo_npy_write_u8(labels_path, labels, 1, (size_t[]){N}, &err), ELBO_OK);
     FILE *f = fopen(csv, "w");
     fprintf(f, "a,b,c,d\n");
     for (size_t i = 0; i < N; i++)
-        fprintf(f, "%.9g,%.9g,%.9g,%.9g\n", (double)x[D * i], (double)x[D * i + 1], (double)x[D * i + 2], (double)x[D * i + 3]);
+        fprintf(f, "%.9g,%.9g,%.9g,%.9g\n", (double)x[D * i], (double)x[D * i + 1], (double)x[D * i + 2],
+                (double)x[D * i + 3]);
     fclose(f);
     free(path);
     free(labels_path);
@@ -54,7 +56,8 @@ static elbo_array map_of(const char *name, size_t rows) {
 
 static void test_tsne(void **state) {
     (void)state;
-    program p = elbo("tsne", "x.npy", "-o", "y.npy", "--labels", "l.npy", "--figure", "pictures/y.png", "--json", "-t", "1");
+    program p =
+        elbo("tsne", "x.npy", "-o", "y.npy", "--labels", "l.npy", "--figure", "pictures/y.png", "--json", "-t", "1");
     json_t *o = expect_json(&p);
     assert_true(number(o, "points") == N && number(o, "dims") == D && number(o, "iterations") == 750);
     assert_true(number(o, "kl") > 0 && number(o, "kl") < 1.5 && number(o, "neighbour_recall") == 1);
@@ -114,12 +117,14 @@ static void test_refused(void **state) {
     refused(2, WORDS("-o Y.npy"), "tsne", "x.npy");
     refused(2, WORDS("--map"), "tsne", "x.npy", "-o", "y2.npy", "--transform", "few.npy");
     refused(2, WORDS("--figure"), "tsne", "x.npy", "-o", "y2.npy", "--labels", "l.npy");
-    refused(2, WORDS("choose one"), "tsne", "x.npy", "-o", "y2.npy", "--transform", "few.npy", "--map", "y.npy", "--from", "y.npy");
+    refused(2, WORDS("choose one"), "tsne", "x.npy", "-o", "y2.npy", "--transform", "few.npy", "--map", "y.npy",
+            "--from", "y.npy");
     refused(2, WORDS("perplexity", "from 1"), "tsne", "x.npy", "-o", "y2.npy", "--perplexity", "0.5");
     refused(1, WORDS("nan.csv", "2"), "tsne", "nan.csv", "-o", "y2.npy");
     refused(1, WORDS("none.npy"), "tsne", "none.npy", "-o", "y2.npy");
     refused(1, WORDS("few.npy", "300 x 2"), "tsne", "x.npy", "-o", "y2.npy", "--from", "few.npy");
-    refused(1, WORDS("labels.csv", "300"), "tsne", "x.npy", "-o", "y2.npy", "--figure", "f.png", "--labels", "labels.csv", "-n", "3");
+    refused(1, WORDS("labels.csv", "300"), "tsne", "x.npy", "-o", "y2.npy", "--figure", "f.png", "--labels",
+            "labels.csv", "-n", "3");
     refused(2, WORDS("--method tsne"), "project", "vae", "--perplexity", "10");
 }
 

@@ -45,13 +45,16 @@ static void check_transform(int n) {
         for (int lane = 0; lane < 16; lane += 5) {
             double re = 0, im = 0;
             for (int j = 0; j < n; j++) {
-                double angle = -2 * M_PI * ((double)j * k / n), a = before[32 * j + lane], b = before[32 * j + 16 + lane];
+                double angle = -2 * M_PI * ((double)j * k / n), a = before[32 * j + lane],
+                       b = before[32 * j + 16 + lane];
                 re += a * cos(angle) - b * sin(angle);
                 im += a * sin(angle) + b * cos(angle);
             }
-            double bound = 2e-7 * sqrt(n) * (4 + log2(n)); // rounding grows with the stages; sums of n normals are about sqrt n
+            double bound =
+                2e-7 * sqrt(n) * (4 + log2(n)); // rounding grows with the stages; sums of n normals are about sqrt n
             if (!(fabs(data[32 * k + lane] - re) <= bound) || !(fabs(data[32 * k + 16 + lane] - im) <= bound))
-                fail_msg("length %d, frequency %d: %g%+gi, it is %g%+gi", n, k, data[32 * k + lane], data[32 * k + 16 + lane], re, im);
+                fail_msg("length %d, frequency %d: %g%+gi, it is %g%+gi", n, k, data[32 * k + lane],
+                         data[32 * k + 16 + lane], re, im);
         }
     free(data);
     free(before);
@@ -61,7 +64,8 @@ static void check_transform(int n) {
 
 static void test_transforms(void **state) {
     (void)state;
-    static const int lengths[] = {1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 25, 27, 30, 36, 45, 48, 50, 96, 100, 160, 225, 288};
+    static const int lengths[] = {1,  2,  3,  4,  5,  6,  8,  9,  10,  12,  15,  16,
+                                  25, 27, 30, 36, 45, 48, 50, 96, 100, 160, 225, 288};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) check_transform(lengths[i]);
     elbo_fft f;
     assert_int_equal(elbo_fft_make(&f, 14, &err), ELBO_BAD_INPUT);
@@ -86,9 +90,9 @@ static double plain_repulsion(const float *y, size_t n, double *force) {
     return z;
 }
 
-/* Cubic splines whose nodes are h apart err by a share of h^4 f''''; h = 1/3 and f'''' of the force, which is at most about 30,
- * make about 1e-3 of a single pair's force, of either sign. What a sum of many leaves of it is measured: 0.3 percent of the
- * root mean square. */
+/* Cubic splines whose nodes are h apart err by a share of h^4 f''''; h = 1/3 and f'''' of the force, which is at most
+ * about 30, make about 1e-3 of a single pair's force, of either sign. What a sum of many leaves of it is measured: 0.3
+ * percent of the root mean square. */
 static void check_grid(const float *y, size_t n, double bound) {
     elbo_team *team;
     elbo_tsne_grid *grid;
@@ -194,8 +198,10 @@ static void test_similarities(void **state) {
                 s += e;
                 d += d2 * e;
             }
-            if (log(s) + beta * d / s > log(10)) low = beta;
-            else high = beta;
+            if (log(s) + beta * d / s > log(10))
+                low = beta;
+            else
+                high = beta;
             beta = (low + high) / 2;
         }
         double s = 0;
@@ -221,7 +227,8 @@ static void test_similarities(void **state) {
             double *want = &p[s.place[r] * (size_t)N + s.place[s.index[e]]];
             // rounded twice to 1 part in 8192, from a precision that the entropy fixes to about 1e-5
             double w = elbo_weight_unpack(s.weight[e]);
-            if (!(fabs(w - *want) <= 5e-4 * *want + 4e-9)) fail_msg("weight of %zu, %u: %g, it is %g", r, s.index[e], w, *want);
+            if (!(fabs(w - *want) <= 5e-4 * *want + 4e-9))
+                fail_msg("weight of %zu, %u: %g, it is %g", r, s.index[e], w, *want);
             *want = 0;
         }
     for (size_t i = 0; i < N * N; i++) assert_true(p[i] == 0); // each was there
@@ -296,12 +303,9 @@ static void test_gradient(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transforms),
-        cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_places_that_are_one),
-        cmocka_unit_test(test_perplexity),
-        cmocka_unit_test(test_similarities),
-        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_transforms),          cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_places_that_are_one), cmocka_unit_test(test_perplexity),
+        cmocka_unit_test(test_similarities),        cmocka_unit_test(test_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,10 +10,10 @@
 
 enum {
     POINTS_AT_ONCE = 4096,
-    BAND = 8,        // rows of nodes that are scattered to and gathered from together
-    MARGIN = 5,      // nodes between the points and the edge
-    BINS = 1024,     // of the search for far points
-    FAR_A_SIDE = 4,  // points left out of the grid at each of its sides, at most
+    BAND = 8,       // rows of nodes that are scattered to and gathered from together
+    MARGIN = 5,     // nodes between the points and the edge
+    BINS = 1024,    // of the search for far points
+    FAR_A_SIDE = 4, // points left out of the grid at each of its sides, at most
     MOST_FAR = 4 * FAR_A_SIDE,
     SEARCH_FROM = 192, // nodes: smaller grids are cheap with far points in them
 };
@@ -31,20 +31,20 @@ struct elbo_tsne_grid {
     int pieces, bands; // of points; of the grid
 
     elbo_kernel_spectra spectra;
-    float *charge, *field;    // (side + 1, side), (side + 1, side, 2)
+    float *charge, *field;       // (side + 1, side), (side + 1, side, 2)
     float *spectrum, *turned[2]; // (side / 16 blocks, side, {re, im}, 16)
-    float *scratch;           // (threads, ...)
-    double *energy;           // (side / 16)
-    size_t side;              // of what is allocated
+    float *scratch;              // (threads, ...)
+    double *energy;              // (side / 16)
+    size_t side;                 // of what is allocated
 
     float low[2], high[2], scale; // the part of the map that the grid covers; nodes per unit
-    elbo_grid_point *points;  // (n) by band
-    uint32_t *begin;          // (bands, pieces): where a piece's points of a band go; behind all, the number of points
-    piece_facts *facts;       // (pieces)
-    uint32_t *bins;           // (pieces, 2, BINS)
-    uint32_t far[MOST_FAR];   // points outside, in order
+    elbo_grid_point *points;      // (n) by band
+    uint32_t *begin;        // (bands, pieces): where a piece's points of a band go; behind all, the number of points
+    piece_facts *facts;     // (pieces)
+    uint32_t *bins;         // (pieces, 2, BINS)
+    uint32_t far[MOST_FAR]; // points outside, in order
     int far_count;
-    double *far_sums;         // (pieces, MOST_FAR, 3): force, and w
+    double *far_sums; // (pieces, MOST_FAR, 3): force, and w
 
     const float *y;
     float *repulsion;
@@ -167,7 +167,8 @@ static elbo_status choose_grid(elbo_tsne_grid *g, elbo_error *err) {
             finite = finite && g->facts[p].finite;
         }
     }
-    if (!finite) return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
+    if (!finite)
+        return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
     uint32_t left[2][2] = {{FAR_A_SIDE, FAR_A_SIDE}, {FAR_A_SIDE, FAR_A_SIDE}};
     while (extent_of(g) > SEARCH_FROM * ELBO_GRID_SPACING && leave_far_points_out(g, left)) continue;
     ELBO_TRY(elbo_kernel_spectra_fit(&g->spectra, extent_of(g), 2 * MARGIN, g->team, err));
@@ -176,11 +177,13 @@ static elbo_status choose_grid(elbo_tsne_grid *g, elbo_error *err) {
     g->bands = (int)((side + BAND - 1) / BAND);
     if (side == g->side) return ELBO_OK;
     free_arrays(g);
-    g->charge = elbo_alloc((side + 1) * side, sizeof *g->charge); // a row more: vectors are written that end beyond a row
+    g->charge =
+        elbo_alloc((side + 1) * side, sizeof *g->charge); // a row more: vectors are written that end beyond a row
     g->field = elbo_alloc((side + 1) * side * 2, sizeof *g->field);
     g->spectrum = elbo_alloc(side * side * 2, sizeof *g->spectrum);
     for (int c = 0; c < 2; c++) g->turned[c] = elbo_alloc(side * side * 2, sizeof *g->turned[c]);
-    g->scratch = elbo_alloc((size_t)elbo_team_threads(g->team) * elbo_kernel_spectra_scratch(&g->spectra), sizeof *g->scratch);
+    g->scratch =
+        elbo_alloc((size_t)elbo_team_threads(g->team) * elbo_kernel_spectra_scratch(&g->spectra), sizeof *g->scratch);
     g->energy = elbo_alloc(side / 16, sizeof *g->energy);
     if (!g->charge || !g->field || !g->spectrum || !g->turned[0] || !g->turned[1] || !g->scratch || !g->energy) {
         free_arrays(g);
@@ -198,7 +201,8 @@ static bool covered(const elbo_tsne_grid *g, const float *p) {
 
 static elbo_grid_point on_grid(const elbo_tsne_grid *g, size_t i) {
     const float *p = g->y + 2 * i;
-    return (elbo_grid_point){(p[0] - g->low[0]) * g->scale + MARGIN, (p[1] - g->low[1]) * g->scale + MARGIN, (uint32_t)i};
+    return (elbo_grid_point){(p[0] - g->low[0]) * g->scale + MARGIN, (p[1] - g->low[1]) * g->scale + MARGIN,
+                             (uint32_t)i};
 }
 
 static int band_of(elbo_grid_point p) { return (int)p.v / BAND; }
@@ -293,8 +297,9 @@ static void down(void *context, int piece, int thread) {
 
 static void across(void *context, int piece, int thread) {
     elbo_tsne_grid *g = context;
-    g->energy[piece] = g->kernels->across(&g->spectra.fft, g->turned, g->spectrum, (const float *const *)g->spectra.kernel,
-                                          (int)g->side, piece, scratch_of(g, thread));
+    g->energy[piece] =
+        g->kernels->across(&g->spectra.fft, g->turned, g->spectrum, (const float *const *)g->spectra.kernel,
+                           (int)g->side, piece, scratch_of(g, thread));
 }
 
 static void up(void *context, int piece, int thread) {

@@ -180,8 +180,7 @@ elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int d
         for (size_t i = 0; i < n; i++) // a code of one dimension lies on a line
             for (int c = 0; c < pca.components; c++)
                 map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
-        for (int c = 0; c < pca.components; c++)
-            map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
+        for (int c = 0; c < pca.components; c++) map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
     } else if (status == ELBO_OK) {
         status = elbo_no_memory(err);
     }
@@ -227,7 +226,8 @@ void elbo_map_free(elbo_map *map) {
     *map = (elbo_map){0};
 }
 
-elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err) {
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels,
+                              elbo_error *err) {
     char x[80], y[80];
     if (map->tsne) {
         snprintf(x, sizeof x, "t-SNE 1");

@@ -1,4 +1,5 @@
-/* The figures that tell what a model has learned, one function each; commands, the demo and the report draw the same. */
+/* The figures that tell what a model has learned, one function each; commands, the demo and the report draw the same.
+ */
 #ifndef ELBO_STORY_H
 #define ELBO_STORY_H
 
@@ -56,10 +57,10 @@ elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, c
 /* Codes in the plane: the first two principal axes, or the plane itself where the code has two dimensions. */
 typedef struct elbo_map {
     size_t n;
-    float *xy;          // (n, 2), owned
+    float *xy;           // (n, 2), owned
     double explained[2]; // shares of the variance; of a raw plane: all
     bool raw;
-    bool tsne;          // axes have no meaning
+    bool tsne; // axes have no meaning
 } elbo_map;
 /* codes: (n, dims) */
 elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err);
@@ -73,7 +74,8 @@ void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
 /* The same for points of any origin.  labels: (n) or NULL */
-elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err);
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels,
+                              elbo_error *err);
 
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the first
  * run was trained on. */

@@ -43,6 +43,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         elbo_work work = cli_work(look.threads);
         elbo_status status = elbo_story_arithmetic(look.figure, &sum, &e, cli_operands(&look.runs), &work, &look.err);
         cli_work_end();
+        cli_release_interrupts();
         size_t shape[] = {1, (size_t)look.runs.run[0].model->network.graph.latent};
         if (status == ELBO_OK && npy) status = elbo_npy_write_f32(npy, sum.code, 2, shape, &look.err);
         json_t *json = status == ELBO_OK && look.json ? as_json(&e, &sum, &look.runs) : NULL;

@@ -32,7 +32,8 @@ typedef struct job {
 static elbo_status encode(job *j, elbo_error *err) {
     elbo_model *m = j->runs.run[0].model;
     const elbo_images *part[2] = {&j->runs.data.train, &j->runs.data.test};
-    size_t count[2] = {j->splits & ELBO_TRAIN_SPLIT ? part[0]->count : 0, j->splits & ELBO_TEST_SPLIT ? part[1]->count : 0};
+    size_t count[2] = {j->splits & ELBO_TRAIN_SPLIT ? part[0]->count : 0,
+                       j->splits & ELBO_TEST_SPLIT ? part[1]->count : 0};
     bool labelled = (!count[0] || part[0]->labels) && (!count[1] || part[1]->labels);
     j->dims = m->network.graph.latent;
     j->n = count[0] + count[1];
@@ -62,17 +63,18 @@ static json_t *number(double v) { return v == v ? json_real(v) : json_null(); }
 
 static json_t *describe(const job *j) {
     const elbo_map_scores *s = &j->scores;
-    json_t *o = json_pack("{s:s, s:s, s:I, s:i, s:b}", "method", j->method, "split", j->split, "points", (json_int_t)j->n, "latent",
-                          j->dims, "raw_plane", j->map.raw);
+    json_t *o = json_pack("{s:s, s:s, s:I, s:i, s:b}", "method", j->method, "split", j->split, "points",
+                          (json_int_t)j->n, "latent", j->dims, "raw_plane", j->map.raw);
     if (j->tsne) cli_tsne_json(o, &j->result);
     if (!j->map.raw && !j->tsne)
-        json_object_set_new(o, "explained_variance_ratio", json_pack("[f, f]", j->map.explained[0], j->map.explained[1]));
+        json_object_set_new(o, "explained_variance_ratio",
+                            json_pack("[f, f]", j->map.explained[0], j->map.explained[1]));
     if (s->k)
         json_object_set_new(o, "scores",
-                            json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "neighbours", s->k, "asked", (json_int_t)s->asked,
-                                      "trustworthiness", number(s->trustworthiness), "continuity", number(s->continuity),
-                                      "recall", number(s->recall), "knn_accuracy_latent", number(s->knn_points),
-                                      "knn_accuracy_map", number(s->knn_map)));
+                            json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "neighbours", s->k, "asked",
+                                      (json_int_t)s->asked, "trustworthiness", number(s->trustworthiness), "continuity",
+                                      number(s->continuity), "recall", number(s->recall), "knn_accuracy_latent",
+                                      number(s->knn_points), "knn_accuracy_map", number(s->knn_map)));
     return o;
 }
 
@@ -83,16 +85,17 @@ static void print_text(const job *j) {
     else if (j->tsne)
         printf("KL divergence %.4f after %d iterations\n", j->result.kl, j->result.iterations);
     else
-        printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * j->map.explained[0], 100 * j->map.explained[1]);
+        printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * j->map.explained[0],
+               100 * j->map.explained[1]);
     if (!s->k) return;
     if (!j->map.raw)
-        printf("of %d neighbours: trustworthiness %.4f, continuity %.4f, recall %.3f\n", s->k, s->trustworthiness, s->continuity,
-               s->recall);
+        printf("of %d neighbours: trustworthiness %.4f, continuity %.4f, recall %.3f\n", s->k, s->trustworthiness,
+               s->continuity, s->recall);
     if (j->labels && j->map.raw)
         printf("class by %d nearest neighbours: %.2f%% right\n", s->k, 100 * s->knn_points);
     else if (j->labels)
-        printf("class by %d nearest neighbours: %.2f%% right in the latent space, %.2f%% in the map\n", s->k, 100 * s->knn_points,
-               100 * s->knn_map);
+        printf("class by %d nearest neighbours: %.2f%% right in the latent space, %.2f%% in the map\n", s->k,
+               100 * s->knn_points, 100 * s->knn_map);
 }
 
 /* NAME.json beside the picture. */
@@ -141,7 +144,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_option options[] = {
         {"method", 'm', CLI_TEXT, &j.method, "METHOD", "pca (default) or tsne", 0, 0},
         {"split", 0, CLI_TEXT, &j.split, "SPLIT", "test (default), train or all", 0, 0},
-        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/pca.png, latent.png of a code of two, tsne.png", 0, 0},
+        {"output", 'o', CLI_TEXT, &output, "FILE.png",
+         "default RUN/figures/pca.png, latent.png of a code of two, tsne.png", 0, 0},
         {"npy", 0, CLI_TEXT, &j.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
         CLI_TSNE_OPTIONS(o),
@@ -155,7 +159,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     j.tsne = !strcmp(j.method, "tsne");
     j.splits = !strcmp(j.split, "train") ? ELBO_TRAIN_SPLIT : !strcmp(j.split, "test") ? ELBO_TEST_SPLIT : BOTH;
     if (!j.tsne && strcmp(j.method, "pca")) return cli_fail_text("--method %s: it is pca or tsne", j.method), CLI_USAGE;
-    if (j.splits == BOTH && strcmp(j.split, "all")) return cli_fail_text("--split %s: it is test, train or all", j.split), CLI_USAGE;
+    if (j.splits == BOTH && strcmp(j.split, "all"))
+        return cli_fail_text("--split %s: it is test, train or all", j.split), CLI_USAGE;
     if (!j.tsne && cli_tsne_any(&o))
         return cli_fail_text("project: options of t-SNE mean nothing to --method pca; add --method tsne"), CLI_USAGE;
     cli_tsne_set(&j.options, &o);
@@ -166,7 +171,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool stopped = false;
     cli_figure_place place;
     char title[200];
-    snprintf(title, sizeof title, j.tsne ? "t-SNE of the latent space of %.150s" : "Latent space of %.150s", j.runs.run[0].label);
+    snprintf(title, sizeof title, j.tsne ? "t-SNE of the latent space of %.150s" : "Latent space of %.150s",
+             j.runs.run[0].label);
     j.work = cli_work(threads);
     elbo_status status = encode(&j, &err);
     if (status == ELBO_OK) status = make_map(&j, &stopped, &err);
@@ -187,9 +193,12 @@ const cli_command cli_project = {
     .name = "project",
     .arguments = "RUN",
     .summary = "a map of the latent space, coloured by class",
-    .details = "Mean codes on their first two principal axes, or as a t-SNE map; a code of two dimensions is shown as it is by\n"
-               "--method pca. The scores say how far to trust the picture: whether neighbours in the map are neighbours in the\n"
-               "latent space (trustworthiness), the other way round (continuity), and how many of the 10 nearest are the same.\n"
+    .details = "Mean codes on their first two principal axes, or as a t-SNE map; a code of two dimensions is shown as "
+               "it is by\n"
+               "--method pca. The scores say how far to trust the picture: whether neighbours in the map are "
+               "neighbours in the\n"
+               "latent space (trustworthiness), the other way round (continuity), and how many of the 10 nearest are "
+               "the same.\n"
                "They are kept in a .json beside the figure. Ctrl-C draws a t-SNE map as far as it got.\n"
                "\n"
                "examples:\n"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "densities.h"
 #include "image_files.h"
 #include "latent/novelty.h"
-#include "mixtures.h"
 #include "view/latent_figures.h"
 #include "work.h"
 
@@ -21,14 +21,15 @@ typedef struct sample_options {
     int n, components;
     uint64_t seed;
     double temperature;
-    bool nearest;
+    bool nearest, by_default; // by_default: nobody asked for the mixture
     source source;
-    elbo_mixture mixture;
+    elbo_density density;
     elbo_novelty novelty;
 } sample_options;
 
 static elbo_status choose_source(sample_options *o, const elbo_model *m, elbo_error *err) {
     bool vae = m->recipe.kind == ELBO_VAE;
+    o->by_default = !o->from && !vae;
     if (!o->from) o->from = vae ? "prior" : "gmm";
     o->source = !strcmp(o->from, "prior") ? PRIOR : !strcmp(o->from, "gaussian") ? GAUSSIAN : GMM;
     if (o->source == PRIOR && !vae)
@@ -44,7 +45,7 @@ static elbo_status make_images(sample_options *o, elbo_model *m, float *images, 
     if (o->source == PRIOR) return elbo_sample_prior(m, o->n, o->seed, o->temperature, images, err);
     size_t n = (size_t)o->n;
     float *z = elbo_alloc(n * (size_t)m->network.graph.latent, sizeof *z);
-    elbo_status status = z ? elbo_mixture_draw(&o->mixture, o->seed, n, o->temperature, z, err) : elbo_no_memory(err);
+    elbo_status status = z ? elbo_density_draw(&o->density, o->seed, n, o->temperature, z, err) : elbo_no_memory(err);
     if (status == ELBO_OK) elbo_model_decode_codes(m, n, z, images);
     free(z);
     return status;
@@ -59,8 +60,9 @@ static elbo_status prepare(sample_options *o, bool *was_kept, elbo_error *err) {
     if (o->source != PRIOR) {
         int components = o->source == GAUSSIAN ? 1 : o->components;
         elbo_work work = cli_work(look->threads);
-        elbo_status status = cli_mixture_of_run(&o->mixture, look, components, &work, was_kept, err);
+        elbo_status status = cli_density_of_run(&o->density, look, components, &work, was_kept, err);
         cli_work_end();
+        cli_release_interrupts();
         ELBO_TRY(status);
     }
     if (o->nearest) ELBO_TRY(cli_look_open_data(look, ELBO_BOTH_SPLITS, err));
@@ -90,6 +92,7 @@ static elbo_status make(sample_options *o, bool to_figure, bool *was_kept) {
         status =
             elbo_novelty_measure(&o->novelty, images, (size_t)o->n, &look->runs.data, info.low, info.high, &work, err);
         cli_work_end();
+        cli_release_interrupts();
     }
     if (status == ELBO_OK)
         status =
@@ -105,8 +108,8 @@ static json_t *as_json(const sample_options *o, bool to_figure) {
     if (!to_figure) json_object_set_new(j, "images", json_string(o->look.output));
     if (o->npy) json_object_set_new(j, "npy", json_string(o->npy));
     if (o->source != PRIOR) {
-        json_object_set_new(j, "components", json_integer(o->mixture.components));
-        json_object_set_new(j, "log_likelihood", json_real(o->mixture.log_likelihood));
+        json_object_set_new(j, "components", json_integer(o->density.mixture.components));
+        json_object_set_new(j, "log_likelihood", json_real(o->density.mixture.log_likelihood));
     }
     if (o->nearest) {
         json_t *index = json_array(), *distance = json_array();
@@ -126,10 +129,15 @@ static json_t *as_json(const sample_options *o, bool to_figure) {
 }
 
 static void say(const sample_options *o, bool to_figure, bool was_kept) {
-    if (o->source != PRIOR)
-        printf("codes from %s, log-likelihood %.2f nats per code%s\n",
-               o->source == GAUSSIAN ? "a Gaussian" : "a mixture of Gaussians", o->mixture.log_likelihood,
+    if (o->source != PRIOR) {
+        const elbo_density *d = &o->density;
+        if (o->by_default) printf("an autoencoder has no prior (--from gmm, --from gaussian): ");
+        printf("codes from %s", o->source == GAUSSIAN ? "a Gaussian" : "a mixture of Gaussians");
+        if (d->axis)
+            printf(" in their first %d principal axes (%.0f%% of the variance)", d->mixture.dims, 100 * d->held);
+        printf(", log-likelihood %.2f nats per code%s\n", d->mixture.log_likelihood,
                was_kept ? " (kept from before)" : "");
+    }
     if (o->nearest && isfinite(o->novelty.usual)) {
         double sum = 0;
         for (size_t i = 0; i < o->novelty.n; i++) sum += o->novelty.distance[i] / (double)o->novelty.n;
@@ -149,18 +157,15 @@ static int look_and_sample(sample_options *o, char **argv) {
         return cli_fail_text("--count %d: a picture shows at most %d%s; -o X.npy and -o FOLDER take more", o->n, most,
                              o->nearest ? " with their neighbours" : "");
     if (!to_figure && cli_images_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
-    char *output = (char *)(uintptr_t)look->output;
-    if (!to_figure) look->output = NULL; // no figure is named by it
-    int code = cli_look_open(look, argv, 1, 0);
-    look->output = output;
-    if (code != CLI_OK) return code;
     look->no_figure = !to_figure;
+    int code = cli_look_open(look, argv, 1, 0);
+    if (code != CLI_OK) return code;
     bool was_kept = false;
     elbo_status status = make(o, to_figure, &was_kept);
     json_t *json = NULL;
     if (status == ELBO_OK && look->json) json = as_json(o, to_figure);
     if (status == ELBO_OK && !look->json) say(o, to_figure, was_kept);
-    elbo_mixture_free(&o->mixture);
+    elbo_density_free(&o->density);
     elbo_novelty_free(&o->novelty);
     return cli_look_close(look, status, json);
 }

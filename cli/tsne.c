@@ -25,14 +25,15 @@ void cli_tsne_set(elbo_tsne_options *o, const cli_tsne_options *words) {
 }
 
 bool cli_tsne_any(const cli_tsne_options *o) {
-    return o->perplexity > 0 || o->iterations >= 0 || o->exaggeration > 0 || o->exaggerated >= 0 || o->learning_rate > 0 ||
-           o->momentum >= 0 || o->late_momentum >= 0 || o->longest_step > 0 || o->seed != UINT64_MAX;
+    return o->perplexity > 0 || o->iterations >= 0 || o->exaggeration > 0 || o->exaggerated >= 0 ||
+           o->learning_rate > 0 || o->momentum >= 0 || o->late_momentum >= 0 || o->longest_step > 0 ||
+           o->seed != UINT64_MAX;
 }
 
 void cli_tsne_say(const elbo_tsne_result *r, double wanted_perplexity, size_t n) {
     if (r->perplexity < wanted_perplexity)
-        fprintf(stderr, "perplexity lowered from %g to %.4g: %zu points have no more neighbours than that\n", wanted_perplexity,
-                r->perplexity, n);
+        fprintf(stderr, "perplexity lowered from %g to %.4g: %zu points have no more neighbours than that\n",
+                wanted_perplexity, r->perplexity, n);
     if (r->recall < 1) fprintf(stderr, "nearest neighbours are approximate: %.1f %% of them found\n", 100 * r->recall);
 }
 
@@ -54,13 +55,13 @@ static elbo_status read_labels(uint8_t **labels, int *classes, const char *path,
     if (!*labels)
         status = elbo_no_memory(err);
     else if (count != rows || (m.columns != 1 && m.rows != 1))
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %zu x %d numbers; the labels of %zu points are one for each", path, m.rows,
-                           m.columns, rows);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %zu x %d numbers; the labels of %zu points are one for each",
+                           path, m.rows, m.columns, rows);
     for (size_t i = 0; status == ELBO_OK && i < count; i++) {
         float v = m.value[i];
         if (v != (float)(int)v || v < 0 || v >= ELBO_MAX_CLASSES)
-            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: label %zu is %g; labels are whole numbers from 0 to %d", path, i + 1,
-                               (double)v, ELBO_MAX_CLASSES - 1);
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: label %zu is %g; labels are whole numbers from 0 to %d", path,
+                               i + 1, (double)v, ELBO_MAX_CLASSES - 1);
         else
             (*labels)[i] = (uint8_t)v;
         if (status == ELBO_OK && (int)v >= *classes) *classes = (int)v + 1;
@@ -72,11 +73,12 @@ static elbo_status read_labels(uint8_t **labels, int *classes, const char *path,
 }
 
 /* A map of as many points as x has. */
-static elbo_status read_map(elbo_matrix *map, const char *path, const elbo_matrix *x, const char *x_path, elbo_error *err) {
+static elbo_status read_map(elbo_matrix *map, const char *path, const elbo_matrix *x, const char *x_path,
+                            elbo_error *err) {
     ELBO_TRY(elbo_matrix_read(map, path, err));
     if (map->rows == x->rows && map->columns == 2) return ELBO_OK;
-    elbo_status status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is %zu x %d; a map of the %zu points of %s is %zu x 2", path, map->rows,
-                                   map->columns, x->rows, x_path, x->rows);
+    elbo_status status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is %zu x %d; a map of the %zu points of %s is %zu x 2",
+                                   path, map->rows, map->columns, x->rows, x_path, x->rows);
     elbo_matrix_free(map);
     return status;
 }
@@ -99,8 +101,8 @@ static elbo_status open_job(job *j, elbo_error *err) {
     if (j->new_points) {
         ELBO_TRY(elbo_matrix_read(&j->fresh, j->new_points, err));
         if (j->fresh.columns != j->x.columns)
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: has %d columns; the points of %s have %d", j->new_points, j->fresh.columns,
-                             j->input, j->x.columns);
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: has %d columns; the points of %s have %d", j->new_points,
+                             j->fresh.columns, j->input, j->x.columns);
     }
     j->rows = j->new_points ? j->fresh.rows : j->x.rows;
     j->y = elbo_alloc(j->rows * 2, sizeof *j->y);
@@ -109,8 +111,8 @@ static elbo_status open_job(job *j, elbo_error *err) {
 
 static elbo_status make_map(job *j, elbo_error *err) {
     if (j->new_points)
-        return elbo_tsne_transform(j->y, j->fresh.value, j->fresh.rows, j->other.value, j->x.value, j->x.rows, j->x.columns,
-                                   &j->options, &j->work, err);
+        return elbo_tsne_transform(j->y, j->fresh.value, j->fresh.rows, j->other.value, j->x.value, j->x.rows,
+                                   j->x.columns, &j->options, &j->work, err);
     if (j->from) j->options.start = j->other.value;
     return elbo_tsne(j->y, &j->result, j->x.value, j->x.rows, j->x.columns, &j->options, &j->work, err);
 }
@@ -119,8 +121,8 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
     char time[32], count[32];
     if (!j->new_points) cli_tsne_say(&j->result, j->options.perplexity, j->rows);
     if (j->json) {
-        json_t *o = json_pack("{s:I, s:i, s:s, s:f}", "points", (json_int_t)j->rows, "dims", j->x.columns, "output", j->output,
-                              "seconds", seconds);
+        json_t *o = json_pack("{s:I, s:i, s:s, s:f}", "points", (json_int_t)j->rows, "dims", j->x.columns, "output",
+                              j->output, "seconds", seconds);
         if (!j->new_points) cli_tsne_json(o, &j->result);
         if (figure) cli_say_figure(figure, o);
         cli_print_json(o);
@@ -128,10 +130,11 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
     }
     if (figure) cli_say_figure(figure, NULL);
     if (j->new_points)
-        printf("%s: %s points placed, %s\n", j->output, elbo_thousands((double)j->rows, count), cli_duration(seconds, time));
+        printf("%s: %s points placed, %s\n", j->output, elbo_thousands((double)j->rows, count),
+               cli_duration(seconds, time));
     else
-        printf("%s: %s points, KL divergence %.4f after %d iterations, %s\n", j->output, elbo_thousands((double)j->rows, count),
-               j->result.kl, j->result.iterations, cli_duration(seconds, time));
+        printf("%s: %s points, KL divergence %.4f after %d iterations, %s\n", j->output,
+               elbo_thousands((double)j->rows, count), j->result.kl, j->result.iterations, cli_duration(seconds, time));
 }
 
 static elbo_status finish(job *j, const char *name, double seconds, elbo_error *err) {
@@ -152,8 +155,10 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
 static int check_usage(const job *j) {
     if (!j->output) return cli_fail_text("tsne: where to? add -o Y.npy"), CLI_USAGE;
     if (!j->new_points != !j->map)
-        return cli_fail_text("tsne: --transform NEW and --map MAP belong together: new points, and the map of %s to place them in",
-                             j->input), CLI_USAGE;
+        return cli_fail_text("tsne: --transform NEW and --map MAP belong together: new points, and the map of %s to "
+                             "place them in",
+                             j->input),
+               CLI_USAGE;
     if (j->from && j->new_points)
         return cli_fail_text("tsne: --from goes on with a map, --transform leaves it as it is; choose one"), CLI_USAGE;
     if (j->labels && !j->figure) return cli_fail_text("tsne: --labels colours a figure; add --figure F.png"), CLI_USAGE;
@@ -167,10 +172,12 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &j.output, "Y.npy", "where the map goes, (N, 2), .npy or .csv; needed", 0, 0},
         {"figure", 0, CLI_TEXT, &j.figure, "F.png", "also a picture", 0, 0},
-        {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "its colours: a class for each point, 0 to 255; .npy or .csv", 0, 0},
+        {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "its colours: a class for each point, 0 to 255; .npy or .csv", 0,
+         0},
         {"svg", 0, CLI_FLAG, &j.svg, NULL, "also an SVG", 0, 0},
         {"from", 0, CLI_TEXT, &j.from, "MAP.npy", "goes on with this map of the same points", 0, 0},
-        {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "places these points in --map, which stays as it is", 0, 0},
+        {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "places these points in --map, which stays as it is", 0,
+         0},
         {"map", 0, CLI_TEXT, &j.map, "MAP.npy", "a map of X, for --transform", 0, 0},
         CLI_TSNE_OPTIONS(o),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
@@ -204,8 +211,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (status == ELBO_OK) status = finish(&j, title, elbo_now() - start, &err);
     if (status != ELBO_OK) code = cli_fail(&err);
     if (status == ELBO_OK && cut_short) {
-        fprintf(stderr, "elbo: %s: %s holds the map as far as it got; `elbo tsne %s --from %s -o %s` goes on\n", stop.message, j.output,
-                j.input, j.output, j.output);
+        fprintf(stderr, "elbo: %s: %s holds the map as far as it got; `elbo tsne %s --from %s -o %s` goes on\n",
+                stop.message, j.output, j.input, j.output, j.output);
         code = CLI_INTERRUPTED;
     }
     elbo_matrix_free(&j.x);
@@ -219,13 +226,14 @@ const cli_command cli_tsne = {
     .name = "tsne",
     .arguments = "X.npy",
     .summary = "a t-SNE map of any points",
-    .details = "X is (N, D), .npy or .csv, up to a million points. Similarities are those of the 3 * perplexity nearest\n"
-               "neighbours, exact up to 150,000 points; forces are exact for few points and by interpolation on a grid for\n"
-               "many. Ctrl-C leaves the map as far as it got, and --from goes on with it.\n"
-               "\n"
-               "examples:\n"
-               "  elbo tsne codes.npy -o map.npy --figure map.png --labels classes.npy\n"
-               "  elbo tsne codes.npy --from map.npy --iterations 250 -o longer.npy\n"
-               "  elbo tsne codes.npy --transform new.npy --map map.npy -o placed.npy\n",
+    .details =
+        "X is (N, D), .npy or .csv, up to a million points. Similarities are those of the 3 * perplexity nearest\n"
+        "neighbours, exact up to 150,000 points; forces are exact for few points and by interpolation on a grid for\n"
+        "many. Ctrl-C leaves the map as far as it got, and --from goes on with it.\n"
+        "\n"
+        "examples:\n"
+        "  elbo tsne codes.npy -o map.npy --figure map.png --labels classes.npy\n"
+        "  elbo tsne codes.npy --from map.npy --iterations 250 -o longer.npy\n"
+        "  elbo tsne codes.npy --transform new.npy --map map.npy -o placed.npy\n",
     .run = run,
 };

@@ -32,12 +32,10 @@ static int run_save(char **argv, const char *data, int threads, bool json) {
     int code = cli_runs_open(&r, argv + 3, 1, data, elbo_operands_splits(&e), threads);
     if (code == CLI_OK) {
         double length = 0;
-        if (save(&r, argv[1], &e, &length, &err) != ELBO_OK)
-            code = cli_fail(&err);
-        else if (json)
-            cli_print_json(json_pack("{s:s, s:s, s:f}", "name", argv[1], "expression", e.text, "length", length));
-        else
-            printf("%s = %s, of length %.3g, is kept with %s\n", argv[1], e.text, length, argv[3]);
+        elbo_status status = save(&r, argv[1], &e, &length, &err);
+        json_t *o = json ? json_pack("{s:s, s:s, s:f}", "name", argv[1], "expression", e.text, "length", length) : NULL;
+        code = cli_end(status, &err, json, o, "%s = %s, of length %.3g, is kept with %s\n", argv[1], e.text, length,
+                       argv[3]);
         cli_runs_close(&r);
     }
     elbo_expression_free(&e);
@@ -76,11 +74,8 @@ static int run_on_model(const char *verb, const char *name, const char *folder, 
     if (!strcmp(verb, "list")) {
         code = list(m, json);
     } else {
-        code = elbo_vector_remove(m, name, &err) == ELBO_OK ? CLI_OK : cli_fail(&err);
-        if (code == CLI_OK && json)
-            cli_print_json(json_pack("{s:s}", "removed", name));
-        else if (code == CLI_OK)
-            printf("%s: removed\n", name);
+        elbo_status status = elbo_vector_remove(m, name, &err);
+        code = cli_end(status, &err, json, json ? json_pack("{s:s}", "removed", name) : NULL, "%s: removed\n", name);
     }
     elbo_model_close(m);
     return code;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "latent/mixture.h"
+#include "latent/density.h"
 #include "latent/sweep.h"
 #include "scratch.h"
 
@@ -137,28 +137,60 @@ static void test_file(void **state) {
     scratch here;
     scratch_make(&here);
     float *x = two_blobs();
-    elbo_mixture m, back;
+    elbo_density d, back;
     elbo_error err;
-    bool found;
-    elbo_mixture_origin ours = {"abc", ""}, later = {"abd", ""};
-    assert_int_equal(elbo_mixture_fit(&m, x, N, 2, 3, 0, NULL, &err), ELBO_OK);
+    elbo_density_origin ours = {"abc", ""}, later = {"abd", ""};
+    assert_int_equal(elbo_density_fit(&d, x, N, 2, 3, 0, NULL, &err), ELBO_OK);
     char path[400];
     snprintf(path, sizeof path, "%s", scratch_path(&here, "gmm.safetensors"));
-    assert_int_equal(elbo_mixture_load(&back, ours, 3, 2, path, &found, &err), ELBO_OK);
-    assert_false(found);
-    assert_int_equal(elbo_mixture_save(&m, ours, path, &err), ELBO_OK);
-    assert_int_equal(elbo_mixture_load(&back, ours, 3, 2, path, &found, &err), ELBO_OK);
-    assert_true(found && back.log_likelihood == m.log_likelihood && back.steps == m.steps);
-    assert_memory_equal(m.factor, back.factor, 12 * sizeof(double));
-    elbo_mixture_free(&back);
-    assert_int_equal(elbo_mixture_load(&back, later, 3, 2, path, &found, &err), ELBO_OK);
-    assert_false(found); // the model was trained again
-    assert_int_equal(elbo_mixture_load(&back, ours, 4, 2, path, &found, &err), ELBO_OK);
-    assert_false(found);
+    assert_false(elbo_density_load(&back, ours, 3, 2, path));
+    assert_int_equal(elbo_density_save(&d, ours, path, &err), ELBO_OK);
+    assert_true(elbo_density_load(&back, ours, 3, 2, path));
+    assert_true(back.mixture.log_likelihood == d.mixture.log_likelihood && back.held == 1 && !back.axis);
+    assert_memory_equal(d.mixture.factor, back.mixture.factor, 12 * sizeof(double));
+    elbo_density_free(&back);
+    assert_false(elbo_density_load(&back, later, 3, 2, path)); // the model was trained again
+    assert_false(elbo_density_load(&back, ours, 4, 2, path));
+    assert_false(elbo_density_load(&back, ours, 3, 3, path));
     scratch_write(&here, "gmm.safetensors", "rubbish", 7);
-    assert_int_equal(elbo_mixture_load(&back, ours, 3, 2, path, &found, &err), ELBO_OK);
-    assert_false(found);
-    elbo_mixture_free(&m);
+    assert_false(elbo_density_load(&back, ours, 3, 2, path));
+    elbo_density_free(&d);
+    free(x);
+    scratch_remove(&here);
+}
+
+/* Codes of 300 dimensions that vary in three of them alone: those are found, and what is drawn varies in no other. */
+static void test_wide(void **state) {
+    (void)state;
+    enum { POINTS = 500, WIDTH = 300 };
+    scratch here;
+    scratch_make(&here);
+    float *x = calloc(POINTS * WIDTH, sizeof *x), noise[POINTS * 3], z[20 * WIDTH], again[20 * WIDTH];
+    assert_non_null(x);
+    elbo_random_normal((elbo_stream){.seed = 6, .purpose = ELBO_FOR_MIXTURE}, noise, POINTS * 3);
+    for (int i = 0; i < POINTS; i++)
+        for (int k = 0; k < 3; k++) x[i * WIDTH + 100 * k + 7] = noise[3 * i + k] + 2 * (float)k;
+    elbo_density d, back;
+    elbo_error err;
+    assert_int_equal(elbo_density_fit(&d, x, POINTS, WIDTH, 1, 0, NULL, &err), ELBO_OK);
+    assert_true(d.axis && d.mixture.dims == ELBO_DENSITY_AXES && d.held > 0.999);
+    assert_int_equal(elbo_density_draw(&d, 0, 20, 1, z, &err), ELBO_OK);
+    double middle = 0;
+    for (int i = 0; i < 20; i++)
+        for (int k = 0; k < WIDTH; k++) {
+            if (k % 100 != 7) assert_true(fabsf(z[i * WIDTH + k]) < 0.01f);
+            if (k == 207) middle += z[i * WIDTH + k] / 20;
+        }
+    assert_true(fabs(middle - 4) < 0.8);
+    elbo_density_origin origin = {"abc", "data"};
+    char path[400];
+    snprintf(path, sizeof path, "%s", scratch_path(&here, "gmm.safetensors"));
+    assert_int_equal(elbo_density_save(&d, origin, path, &err), ELBO_OK);
+    assert_true(elbo_density_load(&back, origin, 1, WIDTH, path));
+    assert_int_equal(elbo_density_draw(&back, 0, 20, 1, again, &err), ELBO_OK);
+    assert_memory_equal(z, again, sizeof z);
+    elbo_density_free(&d);
+    elbo_density_free(&back);
     free(x);
     scratch_remove(&here);
 }
@@ -219,8 +251,8 @@ static void test_plane(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_blobs),   cmocka_unit_test(test_steps), cmocka_unit_test(test_drawing),
-        cmocka_unit_test(test_hard_points), cmocka_unit_test(test_file),  cmocka_unit_test(test_sweep),
-        cmocka_unit_test(test_plane),
+        cmocka_unit_test(test_hard_points), cmocka_unit_test(test_file),  cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_sweep),       cmocka_unit_test(test_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

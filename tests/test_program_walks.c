@@ -4,6 +4,7 @@
 #include <gif_lib.h>
 
 #include "data/npy.h"
+#include "view/gif.h"
 #include "view/view.h"
 
 static int set_up(void **state) {
@@ -83,6 +84,7 @@ static void test_walks(void **state) {
     refused(1, WORDS("class:12", "0, 1, 2"), "interpolate", "vae", "--from", "mean(class:12)");
     refused(1, WORDS("no.png"), "interpolate", "vae", "--to", "no.png");
     refused(2, WORDS("--path round", "slerp"), "interpolate", "vae", "--path", "round");
+    refused(1, WORDS("walk.webp", "walk.png"), "interpolate", "vae", "-o", "walk.webp");
     assert_false(there("x.png"));
 }
 
@@ -108,6 +110,35 @@ static void test_animation(void **state) {
     free(pixels);
     free(path);
     free(png);
+}
+
+/* Colours: of two in each frame none is lost. */
+static void test_colours(void **state) {
+    (void)state;
+    uint8_t red[12 * 3], blue[12 * 3];
+    for (int i = 0; i < 12; i++) {
+        memcpy(red + 3 * i, i < 6 ? "\xf8\x10\x08" : "\0\0\0", 3);
+        memcpy(blue + 3 * i, i < 6 ? "\0\x20\xf0" : "\xff\xff\xff", 3);
+    }
+    const uint8_t *frames[] = {red, blue};
+    const int hundredths[] = {10, 20};
+    char *path = in_scratch("colours.gif");
+    elbo_error err;
+    assert_int_equal(elbo_gif_write(path, frames, hundredths, 2, 4, 3, 3, &err), ELBO_OK);
+    int code;
+    GifFileType *gif = DGifOpenFileName(path, &code);
+    assert_non_null(gif);
+    assert_int_equal(DGifSlurp(gif), GIF_OK);
+    assert_int_equal(gif->ImageCount, 2);
+    for (int f = 0; f < 2; f++)
+        for (int i = 0; i < 12; i++) {
+            GifColorType c = gif->SColorMap->Colors[gif->SavedImages[f].RasterBits[i]];
+            assert_true(abs(c.Red - frames[f][3 * i]) < 9 && abs(c.Green - frames[f][3 * i + 1]) < 9 &&
+                        abs(c.Blue - frames[f][3 * i + 2]) < 9);
+        }
+    DGifCloseFile(gif, &code);
+    assert_int_equal(elbo_gif_write(path, frames, hundredths, 0, 4, 3, 3, &err), ELBO_BAD_INPUT);
+    free(path);
 }
 
 /* ---- arithmetic ---- */
@@ -272,9 +303,9 @@ static void test_novelty(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walks),   cmocka_unit_test(test_animation), cmocka_unit_test(test_arithmetic),
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_traverse),  cmocka_unit_test(test_manifold),
-        cmocka_unit_test(test_samples), cmocka_unit_test(test_novelty),
+        cmocka_unit_test(test_walks),      cmocka_unit_test(test_animation), cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_arithmetic), cmocka_unit_test(test_vectors),   cmocka_unit_test(test_traverse),
+        cmocka_unit_test(test_manifold),   cmocka_unit_test(test_samples),   cmocka_unit_test(test_novelty),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

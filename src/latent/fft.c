@@ -18,7 +18,8 @@ elbo_status elbo_fft_make(elbo_fft *f, int n, elbo_error *err) {
     size_t numbers = 0;
     for (int left = n; left > 1;) {
         int r = next_radix(left);
-        if (r == 0 || n < 1) return elbo_fail(err, ELBO_BAD_INPUT, "a transform of length %d: its factors must be 2, 3 and 5", n);
+        if (r == 0 || n < 1)
+            return elbo_fail(err, ELBO_BAD_INPUT, "a transform of length %d: its factors must be 2, 3 and 5", n);
         f->radix[f->stages++] = r;
         left /= r;
         numbers += 2 * (size_t)left * (size_t)(r - 1);

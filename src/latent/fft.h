@@ -1,5 +1,5 @@
-/* The plan of a discrete Fourier transform of a length with the factors 2, 3 and 5: sum over j of x_j e^(-2 pi i j k / n).
- * Transforms run on sixteen sequences side by side (simd/map_fft.c). */
+/* The plan of a discrete Fourier transform of a length with the factors 2, 3 and 5: sum over j of x_j e^(-2 pi i j k /
+ * n). Transforms run on sixteen sequences side by side (simd/map_fft.c). */
 #ifndef ELBO_LATENT_FFT_H
 #define ELBO_LATENT_FFT_H
 
@@ -10,7 +10,8 @@ enum { ELBO_FFT_MOST_STAGES = 24, ELBO_FFT_LANES = 16 };
 typedef struct elbo_fft {
     int n, stages;
     int radix[ELBO_FFT_MOST_STAGES]; // their product is n
-    float *twiddle; // for each stage of l = n / (the radices before): e^(-2 pi i p j / l), p below l / radix, j = 1 .. radix-1; re, im
+    float *twiddle; // for each stage of l = n / (the radices before): e^(-2 pi i p j / l), p below l / radix, j = 1 ..
+                    // radix-1; re, im
 } elbo_fft;
 
 /* n of at least 1 whose prime factors are 2, 3 and 5. */

@@ -41,15 +41,4 @@ elbo_status elbo_mixture_score(const elbo_mixture *m, const float *x, size_t n, 
 elbo_status elbo_mixture_draw(const elbo_mixture *m, uint64_t seed, size_t n, double temperature, float *z,
                               elbo_error *err);
 
-/* What is written beside a mixture, to know it again. */
-typedef struct elbo_mixture_origin {
-    const char *model; // fingerprint
-    const char *data;  // "" or what --data named
-} elbo_mixture_origin;
-elbo_status elbo_mixture_save(const elbo_mixture *m, elbo_mixture_origin origin, const char *path, elbo_error *err);
-/* *found is false where there is no file, or one of another origin or number of components, or a damaged one: it is
- * made anew. */
-elbo_status elbo_mixture_load(elbo_mixture *m, elbo_mixture_origin origin, int components, int dims, const char *path,
-                              bool *found, elbo_error *err);
-
 #endif

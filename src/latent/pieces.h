@@ -19,7 +19,8 @@ static inline void elbo_pieces_take(void *context, int thread) {
 }
 
 /* Calls work(context, piece, thread) for each piece once. */
-static inline void elbo_pieces_run(elbo_team *team, int count, void (*work)(void *context, int piece, int thread), void *context) {
+static inline void elbo_pieces_run(elbo_team *team, int count, void (*work)(void *context, int piece, int thread),
+                                   void *context) {
     elbo_pieces p = {.work = work, .context = context, .count = count};
     elbo_team_run(team, elbo_pieces_take, &p);
 }

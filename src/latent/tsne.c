@@ -15,12 +15,17 @@
 enum {
     ROWS_AT_ONCE = 256,
     REPORT_EVERY = 50,
-    EXACT_FORCES = 1500, // points up to which all pairs are quicker than the grid (bench/log.md)
+    EXACT_FORCES = 1800, // points up to which all pairs are quicker than the grid (bench/log.md)
 };
 
 elbo_tsne_options elbo_tsne_defaults(void) {
-    return (elbo_tsne_options){.perplexity = 30, .iterations = 750, .exaggeration = 12, .exaggerated = 250, .momentum = 0.5,
-                               .late_momentum = 0.8, .longest_step = 5};
+    return (elbo_tsne_options){.perplexity = 30,
+                               .iterations = 750,
+                               .exaggeration = 12,
+                               .exaggerated = 250,
+                               .momentum = 0.5,
+                               .late_momentum = 0.8,
+                               .longest_step = 5};
 }
 
 typedef struct tsne {
@@ -29,11 +34,11 @@ typedef struct tsne {
     elbo_team *team;
     const elbo_map_forces *kernels;
     elbo_similarities p;
-    elbo_tsne_grid *grid; // NULL: forces are exact
+    elbo_tsne_grid *grid;                          // NULL: forces are exact
     float *y, *next, *velocity, *gain, *repulsion; // (n, 2), in the order of p
-    float *weight;     // (n): sums of w, where forces are exact
-    float *apart;      // (2, n filled up to a multiple of 16): coordinates for the exact sums
-    double *part;      // (pieces): terms of a sum
+    float *weight;                                 // (n): sums of w, where forces are exact
+    float *apart; // (2, n filled up to a multiple of 16): coordinates for the exact sums
+    double *part; // (pieces): terms of a sum
     double z;
     elbo_map_step how;
 } tsne;
@@ -51,8 +56,8 @@ static elbo_status allocate(tsne *t, elbo_error *err) {
     t->apart = elbo_alloc(2 * filled(n), sizeof *t->apart);
     t->weight = elbo_alloc(n > EXACT_FORCES ? 1 : n, sizeof *t->weight);
     t->part = elbo_alloc((size_t)t->pieces, sizeof *t->part);
-    if (!t->y || !t->next || !t->velocity || !t->gain || !t->repulsion || !t->apart || !t->weight ||
-        !t->part) return elbo_no_memory(err);
+    if (!t->y || !t->next || !t->velocity || !t->gain || !t->repulsion || !t->apart || !t->weight || !t->part)
+        return elbo_no_memory(err);
     for (size_t i = 0; i < 2 * n; i++) t->gain[i] = 1;
     return n > EXACT_FORCES ? elbo_tsne_grid_make(&t->grid, n, t->team, err) : ELBO_OK;
 }
@@ -73,10 +78,11 @@ static void release(tsne *t) {
 
 /* ---- where the map begins ---- */
 
-/* The first two principal axes, the first scaled to a standard deviation of 1e-4 (Kobak and Berens, "The art of using t-SNE for
- * single-cell transcriptomics", Nature Communications 10, 2019). An axis on which nothing varies gets noise instead: without
- * any the map would never leave its line.  y: (n, 2) */
-static elbo_status principal_start(float *y, const float *x, size_t n, int dims, uint64_t seed, int threads, elbo_error *err) {
+/* The first two principal axes, the first scaled to a standard deviation of 1e-4 (Kobak and Berens, "The art of using
+ * t-SNE for single-cell transcriptomics", Nature Communications 10, 2019). An axis on which nothing varies gets noise
+ * instead: without any the map would never leave its line.  y: (n, 2) */
+static elbo_status principal_start(float *y, const float *x, size_t n, int dims, uint64_t seed, int threads,
+                                   elbo_error *err) {
     const double width = 1e-4;
     elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_MAP}, y, 2 * n);
     for (size_t i = 0; i < 2 * n; i++) y[i] *= (float)width;
@@ -146,6 +152,8 @@ static elbo_status repel(tsne *t, elbo_error *err) {
     set_apart(t);
     elbo_pieces_run(t->team, t->pieces, repel_exactly, t);
     t->z = sum_of_parts(t) - (double)t->n; // each point's own w, 1, is no part of Z
+    if (!(t->z > 0))
+        return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
     return ELBO_OK;
 }
 
@@ -168,7 +176,8 @@ static void say(const elbo_work *work, const char *what, double done) {
 
 static bool stopped(const elbo_work *work) { return work->interrupted && work->interrupted(work->context); }
 
-static elbo_status descend(tsne *t, elbo_tsne_result *result, const elbo_tsne_options *o, const elbo_work *work, elbo_error *err) {
+static elbo_status descend(tsne *t, elbo_tsne_result *result, const elbo_tsne_options *o, const elbo_work *work,
+                           elbo_error *err) {
     int exaggerated = o->start ? 0 : o->exaggerated;
     double rate = o->learning_rate > 0 ? o->learning_rate : fmax((double)t->n / o->exaggeration, 50);
     char what[48] = "t-SNE";
@@ -176,8 +185,10 @@ static elbo_status descend(tsne *t, elbo_tsne_result *result, const elbo_tsne_op
         if (stopped(work)) return elbo_fail(err, ELBO_STOPPED, "stopped after %d of %d iterations", i, o->iterations);
         ELBO_TRY(repel(t, err));
         bool early = i < exaggerated;
-        t->how = (elbo_map_step){.attraction = (float)((early ? o->exaggeration : 1) / t->p.sum), .repulsion = (float)(1 / t->z),
-                                 .rate = (float)rate, .longest = (float)o->longest_step,
+        t->how = (elbo_map_step){.attraction = (float)((early ? o->exaggeration : 1) / t->p.sum),
+                                 .repulsion = (float)(1 / t->z),
+                                 .rate = (float)rate,
+                                 .longest = (float)o->longest_step,
                                  .momentum = (float)(early ? o->momentum : o->late_momentum)};
         if (i && i % REPORT_EVERY == 0 && (o->report || work->progress)) {
             double kl = divergence(t, t->z);
@@ -209,8 +220,10 @@ static void to_callers_order(const tsne *t, float *y) {
 }
 
 static elbo_status check(const float *x, size_t n, int dims, const elbo_tsne_options *o, elbo_error *err) {
-    if (n < 1 || dims < 1) return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points of %d numbers; it takes 1 or more of both", n, dims);
-    if (n >= UINT32_MAX / 2) return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points; it takes 2,000,000,000 at most", n);
+    if (n < 1 || dims < 1)
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points of %d numbers; it takes 1 or more of both", n, dims);
+    if (n >= UINT32_MAX / 2)
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points; it takes 2,000,000,000 at most", n);
     for (size_t i = 0; i < n * (size_t)dims; i++)
         if (!isfinite(x[i]))
             return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: number %zu of point %zu is not finite; leave that point out",
@@ -219,7 +232,8 @@ static elbo_status check(const float *x, size_t n, int dims, const elbo_tsne_opt
         if (!isfinite(o->start[i]))
             return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: point %zu of the map to go on from is not finite", i / 2 + 1);
     if (!(o->perplexity >= 1))
-        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: perplexity %g; it is 1 or more, 5 to 50 as a rule", o->perplexity);
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: perplexity %g; it is 1 or more, 5 to 50 as a rule",
+                         o->perplexity);
     if (!(o->exaggeration > 0) || !(o->longest_step > 0) || o->iterations < 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: exaggeration and longest step are above 0, iterations 0 or more");
     return ELBO_OK;
@@ -231,8 +245,8 @@ static double possible_perplexity(double wanted, size_t n) {
     return fmax(1, fmin(wanted, most));
 }
 
-elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims, const elbo_tsne_options *o,
-                      const elbo_work *work, elbo_error *err) {
+elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims,
+                      const elbo_tsne_options *o, const elbo_work *work, elbo_error *err) {
     *result = (elbo_tsne_result){.recall = 1, .perplexity = o->perplexity};
     ELBO_TRY(check(x, n, dims, o, err));
     if (o->start)
@@ -249,7 +263,8 @@ elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t
     ELBO_TRY(elbo_neighbours_of_all(&nb, x, n, dims, (int)(k < n - 1 ? k : n - 1), work, err));
     result->recall = nb.recall;
 
-    tsne t = {.n = n, .pieces = (int)((n + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE), .kernels = elbo_map_kernels_here()->force};
+    tsne t = {
+        .n = n, .pieces = (int)((n + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE), .kernels = elbo_map_kernels_here()->force};
     say(work, "similarities", 0);
     elbo_status status = elbo_team_make(&t.team, work->threads, err);
     if (status == ELBO_OK) status = elbo_similarities_make(&t.p, &nb, result->perplexity, t.team, err);

@@ -7,8 +7,8 @@
 #include "latent/pieces.h"
 
 /* Transforms of twice these lengths are fast, and no two neighbours are far apart. */
-static const int sizes[] = {48,  64,  80,  96,  128, 144, 160, 192, 240, 256, 288, 320, 384,  400,  432,  480,
-                            512, 576, 640, 720, 768, 800, 864, 960, 1024, 1152, 1200, 1280, 1440, 1536};
+static const int sizes[] = {48,  64,  80,  96,  128, 144, 160, 192, 240, 256,  288,  320,  384,  400,  432,
+                            480, 512, 576, 640, 720, 768, 800, 864, 960, 1024, 1152, 1200, 1280, 1440, 1536};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 size_t elbo_kernel_spectra_scratch(const elbo_kernel_spectra *k) { return (size_t)k->fft.n * 3 * 2 * ELBO_FFT_LANES; }
@@ -52,8 +52,8 @@ static void down(void *context, int block, int thread) {
     b->kernels->down(&b->k->fft, b->spectrum, b->image, b->k->fft.n, b->k->fft.n, block, scratch_of(b, thread));
 }
 
-/* The transform, times what undoes the smoothing of B-splines at both ends, times the transforms' factors: 1 / m^2, and twice
- * 1/2 that `down` leaves to us, here and on the charges (which the energy has squared). */
+/* The transform, times what undoes the smoothing of B-splines at both ends, times the transforms' factors: 1 / m^2, and
+ * twice 1/2 that `down` leaves to us, here and on the charges (which the energy has squared). */
 static void across(void *context, int block, int thread) {
     build *b = context;
     int m = b->k->fft.n, which = b->which;
@@ -65,9 +65,9 @@ static void across(void *context, int block, int thread) {
             out[c * ELBO_FFT_LANES + lane] *= (float)(factor * b->symbol[c] * b->symbol[block * ELBO_FFT_LANES + lane]);
 }
 
-/* The factor that makes the kernel seen through two cubic B-splines the nearest, in least squares, to the true one: with
- * W = sinc^4 their spectrum, W^2 / (the sum of W^2 over all frequencies that the nodes cannot tell apart)^2 (Hockney and
- * Eastwood 1981, section 8-3-3). That sum is the spectrum of the septic B-spline at the nodes. */
+/* The factor that makes the kernel seen through two cubic B-splines the nearest, in least squares, to the true one:
+ * with W = sinc^4 their spectrum, W^2 / (the sum of W^2 over all frequencies that the nodes cannot tell apart)^2
+ * (Hockney and Eastwood 1981, section 8-3-3). That sum is the spectrum of the septic B-spline at the nodes. */
 static double unsmooth(int k, int m) {
     if (k > m / 2) k = m - k;
     double angle = 2 * M_PI * k / m, sinc = k ? sin(angle / 2) / (angle / 2) : 1;
@@ -99,7 +99,8 @@ static elbo_status make(elbo_kernel_spectra *k, elbo_team *team, elbo_error *err
     return there ? ELBO_OK : elbo_no_memory(err);
 }
 
-elbo_status elbo_kernel_spectra_fit(elbo_kernel_spectra *k, float extent, int margin, elbo_team *team, elbo_error *err) {
+elbo_status elbo_kernel_spectra_fit(elbo_kernel_spectra *k, float extent, int margin, elbo_team *team,
+                                    elbo_error *err) {
     float spacing = ELBO_GRID_SPACING;
     while (extent / spacing + (float)margin > ELBO_GRID_MOST_NODES) spacing *= 2;
     while (spacing > 1e-9f && extent / (spacing / 2) + (float)margin <= ELBO_GRID_LEAST_NODES) spacing /= 2;

@@ -9,7 +9,7 @@
 enum { ELBO_GRID_LEAST_NODES = 64, ELBO_GRID_MOST_NODES = 1536 };
 
 typedef struct elbo_kernel_spectra {
-    int nodes;       // of the grid in each direction: half the transform's length
+    int nodes; // of the grid in each direction: half the transform's length
     float spacing;
     elbo_fft fft;
     float *kernel[3]; // (nodes / 16, 2 nodes, 16)

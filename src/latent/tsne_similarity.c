@@ -29,11 +29,14 @@ typedef struct build {
     const elbo_map_kernels *kernels;
     size_t n;
     int k;
-    uint32_t *neighbour;   // (n, k)
-    float *distance2;      // (n, k); then the conditional probabilities
-    uint16_t *conditional; // (n, k), packed
-    uint32_t *rank;        // (n): where the caller's i-th point is here
-    _Atomic uint32_t *extra; // (n): how many have i as a neighbour and are none of its own; then, how many of them are entered
+    const uint32_t *neighbour; // (n, k)
+    float *distance2;          // (n, k); then the conditional probabilities
+    uint16_t *conditional;     // (n, k), packed
+    uint32_t *relabelled;      // (n, k): `neighbour` in the new order
+    uint16_t *reordered;       // (n, k): `conditional` in the new order
+    uint32_t *rank;            // (n): where the caller's i-th point is here
+    _Atomic uint32_t
+        *extra; // (n): how many have i as a neighbour and are none of its own; then, how many of them are entered
     float log_perplexity;
     double *entropy, *sum; // (pieces)
 } build;
@@ -51,8 +54,8 @@ static void make_conditional(void *context, int piece, int thread) {
     }
 }
 
-/* A new order in which neighbours are near: balls of some hundred points, grown from neighbour to neighbour, each beginning
- * where an earlier one ended. */
+/* A new order in which neighbours are near: balls of some hundred points, grown from neighbour to neighbour, each
+ * beginning where an earlier one ended. */
 static elbo_status choose_order(build *b, elbo_error *err) {
     size_t n = b->n, k = (size_t)b->k, look = k < LOOKED_AT ? k : LOOKED_AT, placed = 0, waiting = 0, next = 0;
     uint32_t *place = b->s->place, *stack = elbo_alloc(n * look + 1, sizeof *stack);
@@ -87,25 +90,60 @@ static elbo_status choose_order(build *b, elbo_error *err) {
     return status;
 }
 
+/* Rows in the new order, with the new names: from here on neighbours lie near each other in memory, without which a
+ * million points take ten times as long. */
+static void relabel(void *context, int piece, int thread) {
+    (void)thread;
+    build *b = context;
+    size_t from = (size_t)piece * ROWS_AT_ONCE, k = (size_t)b->k;
+    for (size_t r = from; r < piece_end(b, from); r++) {
+        size_t i = b->s->place[r];
+        for (size_t t = 0; t < k; t++) b->relabelled[r * k + t] = b->rank[b->neighbour[i * k + t]];
+    }
+}
+
+static void reorder_weights(void *context, int piece, int thread) {
+    (void)thread;
+    build *b = context;
+    size_t from = (size_t)piece * ROWS_AT_ONCE, k = (size_t)b->k;
+    for (size_t r = from; r < piece_end(b, from); r++)
+        memcpy(b->reordered + r * k, b->conditional + b->s->place[r] * k, k * sizeof *b->reordered);
+}
+
+static elbo_status put_in_order(build *b, elbo_neighbours *nb, elbo_team *team, int pieces, elbo_error *err) {
+    size_t entries = b->n * (size_t)b->k;
+    b->relabelled = malloc(entries * sizeof *b->relabelled);
+    if (!b->relabelled) return elbo_no_memory(err);
+    elbo_pieces_run(team, pieces, relabel, b);
+    free(nb->index); // one large array after the other
+    nb->index = NULL;
+    b->neighbour = b->relabelled;
+    b->reordered = malloc(entries * sizeof *b->reordered);
+    if (!b->reordered) return elbo_no_memory(err);
+    elbo_pieces_run(team, pieces, reorder_weights, b);
+    free(b->conditional);
+    b->conditional = b->reordered;
+    b->reordered = NULL;
+    return ELBO_OK;
+}
+
 /* The weight that j gives i, or -1 where i is none of j's neighbours. */
 static float weight_back(const build *b, uint32_t i, uint32_t j) {
     const uint32_t *row = b->neighbour + (size_t)j * (size_t)b->k;
-    int at = 0;
-    for (int t = 0; t < b->k; t++) at |= row[t] == i ? t + 1 : 0;
-    return at ? elbo_weight_unpack(b->conditional[(size_t)j * (size_t)b->k + (size_t)at - 1]) : -1;
+    uint32_t at = 0;
+    for (uint32_t t = 0; t < (uint32_t)b->k; t++) at |= row[t] == i ? t + 1 : 0; // at most one is i
+    return at ? elbo_weight_unpack(b->conditional[(size_t)j * (size_t)b->k + at - 1]) : -1;
 }
 
 static void count_extra(void *context, int piece, int thread) {
     (void)thread;
     build *b = context;
     size_t from = (size_t)piece * ROWS_AT_ONCE, k = (size_t)b->k;
-    for (size_t r = from; r < piece_end(b, from); r++) {
-        uint32_t i = b->s->place[r];
+    for (size_t i = from; i < piece_end(b, from); i++)
         for (size_t t = 0; t < k; t++) {
             uint32_t j = b->neighbour[i * k + t];
-            if (weight_back(b, i, j) < 0) atomic_fetch_add_explicit(&b->extra[j], 1, memory_order_relaxed);
+            if (weight_back(b, (uint32_t)i, j) < 0) atomic_fetch_add_explicit(&b->extra[j], 1, memory_order_relaxed);
         }
-    }
 }
 
 /* Each point enters its own row, and the rows of those that do not know it, behind what they enter themselves. */
@@ -114,20 +152,18 @@ static void enter(void *context, int piece, int thread) {
     build *b = context;
     elbo_similarities *s = b->s;
     size_t from = (size_t)piece * ROWS_AT_ONCE, k = (size_t)b->k;
-    for (size_t r = from; r < piece_end(b, from); r++) {
-        uint32_t i = s->place[r];
+    for (size_t i = from; i < piece_end(b, from); i++)
         for (size_t t = 0; t < k; t++) {
             uint32_t j = b->neighbour[i * k + t];
-            float back = weight_back(b, i, j), p = elbo_weight_unpack(b->conditional[i * k + t]);
+            float back = weight_back(b, (uint32_t)i, j), p = elbo_weight_unpack(b->conditional[i * k + t]);
             uint16_t weight = elbo_weight_pack(back < 0 ? p : p + back);
-            s->index[s->start[r] + t] = b->rank[j];
-            s->weight[s->start[r] + t] = weight;
+            s->index[s->start[i] + t] = j;
+            s->weight[s->start[i] + t] = weight;
             if (back >= 0) continue;
-            size_t at = s->start[b->rank[j]] + k + atomic_fetch_add_explicit(&b->extra[j], 1, memory_order_relaxed);
-            s->index[at] = (uint32_t)r;
+            size_t at = s->start[j] + k + atomic_fetch_add_explicit(&b->extra[j], 1, memory_order_relaxed);
+            s->index[at] = (uint32_t)i;
             s->weight[at] = weight;
         }
-    }
 }
 
 /* By insertion where few, by merging above. */
@@ -169,7 +205,7 @@ static void tidy(void *context, int piece, int thread) {
     if (!key) return;
     double sum = 0, entropy = 0;
     for (size_t r = from; r < piece_end(b, from); r++) {
-        size_t at = s->start[r], filled = (size_t)b->k + b->extra[s->place[r]], length = s->start[r + 1] - at;
+        size_t at = s->start[r], filled = (size_t)b->k + b->extra[r], length = s->start[r + 1] - at;
         for (size_t t = 0; t < filled; t++) key[t] = (uint64_t)s->index[at + t] << 16 | s->weight[at + t];
         sort(key, key + longest, filled);
         for (size_t t = 0; t < filled; t++) {
@@ -193,9 +229,9 @@ static void begin_rows(build *b) {
     elbo_similarities *s = b->s;
     s->start[0] = 0;
     for (size_t r = 0; r < b->n; r++) {
-        size_t length = (size_t)b->k + b->extra[s->place[r]];
+        size_t length = (size_t)b->k + b->extra[r];
         s->start[r + 1] = s->start[r] + (length + ELBO_ROW_UNIT - 1) / ELBO_ROW_UNIT * ELBO_ROW_UNIT;
-        b->extra[s->place[r]] = 0;
+        b->extra[r] = 0;
     }
 }
 
@@ -216,6 +252,7 @@ static elbo_status make(build *b, elbo_neighbours *nb, elbo_team *team, elbo_err
     nb->distance2 = NULL;
 
     ELBO_TRY(choose_order(b, err));
+    ELBO_TRY(put_in_order(b, nb, team, pieces, err));
     elbo_pieces_run(team, pieces, count_extra, b);
     begin_rows(b);
     s->index = malloc(s->start[n] * sizeof *s->index);
@@ -236,10 +273,17 @@ static elbo_status make(build *b, elbo_neighbours *nb, elbo_team *team, elbo_err
 elbo_status elbo_similarities_make(elbo_similarities *s, elbo_neighbours *nb, double perplexity, elbo_team *team,
                                    elbo_error *err) {
     *s = (elbo_similarities){.n = nb->n};
-    build b = {.s = s, .kernels = elbo_map_kernels_here(), .n = nb->n, .k = nb->k, .neighbour = nb->index,
-               .distance2 = nb->distance2, .log_perplexity = (float)log(perplexity)};
+    build b = {.s = s,
+               .kernels = elbo_map_kernels_here(),
+               .n = nb->n,
+               .k = nb->k,
+               .neighbour = nb->index,
+               .distance2 = nb->distance2,
+               .log_perplexity = (float)log(perplexity)};
     elbo_status status = make(&b, nb, team, err);
     free(b.conditional);
+    free(b.reordered);
+    free(b.relabelled);
     free(b.rank);
     free((void *)b.extra);
     free(b.sum);

@@ -14,10 +14,10 @@ typedef struct placing {
     const elbo_map_forces *kernels;
     size_t m, n;
     int k;
-    const uint32_t *neighbour; // (m, k)
-    float *p;                  // (m, k): squared distances, then p_j|i
-    const float *map;          // (n, 2)
-    float *apart;              // (2, n filled up)
+    const uint32_t *neighbour;       // (m, k)
+    float *p;                        // (m, k): squared distances, then p_j|i
+    const float *map;                // (n, 2)
+    float *apart;                    // (2, n filled up)
     float *y, *try, *force, *weight; // (m, 2), (m, 2), (m, 2), (m)
     float log_perplexity;
 } placing;
@@ -40,8 +40,8 @@ static double attraction(const placing *g, size_t i, const float *at, double pul
     return cost;
 }
 
-/* A point begins at the one of its neighbours' places that they attract it to most: a mean of places could lie between two
- * clusters, in neither. */
+/* A point begins at the one of its neighbours' places that they attract it to most: a mean of places could lie between
+ * two clusters, in neither. */
 static void begin(placing *g, size_t i) {
     double best = INFINITY, pull[3];
     for (size_t t = i * (size_t)g->k; t < (i + 1) * (size_t)g->k; t++) {
@@ -59,8 +59,8 @@ static double divergence(const placing *g, size_t i, const float *at, double pul
 }
 
 /* The divergence of p_j|i from q_j|i = w_ij / (the sum of w_ij over the map) has the gradient
- * 2 (sum p w (y - y_j) - sum w^2 (y - y_j) / sum w). With the weights p w held, the first sum vanishes at their mean, so a
- * step leads to where both agree; it is halved until the divergence falls. */
+ * 2 (sum p w (y - y_j) - sum w^2 (y - y_j) / sum w). With the weights p w held, the first sum vanishes at their mean,
+ * so a step leads to where both agree; it is halved until the divergence falls. */
 static void place(void *context, int piece, int thread) {
     (void)thread;
     placing *g = context;
@@ -115,7 +115,8 @@ static elbo_status run(placing *g, elbo_team *team, const elbo_work *work, elbo_
     placing part = *g;
     size_t portion = QUERIES_AT_ONCE * 16;
     for (size_t done = 0; done < g->m; done += portion) {
-        if (work->interrupted && work->interrupted(work->context)) return elbo_fail(err, ELBO_STOPPED, "stopped while placing points");
+        if (work->interrupted && work->interrupted(work->context))
+            return elbo_fail(err, ELBO_STOPPED, "stopped while placing points");
         part.m = g->m - done < portion ? g->m - done : portion;
         part.neighbour = g->neighbour + done * (size_t)g->k;
         part.p = g->p + done * (size_t)g->k;
@@ -129,13 +130,13 @@ static elbo_status run(placing *g, elbo_team *team, const elbo_work *work, elbo_
 static elbo_status check(const float *x, size_t n, int dims, const char *what, elbo_error *err) {
     for (size_t i = 0; i < n * (size_t)dims; i++)
         if (!isfinite(x[i]))
-            return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: number %zu of %s %zu is not finite", i % (size_t)dims + 1, what,
-                             i / (size_t)dims + 1);
+            return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: number %zu of %s %zu is not finite", i % (size_t)dims + 1,
+                             what, i / (size_t)dims + 1);
     return ELBO_OK;
 }
 
-elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, const float *map, const float *x, size_t n, int dims,
-                                const elbo_tsne_options *o, const elbo_work *work, elbo_error *err) {
+elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, const float *map, const float *x, size_t n,
+                                int dims, const elbo_tsne_options *o, const elbo_work *work, elbo_error *err) {
     if (m < 1 || n < 1 || dims < 1)
         return elbo_fail(err, ELBO_BAD_INPUT, "placing %zu points in a map of %zu; both need at least one", m, n);
     ELBO_TRY(check(new_points, m, dims, "new point", err));
@@ -145,8 +146,15 @@ elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, con
     size_t k = (size_t)(3 * perplexity);
     elbo_neighbours nb = {0};
     ELBO_TRY(elbo_neighbours_of(&nb, new_points, m, x, n, dims, (int)(k < n ? k : n), work, err));
-    placing g = {.kernels = elbo_map_kernels_here()->force, .m = m, .n = n, .k = nb.k, .neighbour = nb.index, .p = nb.distance2,
-                 .map = map, .y = y, .log_perplexity = (float)log(perplexity)};
+    placing g = {.kernels = elbo_map_kernels_here()->force,
+                 .m = m,
+                 .n = n,
+                 .k = nb.k,
+                 .neighbour = nb.index,
+                 .p = nb.distance2,
+                 .map = map,
+                 .y = y,
+                 .log_perplexity = (float)log(perplexity)};
     elbo_team *team = NULL;
     elbo_status status = elbo_team_make(&team, work->threads, err);
     if (status == ELBO_OK) status = run(&g, team, work, err);

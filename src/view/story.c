@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "latent/pca.h"
+#include "latent/tsne.h"
 
 /* ---- loss curves ---- */
 
@@ -179,8 +180,7 @@ elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int d
         for (size_t i = 0; i < n; i++) // a code of one dimension lies on a line
             for (int c = 0; c < pca.components; c++)
                 map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
-        for (int c = 0; c < pca.components; c++)
-            map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
+        for (int c = 0; c < pca.components; c++) map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
     } else if (status == ELBO_OK) {
         status = elbo_no_memory(err);
     }
@@ -201,12 +201,33 @@ elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *image
     return status;
 }
 
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
+                               elbo_error *err) {
+    size_t n = images->count < ELBO_MAP_TSNE ? images->count : ELBO_MAP_TSNE;
+    int Z = m->network.graph.latent;
+    *map = (elbo_map){.n = n, .tsne = true};
+    float *codes = elbo_alloc(n * (size_t)Z, sizeof *codes); // (n, Z)
+    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
+    elbo_tsne_options o = elbo_tsne_defaults();
+    elbo_tsne_result result = {0};
+    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        elbo_model_encode_images(m, images, NULL, n, codes, NULL);
+        status = elbo_tsne(map->xy, &result, codes, n, Z, &o, work, err);
+    }
+    *kl = result.kl;
+    free(codes);
+    if (status != ELBO_OK) elbo_map_free(map);
+    return status;
+}
+
 void elbo_map_free(elbo_map *map) {
     free(map->xy);
     *map = (elbo_map){0};
 }
 
-elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err) {
+elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels,
+                              elbo_error *err) {
     char x[80], y[80];
     if (map->tsne) {
         snprintf(x, sizeof x, "t-SNE 1");

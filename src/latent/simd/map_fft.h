@@ -1,6 +1,6 @@
-/* A discrete Fourier transform of sixteen sequences side by side, one per lane: no shuffles, any length of factors 2, 3, 5.
- * Stockham's form (Van Loan, Computational Frameworks for the FFT, 1992, section 1.7): from one buffer to another and back,
- * in order at the end without a pass that reorders. */
+/* A discrete Fourier transform of sixteen sequences side by side, one per lane: no shuffles, any length of factors 2,
+ * 3, 5. Stockham's form (Van Loan, Computational Frameworks for the FFT, 1992, section 1.7): from one buffer to another
+ * and back, in order at the end without a pass that reorders. */
 #ifndef ELBO_MAP_FFT_H
 #define ELBO_MAP_FFT_H
 
@@ -17,7 +17,9 @@ static inline complex_vec scaled(complex_vec a, float s) { return (complex_vec){
 static inline complex_vec times(complex_vec a, const float *w) {
     return (complex_vec){a.re * w[0] - a.im * w[1], a.re * w[1] + a.im * w[0]};
 }
-static inline complex_vec plus_i(complex_vec a, complex_vec b) { return (complex_vec){a.re - b.im, a.im + b.re}; } // a + i b
+static inline complex_vec plus_i(complex_vec a, complex_vec b) {
+    return (complex_vec){a.re - b.im, a.im + b.re};
+} // a + i b
 static inline complex_vec minus_i(complex_vec a, complex_vec b) { return (complex_vec){a.re + b.im, a.im - b.re}; }
 
 /* out = the transform of a over j, of `radix` numbers. */
@@ -52,8 +54,8 @@ static inline __attribute__((always_inline)) void butterfly(complex_vec *out, co
 }
 
 /* One stage: `groups` = l / radix butterflies on numbers `stride` apart, for each of `stride` sequences. */
-static inline __attribute__((always_inline)) const float *stage(complex_vec *to, const complex_vec *from, const float *twiddle,
-                                                                int groups, int stride, int radix) {
+static inline __attribute__((always_inline)) const float *
+stage(complex_vec *to, const complex_vec *from, const float *twiddle, int groups, int stride, int radix) {
     for (int p = 0; p < groups; p++, twiddle += 2 * (radix - 1))
         for (int q = 0; q < stride; q++) {
             complex_vec a[5], b[5];
@@ -72,10 +74,18 @@ static complex_vec *transform(const elbo_fft *f, complex_vec *data, complex_vec 
     for (int s = 0, l = f->n, stride = 1; s < f->stages; stride *= f->radix[s++]) {
         int radix = f->radix[s], groups = l / radix;
         switch (radix) {
-        case 2: twiddle = stage(spare, data, twiddle, groups, stride, 2); break;
-        case 3: twiddle = stage(spare, data, twiddle, groups, stride, 3); break;
-        case 4: twiddle = stage(spare, data, twiddle, groups, stride, 4); break;
-        default: twiddle = stage(spare, data, twiddle, groups, stride, 5); break;
+        case 2:
+            twiddle = stage(spare, data, twiddle, groups, stride, 2);
+            break;
+        case 3:
+            twiddle = stage(spare, data, twiddle, groups, stride, 3);
+            break;
+        case 4:
+            twiddle = stage(spare, data, twiddle, groups, stride, 4);
+            break;
+        default:
+            twiddle = stage(spare, data, twiddle, groups, stride, 5);
+            break;
         }
         complex_vec *swap = data;
         data = spare;

@@ -12,8 +12,8 @@
 
 /* ---- perplexity ---- */
 
-/* The entropy of exp(-beta (d2 - d2_0)) normalised is log S + beta D / S, where S is the sum and D that of d2 - d2_0 times it:
- * van der Maaten and Hinton 2008, section 2. It falls as beta grows. */
+/* The entropy of exp(-beta (d2 - d2_0)) normalised is log S + beta D / S, where S is the sum and D that of d2 - d2_0
+ * times it: van der Maaten and Hinton 2008, section 2. It falls as beta grows. */
 static void conditional(float *p, const float *d2, int k, float log_perplexity) {
     float nearest = d2[0], beta = 1, low = 0, high = INFINITY;
     for (int i = 1; i < k; i++) nearest = d2[i] < nearest ? d2[i] : nearest;
@@ -59,7 +59,8 @@ static inline vec weights(const uint16_t *w) {
     return (vec)((__builtin_convertvector(packed, ivec) << ELBO_WEIGHT_SHIFT) + ELBO_WEIGHT_ZERO);
 }
 
-/* The places of sixteen points. AVX-512 has an instruction that gathers eight pairs of floats as if they were doubles. */
+/* The places of sixteen points. AVX-512 has an instruction that gathers eight pairs of floats as if they were doubles.
+ */
 static inline void places(const float *y, const uint32_t *index, vec *x0, vec *x1) {
 #if defined(__AVX512F__)
     __m512d a = _mm512_i32gather_pd(_mm256_loadu_si256((const __m256i *)index), (const double *)y, 8);
@@ -88,13 +89,9 @@ static inline void row(float sum[2], const elbo_similarities *s, size_t i, const
     sum[1] = vsum(f1);
 }
 
-static void attract(float *attraction, const elbo_similarities *s, size_t from, size_t to, const float *y) {
-    for (size_t i = from; i < to; i++) row(attraction + 2 * i, s, i, y);
-}
-
 /* Gains as of Jacobs 1988: a coordinate that keeps its direction speeds up, one that turns slows down. */
-static void step(const elbo_similarities *s, size_t from, size_t to, const float *y, float *next, const float *repulsion,
-                 float *velocity, float *gain, elbo_map_step how) {
+static void step(const elbo_similarities *s, size_t from, size_t to, const float *y, float *next,
+                 const float *repulsion, float *velocity, float *gain, elbo_map_step how) {
     for (size_t i = from; i < to; i++) {
         float sum[2], length = 0;
         row(sum, s, i, y);
@@ -145,7 +142,8 @@ static double cost(const elbo_similarities *s, size_t from, size_t to, const flo
 
 /* ---- exact repulsion ---- */
 
-static void repel(float *repulsion, float *z, const float *at, size_t from, size_t to, const float *x, const float *y, size_t n) {
+static void repel(float *repulsion, float *z, const float *at, size_t from, size_t to, const float *x, const float *y,
+                  size_t n) {
     for (size_t i = from; i < to; i++) {
         vec x0 = vset(at[2 * i]), x1 = vset(at[2 * i + 1]), f0 = {}, f1 = {}, s = {};
         for (size_t j = 0; j < n; j += LANES) {
@@ -160,7 +158,8 @@ static void repel(float *repulsion, float *z, const float *at, size_t from, size
     }
 }
 
-/* 1/a + 1/b + 1/c + 1/d with one division; a pair that is infinitely far is left out, since the product would overflow. */
+/* 1/a + 1/b + 1/c + 1/d with one division; a pair that is infinitely far is left out, since the product would overflow.
+ */
 static double normaliser(const float *x, const float *y, size_t n, size_t from, size_t to) {
     double total = 0;
     for (size_t i = from; i < to; i++) {
@@ -192,4 +191,4 @@ static double normaliser(const float *x, const float *y, size_t n, size_t from, 
     return total;
 }
 
-const elbo_map_forces JOIN(elbo_map_forces_, ELBO_ISA) = {conditional, attract, step, cost, repel, normaliser};
+const elbo_map_forces JOIN(elbo_map_forces_, ELBO_ISA) = {conditional, step, cost, repel, normaliser};

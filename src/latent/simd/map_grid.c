@@ -10,15 +10,17 @@ typedef float vec8 __attribute__((vector_size(32)));
 /* ---- points and nodes: cubic B-splines ---- */
 
 typedef struct place {
-    int first;    // the first of four nodes
-    vec4 weight;  // theirs
+    int first;   // the first of four nodes
+    vec4 weight; // theirs
 } place;
 
 static inline place locate(float u) {
     int node = (int)u;
     float f = u - (float)node, g = 1 - f;
     const float sixth = 1.0f / 6;
-    return (place){node - 1, {g * g * g * sixth, (4 - 3 * f * f * (1 + g)) * sixth, (4 - 3 * g * g * (1 + f)) * sixth, f * f * f * sixth}};
+    return (place){
+        node - 1,
+        {g * g * g * sixth, (4 - 3 * f * f * (1 + g)) * sixth, (4 - 3 * g * g * (1 + f)) * sixth, f * f * f * sixth}};
 }
 
 static void scatter(float *charge, size_t side, const elbo_grid_point *points, size_t n) {
@@ -55,13 +57,16 @@ static void gather(float *out, const float *field, size_t side, const elbo_grid_
 
 static inline vec zero(void) { return (vec){}; }
 
-/* Two real images in one complex transform: X = (Z_k + conj Z_-k) / 2, Y = (Z_k - conj Z_-k) / 2i. The halves go into the kernels. */
-static void down(const elbo_fft *f, float *spectrum, const float *image, int rows, int columns, int block, float *scratch) {
+/* Two real images in one complex transform: X = (Z_k + conj Z_-k) / 2, Y = (Z_k - conj Z_-k) / 2i. The halves go into
+ * the kernels. */
+static void down(const elbo_fft *f, float *spectrum, const float *image, int rows, int columns, int block,
+                 float *scratch) {
     int m = f->n;
     complex_vec *data = (complex_vec *)scratch, *spare = data + m;
     const float *from = image + 32 * (size_t)block;
     bool both = 32 * block + 16 < columns;
-    for (int r = 0; r < rows; r++, from += columns) data[r] = (complex_vec){vload(from), both ? vload(from + 16) : zero()};
+    for (int r = 0; r < rows; r++, from += columns)
+        data[r] = (complex_vec){vload(from), both ? vload(from + 16) : zero()};
     for (int r = rows; r < m; r++) data[r] = (complex_vec){zero(), zero()};
     const complex_vec *z = transform(f, data, spare);
     for (int k = 0; k < m / 2; k += 16) {
@@ -76,7 +81,8 @@ static void down(const elbo_fft *f, float *spectrum, const float *image, int row
         for (int image_of = 0; image_of <= both; image_of++) {
             transpose_16(re[image_of]);
             transpose_16(im[image_of]);
-            float *to = spectrum + ((size_t)(k / 16) * (size_t)columns + 32 * (size_t)block + 16 * (size_t)image_of) * 32;
+            float *to =
+                spectrum + ((size_t)(k / 16) * (size_t)columns + 32 * (size_t)block + 16 * (size_t)image_of) * 32;
             for (int i = 0; i < 16; i++, to += 32) {
                 vstore(to, re[image_of][i]);
                 vstore(to + 16, im[image_of][i]);
@@ -85,7 +91,8 @@ static void down(const elbo_fft *f, float *spectrum, const float *image, int row
     }
 }
 
-static complex_vec *across_forward(const elbo_fft *f, const float *spectrum, int columns, int block, complex_vec *data) {
+static complex_vec *across_forward(const elbo_fft *f, const float *spectrum, int columns, int block,
+                                   complex_vec *data) {
     memcpy(data, spectrum + (size_t)block * (size_t)columns * 32, (size_t)columns * sizeof *data);
     memset(data + columns, 0, (size_t)(f->n - columns) * sizeof *data);
     return transform(f, data, data + f->n);
@@ -98,8 +105,8 @@ static inline vec multiplicity(int block) {
     return v;
 }
 
-static double across(const elbo_fft *f, float *const field[2], const float *spectrum, const float *const kernel[3], int columns,
-                     int block, float *scratch) {
+static double across(const elbo_fft *f, float *const field[2], const float *spectrum, const float *const kernel[3],
+                     int columns, int block, float *scratch) {
     int m = f->n;
     complex_vec *data = (complex_vec *)scratch, *z = across_forward(f, spectrum, columns, block, data);
     complex_vec *work = z == data ? data + m : data, *spare = data + 2 * m;
@@ -127,14 +134,16 @@ static double across(const elbo_fft *f, float *const field[2], const float *spec
     return energy;
 }
 
-static void kernel(const elbo_fft *f, float *out, const float *spectrum, int part, int columns, int block, float *scratch) {
+static void kernel(const elbo_fft *f, float *out, const float *spectrum, int part, int columns, int block,
+                   float *scratch) {
     const complex_vec *z = across_forward(f, spectrum, columns, block, (complex_vec *)scratch);
     out += (size_t)block * (size_t)f->n * 16;
     for (int i = 0; i < f->n; i++, out += 16) vstore(out, part ? z[i].im : z[i].re);
 }
 
 /* Both fields are real: X + i Y goes back in one transform. */
-static void up(const elbo_fft *f, float *field, float *const spectrum[2], int rows, int columns, int block, float *scratch) {
+static void up(const elbo_fft *f, float *field, float *const spectrum[2], int rows, int columns, int block,
+               float *scratch) {
     int m = f->n;
     complex_vec *data = (complex_vec *)scratch, *spare = data + m;
     for (int k = 0; k < m / 2; k += 16) {

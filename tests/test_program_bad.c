@@ -336,7 +336,7 @@ static void test_arrays(void **state) {
     refused(1, WORDS("short.npy", "not a .npy file"), ENCODE("short.npy"));
     refused(1, WORDS("missing.npy", "No such file"), ENCODE("missing.npy"));
     refused(1, WORDS("vae/recipe.yaml", ".npy", ".png"), ENCODE("vae/recipe.yaml"));
-    refused(1, WORDS("ae", "no .png"), ENCODE("ae"));
+    refused(1, WORDS("ae", "no image files"), ENCODE("ae"));
 
     write_floats("z21.npy", SHAPE(3, 21), 0, 0);
     refused(1, WORDS("z21.npy", "(3, 21)", "(N, 20)"), DECODE("z21.npy"));

@@ -238,8 +238,9 @@ static outcome fetch_from(const char *mirror, const elbo_remote_file *file, cons
         if (out == WHOLE) {
             if (check_file(part, file, &right, err) != ELBO_OK) out = HOPELESS;
             if (right || out == HOPELESS) break;
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: does not have the expected %s (%s%s)", url, file->md5 ? "MD5" : "SHA-256",
-                      file->md5 ? file->md5 : file->sha256, file->md5 ? "" : " once unpacked");
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: does not have the expected %s (%s%s)", url,
+                      file->md5 ? "MD5" : "SHA-256", file->md5 ? file->md5 : file->sha256,
+                      file->md5 ? "" : " once unpacked");
         }
         if (ftruncate(fd, 0) != 0) {
             elbo_fail_errno(err, "%s: cannot be emptied", part);
@@ -340,10 +341,18 @@ static const char *const mnist_mirrors[] = {
     NULL,
 };
 static const elbo_remote_file mnist_files[] = {
-    {"train-images-idx3-ubyte.gz", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47040016},
-    {"train-labels-idx1-ubyte.gz", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60008},
-    {"t10k-images-idx3-ubyte.gz", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7840016},
-    {"t10k-labels-idx1-ubyte.gz", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10008},
+    {.name = "train-images-idx3-ubyte.gz",
+     .sha256 = "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+     .size = 47040016},
+    {.name = "train-labels-idx1-ubyte.gz",
+     .sha256 = "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+     .size = 60008},
+    {.name = "t10k-images-idx3-ubyte.gz",
+     .sha256 = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+     .size = 7840016},
+    {.name = "t10k-labels-idx1-ubyte.gz",
+     .sha256 = "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+     .size = 10008},
     {0},
 };
 
@@ -353,10 +362,18 @@ static const char *const fashion_mirrors[] = {
     NULL,
 };
 static const elbo_remote_file fashion_files[] = {
-    {"train-images-idx3-ubyte.gz", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888", 47040016},
-    {"train-labels-idx1-ubyte.gz", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9", 60008},
-    {"t10k-images-idx3-ubyte.gz", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", 7840016},
-    {"t10k-labels-idx1-ubyte.gz", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", 10008},
+    {.name = "train-images-idx3-ubyte.gz",
+     .sha256 = "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+     .size = 47040016},
+    {.name = "train-labels-idx1-ubyte.gz",
+     .sha256 = "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+     .size = 60008},
+    {.name = "t10k-images-idx3-ubyte.gz",
+     .sha256 = "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+     .size = 7840016},
+    {.name = "t10k-labels-idx1-ubyte.gz",
+     .sha256 = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+     .size = 10008},
     {0},
 };
 
@@ -367,8 +384,12 @@ static const elbo_remote_file cifar_files[] = {
 };
 enum { CIFAR_BATCH = 10000 * (1 + 3 * 32 * 32) };
 static const elbo_tar_member cifar_members[] = {
-    {"data_batch_1.bin", CIFAR_BATCH}, {"data_batch_2.bin", CIFAR_BATCH}, {"data_batch_3.bin", CIFAR_BATCH},
-    {"data_batch_4.bin", CIFAR_BATCH}, {"data_batch_5.bin", CIFAR_BATCH}, {"test_batch.bin", CIFAR_BATCH},
+    {"data_batch_1.bin", CIFAR_BATCH},
+    {"data_batch_2.bin", CIFAR_BATCH},
+    {"data_batch_3.bin", CIFAR_BATCH},
+    {"data_batch_4.bin", CIFAR_BATCH},
+    {"data_batch_5.bin", CIFAR_BATCH},
+    {"test_batch.bin", CIFAR_BATCH},
     {0},
 };
 
@@ -432,8 +453,8 @@ elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress
     char *folder = elbo_dataset_cache_folder(name);
     if (!folder) return elbo_no_memory(err);
     const elbo_tar_member *members = sources[i].members;
-    elbo_status status = members && have_members(folder, members) ? ELBO_OK
-                                                                  : elbo_fetch_files(&remote, folder, progress, context, err);
+    elbo_status status =
+        members && have_members(folder, members) ? ELBO_OK : elbo_fetch_files(&remote, folder, progress, context, err);
     if (status == ELBO_OK && members && !have_members(folder, members))
         status = unpack(folder, remote.files[0].name, members, err);
     free(folder);

@@ -23,7 +23,7 @@ static elbo_status measure(cli_runs *r, const char *data, int threads, elbo_erro
             continue;
         }
         status = d.test.count ? elbo_exam_open(&e, run->model, &run->log, &d, ELBO_TEST_SPLIT, &work, err) : ELBO_OK;
-        if (status == ELBO_OK && e.n) status = elbo_run_measure(run, &e, err);
+        if (status == ELBO_OK && e.n) status = elbo_run_measure(run, &e, !data, err);
         elbo_exam_close(&e);
         elbo_dataset_close(&d);
     }
@@ -66,7 +66,12 @@ static int run(const cli_command *self, int argc, char **argv) {
         if (!json) cli_print_scores(r.run, r.count);
         if (!json) putchar('\n');
         cli_say_figure(&f, o);
-        if (drawn && json) json_object_set_new(o, "kl_figure", json_sprintf("%s/%s.png", kl.folder, kl.name));
+        if (drawn && json) {
+            json_t *named = json_object();
+            cli_say_figure(&kl, named);
+            json_object_set(o, "kl_figure", json_object_get(named, "figure"));
+            json_decref(named);
+        }
         if (drawn && !json) cli_say_figure(&kl, NULL);
         if (json) cli_print_json(o);
     }

@@ -1,11 +1,11 @@
-/* Images and codes in files: .npy, .png, a folder of .png. */
+/* Images and codes in files: .npy, image files, a folder of these. */
 #ifndef ELBO_CLI_IMAGE_FILES_H
 #define ELBO_CLI_IMAGE_FILES_H
 
 #include "cli.h"
 
-/* Images for a model to read: a .npy ((N,C,H,W), (N,H,W), (N,D) of uint8, or of float32 in the model's range), a .png, or a
- * folder of .png in the order of their names. Freed by elbo_images_free. */
+/* Images for a model to read: a .npy ((N,C,H,W), (N,H,W), (N,D) of uint8, or of float32 in the model's range), an image file
+ * (scaled and cut to the model's size), or a folder of these in the order of their names. Freed by elbo_images_free. */
 elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err);
 
 /* float32 rows of `width` numbers from a .npy; `what` names them in messages ("codes").  *rows: (*n, width), malloc'd */

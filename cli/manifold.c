@@ -56,6 +56,7 @@ static elbo_status make(manifold_options *o, json_t **json) {
     cli_look *look = &o->look;
     elbo_model *m = look->runs.run[0].model;
     int Z = m->network.graph.latent, count = 0;
+    ELBO_TRY(elbo_model_decodes_alone(m, &look->err));
     elbo_plane_options plane = {
         .dims = {-1, -1}, .steps = o->steps, .prior = m->recipe.kind == ELBO_VAE, .threads = look->threads};
     if (Z <= 2) plane.dims[0] = 0, plane.dims[1] = 1;

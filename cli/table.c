@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,17 +46,19 @@ static bool in_table(const elbo_quality_row *row, const elbo_run *runs, int coun
     for (int i = 0; told[i]; i++)
         if (!strcmp(told[i], row->key)) return false;
     for (int i = 0; i < count; i++)
-        if (runs[i].quality && isfinite(row->value(runs[i].quality))) return true;
+        if (elbo_quality_shown(row, runs[i].quality)) return true;
     return false;
 }
 
+static int column_width(const elbo_quality_row *row) { return row->short_label[0] == 'l' ? 15 : 8; } // with its error
+
 static void print_score(const elbo_run *runs, int count, int i, const elbo_quality_row *row, bool *marked) {
-    char number[48] = "-";
-    double v = runs[i].quality ? row->value(runs[i].quality) : NAN;
-    if (isfinite(v)) snprintf(number, sizeof number, "%.*f", row->decimals, row->scale * v);
+    char number[ELBO_QUALITY_TEXT];
+    if (!*elbo_quality_text(row, runs[i].quality, number)) strcpy(number, "-");
     bool best = elbo_run_best(runs, count, i, row);
     *marked |= best;
-    printf("  %*s%c", (int)strlen(row->short_label) > 8 ? (int)strlen(row->short_label) : 8, number, best ? '*' : ' ');
+    int letters = (int)strlen(number) - (strchr(number, '\xc2') != NULL); // the plus-minus sign has two bytes
+    printf("  %*s%s%c", column_width(row) - letters, "", number, best ? '*' : ' ');
 }
 
 void cli_print_scores(const elbo_run *runs, int count) {
@@ -70,7 +71,7 @@ void cli_print_scores(const elbo_run *runs, int count) {
     bool marked = false;
     printf("\n%-*s", width, "model");
     for (const elbo_quality_row *row = elbo_quality_rows; row->key; row++)
-        if (in_table(row, runs, count)) printf("  %8s ", row->short_label);
+        if (in_table(row, runs, count)) printf("  %*s ", column_width(row), row->short_label);
     putchar('\n');
     for (int i = 0; i < count; i++) {
         printf("%-*s", width, runs[i].label);

@@ -78,6 +78,9 @@ static elbo_status fill(traverse_options *o, traversal *t, const elbo_latent_sco
     if (o->at) {
         elbo_operands words = cli_operands(&o->look.runs);
         ELBO_TRY(elbo_expression_compute(&o->centre, (size_t)Z, elbo_operand_code, &words, t->centre, err));
+        ELBO_TRY(elbo_operands_hold_skips(&words, &o->centre, err));
+    } else {
+        ELBO_TRY(elbo_model_decodes_alone(m, err));
     }
     for (int k = 0; k < o->steps; k++) t->shown[k] = o->from + (o->to - o->from) * k / (o->steps - 1);
     for (int r = 0; r < t->rows; r++)

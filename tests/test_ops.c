@@ -727,6 +727,8 @@ static void wrong_decoders(void **state) {
          "avg_pool2d kernel=2: the decoder gives 5x12x12, an image is 3x12x12; right would be `conv2d 3 kernel=1` behind it"},
         {{1, 12, 5}, "max_pool2d kernel=4", "upsample 3",
          "upsample 3: the decoder gives 1x9x3, an image is 1x12x5; right would be `flatten, linear 60` behind it"},
+        {{1, 12, 12}, "conv2d 4 kernel=1", "conv2d 2 kernel=1, flatten, tanh",
+         "conv2d 2 kernel=1: the decoder gives 2x12x12, an image is 1x12x12; right would be 1 channel"},
         // as many values as an image has, and yet no image
         {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 4 kernel=3 padding=1",
          "conv_transpose2d 4 kernel=3 padding=1: the decoder gives 4x6x6, an image is 1x12x12; right would be 1 channel, "

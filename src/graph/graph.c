@@ -281,13 +281,13 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
     if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
         char shape[40], image[40], advice[120];
-        const elbo_node *n = last; // the error names the layer whose size is wrong, not an activation behind it
+        const elbo_node *n = last; // the error names the layer whose size is wrong, not an activation or a flatten behind it
         while (n->input[0] > g->at.latent && !is_conv(n) && n->op != &elbo_op_linear &&
-               same_shape(n->shape, g->node[n->input[0]].shape))
+               (n->op == &elbo_op_flatten || same_shape(n->shape, g->node[n->input[0]].shape)))
             n = &g->node[n->input[0]];
-        elbo_shape_text(last->shape, shape);
+        elbo_shape_text(n->shape, shape);
         elbo_shape_text(want, image);
-        if (last->shape.rank == 1)
+        if (n->shape.rank == 1)
             return elbo_node_fail(n, err, "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`", n->text,
                                   shape, image, values, values);
         output_advice(g, n, want, advice, sizeof advice);

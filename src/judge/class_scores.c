@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "judge/scores.h"
-#include "latent/neighbours.h"
+#include "latent/knn.h"
 #include "latent/probe.h"
 
 /* A split of one class, or a data set without labels, has nothing to tell apart. */
@@ -17,32 +17,6 @@ static bool has_classes(const elbo_exam *e) {
 
 enum { VOTERS = 5 };
 
-/* The class that most of some labels name; of equal votes that of the nearest. */
-static int vote(const uint8_t *labels, const uint32_t *nearest, int k) {
-    int best = 0, most = 0;
-    for (int i = 0; i < k; i++) {
-        int votes = 0;
-        for (int j = 0; j < k; j++) votes += labels[nearest[j]] == labels[nearest[i]];
-        if (votes > most) {
-            most = votes;
-            best = labels[nearest[i]];
-        }
-    }
-    return best;
-}
-
-static elbo_status nearest_accuracy(double *accuracy, const elbo_exam *e, const float *codes, const uint8_t *labels,
-                                    elbo_error *err) {
-    elbo_neighbours near;
-    int k = e->train < VOTERS ? (int)e->train : VOTERS;
-    ELBO_TRY(elbo_neighbours_of(&near, e->mu, e->n, codes, e->train, (int)e->Z, k, e->work, err));
-    size_t right = 0;
-    for (size_t i = 0; i < e->n; i++) right += vote(labels, near.index + i * (size_t)k, k) == e->images->labels[i];
-    *accuracy = (double)right / (double)e->n;
-    elbo_neighbours_free(&near);
-    return ELBO_OK;
-}
-
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_exam *e, elbo_error *err) {
     *knn = *probe = NAN;
     if (!has_classes(e)) return ELBO_OK;
@@ -53,7 +27,9 @@ elbo_status elbo_class_score(double *knn, double *probe, const elbo_exam *e, elb
     if (status == ELBO_OK) {
         for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
         elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, codes, NULL);
-        status = nearest_accuracy(knn, e, codes, labels, err);
+        int k = e->train < VOTERS ? (int)e->train : VOTERS;
+        status =
+            elbo_knn_accuracy(knn, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z, k, e->work, err);
     }
     if (status == ELBO_OK)
         status = elbo_probe_accuracy(probe, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z,

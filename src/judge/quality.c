@@ -1,6 +1,7 @@
 #include "judge/quality.h"
 
 #include <math.h>
+#include <stdio.h>
 
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_exam *e, elbo_quality_options o, elbo_error *err) {
     elbo_model *m = e->model;
@@ -45,6 +46,19 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"knn_accuracy", "5 nearest codes (%)", "5-NN %", 1, 100, 1, knn},
     {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
     {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
-    {"log_likelihood_error", "its standard error", "+-", 2, 1, 0, log_p_error},
+    {"log_likelihood_error", "its standard error", NULL, 2, 1, 0, log_p_error},
     {0},
 };
+
+bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q) {
+    return row->short_label && q && isfinite(row->value(q));
+}
+
+const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q, char text[ELBO_QUALITY_TEXT]) {
+    text[0] = 0;
+    if (!elbo_quality_shown(row, q)) return text;
+    int n = snprintf(text, ELBO_QUALITY_TEXT, "%.*f", row->decimals, row->scale * row->value(q));
+    if (row->value == log_p && isfinite(q->likelihood.error))
+        snprintf(text + n, ELBO_QUALITY_TEXT - (size_t)n, " \xc2\xb1 %.2f", q->likelihood.error);
+    return text;
+}

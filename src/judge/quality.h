@@ -41,6 +41,13 @@ typedef struct elbo_quality_row {
 } elbo_quality_row;
 extern const elbo_quality_row elbo_quality_rows[]; // ended by a row without a key
 
+/* A score as a table shows it, "-101.31 ± 0.25", or "" where it is not there. */
+enum { ELBO_QUALITY_TEXT = 48 };
+const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q,
+                              char text[ELBO_QUALITY_TEXT]); // q may be NULL
+/* Whether a table of these runs' scores has the row as a column: the standard error stands beside its score. */
+bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q);
+
 /* The members of a JSON object: the rows' keys, and each dimension's kl and variance. NULL: no memory. */
 json_t *elbo_quality_to_json(const elbo_quality *q);
 

@@ -64,11 +64,16 @@ elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error
             elbo_advise(v, "a smaller learning rate, or another seed; see the other verdicts");
     } else {
         elbo_found(v, ELBO_NOTE, "%d of %d carry nothing: %s%s", idle, s.latent, which, cost);
-        elbo_advise(v,
-                    "nothing, if images and loss are good: the model needs no more than %d. For more of them: a "
-                    "smaller loss.kl or a "
-                    "warm-up of it",
-                    used);
+        double weight = e->model->recipe.loss.kl;
+        if (vae && weight > 1)
+            elbo_advise(v,
+                        "a smaller loss.kl (it was %g) lets more of them carry something; if images and loss are good "
+                        "as they are, nothing",
+                        weight);
+        else
+            elbo_advise(v,
+                        "nothing, if images and loss are good: the model needs no more than %d. For more of them: %s",
+                        used, vae ? "a smaller loss.kl or a warm-up of it" : "longer training");
     }
     elbo_latent_scores_free(&s);
     return ELBO_OK;
@@ -112,11 +117,15 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
     elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
                "reconstruction %.2f nats with an image's own code, %.2f with another image's%s", sum[0], sum[1],
                ignored ? ": the code hardly matters" : "");
-    if (ignored)
+    if (ignored && e->model->network.graph.skips)
+        elbo_advise(v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+    else if (ignored && e->logvar)
         elbo_advise(v,
                     "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "
                     "needs the code",
                     (double)e->model->recipe.loss.kl);
+    else if (ignored)
+        elbo_advise(v, "longer training, a smaller learning rate, or another seed; see the other verdicts");
     return ELBO_OK;
 }
 

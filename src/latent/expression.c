@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/shown.h"
+#include "data/image_program.h"
 
 enum {
     LONGEST_TEXT = 4000, // bytes
@@ -254,14 +255,13 @@ static elbo_status read_pick(parser *p, elbo_operand_kind kind, const char *at, 
     return add_operand(p, kind, word.start + quoted, word.length - 2 * quoted, at, index);
 }
 
-/* A name without quotes that can only be an image's; whether images of its kind can be read is the reader's business. */
+/* A name without quotes that can only be an image's; whether images of its kind can be read is the reader's business.
+ */
 static bool ends_as_image(const char *word, size_t n) {
-    static const char *const endings[] = {".png", ".npy", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t m = strlen(endings[i]);
-        if (n > m && !strncasecmp(word + n - m, endings[i], m)) return true;
-    }
-    return false;
+    char end[8] = "";
+    size_t keep = n < 6 ? n : 6;
+    memcpy(end, word + n - keep, keep);
+    return elbo_is_image_name(end) || (n > 4 && !strncasecmp(word + n - 4, ".npy", 4));
 }
 
 static elbo_status read_word(parser *p, int *index) {
@@ -286,7 +286,7 @@ static elbo_status read_word(parser *p, int *index) {
     if (is_sign(p, '(')) return fail_at(p, word.start, "no function of this name; there are mean, lerp and slerp");
     elbo_operand_kind kind = ends_as_image(word.start, word.length) ? ELBO_OPERAND_FILE : ELBO_OPERAND_SAVED;
     if (kind == ELBO_OPERAND_SAVED && memchr(word.start, '.', word.length))
-        return fail_at(p, word.start, "a name with a dot; a file whose name ends in neither .png nor .npy stands in \"quotes\"");
+        return fail_at(p, word.start, "a name with a dot; a file that is not named as an image stands in \"quotes\"");
     return add_operand(p, kind, word.start, word.length, word.start, index);
 }
 

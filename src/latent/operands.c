@@ -76,3 +76,18 @@ elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code
     free(image);
     return status;
 }
+
+elbo_status elbo_operands_hold_skips(const elbo_operands *operands, const elbo_expression *e, elbo_error *err) {
+    elbo_model *m = operands->model;
+    elbo_image_shape shape = m->network.graph.image;
+    int first = 0;
+    if (!m->network.graph.skips) return ELBO_OK;
+    while (first < e->operands && e->operand[first].kind == ELBO_OPERAND_SAVED) first++;
+    if (first == e->operands) return elbo_model_decodes_alone(m, err);
+    elbo_images image = {.shape = shape, .count = 1, .floats = elbo_alloc(elbo_image_size(shape), sizeof(float))};
+    elbo_operands words = *operands;
+    elbo_status status = image.floats ? elbo_operand_pixels(&words, &e->operand[first], image.floats, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_model_hold_skips(m, &image, NULL, 1, err);
+    free(image.floats);
+    return status;
+}

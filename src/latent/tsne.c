@@ -146,6 +146,7 @@ static elbo_status repel(tsne *t, elbo_error *err) {
     set_apart(t);
     elbo_pieces_run(t->team, t->pieces, repel_exactly, t);
     t->z = sum_of_parts(t) - (double)t->n; // each point's own w, 1, is no part of Z
+    if (!(t->z > 0)) return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
     return ELBO_OK;
 }
 

@@ -21,6 +21,7 @@ enum {
 typedef struct piece_facts {
     float low[2], high[2];
     int far;
+    bool finite;
 } piece_facts;
 
 struct elbo_tsne_grid {
@@ -105,12 +106,13 @@ static void find_extent(void *context, int piece, int thread) {
     (void)thread;
     elbo_tsne_grid *g = context;
     piece_facts *f = &g->facts[piece];
-    *f = (piece_facts){{INFINITY, INFINITY}, {-INFINITY, -INFINITY}, 0};
+    *f = (piece_facts){{INFINITY, INFINITY}, {-INFINITY, -INFINITY}, 0, true};
     for (size_t i = (size_t)piece * POINTS_AT_ONCE; i < piece_end(g, piece); i++)
         for (int c = 0; c < 2; c++) {
             float v = g->y[2 * i + (size_t)c];
             f->low[c] = v < f->low[c] ? v : f->low[c];
             f->high[c] = v > f->high[c] ? v : f->high[c];
+            f->finite = f->finite && isfinite(v);
         }
 }
 
@@ -121,29 +123,40 @@ static void fill_bins(void *context, int piece, int thread) {
     memset(bins, 0, 2 * BINS * sizeof *bins);
     for (int c = 0; c < 2; c++) {
         float scale = (BINS - 1) / (g->high[c] - g->low[c]);
-        for (size_t i = (size_t)piece * POINTS_AT_ONCE; i < piece_end(g, piece); i++)
-            bins[c * BINS + (int)((g->y[2 * i + (size_t)c] - g->low[c]) * scale)]++;
+        for (size_t i = (size_t)piece * POINTS_AT_ONCE; i < piece_end(g, piece); i++) {
+            float v = g->y[2 * i + (size_t)c];
+            if (v >= g->low[c] && v <= g->high[c]) bins[c * BINS + (int)((v - g->low[c]) * scale)]++;
+        }
     }
 }
 
-/* Leaves a few points out at either end of each axis where that makes the grid much smaller. */
-static void leave_far_points_out(elbo_tsne_grid *g) {
+/* Leaves a few points out at either end of each axis where that makes the grid much smaller; again, as long as it does.
+ * Returns whether it did. */
+static bool leave_far_points_out(elbo_tsne_grid *g, uint32_t left[2][2]) {
+    bool smaller = false;
     elbo_pieces_run(g->team, g->pieces, fill_bins, g);
     for (int c = 0; c < 2; c++) {
-        uint32_t *bins = g->bins + c * BINS;
+        uint32_t *bins = g->bins + c * BINS, out[2] = {0, 0};
         for (int p = 1; p < g->pieces; p++)
             for (int b = 0; b < BINS; b++) bins[b] += g->bins[((size_t)p * 2 + (size_t)c) * BINS + (size_t)b];
         int first = 0, last = BINS - 1;
-        for (uint32_t out = 0; first < last && out + bins[first] <= FAR_A_SIDE; first++) out += bins[first];
-        for (uint32_t out = 0; last > first && out + bins[last] <= FAR_A_SIDE; last--) out += bins[last];
-        if (last - first + 1 > BINS * 3 / 4) continue;
+        for (; first < last && out[0] + bins[first] <= left[c][0]; first++) out[0] += bins[first];
+        for (; last > first && out[1] + bins[last] <= left[c][1]; last--) out[1] += bins[last];
+        if (last - first + 3 > BINS * 3 / 4) continue;
         float width = (g->high[c] - g->low[c]) / (BINS - 1), low = g->low[c];
         g->low[c] = low + (float)(first - 1) * width; // a bin of room for rounding
         g->high[c] = low + (float)(last + 2) * width;
+        left[c][0] -= out[0];
+        left[c][1] -= out[1];
+        smaller = true;
     }
+    return smaller;
 }
 
+static float extent_of(const elbo_tsne_grid *g) { return fmaxf(g->high[0] - g->low[0], g->high[1] - g->low[1]); }
+
 static elbo_status choose_grid(elbo_tsne_grid *g, elbo_error *err) {
+    bool finite = true;
     elbo_pieces_run(g->team, g->pieces, find_extent, g);
     for (int c = 0; c < 2; c++) {
         g->low[c] = INFINITY;
@@ -151,14 +164,13 @@ static elbo_status choose_grid(elbo_tsne_grid *g, elbo_error *err) {
         for (int p = 0; p < g->pieces; p++) {
             g->low[c] = fminf(g->low[c], g->facts[p].low[c]);
             g->high[c] = fmaxf(g->high[c], g->facts[p].high[c]);
+            finite = finite && g->facts[p].finite;
         }
     }
-    float extent = fmaxf(g->high[0] - g->low[0], g->high[1] - g->low[1]);
-    if (extent > SEARCH_FROM * ELBO_GRID_SPACING) {
-        leave_far_points_out(g);
-        extent = fmaxf(g->high[0] - g->low[0], g->high[1] - g->low[1]);
-    }
-    ELBO_TRY(elbo_kernel_spectra_fit(&g->spectra, extent, 2 * MARGIN, g->team, err));
+    if (!finite) return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
+    uint32_t left[2][2] = {{FAR_A_SIDE, FAR_A_SIDE}, {FAR_A_SIDE, FAR_A_SIDE}};
+    while (extent_of(g) > SEARCH_FROM * ELBO_GRID_SPACING && leave_far_points_out(g, left)) continue;
+    ELBO_TRY(elbo_kernel_spectra_fit(&g->spectra, extent_of(g), 2 * MARGIN, g->team, err));
     size_t side = (size_t)g->spectra.nodes;
     g->scale = 1 / g->spectra.spacing;
     g->bands = (int)((side + BAND - 1) / BAND);

@@ -80,6 +80,7 @@ static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_express
         memcpy(z + n * Z, sum->code, Z * sizeof *z);
         status = find_nearest(sum, z + (n + 1) * Z, w, work, err);
     }
+    if (status == ELBO_OK) status = elbo_operands_hold_skips(w, e, err);
     if (status == ELBO_OK) elbo_model_decode_codes(w->model, n + 2, z, images);
     free(z);
     return status;

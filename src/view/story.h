@@ -3,6 +3,7 @@
 #define ELBO_STORY_H
 
 #include "judge/quality.h"
+#include "latent/work.h"
 #include "train/model.h"
 #include "train/run_folder.h"
 #include "view/view.h"
@@ -21,8 +22,9 @@ void elbo_runs_close(elbo_run *runs, int count);
 
 /* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not asked). */
 elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err);
-/* The same, or measured, and kept for the next time. */
-elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, elbo_error *err);
+/* The same, or measured; `keep`: and written for the next time, which is right where the images are the run's own. */
+elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, bool keep, elbo_error *err);
+bool elbo_runs_same_data(const elbo_run *a, const elbo_run *b);
 void elbo_run_forget(elbo_run *r);
 /* Whether a run is the best of those that a score can be compared of. */
 bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_quality_row *row);
@@ -57,14 +59,20 @@ typedef struct elbo_map {
 /* codes: (n, dims) */
 elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err);
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err);
+/* By t-SNE, of the first ELBO_MAP_TSNE images at most; map->n tells how many. *kl: the divergence
+ * that is left. */
+enum { ELBO_MAP_TSNE = 10000 };
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
+                               elbo_error *err);
 void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
 /* The same for points of any origin.  labels: (n) or NULL */
 elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels, elbo_error *err);
 
-/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. */
+/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the first
+ * run was trained on. */
 elbo_status elbo_story_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,
-                              int threads, elbo_error *err);
+                              bool own_data, const elbo_work *work, elbo_error *err);
 
 #endif

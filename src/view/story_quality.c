@@ -17,7 +17,7 @@ elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err)
     return status;
 }
 
-elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, elbo_error *err) {
+elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, bool keep, elbo_error *err) {
     elbo_status status = elbo_run_recall(r, e->data, err);
     if (status != ELBO_NOT_FOUND) return status;
     elbo_quality *q = calloc(1, sizeof *q);
@@ -28,6 +28,7 @@ elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, elbo_error *err) {
         return status;
     }
     r->quality = q;
+    if (!keep) return ELBO_OK;
     status = elbo_quality_save(q, r->model, e->data, err);
     return status == ELBO_IO ? ELBO_OK : status; // a run that may only be read is measured anew each time
 }
@@ -40,16 +41,16 @@ void elbo_run_forget(elbo_run *r) {
 
 /* ---- which is better ---- */
 
-static bool same_data(const elbo_model *a, const elbo_model *b) {
+bool elbo_runs_same_data(const elbo_run *r, const elbo_run *s) {
+    const elbo_model *a = r->model, *b = s->model;
     const char *x = a->facts.data ? a->facts.data : "", *y = b->facts.data ? b->facts.data : "";
     return !strcmp(a->recipe.data, b->recipe.data) && !strcmp(x, y);
 }
 
 /* Losses of two kinds, or scores on two data sets, cannot be told apart by size; nor an AE's loss from a VAE's, which
  * pays for its code; nor a squared error in one range from that in another. */
-static bool comparable(const elbo_quality_row *row, const elbo_model *a, const elbo_model *b) {
-    const elbo_recipe *r = &a->recipe, *s = &b->recipe;
-    if (!same_data(a, b)) return false;
+static bool comparable(const elbo_quality_row *row, const elbo_run *a, const elbo_run *b) {
+    const elbo_recipe *r = &a->model->recipe, *s = &b->model->recipe;
     bool range = r->image.low == s->image.low && r->image.high == s->image.high;
     if (!strcmp(row->key, "mse")) return range;
     if (strcmp(row->key, "loss") && strcmp(row->key, "reconstruction") && strcmp(row->key, "log_likelihood"))
@@ -67,7 +68,7 @@ bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_qualit
     int others = 0;
     for (int i = 0; i < count; i++) {
         if (i == which || !runs[i].quality || !isfinite(row->value(runs[i].quality))) continue;
-        if (!comparable(row, runs[which].model, runs[i].model)) return false;
+        if (!elbo_runs_same_data(&runs[which], &runs[i]) || !comparable(row, &runs[which], &runs[i])) return false;
         if (!strcmp(row->key, "log_likelihood") &&
             runs[i].quality->likelihood.samples != runs[which].quality->likelihood.samples)
             return false;

@@ -72,12 +72,14 @@ typedef struct elbo_report_figure {
     const char *png;      // path; embedded as base64
     const char *title;    // "Reconstructions"
     const char *sentence; // one plain sentence on what to see
+    bool beside;          // the next figure stands beside this one, where the page is wide enough
 } elbo_report_figure;
 
 typedef struct elbo_report_table {
     const char *title;
     int rows, columns;
     const char *const *cells; // (rows, columns); row 0 is the header
+    const bool *strong;       // (rows, columns): cells that stand out, the best of a column; or NULL
 } elbo_report_table;
 
 typedef struct elbo_report_listing {
@@ -88,6 +90,7 @@ typedef struct elbo_report {
     const char *title, *summary; // one paragraph of plain text
     const elbo_report_table *tables;
     int table_count;
+    const elbo_report_table *findings; // a section of its own behind the scores: what is wrong; or NULL
     const elbo_report_figure *figures;
     int figure_count;
     const elbo_report_listing *listings;

@@ -23,6 +23,7 @@ static elbo_status make_walk(const elbo_walks *w, int pair, elbo_model *m, const
         status =
             elbo_expression_compute(&w->end[2 * pair + k], Z, elbo_operand_code, &words, ends + (size_t)k * Z, err);
     if (status == ELBO_OK) status = elbo_walk(w->path, ends, ends + Z, Z, w->steps, z, err);
+    if (status == ELBO_OK) status = elbo_operands_hold_skips(&words, &w->end[2 * pair], err);
     if (status == ELBO_OK) {
         elbo_model_decode_codes(m, (size_t)w->steps, z, images);
         elbo_story_into_range(images, (size_t)w->steps * elbo_image_size(m->network.graph.image), &m->recipe,

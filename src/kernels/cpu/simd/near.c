@@ -191,9 +191,13 @@ static void select_nearest(elbo_near_row *row, int k) {
 static void count_ranks(elbo_near_row *row) {
     for (int a = 0; a < row->asked; a++) {
         float distance2 = row->asked_distance2[a];
-        uint32_t index = row->asked_index[a], before = 0;
-        for (int i = 0; i < row->count; i++)
-            before += (row->distance2[i] < distance2) | ((row->distance2[i] == distance2) & (row->index[i] < index));
+        uint32_t index = row->asked_index[a], before = 0, equal = 0;
+        for (int i = 0; i < row->count; i++) {
+            before += row->distance2[i] < distance2;
+            equal += row->distance2[i] == distance2;
+        }
+        for (int i = 0; i < row->count && equal; i++) // seldom: the indices need not be read else
+            before += (row->distance2[i] == distance2) & (row->index[i] < index);
         row->before[a] += before;
     }
     row->count = 0;

@@ -6,11 +6,11 @@
 
 #include "base/memory.h"
 #include "data/fetch.h"
-#include "latent/pick.h"
+#include "data_preview.h"
 #include "runs.h"
 
 typedef struct data_options {
-    const char *path, *mirror, *output;
+    const char *path, *mirror, *output, *recipe;
     int count;
     bool json;
 } data_options;
@@ -80,16 +80,32 @@ static json_t *split_json(const elbo_images *images, const elbo_dataset *d) {
     return o;
 }
 
+/* Blanks that bring a name to `width` letters; a letter may be several bytes. */
+static int padding(const char *name, int width) {
+    for (; *name; name++) width -= ((unsigned char)*name & 0xC0) != 0x80;
+    return width > 0 ? width : 0;
+}
+
 static int info(const elbo_dataset *d, const data_options *o) {
     elbo_image_shape s = d->train.count ? d->train.shape : d->test.shape;
     if (o->json) {
-        cli_print_json(json_pack("{s:s, s:s, s:[i,i,i], s:o, s:o}", "name", d->name, "source", d->source, "shape", s.channels,
-                                 s.height, s.width, "train", split_json(&d->train, d), "test", split_json(&d->test, d)));
+        json_t *all = json_pack("{s:s, s:s, s:[i,i,i], s:o, s:o}", "name", d->name, "source", d->source, "shape", s.channels,
+                                s.height, s.width, "train", split_json(&d->train, d), "test", split_json(&d->test, d));
+        json_t *notes = d->largest[0] > 0 ? json_array() : NULL; // a folder of photographs
+        for (int i = 0; notes && i < d->notes; i++) json_array_append_new(notes, json_string(d->note[i]));
+        if (notes)
+            json_object_update_new(all, json_pack("{s:i, s:i, s:[i,i], s:[i,i], s:o}", "skipped", (int)d->skipped, "duplicates",
+                                                  (int)d->duplicates, "smallest", d->smallest[0], d->smallest[1], "largest",
+                                                  d->largest[0], d->largest[1], "notes", notes));
+        cli_print_json(all);
         return CLI_OK;
     }
     char train[32], test[32];
     printf("%s (%s)\n  %s training and %s test images of %dx%dx%d (channels, height, width)\n", d->name, d->source,
            elbo_thousands(d->train.count, train), elbo_thousands(d->test.count, test), s.channels, s.height, s.width);
+    if (d->largest[0] > 0) // 0: they were of this shape already
+        printf("  files of %dx%d to %dx%d pixels (width, height)\n", d->smallest[1], d->smallest[0], d->largest[1], d->largest[0]);
+    if (!d->prepared_now) cli_say_notes(d); // else they were just told
     if (!d->train.labels) {
         puts("  no labels");
         return CLI_OK;
@@ -99,59 +115,22 @@ static int info(const elbo_dataset *d, const data_options *o) {
     for (uint32_t i = 0; d->test.labels && i < d->test.count; i++) count[1][d->test.labels[i]]++;
     printf("  %-16s %8s %8s\n", "class", "train", "test");
     for (int c = 0; c < d->classes; c++)
-        printf("  %-16s %8s %8s\n", d->class_names[c], elbo_thousands(count[0][c], train), elbo_thousands(count[1][c], test));
-    return CLI_OK;
-}
-
-/* ---- preview ---- */
-
-static int preview(const elbo_dataset *d, const data_options *o) {
-    int n = o->count, columns = 10;
-    elbo_error err;
-    size_t size = elbo_image_size(d->train.shape);
-    uint32_t *index = malloc((size_t)n * sizeof *index);
-    float *images = NULL;
-    const char **labels = NULL;
-    elbo_status status = ELBO_OK;
-    if (index) n = elbo_pick_variety(&d->train, d->classes, n, index);
-    if (n < columns) columns = n > 0 ? n : 1;
-    int rows = (n + columns - 1) / columns;
-    images = elbo_alloc((size_t)(rows * columns) * size, sizeof *images);
-    labels = calloc((size_t)columns, sizeof *labels);
-    bool by_class = d->classes == columns; // one of each class in turn: columns are classes
-    cli_figure_place place;
-    char title[200];
-    snprintf(title, sizeof title, "%.100s: what the network will see", d->name);
-    elbo_figure f = cli_figure(&place, ".", "preview", title, o->output ? o->output : "preview.png", false);
-    if (!index || !images || !labels) {
-        status = elbo_no_memory(&err);
-    } else {
-        elbo_images_to_floats(&d->train, index, (size_t)n, 0, 1, images);
-        for (int i = n; i < rows * columns; i++) images[(size_t)i * size] = __builtin_nanf("");
-        for (int c = 0; by_class && c < columns; c++) labels[c] = d->class_names[c];
-        elbo_grid grid = {.rows = rows, .columns = columns, .shape = d->train.shape, .images = images, .low = 0, .high = 1,
-                          .column_labels = by_class ? labels : NULL};
-        status = elbo_draw_grid(f, &grid, &err);
-    }
-    free(index);
-    free(images);
-    free(labels);
-    if (status != ELBO_OK) return cli_fail(&err);
-    json_t *json = o->json ? json_object() : NULL;
-    cli_say_figure(&f, json);
-    if (json) cli_print_json(json);
+        printf("  %s%*s %8s %8s\n", d->class_names[c], padding(d->class_names[c], 16), "", elbo_thousands(count[0][c], train), elbo_thousands(count[1][c], test));
     return CLI_OK;
 }
 
 /* ---- the command ---- */
 
 static int run(const cli_command *self, int argc, char **argv) {
-    data_options o = {.count = 40};
+    data_options o = {0};
+    cli_texts sets = {0};
     cli_option options[] = {
         {"data", 'd', CLI_TEXT, &o.path, "PATH", "info, preview: a folder or file in the name's place", 0, 0},
         {"mirror", 0, CLI_TEXT, &o.mirror, "URL", "fetch: download from this folder instead of the known mirrors", 0, 0},
-        {"count", 'n', CLI_INT, &o.count, "N", "preview: how many images; default 40", 1, 400},
+        {"count", 'n', CLI_INT, &o.count, "N", "preview: how many images; default 40, or 10 with their augmentation", 1, 400},
         {"output", 'o', CLI_TEXT, &o.output, "FILE.png", "preview: default preview.png", 0, 0},
+        {"recipe", 'r', CLI_TEXT, &o.recipe, "R", "info, preview: images in this recipe's size; its data where no NAME is given", 0, 0},
+        {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of that recipe, as image.size=32; repeatable", 0, 0},
         {"json", 0, CLI_FLAG, &o.json, NULL, "prints JSON", 0, 0},
         {0},
     };
@@ -164,16 +143,21 @@ static int run(const cli_command *self, int argc, char **argv) {
         cli_fail_text("data %s: it is list, fetch, info or preview", what);
         return CLI_USAGE;
     }
-    if (!name) {
+    if (!name && (!o.recipe || !strcmp(what, "fetch"))) {
         cli_fail_text("data %s: of which data set? `elbo data list` shows them", what);
         return CLI_USAGE;
     }
     if (!strcmp(what, "fetch")) return fetch(name, &o);
     elbo_error err;
     elbo_dataset d;
-    if (cli_open_dataset(&d, name, o.path, NULL, ELBO_BOTH_SPLITS, 0, &err) != ELBO_OK) return cli_fail(&err);
-    int code = !strcmp(what, "info") ? info(&d, &o) : preview(&d, &o);
-    elbo_dataset_close(&d);
+    elbo_recipe recipe = {0}, *r = o.recipe ? &recipe : NULL;
+    if (r && elbo_recipe_open(r, o.recipe, sets.text, sets.count, &err) != ELBO_OK) return cli_fail(&err);
+    int code = cli_open_dataset(&d, name ? name : r->data, o.path, r, ELBO_BOTH_SPLITS, 0, &err) == ELBO_OK ? CLI_OK : cli_fail(&err);
+    if (code == CLI_OK) {
+        code = !strcmp(what, "info") ? info(&d, &o) : cli_preview(&d, r, o.count, o.output, o.json);
+        elbo_dataset_close(&d);
+    }
+    if (r) elbo_recipe_close(r);
     return code;
 }
 
@@ -182,14 +166,16 @@ const cli_command cli_data = {
     .arguments = "list|fetch|info|preview [NAME]",
     .summary = "data sets: what there is, download, counts, a look at the images",
     .details = "  list           the data sets elbo knows, and whether they are here\n"
-               "  fetch NAME     downloads one into ~/.cache/elbo, checked by SHA-256; a broken download is resumed\n"
-               "  info NAME      how many images of which class\n"
-               "  preview NAME   a picture of the images as the network will see them\n"
+               "  fetch NAME     downloads one into ~/.cache/elbo, checked by its checksum; a broken download is resumed\n"
+               "  info NAME      how many images of which class; of photographs also their sizes, and what was skipped\n"
+               "  preview NAME   a picture of the images as the network will see them; with --recipe R, under each what\n"
+               "                 the recipe's augmentation makes of it in four epochs\n"
                "\n"
                "A data set is looked up in --data PATH, in $ELBO_DATA/NAME, then in ~/.cache/elbo/NAME.\n"
                "\n"
                "examples:\n"
                "  elbo data fetch mnist\n"
-               "  elbo data preview fashion-mnist -o fashion.png\n",
+               "  elbo data preview fashion-mnist -o fashion.png\n"
+               "  elbo data preview --recipe mine.yaml --data my/photos\n",
     .run = run,
 };

@@ -191,7 +191,7 @@ elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const
     } else if (cli_ends_with(path, ".npy")) {
         status = read_npy(images, m, path, err);
     } else {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images are read from a .npy, an image file or a folder of image files", path);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images are read from a .npy, an image file (.png, .jpg, ...) or a folder of these", path);
     }
     close_reader(&reader);
     if (status != ELBO_OK) elbo_images_free(images);

@@ -67,7 +67,11 @@ int main(int argc, char **argv) {
         return 2;
     }
     const struct rlimit memory = {MOST_MEMORY, MOST_MEMORY}, no_core = {0, 0};
+#ifndef __SANITIZE_ADDRESS__ // which reserves terabytes
     setrlimit(RLIMIT_AS, &memory);
+#else
+    (void)memory;
+#endif
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGINT, SIG_IGN); // Ctrl-C is for elbo, which then hangs up
     int fd = keep_socket();

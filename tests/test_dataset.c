@@ -234,7 +234,7 @@ static void labels_beyond_the_known_classes_are_refused(void **state) {
 static void unknown_names_are_answered_with_the_nearest(void **state) {
     (void)state;
     elbo_error err = open_bad("mnsit", NULL, ELBO_BOTH_SPLITS, ELBO_NOT_FOUND);
-    assert_message(err, "mnsit:", "mnist, fashion-mnist, digits", "did you mean mnist?");
+    assert_message(err, "mnsit:", "mnist, fashion-mnist, cifar10, digits", "did you mean mnist?");
     err = open_bad("digits", "fashon-mnist", ELBO_BOTH_SPLITS, ELBO_NOT_FOUND);
     assert_message(err, "fashon-mnist:", "did you mean fashion-mnist?");
     err = open_bad("zebra", NULL, ELBO_BOTH_SPLITS, ELBO_NOT_FOUND);

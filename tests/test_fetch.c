@@ -178,7 +178,7 @@ static int clean(void **state) {
 
 /* The sum by Python's hashlib of bytes(i * 7 % 251 for i in range(50000)). */
 static const elbo_remote_file files[] = {
-    {.name = "data.gz", .sha256 = "e86adb39661e24e5697a957885e796851faa6043777824e9bd1bdc086d86f0b9", .size = SIZE},
+    {"data.gz", "e86adb39661e24e5697a957885e796851faa6043777824e9bd1bdc086d86f0b9", SIZE, NULL},
     {0},
 };
 

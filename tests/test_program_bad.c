@@ -359,8 +359,6 @@ static void test_pictures(void **state) {
     char *path = in_scratch("big.png");
     assert_int_equal(elbo_png_write(path, pixels, 40, 30, 1, NULL), ELBO_OK);
     free(path);
-    refused(1, WORDS("big.png", "40x30", "mnist-vae reads 28x28"), ENCODE("big.png"));
-    refused(1, WORDS("big.png", "40x30"), "interpolate", "vae", "--from", "big.png");
     cut("big.png", 40);
     refused(1, WORDS("big.png", "cut short"), ENCODE("big.png"));
     write_text("text.png", "this is no picture");

@@ -341,18 +341,10 @@ static const char *const mnist_mirrors[] = {
     NULL,
 };
 static const elbo_remote_file mnist_files[] = {
-    {.name = "train-images-idx3-ubyte.gz",
-     .sha256 = "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-     .size = 47040016},
-    {.name = "train-labels-idx1-ubyte.gz",
-     .sha256 = "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-     .size = 60008},
-    {.name = "t10k-images-idx3-ubyte.gz",
-     .sha256 = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-     .size = 7840016},
-    {.name = "t10k-labels-idx1-ubyte.gz",
-     .sha256 = "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-     .size = 10008},
+    {"train-images-idx3-ubyte.gz", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47040016, NULL},
+    {"train-labels-idx1-ubyte.gz", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60008, NULL},
+    {"t10k-images-idx3-ubyte.gz", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7840016, NULL},
+    {"t10k-labels-idx1-ubyte.gz", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10008, NULL},
     {0},
 };
 
@@ -362,18 +354,10 @@ static const char *const fashion_mirrors[] = {
     NULL,
 };
 static const elbo_remote_file fashion_files[] = {
-    {.name = "train-images-idx3-ubyte.gz",
-     .sha256 = "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-     .size = 47040016},
-    {.name = "train-labels-idx1-ubyte.gz",
-     .sha256 = "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-     .size = 60008},
-    {.name = "t10k-images-idx3-ubyte.gz",
-     .sha256 = "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-     .size = 7840016},
-    {.name = "t10k-labels-idx1-ubyte.gz",
-     .sha256 = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-     .size = 10008},
+    {"train-images-idx3-ubyte.gz", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888", 47040016, NULL},
+    {"train-labels-idx1-ubyte.gz", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9", 60008, NULL},
+    {"t10k-images-idx3-ubyte.gz", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", 7840016, NULL},
+    {"t10k-labels-idx1-ubyte.gz", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", 10008, NULL},
     {0},
 };
 

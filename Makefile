@@ -3,10 +3,15 @@
 BUILD := build
 NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 
-.PHONY: all demo test bench asan install clean format help packages test-packages
+.PHONY: all demo test bench asan install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
+
+photos: ## builds elbo-images too, which reads folders of photographs (installs libvips-dev)
+	@tools/packages.sh photos
+	@test ! -f $(BUILD)/build.ninja || meson setup --reconfigure $(BUILD) >build.log || { cat build.log; exit 1; }
+	@$(MAKE) --no-print-directory all
 
 demo: all ## trains an AE and a VAE, draws every figure, writes runs/demo/report.html
 	@$(BUILD)/elbo demo

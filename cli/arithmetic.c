@@ -10,10 +10,12 @@
 static json_t *as_json(const elbo_expression *e, const elbo_sum *sum, const cli_runs *r) {
     json_t *operands = json_array(), *code = json_array();
     for (int i = 0; i < e->operands; i++) json_array_append_new(operands, json_string(e->operand[i].label));
-    for (int i = 0; i < r->run[0].model->network.graph.latent; i++) json_array_append_new(code, json_real(sum->code[i]));
+    for (int i = 0; i < r->run[0].model->network.graph.latent; i++)
+        json_array_append_new(code, json_real(sum->code[i]));
     json_t *nearest = json_pack("{s:I, s:f}", "train", (json_int_t)sum->nearest, "distance", sum->distance);
     if (sum->class >= 0) json_object_set_new(nearest, "class", json_string(r->data.class_names[sum->class]));
-    return json_pack("{s:s, s:o, s:o, s:o}", "expression", e->text, "operands", operands, "nearest", nearest, "code", code);
+    return json_pack("{s:s, s:o, s:o, s:o}", "expression", e->text, "operands", operands, "nearest", nearest, "code",
+                     code);
 }
 
 static void say(const elbo_sum *sum, const elbo_dataset *d) {
@@ -41,6 +43,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         elbo_work work = cli_work(look.threads);
         elbo_status status = elbo_story_arithmetic(look.figure, &sum, &e, cli_operands(&look.runs), &work, &look.err);
         cli_work_end();
+        cli_release_interrupts();
         size_t shape[] = {1, (size_t)look.runs.run[0].model->network.graph.latent};
         if (status == ELBO_OK && npy) status = elbo_npy_write_f32(npy, sum.code, 2, shape, &look.err);
         json_t *json = status == ELBO_OK && look.json ? as_json(&e, &sum, &look.runs) : NULL;
@@ -56,16 +59,20 @@ const cli_command cli_arithmetic = {
     .name = "arithmetic",
     .arguments = "RUN \"EXPR\"",
     .summary = "computes with codes: mean(class:3) - mean(class:8) + test:17, decoded",
-    .details = "Codes: test:17 and train:5 are images; class:3 and class:\"Ankle boot\" the most typical test image of a class;\n"
-               "\"my photo.png\" a file; smile a code that `elbo vector save` kept. mean(a, b, ...) is the mean of codes, and\n"
-               "mean(class:3) that of all the class's training images; lerp(a, b, t) and slerp(a, b, t) lie between a and b,\n"
-               "t from 0 to 1. With them + - * / ( ), where * and / are by numbers: 2 * test:17.\n"
-               "\n"
-               "The figure shows the operands, the result and the training image whose code is nearest to it: above as pixels,\n"
-               "where the result is the same arithmetic done with pixels, below decoded.\n"
-               "\n"
-               "examples:\n"
-               "  elbo arithmetic runs/mnist-vae 'test:17 + mean(class:8) - mean(class:3)'\n"
-               "  elbo arithmetic runs/mnist-vae 'slerp(class:4, \"my digit.png\", 0.5)' --npy z.npy -o half.png\n",
+    .details =
+        "Codes: test:17 and train:5 are images; class:3 and class:\"Ankle boot\" the most typical test image of a "
+        "class;\n"
+        "\"my photo.png\" a file; smile a code that `elbo vector save` kept. mean(a, b, ...) is the mean of codes, "
+        "and\n"
+        "mean(class:3) that of all the class's training images; lerp(a, b, t) and slerp(a, b, t) lie between a and b,\n"
+        "t from 0 to 1. With them + - * / ( ), where * and / are by numbers: 2 * test:17.\n"
+        "\n"
+        "The figure shows the operands, the result and the training image whose code is nearest to it: above as "
+        "pixels,\n"
+        "where the result is the same arithmetic done with pixels, below decoded.\n"
+        "\n"
+        "examples:\n"
+        "  elbo arithmetic runs/mnist-vae 'test:17 + mean(class:8) - mean(class:3)'\n"
+        "  elbo arithmetic runs/mnist-vae 'slerp(class:4, \"my digit.png\", 0.5)' --npy z.npy -o half.png\n",
     .run = run,
 };

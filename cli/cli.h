@@ -61,6 +61,9 @@ int cli_fail_text(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Prints one JSON object on one line, and frees it. NULL is what jansson makes of a number that is not finite or a text that
  * is not UTF-8: cli_finish then fails. */
 void cli_print_json(json_t *o);
+/* The end of a command: why it failed; or, with --json, `o`, which is freed in any case; or the line. Returns the exit code. */
+int cli_end(elbo_status status, const elbo_error *err, bool json, json_t *o, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 /* The last thing main does: stdout on its way, or one line and a failure where it could not be written (a full disk). */
 int cli_finish(int code);
 /* "3.2 s", "4 min 10 s" */

@@ -37,11 +37,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_model *m;
     size_t n = 0;
     if (elbo_model_open(&m, argv[0], threads, &err) != ELBO_OK) return cli_fail(&err);
-    int code = decode(m, argv[1], output, &n, &err) == ELBO_OK ? CLI_OK : cli_fail(&err);
-    if (code == CLI_OK && json)
-        cli_print_json(json_pack("{s:s, s:s, s:I}", "run", argv[0], "images", output, "count", (json_int_t)n));
-    else if (code == CLI_OK)
-        printf("%s: %zu image%s\n", output, n, n == 1 ? "" : "s");
+    elbo_status status = decode(m, argv[1], output, &n, &err);
+    json_t *o = json ? json_pack("{s:s, s:s, s:I}", "run", argv[0], "images", output, "count", (json_int_t)n) : NULL;
+    int code = cli_end(status, &err, json, o, "%s: %zu image%s\n", output, n, n == 1 ? "" : "s");
     elbo_model_close(m);
     return code;
 }

@@ -10,6 +10,7 @@
 #include "runs.h"
 #include "table.h"
 #include "view/gnuplot.h"
+#include "work.h"
 
 enum { MOST_MODELS = 4 };
 
@@ -67,7 +68,10 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
         return cli_fail(&err);
     }
     for (int i = cast->compared; i < cast->models; i++) r.run[i].map_only = true;
-    if (elbo_story_report(page, folder, r.run, cast->models, d, threads, &err) != ELBO_OK) {
+    elbo_work work = cli_work(threads);
+    elbo_status status = elbo_story_report(page, folder, r.run, cast->models, d, true, &work, &err);
+    cli_work_end();
+    if (status != ELBO_OK) {
         code = cli_fail(&err);
     } else if (json) {
         cli_print_json(json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs", cli_runs_json(r.run, cast->models)));

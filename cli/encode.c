@@ -25,8 +25,10 @@ static elbo_status encode(elbo_model *m, const elbo_images *images, const char *
                           elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, shape[] = {images->count, Z};
     if (logvar_output && m->recipe.kind != ELBO_VAE)
-        return elbo_fail(err, ELBO_BAD_INPUT, "--logvar: %s is an autoencoder; only a VAE's code has a variance", m->run);
-    float *mu = elbo_alloc(shape[0] * Z, sizeof *mu), *logvar = logvar_output ? elbo_alloc(shape[0] * Z, sizeof *mu) : NULL;
+        return elbo_fail(err, ELBO_BAD_INPUT, "--logvar: %s is an autoencoder; only a VAE's code has a variance",
+                         m->run);
+    float *mu = elbo_alloc(shape[0] * Z, sizeof *mu),
+          *logvar = logvar_output ? elbo_alloc(shape[0] * Z, sizeof *mu) : NULL;
     elbo_status status = mu && (logvar || !logvar_output) ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
         elbo_model_encode_images(m, images, NULL, images->count, mu, logvar);
@@ -64,12 +66,12 @@ static int run(const cli_command *self, int argc, char **argv) {
     const elbo_images *images = NULL;
     elbo_status status = open_images(argv[1], data, m, threads, &own, &set, &images, &err);
     if (status == ELBO_OK) status = encode(m, images, output, logvar, &err);
-    int code = status == ELBO_OK ? CLI_OK : cli_fail(&err);
-    if (code == CLI_OK && json)
-        cli_print_json(json_pack("{s:s, s:s, s:I, s:i}", "run", argv[0], "codes", output, "images",
-                                 (json_int_t)images->count, "latent", m->network.graph.latent));
-    else if (code == CLI_OK)
-        printf("%s: %u codes of %d\n", output, images->count, m->network.graph.latent);
+    uint32_t n = status == ELBO_OK ? images->count : 0;
+    int Z = m->network.graph.latent;
+    json_t *o =
+        json ? json_pack("{s:s, s:s, s:I, s:i}", "run", argv[0], "codes", output, "images", (json_int_t)n, "latent", Z)
+             : NULL;
+    int code = cli_end(status, &err, json, o, "%s: %u codes of %d\n", output, n, Z);
     elbo_images_free(&own);
     elbo_dataset_close(&set);
     elbo_model_close(m);
@@ -79,10 +81,10 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_encode = {
     .name = "encode",
     .arguments = "RUN IN",
-    .summary = "images to codes: a .npy, a .png, a folder of .png, or a split",
-    .details = "IN is a .npy of images ((N,C,H,W), (N,H,W) or (N,D); uint8, or float32 in the recipe's range), a .png, a folder\n"
-               "of .png, or the word test or train for that split of the run's data. A VAE gives its mean code mu. The same\n"
-               "image gives the same bits, alone or among others.\n"
+    .summary = "images to codes: a .npy, an image file, a folder of these, or a split",
+    .details = "IN is a .npy of images ((N,C,H,W), (N,H,W) or (N,D); uint8, or float32 in the recipe's range), an image\n"
+               "file (scaled and cut to the model's size), a folder of these, or the word test or train for that split of\n"
+               "the run's data. A VAE gives its mean code mu. The same image gives the same bits, alone or among others.\n"
                "\n"
                "example:\n"
                "  elbo encode runs/mnist-vae test -o codes.npy\n",

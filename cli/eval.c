@@ -100,7 +100,7 @@ static void print_table(const elbo_run *run, const elbo_exam *e, const elbo_qual
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
         printf("classes, told from %s training codes\n", elbo_thousands((double)e->train, images));
-        if (isfinite(q->knn)) line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
+        line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
     if (q->likelihood.samples) print_likelihood(q);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/image_program.h"
 #include "data/npy.h"
 #include "view/view.h"
 
@@ -106,40 +107,69 @@ elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *wha
     return ELBO_OK;
 }
 
-/* ---- .png ---- */
+/* ---- image files ---- */
 
-static elbo_status read_png(uint8_t *bytes, const elbo_model_info *m, const char *path, elbo_error *err) { // (C, H, W)
+/* A PNG of the model's own size is read here and now; every other image file goes through the helper program, which brings it to
+ * that size as it does photographs to train on. */
+typedef struct picture_reader {
+    const elbo_model_info *model;
+    char *program; // the helper's path, once it was needed
+    elbo_images_program helper;
+} picture_reader;
+
+static void to_planes(uint8_t *bytes, const uint8_t *pixels, const elbo_model_info *m) { // (H, W, C) to (C, H, W)
+    size_t plane = (size_t)m->width * (size_t)m->height, C = (size_t)m->channels;
+    for (size_t i = 0; i < plane; i++)
+        for (size_t c = 0; c < C; c++) bytes[c * plane + i] = pixels[i * C + c];
+}
+
+static elbo_status scale_picture(picture_reader *r, uint8_t *bytes, const char *path, elbo_error *err) {
+    elbo_image_shape shape = {r->model->channels, r->model->height, r->model->width};
+    elbo_image_read result;
+    if (!r->program) ELBO_TRY(elbo_images_program_find(&r->program, err));
+    r->helper.path = r->program;
+    ELBO_TRY(elbo_images_program_read(&r->helper, path, shape, bytes, &result, err));
+    return result.readable ? ELBO_OK : elbo_fail(err, ELBO_BAD_INPUT, "%s: %s", path, result.reason);
+}
+
+static elbo_status read_picture(picture_reader *r, uint8_t *bytes, const char *path, elbo_error *err) { // (C, H, W)
+    const elbo_model_info *m = r->model;
     uint8_t *pixels;
     int width, height;
     if (m->channels != 1 && m->channels != 3)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s reads images of %d channels; give them as .npy", path, m->name,
                          m->channels);
+    if (!cli_ends_with(path, ".png")) return scale_picture(r, bytes, path, err);
     ELBO_TRY(elbo_png_read(path, m->channels, &pixels, &width, &height, err));
-    if (width != m->width || height != m->height) {
-        free(pixels);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is %dx%d pixels; %s reads %dx%d", path, width, height, m->name, m->width,
-                         m->height);
-    }
-    size_t plane = (size_t)width * (size_t)height, C = (size_t)m->channels;
-    for (size_t i = 0; i < plane; i++)
-        for (size_t c = 0; c < C; c++) bytes[c * plane + i] = pixels[i * C + c];
+    bool fits = width == m->width && height == m->height;
+    if (fits) to_planes(bytes, pixels, m);
     free(pixels);
-    return ELBO_OK;
+    if (fits) return ELBO_OK;
+    elbo_status status = scale_picture(r, bytes, path, err);
+    if (status != ELBO_NOT_FOUND) return status;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is %dx%d pixels; %s reads %dx%d (`make photos` builds what scales images)", path,
+                     width, height, m->name, m->width, m->height);
 }
 
-static int only_png(const struct dirent *e) { return e->d_name[0] != '.' && cli_ends_with(e->d_name, ".png"); }
+static void close_reader(picture_reader *r) {
+    elbo_images_program_stop(&r->helper);
+    free(r->program);
+}
 
-static elbo_status read_folder(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
+static int only_images(const struct dirent *e) { return e->d_name[0] != '.' && elbo_is_image_name(e->d_name); }
+
+static elbo_status read_folder(elbo_images *images, picture_reader *r, const char *path, elbo_error *err) {
+    const elbo_model_info *m = r->model;
     struct dirent **names;
-    int n = scandir(path, &names, only_png, alphasort);
+    int n = scandir(path, &names, only_images, alphasort);
     if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
-    elbo_status status = n ? ELBO_OK : elbo_fail(err, ELBO_BAD_INPUT, "%s: has no .png in it", path);
+    elbo_status status = n ? ELBO_OK : elbo_fail(err, ELBO_BAD_INPUT, "%s: has no image files in it", path);
     if (n) images->bytes = elbo_alloc((size_t)n, image_size(m));
     if (n && !images->bytes) status = elbo_no_memory(err);
     for (int i = 0; i < n; i++) {
         char *file = elbo_path_join(path, names[i]->d_name);
         if (status == ELBO_OK)
-            status = file ? read_png(images->bytes + (size_t)i * image_size(m), m, file, err) : elbo_no_memory(err);
+            status = file ? read_picture(r, images->bytes + (size_t)i * image_size(m), file, err) : elbo_no_memory(err);
         free(file);
         free(names[i]);
     }
@@ -150,18 +180,20 @@ static elbo_status read_folder(elbo_images *images, const elbo_model_info *m, co
 
 elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
     *images = (elbo_images){.shape = {m->channels, m->height, m->width}};
+    picture_reader reader = {.model = m};
     elbo_status status;
     if (elbo_folder_exists(path)) {
-        status = read_folder(images, m, path, err);
-    } else if (cli_ends_with(path, ".png")) {
+        status = read_folder(images, &reader, path, err);
+    } else if (elbo_is_image_name(path)) {
         images->count = 1;
         images->bytes = elbo_alloc(1, image_size(m));
-        status = images->bytes ? read_png(images->bytes, m, path, err) : elbo_no_memory(err);
+        status = images->bytes ? read_picture(&reader, images->bytes, path, err) : elbo_no_memory(err);
     } else if (cli_ends_with(path, ".npy")) {
         status = read_npy(images, m, path, err);
     } else {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images are read from a .npy, a .png or a folder of .png", path);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images are read from a .npy, an image file or a folder of image files", path);
     }
+    close_reader(&reader);
     if (status != ELBO_OK) elbo_images_free(images);
     return status;
 }
@@ -212,8 +244,17 @@ static elbo_status write_folder(const char *path, const elbo_model_info *m, cons
     return ELBO_OK;
 }
 
+elbo_status cli_images_check_name(const char *path, elbo_error *err) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    bool extension = dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
+    if (!extension || elbo_folder_exists(path) || cli_ends_with(path, ".npy") || cli_ends_with(path, ".png")) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: images are written as .npy or .png, or into a folder: %.*s/", path,
+                     (int)(dot - path), path);
+}
+
 elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err) {
     size_t shape[] = {n, (size_t)m->channels, (size_t)m->height, (size_t)m->width};
+    ELBO_TRY(cli_images_check_name(path, err));
     if (cli_ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);
     if (cli_ends_with(path, ".png")) return write_png(path, m, images, n, (size_t)ceil(sqrt((double)n)), err);
     return write_folder(path, m, images, n, err);

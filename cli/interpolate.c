@@ -33,9 +33,10 @@ static elbo_status read_end(elbo_expression *e, const char *option, const char *
 static elbo_status read_ends(walk_options *o, elbo_error *err) {
     o->pairs = o->from.count > o->to.count ? o->from.count : o->to.count;
     if (o->from.count != o->to.count && o->from.count && o->to.count)
-        return elbo_fail(err, ELBO_BAD_INPUT, "--from is given %d times, --to %d times; each walk has one of both", o->from.count,
-                         o->to.count);
-    if (o->pairs > MOST_PAIRS) return elbo_fail(err, ELBO_BAD_INPUT, "--from: %d walks; at most %d in one figure", o->pairs, MOST_PAIRS);
+        return elbo_fail(err, ELBO_BAD_INPUT, "--from is given %d times, --to %d times; each walk has one of both",
+                         o->from.count, o->to.count);
+    if (o->pairs > MOST_PAIRS)
+        return elbo_fail(err, ELBO_BAD_INPUT, "--from: %d walks; at most %d in one figure", o->pairs, MOST_PAIRS);
     for (int p = 0; p < o->pairs; p++) {
         if (o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", o->from.text[p], err));
         if (o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", o->to.text[p], err));
@@ -57,7 +58,8 @@ static elbo_status default_ends(walk_options *o, const elbo_dataset *d, elbo_err
 }
 
 /* There and back again, with a rest at both ends. */
-static elbo_status write_gif(const char *path, const uint8_t *frames, int steps, int width, int height, int channels, elbo_error *err) {
+static elbo_status write_gif(const char *path, const uint8_t *frames, int steps, int width, int height, int channels,
+                             elbo_error *err) {
     int count = 2 * steps - 2;
     const uint8_t **shown = elbo_alloc((size_t)count, sizeof *shown);
     int *hundredths = elbo_alloc((size_t)count, sizeof *hundredths);
@@ -73,18 +75,21 @@ static elbo_status write_gif(const char *path, const uint8_t *frames, int steps,
     return status;
 }
 
-static elbo_status write_frames(const char *folder, const uint8_t *frames, int steps, int width, int height, int channels,
-                                elbo_error *err) {
+static elbo_status write_frames(const char *folder, const uint8_t *frames, int steps, int width, int height,
+                                int channels, elbo_error *err) {
     char *next = elbo_format("%s/%05d.png", folder, steps);
     if (!next) return elbo_no_memory(err);
-    elbo_status status = elbo_file_exists(next) ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of an earlier, longer walk; remove it, or name "
-                                                                                 "another folder", next) : ELBO_OK;
+    elbo_status status = elbo_file_exists(next) ? elbo_fail(err, ELBO_BAD_INPUT,
+                                                            "%s: is of an earlier, longer walk; remove it, or name "
+                                                            "another folder",
+                                                            next)
+                                                : ELBO_OK;
     free(next);
     if (status == ELBO_OK) status = elbo_make_folder(folder, err);
     for (int i = 0; status == ELBO_OK && i < steps; i++) {
         char *path = elbo_format("%s/%05d.png", folder, i);
-        status = path ? elbo_png_write(path, frames + (size_t)i * (size_t)width * (size_t)height * (size_t)channels, width, height,
-                                       channels, err)
+        status = path ? elbo_png_write(path, frames + (size_t)i * (size_t)width * (size_t)height * (size_t)channels,
+                                       width, height, channels, err)
                       : elbo_no_memory(err);
         free(path);
     }
@@ -98,7 +103,8 @@ static elbo_status write_moving(walk_options *o, const elbo_walks *w, const char
     uint8_t *frames;
     ELBO_TRY(elbo_walks_frames(w, runs, o->look.runs.count, &frames, &width, &height, err));
     elbo_status status = gif ? write_gif(gif, frames, w->steps, width, height, channels, err) : ELBO_OK;
-    if (status == ELBO_OK && o->frames) status = write_frames(o->frames, frames, w->steps, width, height, channels, err);
+    if (status == ELBO_OK && o->frames)
+        status = write_frames(o->frames, frames, w->steps, width, height, channels, err);
     free(frames);
     return status;
 }
@@ -106,8 +112,8 @@ static elbo_status write_moving(walk_options *o, const elbo_walks *w, const char
 /* (runs, steps, C, H, W), and the pairs in front where there are several. */
 static elbo_status write_npy(const walk_options *o, const elbo_walks *w, elbo_error *err) {
     elbo_image_shape s = o->look.runs.run[0].model->network.graph.image;
-    size_t shape[] = {(size_t)w->pairs, (size_t)o->look.runs.count, (size_t)w->steps, (size_t)s.channels, (size_t)s.height,
-                      (size_t)s.width};
+    size_t shape[] = {(size_t)w->pairs,   (size_t)o->look.runs.count, (size_t)w->steps,
+                      (size_t)s.channels, (size_t)s.height,           (size_t)s.width};
     bool one = w->pairs == 1;
     return elbo_npy_write_f32(o->npy, w->images, 6 - one, shape + one, err);
 }
@@ -116,18 +122,25 @@ static elbo_status make(walk_options *o, const char *gif, json_t **json) {
     cli_look *look = &o->look;
     cli_runs *r = &look->runs;
     ELBO_TRY(default_ends(o, &r->data, &look->err));
-    elbo_walks w = {.end = o->end, .heading = (const char *const *)o->heading, .pairs = o->pairs, .steps = o->steps,
-                    .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR, .pixels = !o->no_pixels, .words = cli_operands(r)};
+    elbo_walks w = {.end = o->end,
+                    .heading = (const char *const *)o->heading,
+                    .pairs = o->pairs,
+                    .steps = o->steps,
+                    .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR,
+                    .pixels = !o->no_pixels,
+                    .words = cli_operands(r)};
     char title[300];
-    snprintf(title, sizeof title, o->pairs > 1 ? "Walks through the latent space" : "From %.120s to %.120s", o->end[0].text,
-             o->end[1].text);
+    snprintf(title, sizeof title, o->pairs > 1 ? "Walks through the latent space" : "From %.120s to %.120s",
+             o->end[0].text, o->end[1].text);
     look->figure.title = title;
     elbo_status status = elbo_walks_make(&w, r->run, r->count, &look->err);
-    if (status == ELBO_OK && !look->no_figure) status = elbo_story_walks(look->figure, &w, r->run, r->count, &look->err);
+    if (status == ELBO_OK && !look->no_figure)
+        status = elbo_story_walks(look->figure, &w, r->run, r->count, &look->err);
     if (status == ELBO_OK && (gif || o->frames)) status = write_moving(o, &w, gif);
     if (status == ELBO_OK && o->npy) status = write_npy(o, &w, &look->err);
     if (status == ELBO_OK && look->json) {
-        *json = json_pack("{s:s, s:s, s:i, s:s}", "from", o->end[0].text, "to", o->end[1].text, "steps", o->steps, "path", o->path);
+        *json = json_pack("{s:s, s:s, s:i, s:s}", "from", o->end[0].text, "to", o->end[1].text, "steps", o->steps,
+                          "path", o->path);
         json_t *pairs = json_array();
         for (int p = 0; p < o->pairs; p++)
             json_array_append_new(pairs, json_pack("[s, s]", o->end[2 * p].text, o->end[2 * p + 1].text));
@@ -160,13 +173,17 @@ static int look_and_make(walk_options *o, char **argv, int words) {
 static int run(const cli_command *self, int argc, char **argv) {
     walk_options o = {.look = {.name = "interpolation"}, .path = "linear"};
     cli_option options[] = {
-        {"from", 'a', CLI_TEXTS, &o.from, "A", "17, test:17, train:5, class:3, 'mean(class:3)', an image file or an expression", 0, 0},
-        {"to", 'b', CLI_TEXTS, &o.to, "B", "the other end; default class:3 to class:8, or 0 to 1; several pairs: give both again", 0, 0},
+        {"from", 'a', CLI_TEXTS, &o.from, "A",
+         "17, test:17, train:5, class:3, 'mean(class:3)', an image file or an expression", 0, 0},
+        {"to", 'b', CLI_TEXTS, &o.to, "B",
+         "the other end; default class:3 to class:8, or 0 to 1; several pairs: give both again", 0, 0},
         {"path", 'p', CLI_TEXT, &o.path, "PATH", "linear (default), or slerp: along the great circle", 0, 0},
-        {"steps", 'n', CLI_INT, &o.steps, "N", "images of a walk, both ends among them; default 10, of an animation 60", 2, 1000},
+        {"steps", 'n', CLI_INT, &o.steps, "N", "images of a walk, both ends among them; default 10, of an animation 60",
+         2, 1000},
         {"frames", 0, CLI_TEXT, &o.frames, "FOLDER", "each step as a picture of its own, FOLDER/00000.png ...", 0, 0},
         {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row that fades one image into the other", 0, 0},
-        {"npy", 0, CLI_TEXT, &o.npy, "X.npy", "also the images, (runs, steps, C, H, W) float32; of several walks (walks, runs, ...)", 0, 0},
+        {"npy", 0, CLI_TEXT, &o.npy, "X.npy",
+         "also the images, (runs, steps, C, H, W) float32; of several walks (walks, runs, ...)", 0, 0},
         CLI_LOOK_OPTIONS(o.look, "or FILE.gif, an animation; default RUN/figures/interpolation.png of the first run"),
         {0},
     };
@@ -184,13 +201,16 @@ const cli_command cli_interpolate = {
     .name = "interpolate",
     .arguments = "RUN [RUN...]",
     .summary = "walks from one image to another, through the latent space",
-    .details = "A walk has a row for each run, and one that fades the two images into each other pixel by pixel, for contrast. A\n"
-               "number is a test image; class:3 is the test image whose code lies nearest to its class's mean code, mean(class:3)\n"
-               "that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif moves there and back.\n"
-               "\n"
-               "examples:\n"
-               "  elbo interpolate runs/mnist-ae runs/mnist-vae --from class:3 --to class:8\n"
-               "  elbo interpolate runs/mnist-vae --from 17 --to my-digit.png --from 'mean(class:4)' --to 'mean(class:9)'\n"
-               "  elbo interpolate runs/mnist-vae --path slerp -o walk.gif\n",
+    .details =
+        "A walk has a row for each run, and one that fades the two images into each other pixel by pixel, for "
+        "contrast. A\n"
+        "number is a test image; class:3 is the test image whose code lies nearest to its class's mean code, "
+        "mean(class:3)\n"
+        "that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif moves there and back.\n"
+        "\n"
+        "examples:\n"
+        "  elbo interpolate runs/mnist-ae runs/mnist-vae --from class:3 --to class:8\n"
+        "  elbo interpolate runs/mnist-vae --from 17 --to my-digit.png --from 'mean(class:4)' --to 'mean(class:9)'\n"
+        "  elbo interpolate runs/mnist-vae --path slerp -o walk.gif\n",
     .run = run,
 };

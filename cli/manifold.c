@@ -44,8 +44,8 @@ static void write_title(char *title, size_t size, const elbo_plane *p, const elb
     if (latent == 1)
         snprintf(title, size, "The latent line at %s", numbers);
     else if (o->dims[0] < 0)
-        snprintf(title, size, "Latent space: first two principal axes (%.0f%% and %.0f%% of the variance)", 100 * p->explained[0],
-                 100 * p->explained[1]);
+        snprintf(title, size, "Latent space: first two principal axes (%.0f%% and %.0f%% of the variance)",
+                 100 * p->explained[0], 100 * p->explained[1]);
     else if (latent == 2)
         snprintf(title, size, "The latent plane at %s", numbers);
     else
@@ -56,10 +56,13 @@ static elbo_status make(manifold_options *o, json_t **json) {
     cli_look *look = &o->look;
     elbo_model *m = look->runs.run[0].model;
     int Z = m->network.graph.latent, count = 0;
-    elbo_plane_options plane = {.dims = {-1, -1}, .steps = o->steps, .prior = m->recipe.kind == ELBO_VAE, .threads = look->threads};
+    ELBO_TRY(elbo_model_decodes_alone(m, &look->err));
+    elbo_plane_options plane = {
+        .dims = {-1, -1}, .steps = o->steps, .prior = m->recipe.kind == ELBO_VAE, .threads = look->threads};
     if (Z <= 2) plane.dims[0] = 0, plane.dims[1] = 1;
     if (o->dims) ELBO_TRY(cli_read_dims(o->dims, Z, plane.dims, 2, &count, &look->err));
-    if (o->dims && count != 2) return elbo_fail(&look->err, ELBO_BAD_INPUT, "--dims %s: a plane has two, as 3,7", o->dims);
+    if (o->dims && count != 2)
+        return elbo_fail(&look->err, ELBO_BAD_INPUT, "--dims %s: a plane has two, as 3,7", o->dims);
     elbo_plane p;
     ELBO_TRY(make_plane(&p, plane, &look->runs, &look->err));
     char title[200];
@@ -85,7 +88,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     manifold_options o = {.look = {.name = "manifold"}, .steps = 20};
     cli_option options[] = {
         {"steps", 'n', CLI_INT, &o.steps, "N", "images along a side; default 20", 2, 60},
-        {"dims", 0, CLI_TEXT, &o.dims, "A,B", "two latent dimensions, across and up; default two principal axes of the codes", 0, 0},
+        {"dims", 0, CLI_TEXT, &o.dims, "A,B",
+         "two latent dimensions, across and up; default two principal axes of the codes", 0, 0},
         {"npy", 0, CLI_TEXT, &o.npy, "X.npy", "also the images, (rows, steps, C, H, W) float32", 0, 0},
         CLI_LOOK_OPTIONS(o.look, "default RUN/figures/manifold.png"),
         {0},
@@ -103,8 +107,10 @@ const cli_command cli_manifold = {
     .name = "manifold",
     .arguments = "RUN",
     .summary = "a plane of the latent space, decoded as a grid",
-    .details = "A code of two dimensions: the whole space, at equal steps of the prior's probability (of an autoencoder, of its\n"
-               "training codes). Of more: the plane of the codes' first two principal axes, or of two dimensions, the others at 0\n"
+    .details = "A code of two dimensions: the whole space, at equal steps of the prior's probability (of an "
+               "autoencoder, of its\n"
+               "training codes). Of more: the plane of the codes' first two principal axes, or of two dimensions, the "
+               "others at 0\n"
                "(of an autoencoder, at their mean).\n"
                "\n"
                "examples:\n"

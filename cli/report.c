@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "runs.h"
 #include "table.h"
+#include "work.h"
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *data = NULL;
@@ -23,10 +24,13 @@ static int run(const cli_command *self, int argc, char **argv) {
     int code = cli_runs_open(&r, argv, words, data, ELBO_BOTH_SPLITS, threads);
     if (code != CLI_OK) return code;
     elbo_error err;
+    elbo_work work = cli_work(threads);
     char *page = output ? NULL : elbo_path_join(argv[0], "report.html");
     const char *path = output ? output : page;
-    if (!path || elbo_story_report(path, argv[0], r.run, r.count, &r.data, threads, &err) != ELBO_OK)
-        code = path ? cli_fail(&err) : cli_fail_text("out of memory");
+    elbo_status status = path ? elbo_story_report(path, argv[0], r.run, r.count, &r.data, !data, &work, &err) : elbo_no_memory(&err);
+    cli_work_end();
+    if (status != ELBO_OK)
+        code = cli_fail(&err);
     else if (json)
         cli_print_json(json_pack("{s:s, s:o}", "report", path, "runs", cli_runs_json(r.run, r.count)));
     else
@@ -40,8 +44,10 @@ const cli_command cli_report = {
     .name = "report",
     .arguments = "RUN [RUN...]",
     .summary = "writes one HTML page with every figure, number and recipe",
-    .details = "The page needs no other file: pictures are inside. The figures stay in the first run's figures folder, each\n"
-               "with its data and the gnuplot script that drew it.\n"
+    .details = "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, maps of the\n"
+               "codes by PCA and t-SNE side by side, a walk, samples and the recipes. It needs no other file: pictures are\n"
+               "inside. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
+               "it.\n"
                "\n"
                "example:\n"
                "  elbo report runs/mnist-ae runs/mnist-vae -o mnist.html\n",

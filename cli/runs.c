@@ -22,8 +22,8 @@ void cli_runs_close(cli_runs *r) {
     elbo_dataset_close(&r->data);
 }
 
-elbo_figure cli_figure(cli_figure_place *place, const char *run, const char *name, const char *title, const char *output,
-                       bool svg) {
+elbo_figure cli_figure(cli_figure_place *place, const char *run, const char *name, const char *title,
+                       const char *output, bool svg) {
     if (!output) {
         size_t n = strlen(run);
         while (n > 1 && run[n - 1] == '/') n--;
@@ -48,28 +48,43 @@ elbo_figure cli_figure(cli_figure_place *place, const char *run, const char *nam
 void cli_say_figure(const elbo_figure *f, json_t *json) {
     char path[4400];
     bool beside = !strcmp(f->folder, "."); // said as it was named: loss.png, not ./loss.png
-    snprintf(path, sizeof path, "%s%s%s.%s", beside ? "" : f->folder, beside ? "" : "/", f->name, f->svg ? "svg" : "png");
+    snprintf(path, sizeof path, "%s%s%s.%s", beside ? "" : f->folder, beside ? "" : "/", f->name,
+             f->svg ? "svg" : "png");
     if (json)
         json_object_set_new(json, "figure", json_string(path));
     else
         printf("%s\n", path);
 }
 
+/* A figure is a PNG, and an SVG beside it; photo.jpg would become photo.jpg.png. */
+static int check_figure_name(const char *output) {
+    static const char *const others[] = {".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps",
+                                         ".tif", ".tiff", ".bmp", ".npy",  ".csv"};
+    const char *dot = output ? strrchr(output, '.') : NULL;
+    for (size_t i = 0; dot && i < sizeof others / sizeof *others; i++)
+        if (!strcasecmp(dot, others[i]))
+            return cli_fail_text("%s: the figure is a .png (with --svg also a .svg); name it %.*s.png", output,
+                                 (int)(dot - output), output);
+    return CLI_OK;
+}
+
 int cli_look_open(cli_look *look, char **folders, int count, int splits) {
+    if (!look->no_figure && check_figure_name(look->output) != CLI_OK) return CLI_FAILED;
     int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->threads);
-    if (code == CLI_OK) look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);
+    if (code == CLI_OK)
+        look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);
     return code;
 }
 
+elbo_status cli_look_open_data(cli_look *look, elbo_splits splits, elbo_error *err) {
+    elbo_dataset_close(&look->runs.data);
+    look->runs.data = (elbo_dataset){0};
+    return cli_open_model_data(&look->runs.data, look->runs.run[0].model, look->data, splits, look->threads, err);
+}
+
 int cli_look_close(cli_look *look, elbo_status status, json_t *json) {
-    int code = CLI_OK;
-    if (status != ELBO_OK) {
-        code = cli_fail(&look->err);
-        json_decref(json);
-    } else {
-        if (!look->no_figure) cli_say_figure(&look->figure, json);
-        if (look->json) cli_print_json(json);
-    }
+    if (status == ELBO_OK && !look->no_figure) cli_say_figure(&look->figure, json);
+    int code = cli_end(status, &look->err, look->json, json, "%s", "");
     cli_runs_close(&look->runs);
     return code;
 }

@@ -56,6 +56,8 @@ typedef struct cli_look {
 
 /* Opens the runs, the splits of the first one's data (0: none), and says where the figure goes. */
 int cli_look_open(cli_look *look, char **folders, int count, int splits);
+/* Opens splits of the first run's data after all, in place of those that are open. */
+elbo_status cli_look_open_data(cli_look *look, elbo_splits splits, elbo_error *err);
 /* Says why it failed, or where the figure is (in `json`, which it prints and frees; NULL without --json); closes the runs and
  * returns the exit code. */
 int cli_look_close(cli_look *look, elbo_status status, json_t *json);

@@ -33,18 +33,37 @@ void cli_print_json(json_t *o) {
     json_decref(o);
 }
 
+int cli_end(elbo_status status, const elbo_error *err, bool json, json_t *o, const char *format, ...) {
+    if (status != ELBO_OK) {
+        json_decref(o);
+        return cli_fail(err);
+    }
+    if (json) {
+        cli_print_json(o);
+        return CLI_OK;
+    }
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    return CLI_OK;
+}
+
 int cli_finish(int code) {
     errno = 0;
     bool written = fflush(stdout) == 0 && !ferror(stdout);
-    if (!written) return cli_fail_text("stdout: cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    if (!written)
+        return cli_fail_text("stdout: cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
     if (json_failed)
-        return cli_fail_text("the result cannot be told as JSON: a number in it is not finite, or a name in it is not UTF-8");
+        return cli_fail_text(
+            "the result cannot be told as JSON: a number in it is not finite, or a name in it is not UTF-8");
     return code;
 }
 
 void cli_say_losses(const elbo_recipe *r) {
     if (elbo_terms_computed(r).count == r->loss.reconstruction.count) return;
-    fprintf(stderr, "%s: the perceptual term is off; --set loss.vgg16=FILE.safetensors names torchvision's VGG16 weights\n",
+    fprintf(stderr,
+            "%s: the perceptual term is off; --set loss.vgg16=FILE.safetensors names torchvision's VGG16 weights\n",
             r->name);
 }
 

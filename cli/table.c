@@ -40,6 +40,48 @@ void cli_print_runs(const elbo_run *runs, int count) {
     }
 }
 
+/* Scores that the table of the logs has not. */
+static bool in_table(const elbo_quality_row *row, const elbo_run *runs, int count) {
+    static const char *const told[] = {"loss", "reconstruction", "kl", "mse", NULL};
+    for (int i = 0; told[i]; i++)
+        if (!strcmp(told[i], row->key)) return false;
+    for (int i = 0; i < count; i++)
+        if (elbo_quality_shown(row, runs[i].quality)) return true;
+    return false;
+}
+
+static int column_width(const elbo_quality_row *row) { return row->short_label[0] == 'l' ? 15 : 8; } // with its error
+
+static void print_score(const elbo_run *runs, int count, int i, const elbo_quality_row *row, bool *marked) {
+    char number[ELBO_QUALITY_TEXT];
+    if (!*elbo_quality_text(row, runs[i].quality, number)) strcpy(number, "-");
+    bool best = elbo_run_best(runs, count, i, row);
+    *marked |= best;
+    int letters = (int)strlen(number) - (strchr(number, '\xc2') != NULL); // the plus-minus sign has two bytes
+    printf("  %*s%s%c", column_width(row) - letters, "", number, best ? '*' : ' ');
+}
+
+void cli_print_scores(const elbo_run *runs, int count) {
+    int width = 5, any = 0;
+    for (int i = 0; i < count; i++) {
+        if ((int)strlen(runs[i].label) > width) width = (int)strlen(runs[i].label);
+        any += runs[i].quality != NULL;
+    }
+    if (!any) return;
+    bool marked = false;
+    printf("\n%-*s", width, "model");
+    for (const elbo_quality_row *row = elbo_quality_rows; row->key; row++)
+        if (in_table(row, runs, count)) printf("  %*s ", column_width(row), row->short_label);
+    putchar('\n');
+    for (int i = 0; i < count; i++) {
+        printf("%-*s", width, runs[i].label);
+        for (const elbo_quality_row *row = elbo_quality_rows; row->key; row++)
+            if (in_table(row, runs, count)) print_score(runs, count, i, row, &marked);
+        putchar('\n');
+    }
+    if (marked) printf("* the best of those that can be compared\n");
+}
+
 json_t *cli_runs_json(const elbo_run *runs, int count) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) {
@@ -53,6 +95,7 @@ json_t *cli_runs_json(const elbo_run *runs, int count) {
                                                 s.scores->loss, "reconstruction", s.scores->reconstruction, "kl",
                                                 s.scores->kl, "mse", s.scores->mse, "seconds", s.seconds,
                                                 "images_per_second", s.images_per_second));
+        if (runs[i].quality) json_object_set_new(o, "scores", elbo_quality_to_json(runs[i].quality));
         json_array_append_new(list, o);
     }
     return list;

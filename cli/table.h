@@ -7,6 +7,8 @@
 #include "view/story.h"
 
 void cli_print_runs(const elbo_run *runs, int count);
+/* A row of scores for each run that has some, the best of a column marked. */
+void cli_print_scores(const elbo_run *runs, int count);
 json_t *cli_runs_json(const elbo_run *runs, int count);
 
 #endif

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli.h"
+#include "image_files.h"
 #include "progress.h"
 #include "train/run_folder.h"
 
@@ -48,6 +50,9 @@ static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *r
     }
     return elbo_run_recipe_open(r, run, facts, sets->text, sets->count, err);
 }
+
+/* What images of no known kind are trained with. */
+static char photo_recipe[] = "photo-vae";
 
 /* --epochs and --seed are short for a --set; `text` keeps its words. */
 static bool add_set(cli_texts *sets, const char *text) {
@@ -93,6 +98,14 @@ static void check_skips(const char *folder, const elbo_recipe *recipe, const elb
     elbo_model_close(m);
 }
 
+/* `elbo train my/photos`: data where a recipe is asked for. A built-in recipe of that name comes first. */
+static bool names_data(const char *word) {
+    struct stat at;
+    for (const elbo_builtin_recipe *b = elbo_builtin_recipes; b->name; b++)
+        if (!strcmp(b->name, word)) return false;
+    return stat(word, &at) == 0 && (S_ISDIR(at.st_mode) || cli_ends_with(word, ".npy"));
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     const char *run_folder = NULL, *data = NULL, *device = NULL;
     cli_texts sets = {0};
@@ -118,6 +131,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (words == 0 && !(resume && run_folder)) {
         fprintf(stderr, "elbo: train: which recipe? `elbo recipes` lists them; usage: elbo train RECIPE [options]\n");
         return CLI_USAGE;
+    }
+    if (words && !data && names_data(argv[0])) {
+        data = argv[0];
+        argv[0] = photo_recipe;
+        if (!quiet && !json) fprintf(stderr, "%s: no recipe was named; this is %s\n", data, photo_recipe);
     }
     char epochs_set[40], seed_set[40];
     if (epochs) {
@@ -186,12 +204,14 @@ const cli_command cli_train = {
     .arguments = "RECIPE",
     .summary = "trains a model and writes a run folder",
     .details =
-        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. The run folder gets recipe.yaml,\n"
-        "model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable\n"
-        "model. The same seed gives the same bits, for any number of threads and for a run that was interrupted.\n"
+        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file; where a folder of photos (or a .npy) stands\n"
+        "in its place, photo-vae is trained on it. The run folder gets recipe.yaml, model.safetensors,\n"
+        "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
+        "gives the same bits, for any number of threads and for a run that was interrupted.\n"
         "\n"
         "examples:\n"
         "  elbo train mnist-vae\n"
+        "  elbo train my/photos                    as photo-vae, images brought to 64 x 64\n"
         "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
         "  elbo train --resume -o runs/beta4\n",
     .run = run,

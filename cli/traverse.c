@@ -35,7 +35,8 @@ static elbo_status score(elbo_latent_scores *s, cli_runs *r, elbo_error *err) {
     elbo_model *m = r->run[0].model;
     const elbo_images *images = r->data.test.count ? &r->data.test : &r->data.train;
     size_t Z = (size_t)m->network.graph.latent, n = images->count;
-    float *mu = elbo_alloc(n * Z, sizeof *mu), *logvar = m->recipe.kind == ELBO_VAE ? elbo_alloc(n * Z, sizeof *logvar) : NULL;
+    float *mu = elbo_alloc(n * Z, sizeof *mu),
+          *logvar = m->recipe.kind == ELBO_VAE ? elbo_alloc(n * Z, sizeof *logvar) : NULL;
     elbo_status status = mu && (logvar || m->recipe.kind != ELBO_VAE) ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
         elbo_model_encode_images(m, images, NULL, n, mu, logvar);
@@ -77,6 +78,9 @@ static elbo_status fill(traverse_options *o, traversal *t, const elbo_latent_sco
     if (o->at) {
         elbo_operands words = cli_operands(&o->look.runs);
         ELBO_TRY(elbo_expression_compute(&o->centre, (size_t)Z, elbo_operand_code, &words, t->centre, err));
+        ELBO_TRY(elbo_operands_hold_skips(&words, &o->centre, err));
+    } else {
+        ELBO_TRY(elbo_model_decodes_alone(m, err));
     }
     for (int k = 0; k < o->steps; k++) t->shown[k] = o->from + (o->to - o->from) * k / (o->steps - 1);
     for (int r = 0; r < t->rows; r++)
@@ -113,14 +117,19 @@ static int look_and_draw(traverse_options *o, char **argv) {
     int splits = ELBO_TEST_SPLIT | (o->at ? elbo_operands_splits(&o->centre) : 0);
     int code = cli_look_open(look, argv, 1, splits);
     if (code != CLI_OK) return code;
-    size_t Z = (size_t)look->runs.run[0].model->network.graph.latent, rows = (size_t)o->rows, cells = rows * (size_t)o->steps;
+    size_t Z = (size_t)look->runs.run[0].model->network.graph.latent, rows = (size_t)o->rows,
+           cells = rows * (size_t)o->steps;
     char title[200];
-    snprintf(title, sizeof title, o->at ? "One latent dimension at a time, around %.100s" : "One latent dimension at a time",
+    snprintf(title, sizeof title,
+             o->at ? "One latent dimension at a time, around %.100s" : "One latent dimension at a time",
              o->at ? o->at : "");
     look->figure.title = title;
-    traversal t = {.dim = elbo_alloc(rows, sizeof(int)), .score = elbo_alloc(rows, sizeof(double)),
-                   .centre = elbo_alloc(Z, sizeof(float)), .value = elbo_alloc(cells, sizeof(float)),
-                   .z = elbo_alloc(cells * Z, sizeof(float)), .shown = elbo_alloc((size_t)o->steps, sizeof(double))};
+    traversal t = {.dim = elbo_alloc(rows, sizeof(int)),
+                   .score = elbo_alloc(rows, sizeof(double)),
+                   .centre = elbo_alloc(Z, sizeof(float)),
+                   .value = elbo_alloc(cells, sizeof(float)),
+                   .z = elbo_alloc(cells * Z, sizeof(float)),
+                   .shown = elbo_alloc((size_t)o->steps, sizeof(double))};
     elbo_latent_scores s = {0};
     bool memory = t.dim && t.score && t.centre && t.value && t.z && t.shown;
     elbo_status status = memory ? score(&s, &look->runs, &look->err) : elbo_no_memory(&look->err);
@@ -143,8 +152,10 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"count", 'n', CLI_INT, &o.rows, "N", "how many dimensions at most; default 20", 1, MOST_ROWS},
         {"dims", 0, CLI_TEXT, &o.dims, "LIST", "these dimensions: 3,7,12; default the most informative ones", 0, 0},
         {"steps", 0, CLI_INT, &o.steps, "N", "images in a row; default 11", 2, 100},
-        {"range", 'r', CLI_TEXT, &o.range, "A..B", "default -3..3; of an autoencoder in standard deviations of its codes", 0, 0},
-        {"at", 'a', CLI_TEXT, &o.at, "CODE", "around test:17, 'mean(class:3)', ...; default the origin, an autoencoder's mean code", 0, 0},
+        {"range", 'r', CLI_TEXT, &o.range, "A..B",
+         "default -3..3; of an autoencoder in standard deviations of its codes", 0, 0},
+        {"at", 'a', CLI_TEXT, &o.at, "CODE",
+         "around test:17, 'mean(class:3)', ...; default the origin, an autoencoder's mean code", 0, 0},
         {"npy", 0, CLI_TEXT, &o.npy, "X.npy", "also the images, (dims, steps, C, H, W) float32", 0, 0},
         CLI_LOOK_OPTIONS(o.look, "default RUN/figures/traversal.png"),
         {0},
@@ -154,7 +165,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (cli_read_range(o.range, &o.from, &o.to, &o.look.err) != ELBO_OK) return cli_fail(&o.look.err), CLI_USAGE;
     if (o.dims) o.rows = MOST_ROWS;
     elbo_error why;
-    if (o.at && elbo_expression_parse_end(&o.centre, o.at, &why) != ELBO_OK) return cli_fail_text("--at: %s", why.message);
+    if (o.at && elbo_expression_parse_end(&o.centre, o.at, &why) != ELBO_OK)
+        return cli_fail_text("--at: %s", why.message);
     int code = look_and_draw(&o, argv);
     elbo_expression_free(&o.centre);
     return code;
@@ -164,12 +176,14 @@ const cli_command cli_traverse = {
     .name = "traverse",
     .arguments = "RUN",
     .summary = "one row per latent dimension: what changing it alone does",
-    .details = "The most informative dimensions first: by their KL to the prior in nats, a mean over the test images; of an\n"
-               "autoencoder, by the standard deviation (sd) of its codes. A dimension of 0 nats is not used by the model, and its\n"
-               "row does not change.\n"
-               "\n"
-               "examples:\n"
-               "  elbo traverse runs/mnist-vae\n"
-               "  elbo traverse runs/mnist-vae --at test:17 -n 8 --range -2..2\n",
+    .details =
+        "The most informative dimensions first: by their KL to the prior in nats, a mean over the test images; of an\n"
+        "autoencoder, by the standard deviation (sd) of its codes. A dimension of 0 nats is not used by the model, and "
+        "its\n"
+        "row does not change.\n"
+        "\n"
+        "examples:\n"
+        "  elbo traverse runs/mnist-vae\n"
+        "  elbo traverse runs/mnist-vae --at test:17 -n 8 --range -2..2\n",
     .run = run,
 };

@@ -32,12 +32,10 @@ static int run_save(char **argv, const char *data, int threads, bool json) {
     int code = cli_runs_open(&r, argv + 3, 1, data, elbo_operands_splits(&e), threads);
     if (code == CLI_OK) {
         double length = 0;
-        if (save(&r, argv[1], &e, &length, &err) != ELBO_OK)
-            code = cli_fail(&err);
-        else if (json)
-            cli_print_json(json_pack("{s:s, s:s, s:f}", "name", argv[1], "expression", e.text, "length", length));
-        else
-            printf("%s = %s, of length %.3g, is kept with %s\n", argv[1], e.text, length, argv[3]);
+        elbo_status status = save(&r, argv[1], &e, &length, &err);
+        json_t *o = json ? json_pack("{s:s, s:s, s:f}", "name", argv[1], "expression", e.text, "length", length) : NULL;
+        code = cli_end(status, &err, json, o, "%s = %s, of length %.3g, is kept with %s\n", argv[1], e.text, length,
+                       argv[3]);
         cli_runs_close(&r);
     }
     elbo_expression_free(&e);
@@ -50,14 +48,15 @@ static int list(elbo_model *m, bool json) {
     int count;
     if (elbo_vectors_list(m, &v, &count, &err) != ELBO_OK) return cli_fail(&err);
     json_t *rows = json ? json_array() : NULL;
-    if (!json && count == 0) printf("no codes are kept with %s; `elbo vector save NAME EXPR %s` keeps one\n", m->run, m->run);
+    if (!json && count == 0)
+        printf("no codes are kept with %s; `elbo vector save NAME EXPR %s` keeps one\n", m->run, m->run);
     size_t widest = 0;
     for (int i = 0; i < count; i++)
         if (strlen(v[i].name) > widest) widest = strlen(v[i].name);
     for (int i = 0; i < count; i++) {
         if (json)
-            json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:b}", "name", v[i].name, "expression", v[i].expression, "length",
-                                                  v[i].length, "stale", v[i].stale));
+            json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:b}", "name", v[i].name, "expression",
+                                                  v[i].expression, "length", v[i].length, "stale", v[i].stale));
         else
             printf("%-*s  %s  (length %.3g)%s\n", (int)widest, v[i].name, v[i].expression, v[i].length,
                    v[i].stale ? "  of other weights: save it again" : "");
@@ -75,11 +74,8 @@ static int run_on_model(const char *verb, const char *name, const char *folder, 
     if (!strcmp(verb, "list")) {
         code = list(m, json);
     } else {
-        code = elbo_vector_remove(m, name, &err) == ELBO_OK ? CLI_OK : cli_fail(&err);
-        if (code == CLI_OK && json)
-            cli_print_json(json_pack("{s:s}", "removed", name));
-        else if (code == CLI_OK)
-            printf("%s: removed\n", name);
+        elbo_status status = elbo_vector_remove(m, name, &err);
+        code = cli_end(status, &err, json, json ? json_pack("{s:s}", "removed", name) : NULL, "%s: removed\n", name);
     }
     elbo_model_close(m);
     return code;
@@ -114,7 +110,8 @@ const cli_command cli_vector = {
     .name = "vector",
     .arguments = "save NAME EXPR RUN | list RUN | remove NAME RUN",
     .summary = "keeps a code with a run under a name: a direction, an attribute",
-    .details = "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A code belongs\n"
+    .details = "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A "
+               "code belongs\n"
                "to the weights that made it: after the model is trained again it has to be saved again.\n"
                "\n"
                "example:\n"

@@ -1,15 +1,18 @@
-/* The way of an image: its first page or frame, colours to grey or sRGB, transparency onto white, shorter side to the size
- * wanted (the image just covers height x width), the centre cut out, turned upright as EXIF says.
+/* The way of an image: its first page or frame, shrunk by a whole number on its way in where it is large, transparency onto
+ * white, colours to grey or sRGB of 8 bits; then scale.c.
  *
- * Scaled as torchvision's Resize does with antialiasing: a triangle as wide as the shrinking asks for. JPEG and WebP first
- * shrink while they decode, by a power of two that leaves at least twice the size wanted. Pixels pass in strips: a picture of
- * 100 megapixels takes a few megabytes. */
+ * JPEG and WebP shrink while they decode, others strip by strip, in either case so that at least twice the size wanted is left:
+ * a picture of 100 megapixels takes a few megabytes. libvips decodes and converts; it could scale too, but for small pictures
+ * its machinery takes longer than the pixels do. */
 #include "decode.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <vips/vips.h>
+
+#include "scale.h"
 
 typedef struct format {
     const char *name;
@@ -94,7 +97,8 @@ static bool to_channels(VipsImage **image, uint32_t channels) {
         vips_area_unref(VIPS_AREA(white));
         if (!replace(image, failed, &next)) return false;
     }
-    if (vips_image_guess_interpretation(*image) != space &&
+    bool grey = vips_image_get_bands(*image) == 1 && vips_image_guess_interpretation(*image) == VIPS_INTERPRETATION_B_W;
+    if (!grey && vips_image_guess_interpretation(*image) != space && // (scale.c makes three of one)
         !replace(image, vips_colourspace(*image, &next, space, NULL), &next))
         return false;
     uint32_t bands = (uint32_t)vips_image_get_bands(*image);
@@ -102,39 +106,34 @@ static bool to_channels(VipsImage **image, uint32_t channels) {
     return vips_image_get_format(*image) == VIPS_FORMAT_UCHAR || replace(image, vips_cast_uchar(*image, &next, NULL), &next);
 }
 
-/* The shorter side to the size wanted, the centre cut out. */
-static bool to_size(VipsImage **image, int height, int width) {
-    VipsImage *next = NULL;
-    double h = vips_image_get_height(*image), w = vips_image_get_width(*image);
-    double scale = fmax(height / h, width / w);
-    int tall = (int)fmax(height, floor(h * scale + 1e-6)), wide = (int)fmax(width, floor(w * scale + 1e-6));
-    if ((tall != (int)h || wide != (int)w) &&
-        !replace(image, vips_resize(*image, &next, wide / w, "vscale", tall / h, "kernel", VIPS_KERNEL_LINEAR, NULL), &next))
-        return false;
-    tall = vips_image_get_height(*image), wide = vips_image_get_width(*image);
-    if (tall < height || wide < width) {
-        vips_error("resize", "gives %dx%d instead of %dx%d", wide, tall, width, height);
-        return false;
-    }
-    int top = (int)rint((tall - height) / 2.0), left = (int)rint((wide - width) / 2.0);
-    return (tall == height && wide == width) ||
-           replace(image, vips_extract_area(*image, &next, left, top, width, height, NULL), &next);
+/* What the image may be shrunk by and still be twice the size wanted. */
+static double room_of(const VipsImage *image, int height, int width) {
+    return fmin((double)vips_image_get_height(image) / height, (double)vips_image_get_width(image) / width) / 2;
 }
 
-/* The power of two that leaves at least twice the size wanted. */
-static double shrink_for(const VipsImage *image, int height, int width) {
-    double room = fmin((double)vips_image_get_height(image) / height, (double)vips_image_get_width(image) / width);
-    double shrink = 1;
-    while (shrink < 8 && shrink * 4 <= room) shrink *= 2;
-    return shrink;
+enum { LARGE = 1 << 22 }; // pixels that are decoded as a whole
+
+/* Opens the file, shrunk where its decoder can. */
+static bool open_shrunk(const char *path, const format *f, int height, int width, VipsImage **image) {
+    double shrink = 1, room = room_of(*image, height, width);
+    VipsImage *next = NULL;
+    while (f->shrinks && shrink < 8 && shrink * 2 <= room) shrink *= 2;
+    if (shrink > 1) {
+        int failed = f->load(path, &next, shrink);
+        if (!replace(image, failed, &next)) return false;
+    }
+    double pixels = (double)vips_image_get_height(*image) * vips_image_get_width(*image), by = floor(room / shrink);
+    if (pixels <= LARGE || by < 2) return true;
+    int failed = vips_shrink(*image, &next, by, by, NULL);
+    return replace(image, failed, &next);
 }
 
 static bool decode(const char *path, const format *f, const elbo_images_request *want, uint8_t *pixels,
                    elbo_images_reply *reply, char reason[ELBO_IMAGES_MAX_REASON]) {
-    VipsImage *image = NULL, *next = NULL;
+    VipsImage *image = NULL;
     if (f->load(path, &image, 1)) return fail_vips(f, reason);
-    int h = vips_image_get_height(image), w = vips_image_get_width(image);
-    bool lies = vips_image_get_orientation(image) >= 5; // on its side
+    int h = vips_image_get_height(image), w = vips_image_get_width(image), orientation = vips_image_get_orientation(image);
+    bool lies = orientation >= 5; // on its side
     reply->height = (uint32_t)(lies ? w : h);
     reply->width = (uint32_t)(lies ? h : w);
     if ((double)h * w > ELBO_IMAGES_MAX_PIXELS) {
@@ -144,34 +143,17 @@ static bool decode(const char *path, const format *f, const elbo_images_request 
         return false;
     }
     int height = (int)(lies ? want->width : want->height), width = (int)(lies ? want->height : want->width);
-    double shrink = f->shrinks ? shrink_for(image, height, width) : 1;
-    bool ok = true;
-    if (shrink > 1) {
-        int failed = f->load(path, &next, shrink);
-        ok = replace(&image, failed, &next);
-    }
-    ok = ok && to_channels(&image, want->channels) && to_size(&image, height, width);
-    if (ok) {
-        next = vips_image_copy_memory(image); // turning needs all of it, by now little
-        ok = replace(&image, !next, &next) && replace(&image, vips_autorot(image, &next, NULL), &next);
-    }
-    size_t size = 0, C = want->channels, plane = (size_t)want->height * want->width;
-    uint8_t *bytes = ok ? vips_image_write_to_memory(image, &size) : NULL; // (H, W, C)
-    bool grey = bytes && size == plane;
-    if (bytes && !grey && size != plane * C) {
-        vips_error("decode", "%dx%d of %d bands", vips_image_get_width(image), vips_image_get_height(image),
-                   vips_image_get_bands(image));
-        ok = false;
-    }
+    bool ok = open_shrunk(path, f, height, width, &image) && to_channels(&image, want->channels);
+    size_t size = 0;
+    int bands = vips_image_get_bands(image), tall = vips_image_get_height(image), wide = vips_image_get_width(image);
+    uint8_t *bytes = ok ? vips_image_write_to_memory(image, &size) : NULL; // (tall, wide, bands)
     g_object_unref(image);
-    if (!bytes || !ok) {
-        g_free(bytes);
-        return fail_vips(f, reason);
-    }
-    for (size_t i = 0; i < plane; i++)
-        for (size_t c = 0; c < C; c++) pixels[c * plane + i] = bytes[grey ? i : i * C + c];
+    ok = bytes && (bands == 1 || bands == (int)want->channels) && size == (size_t)tall * (size_t)wide * (size_t)bands;
+    if (ok && !scale_image(bytes, tall, wide, bands, h, w, orientation, (int)want->channels, (int)want->height,
+                           (int)want->width, pixels))
+        ok = false, vips_error("scale", "%s", "out of memory");
     g_free(bytes);
-    return true;
+    return ok || fail_vips(f, reason);
 }
 
 bool decode_image(const char *path, const elbo_images_request *want, uint8_t *pixels, elbo_images_reply *reply,

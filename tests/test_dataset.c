@@ -331,7 +331,7 @@ static void npy_shapes_become_images(void **state) {
         const char *why;
     } bad[] = {
         {1, {10}, "shape (10,)"},
-        {4, {10, 4, 5, 3}, "channels last"},
+        {4, {10, 4, 5, 2}, "shape (10, 4, 5, 2)"},
         {4, {10, 2, 5, 5}, "shape (10, 2, 5, 5)"},
         {5, {10, 1, 1, 2, 2}, "shape (10, 1, 1, 2, 2)"},
         {3, {2, 1, 4097}, "4096"},

@@ -280,7 +280,8 @@ static void nan_passes(void **state) {
 
 /* ---- normalisation ---- */
 
-static const elbo_planes planes[] = {{3, 2, 6, 16}, {5, 3, 7, 1}, {1, 1, 1, 1}, {33, 1, 1, 19}, {2, 1, 35, 16}, {4, 2, 1, 16}};
+static const elbo_planes planes[] = {{3, 2, 6, 16}, {5, 3, 7, 1}, {1, 1, 1, 1}, {33, 1, 1, 19}, {2, 1, 35, 16}, {4, 2, 1, 16},
+                                     {1, 1, 1 << 17, 16}}; // a large picture, over which floats lose count
 
 #define EACH_VALUE                                                                                                     \
     for (size_t i = 0; i < n; i++)                                                                                     \

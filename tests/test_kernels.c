@@ -236,12 +236,15 @@ static void bytes_products_and_sums(void **state) {
 
 /* ---- losses ---- */
 
-typedef float (*loss_kernel)(float *, float *, const float *, const float *, size_t, float);
-enum { BCE, MSE, L1, LOSSES };
-static const char *const loss_names[] = {"bce", "mse", "l1"};
+enum { BCE, MSE, L1, MSE_L1, LOSSES };
+static const char *const loss_names[] = {"bce", "mse", "l1", "mse_l1"};
+#define MSE_PART 1.3f
+#define L1_PART 0.7f
 
-static loss_kernel loss_of(const kernel_set *s, int which) {
-    return which == BCE ? s->loss->bce : which == MSE ? s->loss->mse : s->loss->l1;
+static float run_loss(const kernel_set *s, int which, float *dy, float *squared, const float *y, const float *x, size_t n,
+                      float scale) {
+    if (which == MSE_L1) return s->loss->mse_l1(dy, squared, y, x, n, MSE_PART, L1_PART, scale);
+    return (which == BCE ? s->loss->bce : which == MSE ? s->loss->mse : s->loss->l1)(dy, squared, y, x, n, scale);
 }
 
 /* Loss, squared error and gradient of one value; bce by another formula than the kernels': log(1 + e^l) - l x, which in
@@ -250,7 +253,12 @@ static double loss_term(int which, double y, double x, double *squared, double *
     double e = y - x;
     if (which == BCE) e = activation(ELBO_SIGMOID, y, 0) - x;
     *squared = e * e;
-    *gradient = which == MSE ? 2 * e : which == L1 ? (e > 0) - (e < 0) : e;
+    double sign = (e > 0) - (e < 0);
+    if (which == MSE_L1) {
+        *gradient = (double)MSE_PART * 2 * e + (double)L1_PART * sign;
+        return (double)MSE_PART * e * e + (double)L1_PART * fabs(e);
+    }
+    *gradient = which == MSE ? 2 * e : which == L1 ? sign : e;
     return which == BCE ? (y > 30 ? y + exp(-y) : log1p(exp(y))) - y * x : which == MSE ? e * e : fabs(e);
 }
 
@@ -275,7 +283,7 @@ static void losses(void **state) {
         }
         float got_squares = NAN;
         clear(dy);
-        float got = loss_of(s, which)(dy, &got_squares, y, x, n, scale);
+        float got = run_loss(s, which, dy, &got_squares, y, x, n, scale);
         assert_guard(what, dy, n);
         assert_near(what, 0, got, loss, allowed(s, SUM) * size);
         assert_near("squared", 0, got_squares, squares, allowed(s, SUM) * squares + VALUE);
@@ -285,7 +293,7 @@ static void losses(void **state) {
                         allowed(s, VALUE) * fabs(scale * gradient[i]) + (which == L1 ? 0 : 4 * EPS * scale * parts));
         }
         // Without a gradient, as evaluation asks: the same bits.
-        float again_squares, again = loss_of(s, which)(NULL, &again_squares, y, x, n, scale);
+        float again_squares, again = run_loss(s, which, NULL, &again_squares, y, x, n, scale);
         assert_true(again == got && again_squares == got_squares);
     }
 }
@@ -363,7 +371,7 @@ static void nan_stays_nan(void **state) {
         fill(image, N, 12, 1, NULL, 0);
         for (int which = 0; which < LOSSES; which++)
             for (int side = 0; side < 2; side++) { // in the prediction, in the image
-                float squared = 0, loss = loss_of(s, which)(dy, &squared, side ? image : x, side ? x : image, N, 1);
+                float squared = 0, loss = run_loss(s, which, dy, &squared, side ? image : x, side ? x : image, N, 1);
                 if (!isnan(loss) || !isnan(squared)) fail_msg("%s: %s hides NaN", s->name, loss_names[which]);
                 if (which != L1 && !isnan(dy[where]))
                     fail_msg("%s: %s's gradient hides NaN", s->name, loss_names[which]);

@@ -231,6 +231,25 @@ static void test_few_cells_find_most(void **state) {
     free(index);
 }
 
+/* Small cells in few dimensions, so that most are passed over, and none that holds a near point. */
+static void test_passing_over_cells(void **state) {
+    (void)state;
+    enum { N = 1500, DIMS = 3, K = 4 };
+    float *x = normal_numbers(N, DIMS, 6), distance2[N * K];
+    uint32_t index[N * K];
+    elbo_cells cells;
+    elbo_error err;
+    well(elbo_cells_make(&cells, x, N, DIMS, 10, 0, &err), &err);
+    assert_int_equal(cells.count, 150);
+    elbo_near_search s = {
+        .cells = &cells, .query = x, .m = N, .self = true, .k = K, .index = index, .distance2 = distance2};
+    well(elbo_near_run(&s, "", 0, 1, NULL, &err), &err);
+    elbo_neighbours nb = {.n = N, .k = K, .index = index, .distance2 = distance2};
+    check_rows(&nb, x, x, N, DIMS, true, false);
+    elbo_cells_free(&cells);
+    free(x);
+}
+
 static bool at_once(void *context) {
     ++*(int *)context;
     return true;
@@ -299,7 +318,7 @@ static void test_scores_are_those_of_plain_loops(void **state) {
     uint8_t label[N];
     for (size_t i = 0; i < N; i++) {
         map[2 * i] += 9 * x[i * DIMS];
-        label[i] = (uint8_t)(x[i * DIMS] * 3 + x[i * DIMS + 1]);
+        label[i] = (uint8_t)(x[i * DIMS] + (x[i * DIMS + 1] > 2));
     }
     elbo_map_scores s;
     elbo_error err;
@@ -375,6 +394,7 @@ int main(void) {
         cmocka_unit_test(test_of_other_points),
         cmocka_unit_test(test_any_number_of_threads),
         cmocka_unit_test(test_few_cells_find_most),
+        cmocka_unit_test(test_passing_over_cells),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_scores_are_those_of_scikit_learn),
         cmocka_unit_test(test_scores_are_those_of_plain_loops),

@@ -141,6 +141,12 @@ static const char *const problems[] = {
     "conv_transpose2d b2c3h2w3 o20k4s2p1",
     "conv_transpose2d b5c5h3w3 o8k3s1p2 dilation=2",
     "conv_transpose2d b2c17h2w2 o20k1s2 output_padding=1",
+    // an output_padding of the stride or more, below the dilation: up to the padding, and beyond
+    "conv_transpose2d b3c9h3w4 o5k3p2 dilation=2 output_padding=1",
+    "conv_transpose2d b2c3h3w2 o9k2p1 dilation=3 output_padding=2",
+    "conv_transpose2d b2c17h2w3 o17k3s2p1 dilation=4 output_padding=3",
+    "conv_transpose2d b33c2h3w2 o3k3 dilation=2 output_padding=1 bias=false",
+    "conv_transpose2d b2c9h2w3 o1k2p0 dilation=3 output_padding=2",
     "max_pool2d b5 c2h4w6k2",
     "max_pool2d b3 c9h5w7k3 stride=2 padding=1",
     "max_pool2d b35 c17h3w4k2 stride=1",
@@ -526,8 +532,8 @@ static const network in_place[] = {
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=3 padding=1, relu, conv2d 17 kernel=2, tanh, flatten, linear 4",
      "linear 6, sigmoid", "none", "bce", 35, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 8 kernel=2 padding=1, tanh, dropout p=0.3",
-     "conv_transpose2d 1 kernel=2 padding=1, sigmoid", "none", "bce", 35, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 2 kernel=2", "conv_transpose2d 10 kernel=2, leaky_relu, conv2d 1 kernel=1", "none",
+     "conv_transpose2d 1 kernel=2 padding=1, flatten, sigmoid", "none", "bce", 35, 6, 0},
+    {"ae", "unflatten 1 2 3, conv2d 2 kernel=2", "conv_transpose2d 10 kernel=2, leaky_relu, conv2d 1 kernel=1, flatten", "none",
      "mse", 5, 6, 0},
     {"ae", "conv2d 16 kernel=1, unflatten 8 4 3, conv2d 2 kernel=1, relu", "flatten, linear 6, sigmoid", "none", "bce",
      5, 6, 0},
@@ -546,13 +552,13 @@ static const network in_place[] = {
     {"ae",
      "unflatten 1 2 3, conv2d 9 kernel=1, batch_norm2d, relu, save a, conv2d 9 kernel=3 padding=1, batch_norm2d, add "
      "a, relu",
-     "conv2d 1 kernel=1, sigmoid", "none", "bce", 37, 6, 0},
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
     {"ae",
      "unflatten 1 2 3, save x, conv2d 9 kernel=1, save a, conv2d 16 kernel=1, concat a, concat x, concat a, save b, "
      "concat b, relu",
      "flatten, linear 6", "none", "mse", 5, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 16 kernel=1, save a, conv2d 16 kernel=1, tanh, concat a, dropout p=0.2",
-     "conv2d 7 kernel=1, save c, conv2d 9 kernel=1, concat c, conv2d 1 kernel=1", "none", "l1", 35, 6, 0},
+     "conv2d 7 kernel=1, save c, conv2d 9 kernel=1, concat c, conv2d 1 kernel=1, flatten", "none", "l1", 35, 6, 0},
     {"ae", "flatten, linear 12, unflatten 3 2 2, batch_norm2d, tanh, save a, conv2d 3 kernel=3 padding=1, add a",
      "flatten, linear 6, batch_norm1d, sigmoid", "3", "bce", 33, 6, 0},
     {"ae", "flatten, linear 12, unflatten 3 2 2, save a, concat a, batch_norm2d, concat a",
@@ -565,23 +571,23 @@ static const network in_place[] = {
      "3", "bce", 37, 6, 0},
     // every kind of reader beside another, so that each adds its share of the gradient to the other's; 37 images in
     // eight shards leave rows that only fill the last
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=3 padding=1, save a, batch_norm2d, add a, relu", "conv2d 1 kernel=1, sigmoid",
+    {"ae", "unflatten 1 2 3, conv2d 9 kernel=3 padding=1, save a, batch_norm2d, add a, relu", "conv2d 1 kernel=1, flatten, sigmoid",
      "none", "bce", 37, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, layer_norm, add a, relu", "conv2d 1 kernel=1, sigmoid", "none",
+    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, layer_norm, add a, relu", "conv2d 1 kernel=1, flatten, sigmoid", "none",
      "bce", 37, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, max_pool2d kernel=3 stride=1 padding=1, add a, save b, "
            "avg_pool2d kernel=3 stride=1 padding=1, concat b",
-     "conv2d 1 kernel=1, sigmoid", "none", "bce", 37, 6, 0},
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, upsample, conv2d 9 kernel=2 stride=2, add a, save b, upsample "
            "mode=bilinear, avg_pool2d kernel=2, concat b",
-     "conv2d 1 kernel=1, sigmoid", "none", "bce", 37, 6, 0},
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 3 kernel=1, save a, layer_norm, max_pool2d kernel=3 stride=1 padding=1, add a, "
            "save b, upsample, avg_pool2d kernel=2, add b, save c, upsample mode=bilinear, max_pool2d kernel=2, add c",
-     "conv2d 1 kernel=1, sigmoid", "none", "bce", 35, 6, 0},
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 35, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, conv2d 9 kernel=3 padding=1, add a, save b, conv_transpose2d 9 "
            "kernel=3 padding=1, add b, save c, relu, add c, save d, dropout p=0.3, add d, save e, flatten, linear 54, "
            "unflatten 9 2 3, add e",
-     "conv2d 1 kernel=1, sigmoid", "none", "bce", 37, 6, 0},
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
     {"ae", "flatten, linear 18, unflatten 2 3 3, save a, max_pool2d kernel=3 stride=1 padding=1, add a, layer_norm, save "
            "b, upsample, conv2d 2 kernel=2 stride=2, concat b, concat a",
      "flatten, linear 6, sigmoid", "none", "bce", 5, 6, 0},
@@ -591,13 +597,13 @@ static const network in_place[] = {
     // on the image, for which nobody asks a gradient; and next to the loss
     {"ae", "layer_norm, unflatten 1 2 3, max_pool2d kernel=2 stride=1, upsample, avg_pool2d kernel=2, flatten, linear 3",
      "linear 6, layer_norm, sigmoid", "none", "bce", 37, 6, 0},
-    {"ae", "flatten, linear 3", "linear 9, unflatten 9 1 1, upsample, conv2d 6 kernel=1, avg_pool2d kernel=2", "none", "mse",
+    {"ae", "flatten, linear 3", "linear 9, unflatten 9 1 1, upsample, conv2d 6 kernel=1, avg_pool2d kernel=2, flatten", "none", "mse",
      33, 6, 0},
-    // what the encoder saved, read in the decoder
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, relu, save a, max_pool2d kernel=2, flatten, linear 3",
-     "linear 9, unflatten 9 1 1, upsample scale=6, conv2d 9 kernel=5 stride=1, avg_pool2d kernel=1, max_pool2d kernel=2 "
-     "stride=1, save b, conv2d 6 kernel=1, flatten, linear 54, unflatten 9 2 3, add a, concat a, conv2d 1 kernel=1, sigmoid",
-     "none", "bce", 35, 6, 0},
+    // saved in the decoder, and read twice
+    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, relu, max_pool2d kernel=2, flatten, linear 3",
+     "linear 54, unflatten 9 2 3, relu, save a, max_pool2d kernel=2, upsample scale=6, conv2d 9 kernel=5 stride=1, "
+     "avg_pool2d kernel=1, max_pool2d kernel=2 stride=1, save b, conv2d 6 kernel=1, flatten, linear 54, unflatten 9 2 3, add a, concat a, conv2d 1 kernel=1, flatten, "
+     "sigmoid", "none", "bce", 35, 6, 0},
     // on the image itself, which the loss reads again
     {"ae", "flatten, dropout p=0.3, linear 9, relu", "linear 6, sigmoid", "3", "bce", 33, 6, 0},
     {"ae", "tanh, flatten, relu, linear 9", "linear 6, sigmoid", "3", "mse", 5, 6, 0},
@@ -640,7 +646,7 @@ static void batches(void **state) {
                      sizes[i][1]};
         check(&n);
         n.encoder = "unflatten 1 2 3, conv2d 2 kernel=2, relu, dropout p=0.2";
-        n.decoder = "linear 18, unflatten 9 1 2, conv_transpose2d 1 kernel=2, sigmoid";
+        n.decoder = "linear 18, unflatten 9 1 2, conv_transpose2d 1 kernel=2, flatten, sigmoid";
         check(&n);
     }
 }
@@ -679,7 +685,11 @@ static void wrong_layers(void **state) {
         {"save a, upsample, concat a", "only images of one height and width"},
         {"save a, save a", "the name is taken"},
         {"save first, add firts", "did you mean `first`?"},
+        {"conv2d 2 kernel=1 output_padding=1", "`conv2d` has no argument `output_padding`"},
         {"conv2d 2 kernel=2 padding=0", "use a smaller kernel or more padding"},
+        {"conv_transpose2d 2 kernel=3 padding=2", "which leaves an output of -1 rows; use a larger kernel or less padding"},
+        {"conv_transpose2d 2 kernel=99 stride=1024, conv_transpose2d 2 kernel=9 stride=1024", "use less padding or a smaller stride"},
+        {"conv2d 65536 kernel=1, upsample 256, flatten", "gives 65536x256x1536, more than 2^28 values an image"},
         {"conv_transpose2d 2 kernel=1 stride=2 output_padding=2", "it is smaller than stride (2) or dilation (1)"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -692,6 +702,50 @@ static void wrong_layers(void **state) {
         assert_ok(elbo_recipe_open(&r, folder.path, NULL, 0, &failure));
         if (elbo_network_make(&n, &r, (elbo_image_shape){1, 1, 6}, &err) != ELBO_BAD_INPUT) fail_msg("%s is taken", wrong[i][0]);
         assert_message(err, "x.yaml:2: ", wrong[i][1]);
+        elbo_recipe_close(&r);
+    }
+}
+
+/* The message names the layer whose size is wrong, and its end says what would be right. */
+static void wrong_decoders(void **state) {
+    (void)state;
+    static const struct {
+        elbo_image_shape image;
+        const char *encoder, *decoder, *message;
+    } wrong[] = {
+        {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 1 kernel=3 stride=2 padding=1, tanh",
+         "conv_transpose2d 1 kernel=3 stride=2 padding=1: the decoder gives 1x11x11, an image is 1x12x12; right would be "
+         "output_padding=1"},
+        {{3, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 1 kernel=4 stride=2, batch_norm2d, tanh",
+         "conv_transpose2d 1 kernel=4 stride=2: the decoder gives 1x14x14, an image is 3x12x12; right would be 3 channels, "
+         "padding=1"},
+        {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "upsample, conv2d 1 kernel=5 padding=1",
+         "conv2d 1 kernel=5 padding=1: the decoder gives 1x10x10, an image is 1x12x12; right would be padding=2"},
+        {{1, 12, 12}, "max_pool2d kernel=4", "conv2d 4 kernel=1",
+         "conv2d 4 kernel=1: the decoder gives 4x3x3, an image is 1x12x12; right would be 1 channel, `upsample 4` behind it"},
+        {{3, 12, 12}, "conv2d 5 kernel=1", "upsample, avg_pool2d kernel=2",
+         "avg_pool2d kernel=2: the decoder gives 5x12x12, an image is 3x12x12; right would be `conv2d 3 kernel=1` behind it"},
+        {{1, 12, 5}, "max_pool2d kernel=4", "upsample 3",
+         "upsample 3: the decoder gives 1x9x3, an image is 1x12x5; right would be `flatten, linear 60` behind it"},
+        {{1, 12, 12}, "conv2d 4 kernel=1", "conv2d 2 kernel=1, flatten, tanh",
+         "conv2d 2 kernel=1: the decoder gives 2x12x12, an image is 1x12x12; right would be 1 channel"},
+        // as many values as an image has, and yet no image
+        {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 4 kernel=3 padding=1",
+         "conv_transpose2d 4 kernel=3 padding=1: the decoder gives 4x6x6, an image is 1x12x12; right would be 1 channel, "
+         "`upsample 2` behind it"},
+        {{1, 12, 12}, "flatten", "linear 7", "linear 7: the decoder gives 7 values, an image is 1x12x12 (144); end with `linear 144`"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char *yaml = text_of("kind: ae\nencoder: [%s]\nlatent: none\ndecoder: [%s]\nloss: {reconstruction: mse}\n",
+                             wrong[i].encoder, wrong[i].decoder);
+        scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
+        free(yaml);
+        elbo_recipe r;
+        elbo_network n;
+        elbo_error err;
+        assert_ok(elbo_recipe_open(&r, folder.path, NULL, 0, &failure));
+        if (elbo_network_make(&n, &r, wrong[i].image, &err) != ELBO_BAD_INPUT) fail_msg("%s is taken", wrong[i].decoder);
+        assert_message(err, "x.yaml:4: ", wrong[i].message);
         elbo_recipe_close(&r);
     }
 }
@@ -716,6 +770,7 @@ int main(void) {
         cmocka_unit_test(batches),
         cmocka_unit_test(skips_across_the_latent),
         cmocka_unit_test(wrong_layers),
+        cmocka_unit_test(wrong_decoders),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

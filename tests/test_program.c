@@ -3,12 +3,9 @@
 #include "program.h"
 
 #include "base/random.h"
+#include "../cli/cli.h"
 #include "data/npy.h"
 #include "view/view.h"
-
-static const char *const commands[] = {"demo",        "train",   "eval",    "encode", "decode", "reconstruct", "sample",
-                                       "interpolate", "project", "compare", "report", "recipes", "data",       "plan",
-                                       "bench",       NULL};
 
 /* An AE and a VAE, trained for two epochs on 300 digits that lie where `mnist` is looked for. */
 static int set_up(void **state) {
@@ -48,16 +45,17 @@ static void test_help(void **state) {
     (void)state;
     program p = elbo("help");
     expect_code(&p, 0);
-    for (int i = 0; commands[i]; i++) {
-        if (!strstr(p.out, commands[i])) fail_msg("`elbo help` does not say %s", commands[i]);
-        program q = elbo(commands[i], "--help"), r = elbo("help", commands[i]);
+    for (int i = 0; cli_commands[i]; i++) {
+        const char *name = cli_commands[i]->name;
+        if (!strstr(p.out, name)) fail_msg("`elbo help` does not say %s", name);
+        program q = elbo(name, "--help"), r = elbo("help", name);
         expect_code(&q, 0);
         assert_non_null(strstr(q.out, "example"));
         assert_non_null(strstr(q.out, "usage: elbo "));
         assert_string_equal(q.out, r.out);
         assert_string_equal(q.err, "");
         for (const char *line = q.out, *end; *line && (end = strchr(line, '\n')); line = end + 1) {
-            if (end - line > 120) fail_msg("%s --help: a line of %d letters", commands[i], (int)(end - line));
+            if (end - line > 120) fail_msg("%s --help: a line of %d letters", name, (int)(end - line));
         }
         program_free(&q);
         program_free(&r);
@@ -98,7 +96,7 @@ static void test_wrong_usage(void **state) {
     refused(2, WORDS("-o"), "encode", "vae", "test");
     refused(2, WORDS("-o"), "decode", "vae", "z.npy");
     refused(2, WORDS("train or test"), "eval", "vae", "--split", "validation");
-    refused(2, WORDS("train or all"), "project", "vae", "--split", "validation");
+    refused(2, WORDS("test, train or all"), "project", "vae", "--split", "validation");
     refused(2, WORDS("pca"), "project", "vae", "--method", "umap");
     refused(2, WORDS("train, eval, encode or decode"), "plan", "mnist-ae", "--mode", "run");
     refused(2, WORDS("list, fetch, info or preview"), "data", "lst");
@@ -280,6 +278,51 @@ static void test_eval(void **state) {
     program_free(&b);
 }
 
+/* Scores beyond the loss, and where they are kept. */
+static void test_scores(void **state) {
+    (void)state;
+    run_well("train", "mnist-vae", "-o", "scored", "-e", "1", "-q");
+    program p = elbo("eval", "scored", "--all", "-k", "5", "--json");
+    json_t *o = expect_json(&p), *each = json_object_get(o, "kl_per_dimension"), *v;
+    double sum = 0;
+    size_t i;
+    json_array_foreach(each, i, v) sum += json_number_value(v);
+    assert_true(json_array_size(each) == 20 && sum > 0.999 * number(o, "kl") && sum < 1.001 * number(o, "kl"));
+    assert_true(number(o, "active_units") >= 0 && number(o, "active_units") <= 20);
+    assert_true(number(o, "psnr") > 1 && number(o, "ssim") > 0 && number(o, "ssim") < 1);
+    assert_true(number(o, "knn_accuracy") > 0.2 && number(o, "probe_accuracy") > 0.2);
+    assert_true(number(o, "importance_samples") == 5 && number(o, "log_likelihood_error") > 0);
+    assert_true(number(o, "log_likelihood") > -number(o, "loss") - 5);
+    json_decref(o);
+    assert_there("scored/scores.json");
+    p = elbo("eval", "scored", "--all", "--json", "-t", "1");
+    program q = elbo("eval", "scored", "--all", "--json", "-t", "3");
+    expect_code(&p, 0);
+    assert_string_equal(p.out, q.out);
+    program_free(&p);
+    program_free(&q);
+    // what was measured is told again; other weights are not taken for the same
+    copy_file("scored/scores.json", "kept.json");
+    p = elbo("compare", "scored", "--json", "-o", "scored.png");
+    o = expect_json(&p);
+    assert_string_equal(text(o, "kl_figure"), "scored-kl.png");
+    assert_figure("scored-kl");
+    json_t *scores = json_object_get(json_array_get(json_object_get(o, "runs"), 0), "scores");
+    assert_true(number(scores, "importance_samples") == 64);
+    json_decref(o);
+    assert_same_bytes("scored/scores.json", "kept.json");
+    run_well("train", "mnist-vae", "-o", "scored", "-e", "1", "-q", "--seed", "1", "--force");
+    copy_file("kept.json", "scored/scores.json");
+    p = elbo("compare", "scored", "--json", "-o", "scored.png");
+    o = expect_json(&p);
+    scores = json_object_get(json_array_get(json_object_get(o, "runs"), 0), "scores");
+    assert_null(json_object_get(scores, "importance_samples"));
+    assert_true(number(scores, "ssim") > 0);
+    json_decref(o);
+    refused(1, WORDS("--importance", "autoencoder"), "eval", "ae", "-k", "4");
+    refused(2, WORDS("--importance", "from 1"), "eval", "vae", "-k", "0");
+}
+
 static void test_given_noise(void **state) {
     (void)state;
     static float eps[2][60 * 20], none[60 * 20];
@@ -450,7 +493,7 @@ static void test_sample(void **state) {
     assert_figure("vae/figures/samples");
     run_well("sample", "vae", "-n", "2", "-o", "two/");
     assert_there("two/00001.png");
-    refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae");
+    refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae", "--from", "prior");
     refused(1, WORDS("--count 10001", "-o X.npy"), "sample", "vae", "-n", "10001");
 }
 
@@ -562,7 +605,7 @@ int main(void) {
         cmocka_unit_test(test_recipes),     cmocka_unit_test(test_plan),
         cmocka_unit_test(test_bench),       cmocka_unit_test(test_data),
         cmocka_unit_test(test_training),    cmocka_unit_test(test_remembered_data),
-        cmocka_unit_test(test_eval),        cmocka_unit_test(test_given_noise),
+        cmocka_unit_test(test_eval),        cmocka_unit_test(test_scores),      cmocka_unit_test(test_given_noise),
         cmocka_unit_test(test_compare),     cmocka_unit_test(test_encode),
         cmocka_unit_test(test_decode),      cmocka_unit_test(test_sample),
         cmocka_unit_test(test_reconstruct), cmocka_unit_test(test_interpolate),

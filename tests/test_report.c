@@ -95,11 +95,29 @@ static void the_page_holds_everything(void **state) {
                                  "\xe2\x88\x92"
                                  "1.5e-3",
                                  "2"};
-    const elbo_report_table table = {"Scores", 3, 3, cells};
-    const elbo_report_figure figures[3] = {
-        {pictures[0], HOSTILE, "One."}, {pictures[1], "B", HOSTILE}, {pictures[2], "C", ""}};
+    static const bool strong[9] = {[8] = true};
+    const elbo_report_table table = {.title = "Scores", .rows = 3, .columns = 3, .cells = cells, .strong = strong};
+    const elbo_report_figure figures[3] = {{.png = pictures[0], .title = HOSTILE, .sentence = "One."},
+                                           {.png = pictures[1], .title = "B", .sentence = HOSTILE, .beside = true},
+                                           {.png = pictures[2], .title = "C", .sentence = ""}};
     const elbo_report_listing listing = {"recipe.yaml", "kind: vae\n\tx: <1 & 2>\n"};
-    char *page = page_of(&(elbo_report){"Digits & " HOSTILE, HOSTILE, &table, 1, figures, 3, &listing, 1});
+    char *page = page_of(&(elbo_report){.title = "Digits & " HOSTILE,
+                                        .summary = HOSTILE,
+                                        .tables = &table,
+                                        .table_count = 1,
+                                        .findings = &table,
+                                        .figures = figures,
+                                        .figure_count = 3,
+                                        .listings = &listing,
+                                        .listing_count = 1});
+
+    // the findings are a table of their own; what stands out does so; two of the figures stand beside each other
+    assert_int_equal(occurrences(page, "<table>"), 2);
+    assert_int_equal(occurrences(page, "<strong>"), 2);
+    assert_int_equal(occurrences(page, "<strong>2</strong>"), 2);
+    assert_int_equal(occurrences(page, "<div class=\"pair\">"), 1);
+    const char *pair = strstr(page, "<div class=\"pair\">"), *end = strstr(pair, "</figure>\n</div>");
+    assert_true(end > strstr(pair, "<b>B</b>") && end > strstr(pair, "<b>C</b>"));
 
     assert_int_equal(occurrences(page, "<script"), 0);
     assert_int_equal(occurrences(page, "http://") + occurrences(page, "https://") + occurrences(page, "url("), 0);
@@ -145,7 +163,7 @@ static void a_page_may_have_next_to_nothing(void **state) {
 static void a_missing_picture_leaves_the_old_page(void **state) {
     (void)state;
     free(page_of(&(elbo_report){.title = "Old"}));
-    elbo_report_figure figure = {"/nowhere/x.png", "X", ""};
+    elbo_report_figure figure = {.png = "/nowhere/x.png", .title = "X", .sentence = ""};
     elbo_error err;
     const elbo_report report = {.title = "New", .figures = &figure, .figure_count = 1};
     assert_int_equal(elbo_report_write(page_path, &report, &err), ELBO_NOT_FOUND);

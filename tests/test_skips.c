@@ -1,5 +1,6 @@
-/* Decoders that read what the encoder saved: trained as a whole, decoded with the activations of images that the model holds,
- * refused where there is only a code. Also heads that are layers, and whether a decoder looks at the code at all. */
+/* Decoders that read what the encoder saved: trained as a whole, decoded with the activations of images that the model
+ * holds, refused where there is only a code. Also heads that are layers, and whether a decoder looks at the code at
+ * all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,15 +17,15 @@
 static scratch folder;
 
 #define SKIPPED                                                                                                        \
-    "kind: vae\nlatent: {channels: 3, head: conv2d kernel=3 stride=2 padding=1}\n"                                      \
-    "encoder: [conv2d 9 kernel=3 stride=4 padding=1, relu, save a, conv2d 5 kernel=3 padding=1, save b, tanh]\n"        \
-    "decoder: [conv_transpose2d 9 kernel=3 stride=2 padding=1, add a, relu, concat b, "                                 \
-    "conv_transpose2d 1 kernel=4 stride=4, sigmoid]\n"                                                                  \
+    "kind: vae\nlatent: {channels: 3, head: conv2d kernel=3 stride=2 padding=1}\n"                                     \
+    "encoder: [conv2d 9 kernel=3 stride=4 padding=1, relu, save a, conv2d 5 kernel=3 padding=1, save b, tanh]\n"       \
+    "decoder: [conv_transpose2d 9 kernel=3 stride=2 padding=1, add a, relu, concat b, "                                \
+    "conv_transpose2d 1 kernel=4 stride=4, sigmoid]\n"                                                                 \
     "loss: {reconstruction: [mse, 0.5 l1], scale: mean}\ntrain: {epochs: 1, batch: 32, lr: 0.003}\n"
 #define PLAIN                                                                                                          \
-    "kind: ae\nlatent: {channels: 3, head: conv2d kernel=3 stride=2 padding=1}\n"                                       \
-    "encoder: [conv2d 9 kernel=3 stride=4 padding=1, relu]\n"                                                           \
-    "decoder: [conv_transpose2d 9 kernel=3 stride=2 padding=1, relu, conv_transpose2d 1 kernel=4 stride=4, sigmoid]\n"  \
+    "kind: ae\nlatent: {channels: 3, head: conv2d kernel=3 stride=2 padding=1}\n"                                      \
+    "encoder: [conv2d 9 kernel=3 stride=4 padding=1, relu]\n"                                                          \
+    "decoder: [conv_transpose2d 9 kernel=3 stride=2 padding=1, relu, conv_transpose2d 1 kernel=4 stride=4, sigmoid]\n" \
     "loss: {reconstruction: mse}\ntrain: {epochs: 4, batch: 32, lr: 0.01}\n"
 
 enum { IMAGES = 150, SIZE = 784 }; // more than a model takes at once
@@ -56,7 +57,8 @@ static void halves_make_the_whole(elbo_model *m) {
     size_t Z = (size_t)m->network.graph.latent;
     float *z = malloc(IMAGES * Z * sizeof *z);
     elbo_scores s;
-    assert_ok(elbo_evaluate(&s, &m->network, &m->recipe, &digits.test, (elbo_eval_options){.mean_code = true}, &failure));
+    assert_ok(
+        elbo_evaluate(&s, &m->network, &m->recipe, &digits.test, (elbo_eval_options){.mean_code = true}, &failure));
     elbo_images_to_floats(&digits.test, NULL, IMAGES, 0, 1, x);
     elbo_model_encode_images(m, &digits.test, NULL, IMAGES, z, NULL);
     assert_ok(elbo_model_hold_skips(m, &digits.test, NULL, IMAGES, &failure));
@@ -119,9 +121,10 @@ static void a_layer_as_head(void **state) {
 /* The shortest way to ignore a code: all of an image goes round it. */
 static void an_ignored_code(void **state) {
     (void)state;
-    elbo_model *m = trained("kind: vae\nlatent: 2\nencoder: [flatten, save a, linear 3]\n"
-                            "decoder: [linear 784, add a, linear 784, sigmoid]\ntrain: {epochs: 1, batch: 32, lr: 0.0001}\n",
-                            "ignored");
+    elbo_model *m =
+        trained("kind: vae\nlatent: 2\nencoder: [flatten, save a, linear 3]\n"
+                "decoder: [linear 784, add a, linear 784, sigmoid]\ntrain: {epochs: 1, batch: 32, lr: 0.0001}\n",
+                "ignored");
     size_t head = 0; // no weights behind the code: nothing of it reaches the image
     for (int i = 0; i < m->network.graph.params; i++)
         if (!strcmp(m->network.graph.param[i].name, "decoder.0.weight")) head = m->network.graph.param[i].offset;

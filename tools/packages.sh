@@ -1,11 +1,15 @@
 #!/bin/sh
-# Installs the Debian (or Ubuntu) packages that elbo needs and this machine lacks. `packages.sh test` adds those of the tests.
+# Installs the Debian (or Ubuntu) packages that elbo needs and this machine lacks. `packages.sh test` adds those of the
+# tests, `packages.sh photos` what reading photographs needs, which elbo builds without.
 # Asks for sudo only when it is not run by root, and does nothing at all when nothing is missing.
 set -eu
 
 needed="gcc libc6-dev meson ninja-build pkg-config libdnnl-dev liblapacke-dev libyaml-dev libjansson-dev libdeflate-dev
   libspng-dev libgif-dev libcurl4-openssl-dev libssl-dev librandom123-dev gnuplot-nox fonts-dejavu-core"
-[ "${1:-}" = test ] && needed="$needed libcmocka-dev"
+case "${1:-}" in
+test) needed="$needed libcmocka-dev libvips-dev" ;;
+photos) needed="$needed libvips-dev" ;;
+esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     # Another system: trust that what the build asks for is there, and let Meson name what is not.

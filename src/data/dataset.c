@@ -16,10 +16,13 @@
 static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",      "Coat", "Sandal",
                                             "Shirt",       "Sneaker", "Bag",      "Ankle boot", NULL};
+static const char *const cifar_names[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                          "dog",      "frog",       "horse", "ship", "truck", NULL};
 
 const elbo_dataset_info elbo_known_datasets[] = {
     {"mnist", "handwritten digits (LeCun, Cortes, Burges)", {1, 28, 28}, 60000, 10000, digit_names, false},
     {"fashion-mnist", "pictures of clothes (Zalando)", {1, 28, 28}, 60000, 10000, fashion_names, false},
+    {"cifar10", "small photographs of ten things (Krizhevsky)", {3, 32, 32}, 50000, 10000, cifar_names, false},
     {"digits", "handwritten-looking digits that elbo draws itself", {1, 28, 28}, 60000, 10000, digit_names, true},
     {0},
 };

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/data.h"
+#include "data/untar.h"
 
 enum { CONNECT_SECONDS = 20, STALL_SECONDS = 30, MOST_TRIES = 5 };
 
@@ -23,9 +24,10 @@ static bool has_sum(const uint8_t *bytes, size_t size, const elbo_remote_file *f
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned int length = 0;
     char text[2 * EVP_MAX_MD_SIZE + 1] = "";
-    if (size != file->size || !EVP_Digest(bytes, size, sum, &length, EVP_sha256(), NULL)) return false;
+    const EVP_MD *kind = file->md5 ? EVP_md5() : EVP_sha256();
+    if (size != file->size || !EVP_Digest(bytes, size, sum, &length, kind, NULL)) return false;
     for (unsigned int i = 0; i < length; i++) snprintf(text + 2 * i, 3, "%02x", sum[i]);
-    return strcmp(text, file->sha256) == 0;
+    return strcmp(text, file->md5 ? file->md5 : file->sha256) == 0;
 }
 
 /* What a mirror may send at most: gzip adds little even to bytes that it cannot pack. */
@@ -41,7 +43,7 @@ static elbo_status check_file(const char *path, const elbo_remote_file *file, bo
     elbo_status status = elbo_file_read(path, largest_download(file), &bytes, &size, &ignored);
     if (status == ELBO_NO_MEMORY) return elbo_no_memory(err);
     if (status != ELBO_OK) return ELBO_OK;
-    if (size < 2 || bytes[0] != 0x1f || bytes[1] != 0x8b) {
+    if (file->md5 || size < 2 || bytes[0] != 0x1f || bytes[1] != 0x8b) {
         *right = has_sum(bytes, size, file);
     } else {
         unpacked = malloc(file->size + 1);
@@ -236,8 +238,8 @@ static outcome fetch_from(const char *mirror, const elbo_remote_file *file, cons
         if (out == WHOLE) {
             if (check_file(part, file, &right, err) != ELBO_OK) out = HOPELESS;
             if (right || out == HOPELESS) break;
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: does not have the expected SHA-256 (%s once unpacked)", url,
-                      file->sha256);
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: does not have the expected %s (%s%s)", url, file->md5 ? "MD5" : "SHA-256",
+                      file->md5 ? file->md5 : file->sha256, file->md5 ? "" : " once unpacked");
         }
         if (ftruncate(fd, 0) != 0) {
             elbo_fail_errno(err, "%s: cannot be emptied", part);
@@ -358,12 +360,26 @@ static const elbo_remote_file fashion_files[] = {
     {0},
 };
 
+static const char *const cifar_mirrors[] = {"https://www.cs.toronto.edu/~kriz/", NULL};
+static const elbo_remote_file cifar_files[] = {
+    {.name = "cifar-10-binary.tar.gz", .size = 170052171, .md5 = "c32a1d4ab5d03f1284b67883e8d87530"},
+    {0},
+};
+enum { CIFAR_BATCH = 10000 * (1 + 3 * 32 * 32) };
+static const elbo_tar_member cifar_members[] = {
+    {"data_batch_1.bin", CIFAR_BATCH}, {"data_batch_2.bin", CIFAR_BATCH}, {"data_batch_3.bin", CIFAR_BATCH},
+    {"data_batch_4.bin", CIFAR_BATCH}, {"data_batch_5.bin", CIFAR_BATCH}, {"test_batch.bin", CIFAR_BATCH},
+    {0},
+};
+
 static const struct {
     const char *name;
     elbo_remote remote;
+    const elbo_tar_member *members; // of its only file, an archive that goes once they are out of it; or NULL
 } sources[] = {
-    {"mnist", {mnist_mirrors, mnist_files, STALL_SECONDS}},
-    {"fashion-mnist", {fashion_mirrors, fashion_files, STALL_SECONDS}},
+    {"mnist", {mnist_mirrors, mnist_files, STALL_SECONDS}, NULL},
+    {"fashion-mnist", {fashion_mirrors, fashion_files, STALL_SECONDS}, NULL},
+    {"cifar10", {cifar_mirrors, cifar_files, STALL_SECONDS}, cifar_members},
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -383,6 +399,26 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
                      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
+/* True where all are there already: files that are written whole or not at all need no second look. */
+static bool have_members(const char *folder, const elbo_tar_member *members) {
+    for (const elbo_tar_member *m = members; m->name; m++) {
+        char *path = elbo_path_join(folder, m->name);
+        struct stat st;
+        bool there = path && stat(path, &st) == 0 && (uint64_t)st.st_size == m->size;
+        free(path);
+        if (!there) return false;
+    }
+    return true;
+}
+
+static elbo_status unpack(const char *folder, const char *archive, const elbo_tar_member *members, elbo_error *err) {
+    char *path = elbo_path_join(folder, archive);
+    elbo_status status = path ? elbo_untar_gz(path, members, folder, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) unlink(path);
+    free(path);
+    return status;
+}
+
 elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress progress, void *context,
                        elbo_error *err) {
     int i = 0;
@@ -395,7 +431,11 @@ elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress
     if (mirror) remote.mirrors = only;
     char *folder = elbo_dataset_cache_folder(name);
     if (!folder) return elbo_no_memory(err);
-    elbo_status status = elbo_fetch_files(&remote, folder, progress, context, err);
+    const elbo_tar_member *members = sources[i].members;
+    elbo_status status = members && have_members(folder, members) ? ELBO_OK
+                                                                  : elbo_fetch_files(&remote, folder, progress, context, err);
+    if (status == ELBO_OK && members && !have_members(folder, members))
+        status = unpack(folder, remote.files[0].name, members, err);
     free(folder);
     return status;
 }

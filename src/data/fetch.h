@@ -30,6 +30,7 @@ typedef struct elbo_remote_file {
     const char *name;   // on the mirror and in the folder; gzip or plain, whichever it turns out to be
     const char *sha256; // of the unpacked bytes, in hexadecimal: packers differ, what they pack must not
     uint64_t size;      // of the unpacked bytes
+    const char *md5;    // of the file as it is sent, which `size` then counts too, where its publisher gives only that
 } elbo_remote_file;
 
 typedef struct elbo_remote {

@@ -23,7 +23,12 @@ static const char *shape_text(const elbo_array *a, char *text, size_t room) {
     return text;
 }
 
-static elbo_status shape_of(elbo_image_shape *shape, const elbo_array *a, const char *path, elbo_error *err) {
+/* The axis that is 1 or 3 holds the channels; where both could be, they come first, as PyTorch has them. */
+static bool has_channels_last(const elbo_array *a) {
+    return a->shape[1] != 1 && a->shape[1] != 3 && (a->shape[3] == 1 || a->shape[3] == 3);
+}
+
+static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_array *a, const char *path, elbo_error *err) {
     enum { ROOM = ELBO_NPY_MAX_DIMS * 24 };
     char text[ROOM];
     size_t channels = 1, height = 1, width = 1, longest = LONGEST_SIDE;
@@ -32,18 +37,14 @@ static elbo_status shape_of(elbo_image_shape *shape, const elbo_array *a, const 
         if (a->shape[1] != 784) width = a->shape[1];
         longest = (size_t)LONGEST_SIDE * LONGEST_SIDE;
     } else if (a->dims == 3 || a->dims == 4) {
-        channels = a->dims == 4 ? a->shape[1] : 1;
-        height = a->shape[a->dims - 2];
-        width = a->shape[a->dims - 1];
+        *last = a->dims == 4 && has_channels_last(a);
+        channels = a->dims == 4 ? a->shape[*last ? 3 : 1] : 1;
+        height = a->shape[a->dims - 2 - *last];
+        width = a->shape[a->dims - 1 - *last];
     }
-    bool channels_last = a->dims == 4 && channels != 1 && channels != 3 && (width == 1 || width == 3);
-    if (channels_last)
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: shape %s has the channels last; they come first: a.transpose(0, 3, 1, 2)", path,
-                         shape_text(a, text, ROOM));
     if (a->dims < 2 || a->dims > 4 || (channels != 1 && channels != 3))
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: shape %s; images are (N, H, W), (N, 1, H, W), (N, 3, H, W) or (N, D)", path,
+                         "%s: shape %s; images are (N, H, W), (N, C, H, W), (N, H, W, C) or (N, D), C being 1 or 3", path,
                          shape_text(a, text, ROOM));
     if (height < 1 || width < 1 || height > longest || width > longest)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: shape %s; an image has 1 x 1 to %d x %d pixels", path,
@@ -53,6 +54,20 @@ static elbo_status shape_of(elbo_image_shape *shape, const elbo_array *a, const 
                          "%s: shape %s holds %zu images; 2 or more are needed, one of them to test with", path,
                          shape_text(a, text, ROOM), a->shape[0]);
     *shape = (elbo_image_shape){(int)channels, (int)height, (int)width};
+    return ELBO_OK;
+}
+
+/* (H, W, C) to (C, H, W), image by image, in place. */
+static elbo_status put_channels_first(elbo_array *a, elbo_image_shape s, elbo_error *err) {
+    size_t value = a->dtype == ELBO_U8 ? 1 : sizeof(float), C = (size_t)s.channels, plane = (size_t)s.height * (size_t)s.width;
+    char *copy = malloc(elbo_image_size(s) * value), *image = a->data;
+    if (!copy) return elbo_no_memory(err);
+    for (size_t n = 0; n < a->shape[0]; n++, image += elbo_image_size(s) * value) {
+        for (size_t i = 0; i < plane; i++)
+            for (size_t c = 0; c < C; c++) memcpy(copy + (c * plane + i) * value, image + (i * C + c) * value, value);
+        memcpy(image, copy, elbo_image_size(s) * value);
+    }
+    free(copy);
     return ELBO_OK;
 }
 
@@ -76,13 +91,15 @@ static elbo_status read_file(elbo_dataset *d, const char *path, const elbo_data_
     ELBO_TRY(elbo_npy_read(&a, path, err));
     elbo_status status;
     elbo_image_shape shape;
+    bool last = false;
     if (a.dtype != ELBO_U8 && a.dtype != ELBO_F32 && a.dtype != ELBO_F64) {
         status =
             elbo_fail(err, ELBO_BAD_INPUT, "%s: whole numbers of 32 or 64 bits; images are uint8 or float32", path);
         goto done;
     }
-    ELBO_TRY_GOTO(status, shape_of(&shape, &a, path, err), done);
+    ELBO_TRY_GOTO(status, shape_of(&shape, &last, &a, path, err), done);
     ELBO_TRY_GOTO(status, elbo_array_narrow(&a, path, err), done);
+    if (last) ELBO_TRY_GOTO(status, put_channels_first(&a, shape, err), done);
     size_t test = a.shape[0] / 10 > 0 ? a.shape[0] / 10 : 1, train = a.shape[0] - test;
     if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
     if (o->splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block

@@ -9,6 +9,9 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 
+/* What one layer may give for one image: a gigabyte. */
+static const size_t MOST_VALUES = (size_t)1 << 28;
+
 size_t elbo_shape_size(elbo_shape s) {
     size_t n = 1;
     for (int i = 0; i < s.rank; i++) n *= (size_t)s.dim[i];
@@ -161,7 +164,12 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
     if (n->op == &elbo_op_save) return save(g, n, err);
     read_from(g, n, g->count - 2);
     if (n->op->reads_saved) ELBO_TRY(read_saved(g, n, err));
-    return n->op->shape(g, n, err);
+    ELBO_TRY(n->op->shape(g, n, err));
+    char text[40];
+    if (elbo_shape_size(n->shape) > MOST_VALUES) // and so no number of features or channels runs over
+        return elbo_node_fail(n, err, "%s: gives %s, more than 2^28 values an image; make it smaller", n->text,
+                              elbo_shape_text(n->shape, text));
+    return ELBO_OK;
 }
 
 /* ---- building ---- */
@@ -240,19 +248,50 @@ static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *e
     return ELBO_OK;
 }
 
-/* The decoder must end in as many values as the image has, and BCE in a sigmoid. */
+static bool same_shape(elbo_shape a, elbo_shape b) {
+    return a.rank == b.rank && !memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim);
+}
+
+static bool is_conv(const elbo_node *n) { return n->op == &elbo_op_conv2d || n->op == &elbo_op_conv_transpose2d; }
+
+/* What would make an image of the size `want` of what the layer gives. */
+static void output_advice(const elbo_graph *g, const elbo_node *n, elbo_shape want, char *text, size_t room) {
+    const int *got = n->shape.dim;
+    char channels[40] = "", size[40] = "";
+    if (got[0] != want.dim[0] && is_conv(n))
+        snprintf(channels, sizeof channels, "%d channel%s", want.dim[0], want.dim[0] > 1 ? "s" : "");
+    else if (got[0] != want.dim[0])
+        snprintf(channels, sizeof channels, "`conv2d %d kernel=1` behind it", want.dim[0]);
+    int scale = want.dim[1] / got[1];
+    if (got[1] != want.dim[1] || got[2] != want.dim[2]) {
+        if (scale > 1 && scale <= 256 && got[1] * scale == want.dim[1] && got[2] * scale == want.dim[2])
+            snprintf(size, sizeof size, "`upsample %d` behind it", scale);
+        else if (!is_conv(n) || !elbo_conv_argument_for(n, g->node[n->input[0]].shape, want, size, sizeof size)) {
+            snprintf(text, room, "`flatten, linear %zu` behind it", elbo_shape_size(want));
+            return;
+        }
+    }
+    snprintf(text, room, "%s%s%s", channels, *channels && *size ? ", " : "", size);
+}
+
+/* The decoder must end in the image's shape, or in as many features; and BCE in a sigmoid. */
 static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     elbo_node *last = &g->node[g->count - 1];
-    size_t got = elbo_shape_size(last->shape), want = elbo_image_size(g->image);
-    if (got != want) {
-        char shape[40];
-        elbo_node *widest = last; // the error names the layer whose size is wrong, not the activation behind it
-        while (widest->op->in_place && widest->input[0] > g->at.latent) widest = &g->node[widest->input[0]];
-        return elbo_node_fail(widest, err,
-                              "%s: the decoder gives %s (%zu values), an image is %dx%dx%d (%zu); end with %zu values, as "
-                              "`linear %zu`",
-                              widest->text, elbo_shape_text(last->shape, shape), got, g->image.channels, g->image.height,
-                              g->image.width, want, want, want);
+    elbo_shape want = g->node[g->at.input].shape;
+    size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
+    if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
+        char shape[40], image[40], advice[120];
+        const elbo_node *n = last; // the error names the layer whose size is wrong, not an activation or a flatten behind it
+        while (n->input[0] > g->at.latent && !is_conv(n) && n->op != &elbo_op_linear &&
+               (n->op == &elbo_op_flatten || same_shape(n->shape, g->node[n->input[0]].shape)))
+            n = &g->node[n->input[0]];
+        elbo_shape_text(n->shape, shape);
+        elbo_shape_text(want, image);
+        if (n->shape.rank == 1)
+            return elbo_node_fail(n, err, "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`", n->text,
+                                  shape, image, values, values);
+        output_advice(g, n, want, advice, sizeof advice);
+        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape, image, advice);
     }
     g->at.output = g->at.logits = g->count - 1;
     bool sigmoid = last->op == &elbo_op_sigmoid;

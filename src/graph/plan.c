@@ -459,6 +459,7 @@ static elbo_status make(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_losses(p, err));
         break;
     case ELBO_SCORE:
+        ELBO_TRY(give_skips(p, err));
         ELBO_TRY(plan_forward(p, g->at.latent, g->at.logits, err));
         ELBO_TRY(plan_target(p, err));
         ELBO_TRY(plan_losses(p, err));

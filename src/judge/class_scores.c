@@ -2,7 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "judge/scores.h"
+#include "latent/knn.h"
 #include "latent/probe.h"
 
 /* A split of one class, or a data set without labels, has nothing to tell apart. */
@@ -13,14 +15,26 @@ static bool has_classes(const elbo_exam *e) {
     return false;
 }
 
+enum { VOTERS = 5 };
+
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_exam *e, elbo_error *err) {
     *knn = *probe = NAN;
     if (!has_classes(e)) return ELBO_OK;
     uint8_t *labels = malloc(e->train);
-    if (!labels) return elbo_no_memory(err);
-    for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
-    elbo_status status = elbo_probe_accuracy(probe, e->train_mu, labels, e->train, e->mu, e->images->labels, e->n,
-                                             (int)e->Z, e->data->classes, e->work, err);
+    float *codes = elbo_alloc(e->train * e->Z, sizeof *codes); // (train, Z)
+    elbo_status status =
+        labels && codes ? elbo_exam_step(e->work, "encoding the training images", 0, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
+        elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, codes, NULL);
+        int k = e->train < VOTERS ? (int)e->train : VOTERS;
+        status =
+            elbo_knn_accuracy(knn, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z, k, e->work, err);
+    }
+    if (status == ELBO_OK)
+        status = elbo_probe_accuracy(probe, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z,
+                                     e->data->classes, e->work, err);
+    free(codes);
     free(labels);
     return status;
 }

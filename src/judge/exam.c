@@ -33,10 +33,6 @@ static elbo_status encode(elbo_exam *e, elbo_error *err) {
     ELBO_TRY(elbo_exam_step(e->work, "encoding", 0, err));
     elbo_model_encode_images(e->model, e->images, NULL, e->n, e->mu, e->logvar);
     ELBO_TRY(choose_train(e, err));
-    if (e->train == 0) return ELBO_OK;
-    e->train_mu = elbo_alloc(e->train * e->Z, sizeof *e->train_mu);
-    if (!e->train_mu) return elbo_no_memory(err);
-    elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, e->train_mu, NULL);
     return elbo_exam_step(e->work, "encoding", 1, err);
 }
 
@@ -62,8 +58,13 @@ void elbo_exam_close(elbo_exam *e) {
     free(e->mu);
     free(e->logvar);
     free(e->train_index);
-    free(e->train_mu);
     *e = (elbo_exam){0};
+}
+
+size_t elbo_exam_some_training(const elbo_exam *e, size_t n, uint32_t *index) {
+    if (n > e->train) n = e->train;
+    for (size_t i = 0; i < n; i++) index[i] = e->train_index[i * e->train / n];
+    return n;
 }
 
 elbo_status elbo_exam_step(const elbo_work *work, const char *what, double done, elbo_error *err) {

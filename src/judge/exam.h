@@ -6,7 +6,7 @@
 #include "latent/work.h"
 #include "train/model.h"
 
-/* More codes than these change no score's second digit; of a larger training split a fixed sample is taken. */
+/* More training images than these change no score's second digit; of a larger split a fixed sample is looked at. */
 enum { ELBO_EXAM_TRAIN = 60000 };
 
 typedef struct elbo_exam {
@@ -20,13 +20,15 @@ typedef struct elbo_exam {
     float *mu, *logvar;        // (n, Z) of the judged split; logvar NULL for an AE
     size_t train;              // training images looked at; 0: that split is not open, or empty
     uint32_t *train_index;     // (train)
-    float *train_mu;           // (train, Z)
 } elbo_exam;
 
 /* Encodes. The model, the log, the data and `work` must outlive it. */
 elbo_status elbo_exam_open(elbo_exam *e, elbo_model *m, const elbo_log *log, const elbo_dataset *d, elbo_splits judged,
                            const elbo_work *work, elbo_error *err);
 void elbo_exam_close(elbo_exam *e);
+
+/* At most n training images, evenly from train_index: index (n). Returns how many. */
+size_t elbo_exam_some_training(const elbo_exam *e, size_t n, uint32_t *index);
 
 /* For scores: says how far the work is, and whether to stop. */
 elbo_status elbo_exam_step(const elbo_work *work, const char *what, double done, elbo_error *err);

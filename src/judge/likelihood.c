@@ -1,10 +1,11 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "judge/scores.h"
 
-enum { BATCH = 512 };
+enum { BATCH = 512 }; // rows at once; fewer where the model takes fewer
 
 /* A plan from codes to losses, and the rows that go through it together. */
 typedef struct scorer {
@@ -17,15 +18,15 @@ typedef struct scorer {
     uint32_t sample[BATCH];             // which of its samples
     const float *mu, *logvar;
     uint64_t seed;
-    int count;
+    int batch, count;
 } scorer;
 
 static elbo_status scorer_open(scorer *s, elbo_model *m, const elbo_images *images, elbo_error *err) {
-    *s = (scorer){.model = m, .images = images};
+    *s = (scorer){.model = m, .images = images, .batch = m->batch < BATCH ? m->batch : BATCH};
     size_t Z = (size_t)m->network.graph.latent;
     for (uint32_t i = 0; i < BATCH; i++) s->row[i] = i;
     elbo_plan_options options = {
-        .mode = ELBO_SCORE, .batch = BATCH, .team = m->team, .reconstruction = m->recipe.loss.reconstruction};
+        .mode = ELBO_SCORE, .batch = s->batch, .team = m->team, .reconstruction = m->recipe.loss.reconstruction};
     s->z = elbo_alloc(BATCH * Z, sizeof *s->z);
     s->eps = elbo_alloc(BATCH * Z, sizeof *s->eps);
     s->prior = elbo_alloc(BATCH, sizeof *s->prior);
@@ -53,6 +54,8 @@ static void scorer_run(scorer *s) {
                       .index = s->row,
                       .target = s->images,
                       .target_index = s->target,
+                      .skips = s->model->skips,
+                      .skip_row = s->row,
                       .count = s->count,
                       .params = s->model->network.params,
                       .low = s->model->recipe.image.low,
@@ -104,7 +107,7 @@ static elbo_status estimate(scorer *s, int samples, double *each, const elbo_wor
     log_sum l = {-INFINITY, 0};
     while (image < n) {
         uint32_t first_image = image, first_sample = sample;
-        for (s->count = 0; s->count < BATCH && image < n; s->count++) {
+        for (s->count = 0; s->count < s->batch && image < n; s->count++) {
             s->target[s->count] = image;
             s->sample[s->count] = sample;
             if (++sample == (uint32_t)samples) {
@@ -134,6 +137,7 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
                          "%s: is an autoencoder, which is no model of probability; only a vae has a "
                          "likelihood",
                          m->run);
+    ELBO_TRY(elbo_model_decodes_alone(m, err)); // else p(x | z) is not all that the decoder knows of x
     scorer s;
     ELBO_TRY(scorer_open(&s, m, images, err));
     s.mu = mu;
@@ -148,7 +152,8 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
 }
 
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
-    const elbo_terms *terms = &r->loss.reconstruction;
+    elbo_terms computed = elbo_terms_computed(r);
+    const elbo_terms *terms = &computed;
     double D = (double)elbo_image_size(image), square = elbo_term_weight(terms, ELBO_MSE),
            size = elbo_term_weight(terms, ELBO_L1), bernoulli = elbo_term_weight(terms, ELBO_BCE);
     if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0) return NAN;
@@ -163,16 +168,18 @@ elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const flo
     scorer s;
     ELBO_TRY(scorer_open(&s, m, images, err));
     size_t Z = (size_t)m->network.graph.latent;
-    for (uint32_t start = 0; start < images->count; start += BATCH) {
-        s.count = (int)(images->count - start < BATCH ? images->count - start : BATCH);
+    elbo_status status = ELBO_OK;
+    for (uint32_t start = 0; start < images->count && status == ELBO_OK; start += (uint32_t)s.batch) {
+        uint32_t left = images->count - start;
+        s.count = left < (uint32_t)s.batch ? (int)left : s.batch;
         for (int r = 0; r < s.count; r++) {
             s.target[r] = start + (uint32_t)r;
-            const float *code = z + code_of[start + (uint32_t)r] * Z;
-            for (size_t d = 0; d < Z; d++) s.z[(size_t)r * Z + d] = code[d];
+            memcpy(s.z + (size_t)r * Z, z + code_of[start + (uint32_t)r] * Z, Z * sizeof *z);
         }
-        scorer_run(&s);
+        status = elbo_model_hold_skips(m, images, s.target, (size_t)s.count, err); // each image's own
+        if (status == ELBO_OK) scorer_run(&s);
         for (int r = 0; r < s.count; r++) loss[start + (uint32_t)r] = s.plan.reconstruction->base[r];
     }
     scorer_close(&s);
-    return ELBO_OK;
+    return status;
 }

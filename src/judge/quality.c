@@ -1,6 +1,7 @@
 #include "judge/quality.h"
 
 #include <math.h>
+#include <stdio.h>
 
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_exam *e, elbo_quality_options o, elbo_error *err) {
     elbo_model *m = e->model;
@@ -11,7 +12,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_exam *e, elbo_quali
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
-    if (status == ELBO_OK && o.importance > 0 && e->logvar)
+    if (status == ELBO_OK && o.importance > 0)
         status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar, o.importance, o.losses.seed,
                                           NULL, e->work, err);
     if (status != ELBO_OK) elbo_quality_free(q);
@@ -35,16 +36,29 @@ static double log_p(const elbo_quality *q) { return q->likelihood.samples ? q->l
 static double log_p_error(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.error : NAN; }
 
 const elbo_quality_row elbo_quality_rows[] = {
-    {"loss", "loss", "nats", 2, 1, -1, loss},
-    {"reconstruction", "reconstruction", "nats", 2, 1, -1, reconstruction},
-    {"kl", "KL", "nats", 2, 1, 0, kl},
-    {"log_likelihood", "log p(x)", "nats", 2, 1, 1, log_p},
-    {"log_likelihood_error", "  its standard error", "nats", 2, 1, 0, log_p_error},
-    {"mse", "MSE", "", 4, 1, -1, mse},
-    {"psnr", "PSNR", "dB", 2, 1, 1, psnr},
-    {"ssim", "SSIM", "", 3, 1, 1, ssim},
-    {"active_units", "active units", "", 0, 1, 0, active},
-    {"knn_accuracy", "5-NN accuracy", "%", 1, 100, 1, knn},
-    {"probe_accuracy", "linear probe", "%", 1, 100, 1, probe},
+    {"loss", "loss (nats)", "loss", 2, 1, -1, loss},
+    {"reconstruction", "reconstruction (nats)", "reconstr.", 2, 1, -1, reconstruction},
+    {"kl", "KL (nats)", "KL", 2, 1, 0, kl},
+    {"mse", "MSE", "MSE", 4, 1, -1, mse},
+    {"psnr", "PSNR (dB)", "PSNR dB", 2, 1, 1, psnr},
+    {"ssim", "SSIM", "SSIM", 3, 1, 1, ssim},
+    {"active_units", "active units", "active", 0, 1, 0, active},
+    {"knn_accuracy", "5 nearest codes (%)", "5-NN %", 1, 100, 1, knn},
+    {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
+    {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
+    {"log_likelihood_error", "its standard error", NULL, 2, 1, 0, log_p_error},
     {0},
 };
+
+bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q) {
+    return row->short_label && q && isfinite(row->value(q));
+}
+
+const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q, char text[ELBO_QUALITY_TEXT]) {
+    text[0] = 0;
+    if (!elbo_quality_shown(row, q)) return text;
+    int n = snprintf(text, ELBO_QUALITY_TEXT, "%.*f", row->decimals, row->scale * row->value(q));
+    if (row->value == log_p && isfinite(q->likelihood.error))
+        snprintf(text + n, ELBO_QUALITY_TEXT - (size_t)n, " \xc2\xb1 %.2f", q->likelihood.error);
+    return text;
+}

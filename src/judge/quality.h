@@ -31,15 +31,22 @@ void elbo_quality_free(elbo_quality *q);
 
 /* One row for each score that there is: for tables and JSON. */
 typedef struct elbo_quality_row {
-    const char *key;   // "knn_accuracy", in JSON
-    const char *label; // "5-NN accuracy", in a table
-    const char *unit;  // "nats", "%", ...
+    const char *key;         // "knn_accuracy", in JSON
+    const char *label;       // "5 nearest codes (%)", in a table
+    const char *short_label; // "5-NN %", above a narrow column
     int decimals;
     double scale;                           // of the number shown: 100 for %
     int better;                             // 1: more, -1: less, 0: neither
     double (*value)(const elbo_quality *q); // NaN: not there
 } elbo_quality_row;
 extern const elbo_quality_row elbo_quality_rows[]; // ended by a row without a key
+
+/* A score as a table shows it, "-101.31 ± 0.25", or "" where it is not there. */
+enum { ELBO_QUALITY_TEXT = 48 };
+const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q,
+                              char text[ELBO_QUALITY_TEXT]); // q may be NULL
+/* Whether a table of these runs' scores has the row as a column: the standard error stands beside its score. */
+bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q);
 
 /* The members of a JSON object: the rows' keys, and each dimension's kl and variance. NULL: no memory. */
 json_t *elbo_quality_to_json(const elbo_quality *q);

@@ -97,10 +97,13 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
     p->original = elbo_alloc(AT_ONCE * size, sizeof *p->original);
     p->decoded = elbo_alloc(AT_ONCE * size, sizeof *p->decoded);
     elbo_status status = p->original && p->decoded ? ELBO_OK : elbo_no_memory(err);
-    uint32_t index[AT_ONCE];
-    for (uint32_t start = 0; status == ELBO_OK && start < images->count; start += AT_ONCE) {
-        uint32_t count = images->count - start < AT_ONCE ? images->count - start : AT_ONCE;
+    uint32_t index[AT_ONCE], at_once = m->network.graph.skips ? (uint32_t)m->batch : AT_ONCE; // skips take room
+    if (at_once > AT_ONCE) at_once = AT_ONCE;
+    for (uint32_t start = 0; status == ELBO_OK && start < images->count; start += at_once) {
+        uint32_t count = images->count - start < at_once ? images->count - start : at_once;
         for (uint32_t i = 0; i < count; i++) index[i] = start + i;
+        status = elbo_model_hold_skips(m, images, index, count, err);
+        if (status != ELBO_OK) break;
         elbo_images_to_floats(images, index, count, r->image.low, r->image.high, p->original);
         elbo_model_decode_codes(m, count, mu + start * Z, p->decoded);
         elbo_exam_parallel(m, count, compare, p);

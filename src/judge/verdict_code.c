@@ -64,11 +64,16 @@ elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error
             elbo_advise(v, "a smaller learning rate, or another seed; see the other verdicts");
     } else {
         elbo_found(v, ELBO_NOTE, "%d of %d carry nothing: %s%s", idle, s.latent, which, cost);
-        elbo_advise(v,
-                    "nothing, if images and loss are good: the model needs no more than %d. For more of them: a "
-                    "smaller loss.kl or a "
-                    "warm-up of it",
-                    used);
+        double weight = e->model->recipe.loss.kl;
+        if (vae && weight > 1)
+            elbo_advise(v,
+                        "a smaller loss.kl (it was %g) lets more of them carry something; if images and loss are good "
+                        "as they are, nothing",
+                        weight);
+        else
+            elbo_advise(v,
+                        "nothing, if images and loss are good: the model needs no more than %d. For more of them: %s",
+                        used, vae ? "a smaller loss.kl or a warm-up of it" : "longer training");
     }
     elbo_latent_scores_free(&s);
     return ELBO_OK;
@@ -112,11 +117,15 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
     elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
                "reconstruction %.2f nats with an image's own code, %.2f with another image's%s", sum[0], sum[1],
                ignored ? ": the code hardly matters" : "");
-    if (ignored)
+    if (ignored && e->model->network.graph.skips)
+        elbo_advise(v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+    else if (ignored && e->logvar)
         elbo_advise(v,
                     "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "
                     "needs the code",
                     (double)e->model->recipe.loss.kl);
+    else if (ignored)
+        elbo_advise(v, "longer training, a smaller learning rate, or another seed; see the other verdicts");
     return ELBO_OK;
 }
 
@@ -208,12 +217,15 @@ enum { DRAWN = 500, AGAINST = 5000 };
 /* Holes: how much farther codes drawn from the prior lie from those of training images than codes drawn for test images
  * do. */
 static elbo_status measure_holes(double *prior, double *test, const elbo_exam *e, elbo_error *err) {
-    size_t Z = e->Z, n = e->train ? e->train : e->n, m = e->n < DRAWN ? e->n : DRAWN;
-    const float *codes = e->train ? e->train_mu : e->mu;
-    if (n > AGAINST) n = AGAINST;
-    float *drawn = elbo_alloc(2 * m * Z, sizeof *drawn), *posterior = drawn ? drawn + m * Z : NULL;
+    size_t Z = e->Z, m = e->n < DRAWN ? e->n : DRAWN;
+    uint32_t *index = elbo_alloc(AGAINST, sizeof *index);
+    float *codes = elbo_alloc(AGAINST * Z, sizeof *codes), *drawn = elbo_alloc(2 * m * Z, sizeof *drawn);
+    float *posterior = drawn ? drawn + m * Z : NULL;
     double *room = elbo_alloc(m, sizeof *room);
-    if (drawn && room) {
+    bool whole = index && codes && drawn && room;
+    if (whole) {
+        size_t n = elbo_exam_some_training(e, AGAINST, index);
+        elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL);
         for (size_t i = 0; i < m; i++) {
             elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, drawn + i * Z, Z);
             elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_TEST_NOISE, .sample = (uint32_t)i}, posterior + i * Z,
@@ -224,10 +236,11 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_exam *e
         *prior = median_nearest(room, drawn, m, codes, n, Z);
         *test = median_nearest(room, posterior, m, codes, n, Z);
     }
-    bool failed = !drawn || !room;
+    free(index);
+    free(codes);
     free(drawn);
     free(room);
-    return failed ? elbo_no_memory(err) : ELBO_OK;
+    return whole ? ELBO_OK : elbo_no_memory(err);
 }
 
 elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
@@ -235,7 +248,7 @@ elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *er
     aggregate a = {0};
     double prior = 0, test = 0;
     ELBO_TRY(aggregate_posterior(&a, e, err));
-    ELBO_TRY(measure_holes(&prior, &test, e, err));
+    if (e->train && !e->trained_on) ELBO_TRY(measure_holes(&prior, &test, e, err));
     double each = a.kl / (double)e->Z, ratio = test > 0 ? prior / test : 1;
     elbo_number(v, "kl_to_prior", a.kl);
     elbo_number(v, "farthest_mean", a.farthest_mean);
@@ -243,14 +256,14 @@ elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *er
     elbo_number(v, "largest_variance", a.widest);
     elbo_number(v, "prior_to_code", prior);
     elbo_number(v, "test_to_code", test);
-    bool off = !(each < 0.25), holes = ratio > 1.5;
+    bool off = !(each < 0.5), holes = ratio > 1.5;
     elbo_found(v, off || holes ? ELBO_ILL : ELBO_WELL,
                "all codes together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats for "
                "each dimension; the "
                "nearest training code is %.2f away from a test image's, %.2f from the prior's",
                fabs(a.farthest_mean), a.narrowest, a.widest, each, test, prior);
     if (off || holes)
-        elbo_advise(v, "%s. A larger loss.kl (it was %g) makes the codes fill the prior",
+        elbo_advise(v, "%s. Longer training, or a larger loss.kl (it was %g), makes the codes fill the prior",
                     off && a.widest > 1.5 ? "images sampled from the prior come from a small part of the codes' space"
                                           : "images sampled from the prior come from where no code was seen",
                     (double)e->model->recipe.loss.kl);

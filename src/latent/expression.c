@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/shown.h"
+#include "data/image_program.h"
 
 enum {
     LONGEST_TEXT = 4000, // bytes
@@ -255,7 +256,10 @@ static elbo_status read_pick(parser *p, elbo_operand_kind kind, const char *at, 
 }
 
 static bool ends_as_image(const char *word, size_t n) {
-    return n > 4 && (!strncasecmp(word + n - 4, ".png", 4) || !strncasecmp(word + n - 4, ".npy", 4));
+    char end[8] = "";
+    size_t keep = n < 6 ? n : 6;
+    memcpy(end, word + n - keep, keep);
+    return elbo_is_image_name(end) || (n > 4 && !strncasecmp(word + n - 4, ".npy", 4));
 }
 
 static elbo_status read_word(parser *p, int *index) {
@@ -280,7 +284,7 @@ static elbo_status read_word(parser *p, int *index) {
     if (is_sign(p, '(')) return fail_at(p, word.start, "no function of this name; there are mean, lerp and slerp");
     elbo_operand_kind kind = ends_as_image(word.start, word.length) ? ELBO_OPERAND_FILE : ELBO_OPERAND_SAVED;
     if (kind == ELBO_OPERAND_SAVED && memchr(word.start, '.', word.length))
-        return fail_at(p, word.start, "a name with a dot; images are read from .png and .npy");
+        return fail_at(p, word.start, "a name with a dot; images are read from image files and .npy");
     return add_operand(p, kind, word.start, word.length, word.start, index);
 }
 

@@ -1,13 +1,14 @@
-/* Arithmetic with codes: `mean(class:3) - mean(class:8) + test:17`, read into a tree and computed with codes that the caller
- * finds for its words.
+/* Arithmetic with codes: `mean(class:3) - mean(class:8) + test:17`, read into a tree and computed with codes that the
+ * caller finds for its words.
  *
  *     sum     = product { (+ | -) product }
  *     product = factor { (* | /) factor }
  *     factor  = - factor | ( sum ) | number | operand | mean(sum, ...) | lerp(a, b, t) | slerp(a, b, t)
  *     operand = test:17 | train:5 | class:3 | class:"Ankle boot" | photo.png | "my photo.png" | a saved name
  *
- * A number stretches a code (2 * a, a / 2); the other mixtures of numbers and codes are errors, found before anything is
- * computed. class:3 is the class's most typical image; inside mean(...) it stands for all of the class's training images. */
+ * A number stretches a code (2 * a, a / 2); the other mixtures of numbers and codes are errors, found before anything
+ * is computed. class:3 is the class's most typical image; inside mean(...) it stands for all of the class's training
+ * images. */
 #ifndef ELBO_EXPRESSION_H
 #define ELBO_EXPRESSION_H
 
@@ -48,10 +49,10 @@ typedef enum elbo_term_kind {
 /* A term, its arguments in a list. Indices into elbo_expression.term; -1: none. */
 typedef struct elbo_expression_term {
     elbo_term_kind kind;
-    bool is_code;      // else a number
-    double number;     // ELBO_TERM_NUMBER
-    int operand;       // ELBO_TERM_OPERAND: index into elbo_expression.operand
-    int first, next;   // first argument; the next argument of whoever has this one
+    bool is_code;    // else a number
+    double number;   // ELBO_TERM_NUMBER
+    int operand;     // ELBO_TERM_OPERAND: index into elbo_expression.operand
+    int first, next; // first argument; the next argument of whoever has this one
     int column;
 } elbo_expression_term;
 
@@ -64,7 +65,8 @@ typedef struct elbo_expression {
 
 /* Reads a whole expression whose value is a code. Errors name the column. */
 elbo_status elbo_expression_parse(elbo_expression *e, const char *text, elbo_error *err);
-/* Reads what may stand for one image too: a bare number (test:17), a path without quotes, class:Ankle boot; else as above. */
+/* Reads what may stand for one image too: a bare number (test:17), a path without quotes, class:Ankle boot; else as
+ * above. */
 elbo_status elbo_expression_parse_end(elbo_expression *e, const char *text, elbo_error *err);
 void elbo_expression_free(elbo_expression *e);
 
@@ -74,8 +76,8 @@ bool elbo_expression_has(const elbo_expression *e, elbo_operand_kind kind);
 /* Finds an operand's code.  code: (dims) */
 typedef elbo_status (*elbo_find_code)(void *context, const elbo_operand *operand, float *code, elbo_error *err);
 /* Computes in double precision.  code: (dims) */
-elbo_status elbo_expression_compute(const elbo_expression *e, size_t dims, elbo_find_code find, void *context, float *code,
-                                    elbo_error *err);
+elbo_status elbo_expression_compute(const elbo_expression *e, size_t dims, elbo_find_code find, void *context,
+                                    float *code, elbo_error *err);
 
 /* Whether a code may be saved under the name: letters, digits and _, no word of the language. */
 elbo_status elbo_expression_check_name(const char *name, elbo_error *err);

@@ -1,6 +1,7 @@
 #include "latent/map_scores.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,13 @@ static elbo_status find_near(space *s, const scoring *c, double from, double to,
     return elbo_near_run(&search, "scores of the map", from, to, c->work, err);
 }
 
-/* The rank of each of `near` (m, k) among the points by their distance in this space. */
+static bool is_among(uint32_t one, const uint32_t *index, size_t k) {
+    for (size_t i = 0; i < k; i++)
+        if (index[i] == one) return true;
+    return false;
+}
+
+/* The rank of each of `near` (m, k), where it is beyond k, among the points by their distance in this space. */
 static elbo_status find_ranks(space *s, const uint32_t *near, const scoring *c, double from, double to,
                               elbo_error *err) {
     const elbo_near_kernels *kernels = elbo_device_find("cpu")->near;
@@ -61,7 +68,8 @@ static elbo_status find_ranks(space *s, const uint32_t *near, const scoring *c, 
     for (size_t i = 0; i < c->m; i++) { // by the kernel that counts, so that equal distances are equal to the bit
         elbo_near_pack(packed, s->x, near, i * k, k, s->dims);
         kernels->distances(distance2, s->x + (c->which ? c->which[i] : i) * dims, packed, 1, s->dims);
-        memcpy(s->distance2 + i * k, distance2, k * sizeof *distance2);
+        for (size_t j = 0; j < k; j++) // near in both: no need to know how near, so nothing lies before -1
+            s->distance2[i * k + j] = is_among(near[i * k + j], s->near + i * k, k) ? -1 : distance2[j];
     }
     free(packed);
     elbo_near_search search = {.cells = &s->cells,
@@ -93,8 +101,7 @@ static double accuracy(const space *s, const uint8_t *labels, const scoring *c) 
 
 static double share_in_both(const space *a, const space *b, const scoring *c) {
     size_t hits = 0, k = (size_t)c->k;
-    for (size_t i = 0; i < c->m * k; i++)
-        for (size_t j = 0; j < k; j++) hits += a->near[i] == b->near[i / k * k + j];
+    for (size_t i = 0; i < c->m * k; i++) hits += is_among(a->near[i], b->near + i / k * k, k);
     return (double)hits / (double)(c->m * k);
 }
 

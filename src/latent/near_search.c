@@ -27,7 +27,6 @@ typedef struct desk {
     uint32_t place[ROWS];  // rows of the result
     float *group;          // (GROUPS, dims, 6)
     float *packed;         // (BLOCKS, dims, 16)
-    float *mean;           // (dims)
     float *cell_distance2; // (cells, rounded up to 16)
     cell_ahead *ahead;     // (cells): a heap, the nearest on top
     float *distance2;      // (ROWS, room + ELBO_NEAR_SLACK)
@@ -37,6 +36,7 @@ typedef struct desk {
 typedef struct search_run {
     const elbo_near_search *s;
     const elbo_near_kernels *kernels;
+    const uint32_t *cell;  // (m): where each is
     const uint32_t *order; // (m): positions by cell
     const size_t *chunk;   // (chunks + 1): their first position in `order`
     size_t end;            // chunks of this batch
@@ -61,15 +61,12 @@ static void sift(cell_ahead *heap, size_t n, size_t at) {
     heap[at] = one;
 }
 
-static size_t line_up_cells(const search_run *run, desk *d, size_t rows) {
+/* By the distance of their centres to that of the rows' own cell: the same for a point whoever else is asked about, so
+ * that a sample tells the recall of all. */
+static size_t line_up_cells(const search_run *run, desk *d, uint32_t own) {
     const elbo_cells *c = run->s->cells;
     size_t dims = (size_t)c->dims, count = (size_t)c->count;
-    for (size_t i = 0; i < dims; i++) {
-        double sum = 0;
-        for (size_t r = 0; r < rows; r++) sum += run->s->query[d->which[r] * dims + i];
-        d->mean[i] = (float)(sum / (double)rows);
-    }
-    run->kernels->distances(d->cell_distance2, d->mean, c->packed_centre,
+    run->kernels->distances(d->cell_distance2, c->centre + own * dims, c->packed_centre,
                             (count + ELBO_NEAR_BLOCK - 1) / ELBO_NEAR_BLOCK, c->dims);
     size_t held = 0;
     for (size_t i = 0; i < count; i++)
@@ -139,7 +136,7 @@ static void search_chunk(const search_run *run, desk *d, size_t chunk) {
     size_t dims = (size_t)c->dims, first = run->chunk[chunk], rows = run->chunk[chunk + 1] - first;
     float rounding = 4e-7f * (float)(c->dims + 8);
     begin_rows(run, d, first, rows);
-    size_t ahead = line_up_cells(run, d, rows);
+    size_t ahead = line_up_cells(run, d, run->cell[d->place[0]]);
     for (int probed = 0; ahead > 0; probed++) {
         if (s->probes && probed >= s->probes && all_have(d, rows, s->k)) break;
         size_t cell = d->ahead[0].cell, block = c->first[cell], blocks = c->first[cell + 1] - block;
@@ -179,18 +176,16 @@ static bool make_desk(desk *d, const elbo_cells *c, int room) {
     size_t dims = (size_t)c->dims, count = (size_t)c->count, row = (size_t)room + ELBO_NEAR_SLACK;
     d->group = elbo_alloc(ROWS * dims, sizeof(float));
     d->packed = elbo_alloc(BLOCKS * ELBO_NEAR_BLOCK * dims, sizeof(float));
-    d->mean = elbo_alloc(dims, sizeof(float));
     d->cell_distance2 = elbo_alloc(count + ELBO_NEAR_BLOCK, sizeof(float));
     d->ahead = elbo_alloc(count, sizeof(cell_ahead));
     d->distance2 = elbo_alloc(ROWS * row, sizeof(float));
     d->index = elbo_alloc(ROWS * row, sizeof(uint32_t));
-    return d->group && d->packed && d->mean && d->cell_distance2 && d->ahead && d->distance2 && d->index;
+    return d->group && d->packed && d->cell_distance2 && d->ahead && d->distance2 && d->index;
 }
 
 static void free_desk(desk *d) {
     free(d->group);
     free(d->packed);
-    free(d->mean);
     free(d->cell_distance2);
     free(d->ahead);
     free(d->distance2);
@@ -249,6 +244,7 @@ elbo_status elbo_near_run(const elbo_near_search *s, const char *what, double fr
         elbo_cells_sort(order, start, cell, s->m, c->count);
         search_run run = {.s = s,
                           .kernels = elbo_device_find("cpu")->near,
+                          .cell = cell,
                           .order = order,
                           .chunk = chunk,
                           .room = s->k ? 2 * s->k + 64 : RANK_ROOM};

@@ -1,9 +1,10 @@
 /* The k nearest neighbours of points, by Euclidean distance.
  *
- * Exact up to ELBO_NEIGHBOURS_EXACT points: distances by blocked products |a|^2 - 2 a b + |b|^2 with the smallest k kept while
- * a block is warm, then recomputed as sums of squared differences, so that near-equal points keep their order. Beyond, a
- * search that finds nearly all of them, whose recall is measured on some points against the exact search. Equal distances
- * are in order of index: the same answer for any number of threads. */
+ * Points lie in cells (cells.h); what is asked goes from the nearest cells to the far ones, in blocks of distances that are
+ * compared with each row's k-th nearest so far while they are in registers (kernels/near.h). Up to ELBO_NEIGHBOURS_EXACT points
+ * only cells that cannot hold a neighbour are passed over: exact. Beyond, the far cells are left out as well, so few looked into
+ * that of some points, whose neighbours are also searched exactly, at least 0.95 are found. Equal distances are in order of
+ * index: the same answer for any number of threads. */
 #ifndef ELBO_NEIGHBOURS_H
 #define ELBO_NEIGHBOURS_H
 

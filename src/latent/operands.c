@@ -8,12 +8,15 @@
 
 int elbo_operands_splits(const elbo_expression *e) {
     int splits = 0;
-    if (elbo_expression_has(e, ELBO_OPERAND_TEST) || elbo_expression_has(e, ELBO_OPERAND_CLASS)) splits |= ELBO_TEST_SPLIT;
-    if (elbo_expression_has(e, ELBO_OPERAND_TRAIN) || elbo_expression_has(e, ELBO_OPERAND_CLASS_MEAN)) splits |= ELBO_TRAIN_SPLIT;
+    if (elbo_expression_has(e, ELBO_OPERAND_TEST) || elbo_expression_has(e, ELBO_OPERAND_CLASS))
+        splits |= ELBO_TEST_SPLIT;
+    if (elbo_expression_has(e, ELBO_OPERAND_TRAIN) || elbo_expression_has(e, ELBO_OPERAND_CLASS_MEAN))
+        splits |= ELBO_TRAIN_SPLIT;
     return splits;
 }
 
-/* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the images. */
+/* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the
+ * images. */
 static elbo_status class_mean(const elbo_operands *w, const char *word, bool pixels, float *mean, elbo_error *err) {
     enum { AT_ONCE = 512 };
     elbo_model *m = w->model;
@@ -38,7 +41,8 @@ static elbo_status class_mean(const elbo_operands *w, const char *word, bool pix
             for (size_t k = 0; k < dims; k++) sum[k] += rows[r * dims + k];
         n += count;
     }
-    if (status == ELBO_OK && n == 0) status = elbo_fail(err, ELBO_BAD_INPUT, "mean(class:%s): no training image is of it", word);
+    if (status == ELBO_OK && n == 0)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "mean(class:%s): no training image is of it", word);
     for (size_t k = 0; status == ELBO_OK && k < dims; k++) mean[k] = (float)(sum[k] / (double)n);
     free(rows);
     free(sum);
@@ -70,5 +74,20 @@ elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code
     elbo_status status = image ? elbo_operand_pixels(operands, o, image, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_encode(w->model, 1, image, code, err);
     free(image);
+    return status;
+}
+
+elbo_status elbo_operands_hold_skips(const elbo_operands *operands, const elbo_expression *e, elbo_error *err) {
+    elbo_model *m = operands->model;
+    elbo_image_shape shape = m->network.graph.image;
+    int first = 0;
+    if (!m->network.graph.skips) return ELBO_OK;
+    while (first < e->operands && e->operand[first].kind == ELBO_OPERAND_SAVED) first++;
+    if (first == e->operands) return elbo_model_decodes_alone(m, err);
+    elbo_images image = {.shape = shape, .count = 1, .floats = elbo_alloc(elbo_image_size(shape), sizeof(float))};
+    elbo_operands words = *operands;
+    elbo_status status = image.floats ? elbo_operand_pixels(&words, &e->operand[first], image.floats, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_model_hold_skips(m, &image, NULL, 1, err);
+    free(image.floats);
     return status;
 }

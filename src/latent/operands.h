@@ -16,9 +16,12 @@ typedef struct elbo_operands {
 /* The splits that an expression speaks of; 0: none. */
 int elbo_operands_splits(const elbo_expression *e);
 
-/* Two elbo_find_code whose context is an elbo_operands: the code, (latent); the image itself, (C, H, W), of which a class's mean
- * is the mean image, and which a saved code has none of. */
+/* Two elbo_find_code whose context is an elbo_operands: the code, (latent); the image itself, (C, H, W), of which a
+ * class's mean is the mean image, and which a saved code has none of. */
 elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code, elbo_error *err);
 elbo_status elbo_operand_pixels(void *operands, const elbo_operand *o, float *image, elbo_error *err);
+/* Where the decoder reads what the encoder saved: that of the first image that the expression names goes with the codes decoded
+ * from now on (elbo_model_hold_skips). Fails where it names none. */
+elbo_status elbo_operands_hold_skips(const elbo_operands *operands, const elbo_expression *e, elbo_error *err);
 
 #endif

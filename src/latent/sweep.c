@@ -53,7 +53,8 @@ typedef struct frame {
     double spread[2];         // standard deviation of the codes along each
 } frame;
 
-static elbo_status principal_frame(frame *f, elbo_plane *p, const float *codes, size_t n, int latent, int threads, elbo_error *err) {
+static elbo_status principal_frame(frame *f, elbo_plane *p, const float *codes, size_t n, int latent, int threads,
+                                   elbo_error *err) {
     elbo_pca pca;
     ELBO_TRY(elbo_pca_fit(&pca, codes, n, latent, 2, threads, err));
     for (int i = 0; i < latent; i++) f->origin[i] = pca.mean[i];
@@ -74,7 +75,8 @@ static void coordinate_frame(frame *f, const float *codes, size_t n, int latent,
     if (o->prior) return;
     for (size_t i = 0; i < n * (size_t)latent; i++) f->origin[i % (size_t)latent] += codes[i];
     for (int i = 0; i < latent; i++) f->origin[i] /= (double)n;
-    for (int k = 0; k < 2 && o->dims[k] < latent; k++) f->origin[o->dims[k]] = 0; // there a value is the coordinate itself
+    for (int k = 0; k < 2 && o->dims[k] < latent; k++)
+        f->origin[o->dims[k]] = 0; // there a value is the coordinate itself
 }
 
 static elbo_status fill(elbo_plane *p, frame *f, const float *codes, size_t n, int latent, const elbo_plane_options *o,
@@ -86,11 +88,13 @@ static elbo_status fill(elbo_plane *p, frame *f, const float *codes, size_t n, i
     double *along = o->prior ? NULL : elbo_alloc(n, sizeof *along);
     if (!o->prior && !along) return elbo_no_memory(err);
     for (int k = 0; k < 2; k++) {
-        for (int s = 0; o->prior && s < p->steps; s++) p->at[k][s] = f->spread[k] * elbo_normal_quantile((s + 0.5) / p->steps);
+        for (int s = 0; o->prior && s < p->steps; s++)
+            p->at[k][s] = f->spread[k] * elbo_normal_quantile((s + 0.5) / p->steps);
         for (size_t i = 0; !o->prior && i < n; i++) {
             along[i] = 0;
             for (int d = 0; d < latent; d++)
-                along[i] += (codes[i * (size_t)latent + (size_t)d] - (o->dims[0] < 0 ? f->origin[d] : 0)) * f->axis[k][d];
+                along[i] +=
+                    (codes[i * (size_t)latent + (size_t)d] - (o->dims[0] < 0 ? f->origin[d] : 0)) * f->axis[k][d];
         }
         if (!o->prior) quantiles(along, n, p->steps, p->at[k]);
     }
@@ -105,7 +109,8 @@ static elbo_status fill(elbo_plane *p, frame *f, const float *codes, size_t n, i
     return ELBO_OK;
 }
 
-elbo_status elbo_plane_make(elbo_plane *p, const float *codes, size_t n, int latent, elbo_plane_options o, elbo_error *err) {
+elbo_status elbo_plane_make(elbo_plane *p, const float *codes, size_t n, int latent, elbo_plane_options o,
+                            elbo_error *err) {
     *p = (elbo_plane){.steps = o.steps, .rows = latent > 1 ? o.steps : 1};
     if (n < 2) return elbo_fail(err, ELBO_BAD_INPUT, "a plane of %zu codes; it needs 2 or more", n);
     if (latent == 1 && o.dims[0] < 0) o.dims[0] = 0, o.dims[1] = 1;
@@ -114,7 +119,8 @@ elbo_status elbo_plane_make(elbo_plane *p, const float *codes, size_t n, int lat
     frame f = {.origin = vectors, .axis = {vectors + Z, vectors + 2 * Z}};
     p->z = elbo_alloc((size_t)p->rows * side * Z, sizeof *p->z);
     for (int k = 0; k < 2; k++) p->at[k] = elbo_alloc(side, sizeof(double));
-    elbo_status status = vectors && p->z && p->at[0] && p->at[1] ? fill(p, &f, codes, n, latent, &o, err) : elbo_no_memory(err);
+    elbo_status status =
+        vectors && p->z && p->at[0] && p->at[1] ? fill(p, &f, codes, n, latent, &o, err) : elbo_no_memory(err);
     free(vectors);
     if (status != ELBO_OK) elbo_plane_free(p);
     return status;

@@ -23,11 +23,14 @@ static elbo_status path_of(const elbo_model *m, const char *name, char **path, e
     return *path ? ELBO_OK : elbo_no_memory(err);
 }
 
-elbo_status elbo_vector_save(const elbo_model *m, const char *name, const char *expression, const float *code, elbo_error *err) {
+elbo_status elbo_vector_save(const elbo_model *m, const char *name, const char *expression, const float *code,
+                             elbo_error *err) {
     char *path, fingerprint[ELBO_FINGERPRINT];
     ELBO_TRY(path_of(m, name, &path, err));
-    elbo_st_tensor tensor = {.name = "code", .dtype = ELBO_ST_F32, .dims = 1, .shape = {(size_t)m->network.graph.latent}, .data = code};
-    elbo_st_pair pairs[] = {{"format", "elbo-vector-1"}, {"expression", expression}, {"model", elbo_model_fingerprint(m, fingerprint)}};
+    elbo_st_tensor tensor = {
+        .name = "code", .dtype = ELBO_ST_F32, .dims = 1, .shape = {(size_t)m->network.graph.latent}, .data = code};
+    elbo_st_pair pairs[] = {
+        {"format", "elbo-vector-1"}, {"expression", expression}, {"model", elbo_model_fingerprint(m, fingerprint)}};
     char *folder = elbo_path_join(m->run, "vectors");
     elbo_status status = folder ? elbo_make_folder(folder, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_safetensors_write(path, &tensor, 1, pairs, 3, err);
@@ -37,8 +40,8 @@ elbo_status elbo_vector_save(const elbo_model *m, const char *name, const char *
 }
 
 /* What is in the file; `s` is the caller's to close. */
-static elbo_status open_vector(const elbo_model *m, const char *path, elbo_safetensors *s, const float **code, bool *stale,
-                               elbo_error *err) {
+static elbo_status open_vector(const elbo_model *m, const char *path, elbo_safetensors *s, const float **code,
+                               bool *stale, elbo_error *err) {
     ELBO_TRY(elbo_safetensors_open(s, path, err));
     const elbo_st_tensor *t = elbo_safetensors_find(s, "code");
     const char *model = elbo_safetensors_metadata(s, "model"), *expression = elbo_safetensors_metadata(s, "expression");
@@ -69,8 +72,10 @@ static void list_names(const elbo_model *m, char *text, size_t size) {
 static elbo_status not_there(const elbo_model *m, const char *name, elbo_error *err) {
     char names[200];
     list_names(m, names, sizeof names);
-    return elbo_fail(err, ELBO_NOT_FOUND, "%s: no code of this name is saved in %s (saved: %s); images are named as test:17, class:3 or "
-                                          "\"photo.png\"", name, m->run, names);
+    return elbo_fail(err, ELBO_NOT_FOUND,
+                     "%s: no code of this name is saved in %s (saved: %s); images are named as test:17, class:3 or "
+                     "\"photo.png\"",
+                     name, m->run, names);
 }
 
 elbo_status elbo_vector_load(const elbo_model *m, const char *name, float *code, elbo_error *err) {
@@ -79,11 +84,14 @@ elbo_status elbo_vector_load(const elbo_model *m, const char *name, float *code,
     elbo_safetensors s;
     const float *kept;
     bool stale;
-    elbo_status status = elbo_file_exists(path) ? open_vector(m, path, &s, &kept, &stale, err) : not_there(m, name, err);
+    elbo_status status =
+        elbo_file_exists(path) ? open_vector(m, path, &s, &kept, &stale, err) : not_there(m, name, err);
     if (status == ELBO_OK) {
         if (stale)
-            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: was saved before the model was trained again; `elbo vector save %s '%.200s' %s` "
-                                                    "makes it anew", name, name, elbo_safetensors_metadata(&s, "expression"), m->run);
+            status = elbo_fail(err, ELBO_BAD_INPUT,
+                               "%s: was saved before the model was trained again; `elbo vector save %s '%.200s' %s` "
+                               "makes it anew",
+                               name, name, elbo_safetensors_metadata(&s, "expression"), m->run);
         else
             memcpy(code, kept, (size_t)m->network.graph.latent * sizeof *code);
         elbo_safetensors_close(&s);
@@ -126,9 +134,9 @@ elbo_status elbo_vectors_list(const elbo_model *m, elbo_vector **vectors, int *c
     char *folder = elbo_path_join(m->run, "vectors");
     struct dirent **entries = NULL;
     int n = folder ? scandir(folder, &entries, is_vector, alphasort) : 0;
-    elbo_status status = !folder                      ? elbo_no_memory(err)
+    elbo_status status = !folder                    ? elbo_no_memory(err)
                          : n < 0 && errno != ENOENT ? elbo_fail_errno(err, "%s: cannot be read", folder)
-                                                      : ELBO_OK;
+                                                    : ELBO_OK;
     if (status == ELBO_OK && n > 0 && !(*vectors = calloc((size_t)n, sizeof **vectors))) status = elbo_no_memory(err);
     for (int i = 0; i < n; i++) {
         char *path = elbo_path_join(folder, entries[i]->d_name);

@@ -5,7 +5,8 @@
 #include "train/model.h"
 
 /* `expression` is how it was made; kept beside the code with the model's fingerprint.  code: (latent) */
-elbo_status elbo_vector_save(const elbo_model *m, const char *name, const char *expression, const float *code, elbo_error *err);
+elbo_status elbo_vector_save(const elbo_model *m, const char *name, const char *expression, const float *code,
+                             elbo_error *err);
 /* Refuses a code that other weights made: its numbers mean something else in this model. */
 elbo_status elbo_vector_load(const elbo_model *m, const char *name, float *code, elbo_error *err);
 elbo_status elbo_vector_remove(const elbo_model *m, const char *name, elbo_error *err);

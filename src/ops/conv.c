@@ -4,6 +4,7 @@
  * Weights are packed for the kernels once a step, before the first shard. Each shard leaves its share of the weights' gradient;
  * when all are through, one tile per layer adds them up in order and hands the sum to the optimiser. */
 #include <math.h>
+#include <stdio.h>
 
 #include "ops/ops.h"
 
@@ -13,24 +14,51 @@ static int value(const elbo_node *n, int i) { return (int)n->value[i]; }
 
 /* ---- shape ---- */
 
+/* Rows or columns of the output; less than 1: nothing is left. */
+static long output_size(const elbo_node *n, int in) {
+    int s = value(n, STRIDE), p = value(n, PADDING), reach = value(n, DILATION) * (value(n, KERNEL) - 1) + 1;
+    if (n->op == &elbo_op_conv_transpose2d) return (long)(in - 1) * s - 2L * p + reach + value(n, OUTPUT_PADDING);
+    return in + 2 * p < reach ? 0 : (in + 2L * p - reach) / s + 1;
+}
+
+bool elbo_conv_argument_for(const elbo_node *n, elbo_shape x, elbo_shape y, char *text, size_t room) {
+    static const struct {
+        int argument;
+        const char *name;
+    } changes[] = {{OUTPUT_PADDING, "output_padding"}, {PADDING, "padding"}, {KERNEL, "kernel"}};
+    int apart = value(n, STRIDE) > value(n, DILATION) ? value(n, STRIDE) : value(n, DILATION);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        int a = changes[i].argument, most = value(n, KERNEL) + 8;
+        if (a == OUTPUT_PADDING) most = n->op == &elbo_op_conv_transpose2d ? apart - 1 : -1;
+        for (int v = a == KERNEL; v <= most; v++) {
+            elbo_node changed = *n;
+            changed.value[a] = v;
+            if (output_size(&changed, x.dim[1]) != y.dim[1] || output_size(&changed, x.dim[2]) != y.dim[2]) continue;
+            snprintf(text, room, "%s=%d", changes[i].name, v);
+            return true;
+        }
+    }
+    return false;
+}
+
 static elbo_status set_shape(elbo_graph *g, elbo_node *n, bool transposed, elbo_error *err) {
     elbo_shape x = g->node[n->input[0]].shape;
     char text[40];
     if (x.rank != 3)
         return elbo_node_fail(n, err, "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
                               n->text, elbo_shape_text(x, text));
-    int k = value(n, KERNEL), s = value(n, STRIDE), p = value(n, PADDING), d = value(n, DILATION), size[2];
+    int s = value(n, STRIDE), d = value(n, DILATION), size[2];
     if (transposed && value(n, OUTPUT_PADDING) >= s && value(n, OUTPUT_PADDING) >= d)
         return elbo_node_fail(n, err, "%s: output_padding=%d; it is smaller than stride (%d) or dilation (%d)", n->text,
                               value(n, OUTPUT_PADDING), s, d);
     for (int i = 0; i < 2; i++) {
-        int in = x.dim[i + 1], reach = d * (k - 1) + 1;
-        long out = transposed ? (long)(in - 1) * s - 2L * p + reach + value(n, OUTPUT_PADDING)
-                   : in + 2 * p < reach ? 0
-                                        : (in + 2L * p - reach) / s + 1;
+        long out = output_size(n, x.dim[i + 1]);
         if (out < 1 || out > 1 << 16)
-            return elbo_node_fail(n, err, "%s: its input is %s, which leaves an output of %ld %s; use a smaller kernel or "
-                                          "more padding", n->text, elbo_shape_text(x, text), out, i ? "columns" : "rows");
+            return elbo_node_fail(n, err, "%s: its input is %s, which leaves an output of %ld %s; use %s", n->text,
+                                  elbo_shape_text(x, text), out, i ? "columns" : "rows",
+                                  out > 1                 ? "less padding or a smaller stride"
+                                  : transposed            ? "a larger kernel or less padding"
+                                                          : "a smaller kernel or more padding");
         size[i] = (int)out;
     }
     n->shape = (elbo_shape){3, {value(n, OUT_CHANNELS), size[0], size[1]}};
@@ -149,7 +177,10 @@ static elbo_status forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     // What comes in front learns when any node before this one has parameters: then dx is asked for, too.
     bool learns = elbo_plan_learns(p), need_dx = elbo_plan_goes_back(p) && elbo_plan_learns_before(p, spot->node);
     elbo_conv *conv;
-    ELBO_TRY(k->make(&conv, &shape, learns, need_dx, elbo_team_threads(p->options.team), err));
+    elbo_error why;
+    elbo_status status = k->make(&conv, &shape, learns, need_dx, elbo_team_threads(p->options.team), &why);
+    if (status == ELBO_BAD_INPUT) return elbo_node_fail(spot->node, err, "%s: %s", spot->node->text, why.message);
+    if (status != ELBO_OK) return elbo_fail(err, status, "%s", why.message);
     ELBO_TRY(elbo_plan_own(p, conv, k->free, err));
     spot->object = conv;
     spot->work = elbo_plan_work(p, k->packed_floats(conv));

@@ -45,6 +45,9 @@ extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_
 /* `number` of an input's step: it gathers the batch's rows, or those of the images that codes are compared with. */
 enum { ELBO_INPUT_ROWS, ELBO_INPUT_TARGET };
 
+/* Writes the one argument of a convolution, changed, that makes rows and columns of y from x; false: there is none. */
+bool elbo_conv_argument_for(const elbo_node *n, elbo_shape x, elbo_shape y, char *text, size_t room);
+
 /* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
 elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
                                          elbo_tensor *image, elbo_error *err);

@@ -1,8 +1,9 @@
-/* The perceptual loss: the squared difference of a frozen network's features of the image and of its reconstruction. Gradients
- * flow through that network to the reconstruction; its weights have none.
+/* The perceptual loss: the squared difference of a frozen network's features of the image and of its reconstruction.
+ * Gradients flow through that network to the reconstruction; its weights have none.
  *
- * The network has a plan of its own with a piece for each thread: a shard takes the piece of the thread that it runs on, first
- * for the image, then for the reconstruction, then back. So its activations need memory by threads, not by shards. */
+ * The network has a plan of its own with a piece for each thread: a shard takes the piece of the thread that it runs
+ * on, first for the image, then for the reconstruction, then back. So its activations need memory by threads, not by
+ * shards. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +47,9 @@ static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread
     float *loss = elbo_rows(s->out[0], shard), *dy = q->dy ? elbo_rows(q->dy, thread) : NULL, squared;
     for (int r = 0; r < valid; r++) {
         float *gradient = dy ? dy + (size_t)r * per_image : NULL;
-        loss[r] += q->weight * p->device->loss->mse(gradient, &squared, y + (size_t)r * per_image, target + (size_t)r * per_image,
-                                                    per_image, q->weight * pass->loss_scale);
+        loss[r] +=
+            q->weight * p->device->loss->mse(gradient, &squared, y + (size_t)r * per_image,
+                                             target + (size_t)r * per_image, per_image, q->weight * pass->loss_scale);
     }
     if (!dy) return;
     memset(dy + (size_t)valid * per_image, 0, (size_t)(rows - valid) * per_image * sizeof *dy);
@@ -59,8 +61,11 @@ static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread
 static elbo_status prepare(elbo_plan *p, perceptual *q, bool back, elbo_error *err) {
     const elbo_graph *g = &q->features->graph;
     int threads = elbo_team_threads(p->options.team);
-    elbo_plan_options o = {.mode = ELBO_FEATURES, .batch = threads * p->shard_rows, .shard_rows = p->shard_rows,
-                           .team = p->options.team, .frozen_backward = back};
+    elbo_plan_options o = {.mode = ELBO_FEATURES,
+                           .batch = threads * p->shard_rows,
+                           .shard_rows = p->shard_rows,
+                           .team = p->options.team,
+                           .frozen_backward = back};
     ELBO_TRY(elbo_plan_make(&q->plan, g, p->device, o, err));
     q->y = q->plan.spot[g->at.output].y;
     q->dy = q->plan.spot[g->at.output].dy;

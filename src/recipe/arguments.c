@@ -60,9 +60,12 @@ static elbo_status read_value(const reading *r, const elbo_value_spec *spec, con
     return ELBO_OK;
 }
 
+/* A number that can only be one has its place for another's sake: output_padding of conv2d. */
+static bool not_there(const elbo_value_spec *spec) { return spec->kind == ELBO_INT && spec->least == spec->most; }
+
 static int value_index(const elbo_signature *s, const char *key) {
     for (int i = 0; i < s->most && s->values[i].kind != ELBO_END_OF_VALUES; i++)
-        if (!strcmp(s->values[i].name, key)) return i;
+        if (!strcmp(s->values[i].name, key) && !not_there(&s->values[i])) return i;
     return -1;
 }
 

@@ -23,8 +23,9 @@ static elbo_status read_term(elbo_terms *terms, const elbo_key *key, const elbo_
     elbo_term term = {.weight = 1};
     if (words < 1 || words > 2) return unwanted(key, node, path, err);
     if (words == 2 && (!elbo_parse_float(word[0], &term.weight) || !(term.weight > 0)))
-        return elbo_fail_at(err, node->place, "%s: %s; a term is its weight, a number above 0, and its name, such as 0.7 l1",
-                            path, elbo_node_shown(node, shown));
+        return elbo_fail_at(err, node->place,
+                            "%s: %s; a term is its weight, a number above 0, and its name, such as 0.7 l1", path,
+                            elbo_node_shown(node, shown));
     unsigned kind = 0;
     while (key->choices[kind] && strcmp(key->choices[kind], word[words - 1]) != 0) kind++;
     if (!key->choices[kind]) return unwanted(key, node, path, err);
@@ -35,19 +36,24 @@ static elbo_status read_term(elbo_terms *terms, const elbo_key *key, const elbo_
     return ELBO_OK;
 }
 
-elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_node *node, const char *path, elbo_error *err) {
+elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_node *node, const char *path,
+                            elbo_error *err) {
     *terms = (elbo_terms){0};
-    if (node->kind != ELBO_NODE_LIST) ELBO_TRY(read_term(terms, key, node, path, err));
-    else if (!node->count) return unwanted(key, node, path, err);
+    if (node->kind != ELBO_NODE_LIST)
+        ELBO_TRY(read_term(terms, key, node, path, err));
+    else if (!node->count)
+        return unwanted(key, node, path, err);
     for (const elbo_node *child = node->first; node->kind == ELBO_NODE_LIST && child; child = child->next)
         ELBO_TRY(read_term(terms, key, child, path, err)); // each kind once: they fit
     bool bce = elbo_term_weight(terms, ELBO_BCE) > 0;
     if (bce && terms->count > 1)
-        return elbo_fail_at(err, node->place, "%s: bce is computed before the sigmoid, the others behind it; use it alone, or "
-                                              "mse and l1", path);
-    if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0 && terms->count == 1)
-        return elbo_fail_at(err, node->place, "%s: perceptual alone sees no pixels; add mse or l1, such as [mse, 0.3 perceptual]",
+        return elbo_fail_at(err, node->place,
+                            "%s: bce is computed before the sigmoid, the others behind it; use it alone, or "
+                            "mse and l1",
                             path);
+    if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0 && terms->count == 1)
+        return elbo_fail_at(err, node->place,
+                            "%s: perceptual alone sees no pixels; add mse or l1, such as [mse, 0.3 perceptual]", path);
     return ELBO_OK;
 }
 
@@ -66,8 +72,8 @@ const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]) 
     for (int i = 0; i < terms->count && used < ELBO_TERMS_TEXT; i++) {
         char weight[ELBO_FLOAT_TEXT] = "";
         if (terms->term[i].weight != 1) elbo_print_float(terms->term[i].weight, weight);
-        used += (size_t)snprintf(out + used, ELBO_TERMS_TEXT - used, "%s%s%s%s", i ? " + " : "", weight, *weight ? " " : "",
-                                 elbo_reconstruction_name(terms->term[i].kind));
+        used += (size_t)snprintf(out + used, ELBO_TERMS_TEXT - used, "%s%s%s%s", i ? " + " : "", weight,
+                                 *weight ? " " : "", elbo_reconstruction_name(terms->term[i].kind));
     }
     return out;
 }

@@ -19,8 +19,8 @@ typedef struct room {
 } room;
 
 /* n images, each with its own code, then with that of the image n/2 further: far, should the set be sorted. */
-static elbo_status measure(elbo_code_use *u, elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, room *r,
-                           elbo_error *err) {
+static elbo_status measure(elbo_code_use *u, elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                           room *r, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = n * elbo_image_size(images->shape), near = n / 2;
     elbo_images_to_floats(images, index, n, m->recipe.image.low, m->recipe.image.high, r->x);
     elbo_model_encode_images(m, images, index, n, r->mu, NULL);

@@ -16,7 +16,7 @@ elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const 
     e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
     elbo_status status = elbo_plan_make(&e->plan, &n->graph, device, options, err);
-    if (status != ELBO_OK) free(e->index);
+    if (status != ELBO_OK) elbo_evaluator_free(e); // the caller may free it again
     return status;
 }
 

@@ -5,8 +5,8 @@
 
 #include "graph/graph.h"
 
-/* Reads torchvision's state_dict (features.0.weight ... features.28.bias; what else is in the file is not looked at). The
- * layers are VGG16's, how wide they are is the file's business. */
+/* Reads torchvision's state_dict (features.0.weight ... features.28.bias; what else is in the file is not looked at).
+ * The layers are VGG16's, how wide they are is the file's business. */
 elbo_status elbo_vgg16_open(elbo_network *n, const char *path, elbo_image_shape image, elbo_error *err);
 
 /* What a recipe's losses need: *n is NULL where it has no perceptual term, or one that is off for want of weights. */

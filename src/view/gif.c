@@ -41,7 +41,8 @@ static void find_nearest(palette *p, int colours) {
 
 static elbo_status colour_palette(palette *p, const uint8_t *const *frames, int count, size_t pixels, elbo_error *err) {
     size_t total = (size_t)count * pixels, stride = (total + MOST_SAMPLED - 1) / MOST_SAMPLED, n = 0;
-    uint8_t *planes = elbo_alloc(4, total / stride + 1), *r = planes, *g = r + total / stride + 1, *b = g + total / stride + 1;
+    uint8_t *planes = elbo_alloc(4, total / stride + 1), *r = planes, *g = r + total / stride + 1,
+            *b = g + total / stride + 1;
     if (!planes) return elbo_no_memory(err);
     for (size_t i = 0; i < total; i += stride, n++) {
         const uint8_t *c = frames[i / pixels] + 3 * (i % pixels);
@@ -70,12 +71,13 @@ static void take_indices(const palette *p, const uint8_t *frame, size_t pixels, 
 static int put_loop(GifFileType *gif) {
     static const GifByteType forever[3] = {1, 0, 0};
     return EGifPutExtensionLeader(gif, APPLICATION_EXT_FUNC_CODE) == GIF_OK &&
-           EGifPutExtensionBlock(gif, 11, "NETSCAPE2.0") == GIF_OK && EGifPutExtensionBlock(gif, 3, forever) == GIF_OK &&
-           EGifPutExtensionTrailer(gif) == GIF_OK;
+           EGifPutExtensionBlock(gif, 11, "NETSCAPE2.0") == GIF_OK &&
+           EGifPutExtensionBlock(gif, 3, forever) == GIF_OK && EGifPutExtensionTrailer(gif) == GIF_OK;
 }
 
 static int put_frame(GifFileType *gif, const uint8_t *index, int width, int height, int hundredths) {
-    GraphicsControlBlock control = {.DisposalMode = DISPOSE_DO_NOT, .DelayTime = hundredths, .TransparentColor = NO_TRANSPARENT_COLOR};
+    GraphicsControlBlock control = {
+        .DisposalMode = DISPOSE_DO_NOT, .DelayTime = hundredths, .TransparentColor = NO_TRANSPARENT_COLOR};
     GifByteType extension[4];
     size_t size = EGifGCBToExtension(&control, extension);
     if (EGifPutExtension(gif, GRAPHICS_EXT_FUNC_CODE, (int)size, extension) != GIF_OK) return 0;
@@ -85,8 +87,8 @@ static int put_frame(GifFileType *gif, const uint8_t *index, int width, int heig
     return 1;
 }
 
-static int put_all(GifFileType *gif, const palette *p, const uint8_t *const *frames, const int *hundredths, int count, int width,
-                   int height, int channels, uint8_t *index) {
+static int put_all(GifFileType *gif, const palette *p, const uint8_t *const *frames, const int *hundredths, int count,
+                   int width, int height, int channels, uint8_t *index) {
     ColorMapObject *map = GifMakeMapObject(COLOURS, p->colour);
     if (!map) return 0;
     EGifSetGifVersion(gif, true);
@@ -99,11 +101,14 @@ static int put_all(GifFileType *gif, const palette *p, const uint8_t *const *fra
     return good;
 }
 
-elbo_status elbo_gif_write(const char *path, const uint8_t *const *frames, const int *hundredths, int count, int width, int height,
-                           int channels, elbo_error *err) {
-    if (count < 1 || width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE || (channels != 1 && channels != 3))
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %d frames of %d x %d pixels of %d channels; a GIF has at least one, of 1 or 3 "
-                                              "channels, at most %d pixels a side", path, count, width, height, channels, MOST_SIDE);
+elbo_status elbo_gif_write(const char *path, const uint8_t *const *frames, const int *hundredths, int count, int width,
+                           int height, int channels, elbo_error *err) {
+    if (count < 1 || width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE ||
+        (channels != 1 && channels != 3))
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: %d frames of %d x %d pixels of %d channels; a GIF has at least one, of 1 or 3 "
+                         "channels, at most %d pixels a side",
+                         path, count, width, height, channels, MOST_SIDE);
     size_t pixels = (size_t)width * (size_t)height;
     palette *p = elbo_alloc(1, sizeof *p);
     uint8_t *index = elbo_alloc(pixels, 1);

@@ -10,17 +10,23 @@
 
 typedef char label_text[100];
 
-static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images, const char *const *row_labels,
-                        const char *const *column_labels, elbo_error *err) {
-    elbo_grid grid = {.rows = rows, .columns = columns, .shape = m->network.graph.image, .images = images,
-                      .low = m->recipe.image.low, .high = m->recipe.image.high, .row_labels = row_labels,
+static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
+                        const char *const *row_labels, const char *const *column_labels, elbo_error *err) {
+    elbo_grid grid = {.rows = rows,
+                      .columns = columns,
+                      .shape = m->network.graph.image,
+                      .images = images,
+                      .low = m->recipe.image.low,
+                      .high = m->recipe.image.high,
+                      .row_labels = row_labels,
                       .column_labels = column_labels};
     return elbo_draw_grid(f, &grid, err);
 }
 
 /* ---- arithmetic ---- */
 
-static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_operands *w, const elbo_work *work, elbo_error *err) {
+static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_operands *w, const elbo_work *work,
+                                elbo_error *err) {
     const elbo_images *train = &w->data->train;
     int Z = w->model->network.graph.latent;
     if (train->count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images", w->data->name);
@@ -41,7 +47,8 @@ static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_o
 }
 
 /* Upper row: pixels.  images: (operands + 2, C, H, W) */
-static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_expression *e, elbo_operands *w, elbo_error *err) {
+static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_expression *e, elbo_operands *w,
+                               elbo_error *err) {
     elbo_image_shape s = w->model->network.graph.image;
     size_t size = elbo_image_size(s);
     const elbo_recipe *r = &w->model->recipe;
@@ -61,8 +68,8 @@ static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_ex
 }
 
 /* Lower row: decoded.  images: (operands + 2, C, H, W) */
-static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_expression *e, elbo_operands *w, const elbo_work *work,
-                                elbo_error *err) {
+static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_expression *e, elbo_operands *w,
+                                const elbo_work *work, elbo_error *err) {
     size_t Z = (size_t)w->model->network.graph.latent, n = (size_t)e->operands;
     float *z = elbo_alloc((n + 2) * Z, sizeof *z);
     elbo_status status = z ? elbo_expression_compute(e, Z, elbo_operand_code, w, sum->code, err) : elbo_no_memory(err);
@@ -71,13 +78,14 @@ static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_express
         memcpy(z + n * Z, sum->code, Z * sizeof *z);
         status = find_nearest(sum, z + (n + 1) * Z, w, work, err);
     }
+    if (status == ELBO_OK) status = elbo_operands_hold_skips(w, e, err);
     if (status == ELBO_OK) elbo_model_decode_codes(w->model, n + 2, z, images);
     free(z);
     return status;
 }
 
-elbo_status elbo_story_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expression *e, elbo_operands w, const elbo_work *work,
-                                  elbo_error *err) {
+elbo_status elbo_story_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expression *e, elbo_operands w,
+                                  const elbo_work *work, elbo_error *err) {
     int columns = e->operands + 2;
     size_t row = (size_t)columns * elbo_image_size(w.model->network.graph.image);
     float *images = elbo_alloc(2 * row, sizeof *images);
@@ -128,7 +136,8 @@ static elbo_status draw_codes(elbo_figure f, elbo_model *m, const float *z, int 
                               label_text *column_text, elbo_error *err) {
     size_t n = (size_t)rows * (size_t)columns;
     float *images = elbo_alloc(n * elbo_image_size(m->network.graph.image), sizeof *images);
-    const char **row_labels = calloc((size_t)rows, sizeof *row_labels), **column_labels = calloc((size_t)columns, sizeof *column_labels);
+    const char **row_labels = calloc((size_t)rows, sizeof *row_labels),
+               **column_labels = calloc((size_t)columns, sizeof *column_labels);
     elbo_status status = images && row_labels && column_labels ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
         for (int r = 0; r < rows; r++) row_labels[r] = row_text[r];
@@ -155,12 +164,69 @@ elbo_status elbo_story_traversal(elbo_figure f, elbo_model *m, const float *z, i
     return status;
 }
 
+/* As many decimals as tell neighbours apart, the same for the whole edge: at least one, and few where there are many
+ * numbers. */
+static void write_edge(label_text *text, const double *at, int n, bool descending) {
+    double most = fmax(fabs(at[0]), fabs(at[n - 1]));
+    int decimals = (n > 12 ? 1 : 2) - (most > 0 ? (int)floor(log10(most)) : 0);
+    decimals = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
+    for (int i = 0; i < n; i++) {
+        double v = at[descending ? n - 1 - i : i];
+        snprintf(text[i], sizeof text[i], "%s%.*f", v < 0 ? "\xe2\x88\x92" : "", decimals, fabs(v));
+    }
+}
+
 elbo_status elbo_story_plane(elbo_figure f, elbo_model *m, const elbo_plane *p, elbo_error *err) {
     label_text *row_text = calloc((size_t)(p->rows + p->steps), sizeof *row_text), *column_text = row_text + p->rows;
     if (!row_text) return elbo_no_memory(err);
-    for (int r = 0; r < p->rows && p->rows > 1; r++) write_value(row_text[r], p->at[1][p->rows - 1 - r]);
-    for (int s = 0; s < p->steps; s++) write_value(column_text[s], p->at[0][s]);
+    if (p->rows > 1) write_edge(row_text, p->at[1], p->rows, true);
+    write_edge(column_text, p->at[0], p->steps, false);
     elbo_status status = draw_codes(f, m, p->z, p->rows, p->steps, row_text, column_text, err);
     free(row_text);
+    return status;
+}
+
+/* ---- samples ---- */
+
+elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *images, const elbo_novelty *v,
+                               const elbo_dataset *d, elbo_error *err) {
+    size_t n = v->n, columns = n < 10 ? n : 10, blocks = (n + columns - 1) / columns,
+           size = elbo_image_size(m->network.graph.image);
+    size_t cells = 2 * blocks * columns;
+    float *pixels = elbo_alloc(cells * size, sizeof *pixels);
+    const char **captions = calloc(cells, sizeof *captions), **labels = calloc(2 * blocks, sizeof *labels);
+    label_text *text = calloc(cells, sizeof *text);
+    elbo_status status = pixels && captions && labels && text ? ELBO_OK : elbo_no_memory(err);
+    for (size_t i = 0; status == ELBO_OK && i < blocks * columns; i++) {
+        size_t above = i / columns * 2 * columns + i % columns, below = above + columns;
+        labels[i / columns * 2] = "new";
+        labels[i / columns * 2 + 1] = "nearest";
+        if (i >= n) {
+            pixels[above * size] = pixels[below * size] = NAN;
+            continue;
+        }
+        memcpy(pixels + above * size, images + i * size, size * sizeof *pixels);
+        elbo_images_to_floats(&d->train, &v->nearest[i], 1, m->recipe.image.low, m->recipe.image.high,
+                              pixels + below * size);
+        double distance = v->distance[i];
+        if (v->usual > 0) // (a multiplication sign)
+            snprintf(text[below], sizeof text[below], "%.2f \xc3\x97", distance / v->usual);
+        else
+            snprintf(text[below], sizeof text[below], "%.3g", distance);
+        captions[below] = text[below];
+    }
+    elbo_grid grid = {.rows = (int)(2 * blocks),
+                      .columns = (int)columns,
+                      .shape = m->network.graph.image,
+                      .images = pixels,
+                      .low = m->recipe.image.low,
+                      .high = m->recipe.image.high,
+                      .row_labels = labels,
+                      .captions = captions};
+    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
+    free(pixels);
+    free(captions);
+    free(labels);
+    free(text);
     return status;
 }

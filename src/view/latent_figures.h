@@ -2,6 +2,7 @@
 #ifndef ELBO_VIEW_LATENT_FIGURES_H
 #define ELBO_VIEW_LATENT_FIGURES_H
 
+#include "latent/novelty.h"
 #include "latent/operands.h"
 #include "latent/sweep.h"
 #include "latent/work.h"
@@ -15,18 +16,24 @@ typedef struct elbo_sum {
     int class;        // of that image; -1 without labels
 } elbo_sum;
 
-/* Computes the expression and draws its operands, the result and the nearest training image: in the upper row as pixels, whose
- * result is the same arithmetic done with pixels, in the lower one decoded. The training split must be open. */
+/* Computes the expression and draws its operands, the result and the nearest training image: in the upper row as
+ * pixels, whose result is the same arithmetic done with pixels, in the lower one decoded. The training split must be
+ * open. */
 elbo_status elbo_story_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expression *e, elbo_operands words,
                                   const elbo_work *work, elbo_error *err);
 void elbo_sum_free(elbo_sum *sum);
 
-/* Decoded codes z (rows, steps, latent), of which row r changes dimension dim[r] alone. `score`: its KL in nats or, of an AE, the
- * standard deviation of the codes. value: (steps), above the columns. */
+/* Decoded codes z (rows, steps, latent), of which row r changes dimension dim[r] alone. `score`: its KL in nats or, of
+ * an AE, the standard deviation of the codes. value: (steps), above the columns. */
 elbo_status elbo_story_traversal(elbo_figure f, elbo_model *m, const float *z, int rows, int steps, const int *dim,
                                  const double *score, const double *value, elbo_error *err);
 
 /* The plane decoded, its coordinates at its edges. */
 elbo_status elbo_story_plane(elbo_figure f, elbo_model *m, const elbo_plane *p, elbo_error *err);
+
+/* Images (n, C, H, W) in rows, each above its nearest training image, with its distance as a multiple of the usual one.
+ */
+elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *images, const elbo_novelty *v,
+                               const elbo_dataset *d, elbo_error *err);
 
 #endif

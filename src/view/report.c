@@ -31,7 +31,7 @@ static const char style[] =
     "h1 { font-size: 2.1rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 16px; text-wrap: balance; }\n"
     "h2 { font-size: 1.3rem; line-height: 1.3; margin: 56px 0 16px; padding-top: 20px; border-top: 1px solid "
     "var(--line); }\n"
-    "h1, figcaption, td, th, summary, caption { overflow-wrap: anywhere; }\n"
+    "h1, figcaption, summary, caption { overflow-wrap: anywhere; }\n"
     ".summary { font-size: 1.1rem; max-width: 44em; margin: 0; }\n"
     ".scroll { overflow-x: auto; margin: 0 0 28px; }\n"
     "th:first-child, td:first-child { white-space: nowrap; }\n"
@@ -47,6 +47,8 @@ static const char style[] =
     ".card { background: #ffffff; border: 1px solid var(--line); border-radius: 8px; padding: 16px; text-align: "
     "center; }\n"
     ".card img { max-width: 100%; height: auto; vertical-align: top; }\n"
+    ".pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); column-gap: 24px; }\n"
+    "strong { font-weight: 700; }\n"
     "figcaption { margin-top: 10px; color: var(--soft); font-size: 0.95rem; }\n"
     "figcaption b { color: var(--ink); }\n"
     "figcaption b::after { content: \".\"; }\n"
@@ -140,7 +142,10 @@ static void write_table(FILE *out, const elbo_report_table *t) {
                     : c == 0 ? " scope=\"row\""
                              : "",
                     number ? " class=\"number\"" : "");
+            bool strong = t->strong && t->strong[r * t->columns + c];
+            if (strong) fputs("<strong>", out);
             put(out, t->cells[r * t->columns + c]);
+            if (strong) fputs("</strong>", out);
             fprintf(out, "</%s>", tag);
         }
         fputs(r == 0 ? "</tr>\n</thead>\n" : "</tr>\n", out);
@@ -168,8 +173,20 @@ static elbo_status write_page(FILE *out, const elbo_report *r, elbo_error *err) 
     for (int i = 0; i < r->table_count; i++) write_table(out, &r->tables[i]);
     if (r->table_count) fputs("</section>\n", out);
 
+    if (r->findings) {
+        fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Is it any good</h2>\n", out);
+        write_table(out, r->findings);
+        fputs("</section>\n", out);
+    }
+
     if (r->figure_count) fputs("<section aria-labelledby=\"figures\">\n<h2 id=\"figures\">Figures</h2>\n", out);
-    for (int i = 0; i < r->figure_count; i++) ELBO_TRY(write_figure(out, &r->figures[i], err));
+    for (int i = 0; i < r->figure_count; i++) {
+        bool first = r->figures[i].beside && (i == 0 || !r->figures[i - 1].beside);
+        bool last = !r->figures[i].beside && i > 0 && r->figures[i - 1].beside;
+        if (first) fputs("<div class=\"pair\">\n", out);
+        ELBO_TRY(write_figure(out, &r->figures[i], err));
+        if (last || (r->figures[i].beside && i == r->figure_count - 1)) fputs("</div>\n", out);
+    }
     if (r->figure_count) fputs("</section>\n", out);
 
     if (r->listing_count) fputs("<section aria-labelledby=\"recipes\">\n<h2 id=\"recipes\">Recipes</h2>\n", out);

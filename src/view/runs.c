@@ -56,6 +56,7 @@ elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count
 
 void elbo_runs_close(elbo_run *runs, int count) {
     for (int i = 0; i < count; i++) {
+        elbo_run_forget(&runs[i]);
         elbo_model_close(runs[i].model);
         elbo_log_free(&runs[i].log);
         free(runs[i].label);

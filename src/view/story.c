@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "latent/pca.h"
+#include "latent/tsne.h"
 
 /* ---- loss curves ---- */
 
@@ -92,7 +93,7 @@ elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count,
     return status;
 }
 
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err) {
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
     enum { AT_ONCE = 64 };
     float *z = elbo_alloc(AT_ONCE * Z, sizeof *z);
@@ -103,6 +104,7 @@ elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images
         for (int i = 0; i < count; i++)
             elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(start + i)},
                                z + (size_t)i * Z, Z);
+        for (size_t k = 0; temperature != 1 && k < (size_t)count * Z; k++) z[k] *= (float)temperature;
         elbo_model_decode_codes(m, (size_t)count, z, images + (size_t)start * size);
     }
     free(z);
@@ -196,6 +198,26 @@ elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *image
     elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
     elbo_status status = elbo_map_of_codes(map, codes, images->count, Z, threads, err);
     free(codes);
+    return status;
+}
+
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
+                               elbo_error *err) {
+    size_t n = images->count < ELBO_MAP_TSNE ? images->count : ELBO_MAP_TSNE;
+    int Z = m->network.graph.latent;
+    *map = (elbo_map){.n = n, .tsne = true};
+    float *codes = elbo_alloc(n * (size_t)Z, sizeof *codes); // (n, Z)
+    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
+    elbo_tsne_options o = elbo_tsne_defaults();
+    elbo_tsne_result result = {0};
+    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        elbo_model_encode_images(m, images, NULL, n, codes, NULL);
+        status = elbo_tsne(map->xy, &result, codes, n, Z, &o, work, err);
+    }
+    *kl = result.kl;
+    free(codes);
+    if (status != ELBO_OK) elbo_map_free(map);
     return status;
 }
 

@@ -3,6 +3,8 @@
 #ifndef ELBO_STORY_H
 #define ELBO_STORY_H
 
+#include "judge/quality.h"
+#include "latent/work.h"
 #include "train/model.h"
 #include "train/run_folder.h"
 #include "view/view.h"
@@ -12,11 +14,23 @@ typedef struct elbo_run {
     elbo_model *model;
     elbo_log log;
     char *label;
+    elbo_quality *quality; // its scores; NULL until they are measured or recalled
     bool map_only; // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
 elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
+
+/* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not asked). */
+elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err);
+/* The same, or measured; `keep`: and written for the next time, which is right where the images are the run's own. */
+elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, bool keep, elbo_error *err);
+bool elbo_runs_same_data(const elbo_run *a, const elbo_run *b);
+void elbo_run_forget(elbo_run *r);
+/* Whether a run is the best of those that a score can be compared of. */
+bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_quality_row *row);
+/* What each latent dimension costs, of the VAEs among the runs; *drawn is false where there is none. */
+elbo_status elbo_story_kl(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err);
 
 /* The run whose codes choose typical images: the first VAE, whose space is smooth, else the first. */
 elbo_run *elbo_runs_chooser(elbo_run *runs, int count);
@@ -28,8 +42,8 @@ elbo_status elbo_story_curves(elbo_figure f, const elbo_run *runs, int count, el
 elbo_status elbo_story_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
                                        const uint32_t *index, int n, elbo_error *err);
 
-/* Decoded codes drawn from the standard normal prior.  images: (n, C, H, W), the caller's */
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, float *images, elbo_error *err);
+/* Decoded codes drawn from the standard normal prior, multiplied by `temperature`.  images: (n, C, H, W), the caller's */
+elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err);
 /* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */
 void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to);
 /* A grid of images as square as n allows. */
@@ -51,6 +65,11 @@ typedef struct elbo_map {
 /* codes: (n, dims) */
 elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err);
 elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *images, int threads, elbo_error *err);
+/* By t-SNE, of the first ELBO_MAP_TSNE images at most; map->n tells how many. *kl: the divergence
+ * that is left. */
+enum { ELBO_MAP_TSNE = 10000 };
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
+                               elbo_error *err);
 void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
@@ -58,8 +77,9 @@ elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_datase
 elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels,
                               elbo_error *err);
 
-/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. */
+/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the first
+ * run was trained on. */
 elbo_status elbo_story_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,
-                              int threads, elbo_error *err);
+                              bool own_data, const elbo_work *work, elbo_error *err);
 
 #endif

@@ -1,4 +1,5 @@
 /* The report: every figure of some runs, a table of their numbers, one sentence on each picture, and the recipes. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +8,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/shown.h"
+#include "judge/doctor.h"
 #include "latent/pick.h"
 #include "view/story.h"
 
-enum { MOST_FIGURES = 32, SHOWN = 10, SAMPLES = 64, STEPS = 10, COLUMNS = 10 };
+enum { MOST_FIGURES = 64, SHOWN = 10, SAMPLES = 64, STEPS = 10, COLUMNS = 10, MOST_SCORES = 24, FINDING_COLUMNS = 5 };
 
 typedef struct page {
     const char *folder; // of the run or demo; figures go to folder/figures
@@ -18,10 +20,13 @@ typedef struct page {
     elbo_run *runs;
     int count, compared; // of the runs, the first `compared` are in every figure
     const elbo_dataset *data;
-    int threads;
+    const elbo_work *work;
+    bool own_data;
     elbo_report_figure figure[MOST_FIGURES];
     int drawn;
-    char *text[4 * MOST_FIGURES]; // everything formatted for the page, freed with it
+    elbo_verdict (*verdict)[ELBO_MOST_VERDICTS]; // (count): of each run
+    int verdicts;                                // of a run; 0: nobody was asked
+    char *text[1024]; // everything formatted for the page, freed with it
     int texts;
 } page;
 
@@ -42,7 +47,8 @@ static elbo_figure figure_of(const page *p, const char *name, const char *title)
 
 static void show(page *p, const char *name, const char *title, const char *sentence) {
     if (p->drawn == MOST_FIGURES) return;
-    p->figure[p->drawn++] = (elbo_report_figure){say(p, "%s/%s.png", p->figures, name), title, sentence};
+    p->figure[p->drawn++] =
+        (elbo_report_figure){.png = say(p, "%s/%s.png", p->figures, name), .title = title, .sentence = sentence};
 }
 
 static bool is_vae(const elbo_run *r) { return r->model->recipe.kind == ELBO_VAE; }
@@ -75,11 +81,40 @@ static elbo_status add_reconstructions(page *p, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* Beside the map by PCA, which was shown just before. Fewer than four points have no neighbourhoods. */
+static elbo_status add_tsne(page *p, int i, elbo_error *err) {
+    elbo_run *r = &p->runs[i];
+    elbo_map map;
+    if (p->data->test.count < 4) return ELBO_OK;
+    double kl;
+    ELBO_TRY(elbo_map_make_tsne(&map, &kl, r->model, &p->data->test, p->work, err));
+    const char *name = say(p, "tsne-%d-%s", i + 1, is_vae(r) ? "vae" : "ae"), *title = say(p, "Latent space of %s", r->label);
+    char points[32];
+    elbo_thousands((double)map.n, points);
+    elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, &p->data->test, err);
+    elbo_map_free(&map);
+    if (status != ELBO_OK) return status;
+    if (p->drawn) p->figure[p->drawn - 1].beside = true;
+    show(p, name, say(p, "%s by t-SNE", title),
+         say(p, "The codes of %s test images, placed so that neighbours stay neighbours (KL divergence %.2f); how far apart two clusters "
+                "lie, and how large they are, means little.", points, kl));
+    return ELBO_OK;
+}
+
+static elbo_status add_dimensions(page *p, elbo_error *err) {
+    bool drawn = false;
+    ELBO_TRY(elbo_story_kl(figure_of(p, "kl", "What each latent dimension tells of an image"), p->runs, p->compared, &drawn, err));
+    if (drawn)
+        show(p, "kl", "KL of each latent dimension",
+             "How many nats each dimension of the code costs, and so how much it can tell of an image; one near 0 carries nothing.");
+    return ELBO_OK;
+}
+
 static elbo_status add_maps(page *p, elbo_error *err) {
     for (int i = 0; i < p->count; i++) {
         elbo_run *r = &p->runs[i];
         elbo_map map;
-        ELBO_TRY(elbo_map_make(&map, r->model, &p->data->test, p->threads, err));
+        ELBO_TRY(elbo_map_make(&map, r->model, &p->data->test, p->work->threads, err));
         const char *name = say(p, "map-%d-%s", i + 1, is_vae(r) ? "vae" : "ae");
         const char *title = say(p, "Latent space of %s", r->label);
         elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, &p->data->test, err);
@@ -92,9 +127,10 @@ static elbo_status add_maps(page *p, elbo_error *err) {
         if (raw)
             show(p, name, title, say(p, "%s; the code has two dimensions, so this plane is the whole of it.", what));
         else
-            show(p, name, title,
+            show(p, name, say(p, "%s by PCA", title),
                  say(p, "%s; the two axes hold %.0f%% of the codes' variance, so clusters that overlap here may lie apart in "
                         "the other dimensions.", what, explained));
+        if (!raw) ELBO_TRY(add_tsne(p, i, err));
     }
     return ELBO_OK;
 }
@@ -139,7 +175,7 @@ static elbo_status add_samples(page *p, elbo_error *err) {
         if (!is_vae(r) || r->map_only || r->model->network.graph.skips) continue; // no prior, or codes are not enough
         float *images = elbo_alloc(SAMPLES * elbo_image_size(r->model->network.graph.image), sizeof *images);
         if (!images) return elbo_no_memory(err);
-        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, images, err);
+        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, 1, images, err);
         const char *name = say(p, "samples-%d", i + 1), *title = say(p, "New images from %s", r->label);
         if (status == ELBO_OK) status = elbo_story_grid(figure_of(p, name, title), r->model, images, SAMPLES, err);
         free(images);
@@ -177,7 +213,76 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         row[8] = say(p, "%.1f", seconds);
         row[9] = seconds > 0 ? say(p, "%s", elbo_thousands(log->count * (double)last->train.images / seconds, number)) : "";
     }
-    *table = (elbo_report_table){"Scores on the test images (losses in nats per image)", p->count + 1, COLUMNS, cells};
+    *table = (elbo_report_table){
+        .title = "Scores on the test images (losses in nats per image)", .rows = p->count + 1, .columns = COLUMNS, .cells = cells};
+}
+
+/* ---- is it any good ---- */
+
+static elbo_status examine(page *p, elbo_error *err) {
+    p->verdict = calloc((size_t)p->count, sizeof *p->verdict);
+    if (!p->verdict) return elbo_no_memory(err);
+    for (int i = 0; i < p->count; i++) {
+        elbo_exam e;
+        elbo_run *r = &p->runs[i];
+        ELBO_TRY(elbo_exam_open(&e, r->model, &r->log, p->data, ELBO_TEST_SPLIT, p->work, err));
+        elbo_status status = elbo_run_measure(r, &e, p->own_data && elbo_runs_same_data(r, &p->runs[0]), err);
+        if (status == ELBO_OK) status = elbo_doctor(p->verdict[i], &p->verdicts, &e, err);
+        elbo_exam_close(&e);
+        if (status != ELBO_OK) return status;
+    }
+    return ELBO_OK;
+}
+
+/* Scores that the first table, of the logs, has not: a row for each run. cells, strong: (count + 1, MOST_SCORES) */
+static void fill_scores(page *p, elbo_report_table *table, const char **cells, bool *strong) {
+    const elbo_quality_row *column[MOST_SCORES];
+    int columns = 1;
+    for (const elbo_quality_row *row = elbo_quality_rows; row->key && columns < MOST_SCORES; row++) {
+        static const char told[] = "loss reconstruction kl mse";
+        bool there = false;
+        for (int i = 0; i < p->count; i++) there = there || elbo_quality_shown(row, p->runs[i].quality);
+        if (there && !strstr(told, row->key)) column[columns++] = row;
+    }
+    cells[0] = "model";
+    for (int c = 1; c < columns; c++) cells[c] = column[c]->short_label;
+    for (int i = 0; i < p->count; i++) {
+        size_t at = (size_t)(i + 1) * (size_t)columns;
+        cells[at] = p->runs[i].label;
+        for (int c = 1; c < columns; c++) {
+            char text[ELBO_QUALITY_TEXT];
+            elbo_quality_text(column[c], p->runs[i].quality, text);
+            cells[at + (size_t)c] = *text ? say(p, "%s", text) : "–";
+            strong[at + (size_t)c] = elbo_run_best(p->runs, p->count, i, column[c]);
+        }
+    }
+    *table = (elbo_report_table){.title = "Pictures, codes and classes (test images; the best of a column is bold)",
+                                 .rows = p->count + 1, .columns = columns, .cells = cells, .strong = strong};
+}
+
+/* A row for each thing that is not well, and one for the rest of each run. cells: (1 + count * (ELBO_MOST_VERDICTS + 1),
+ * FINDING_COLUMNS) */
+static void fill_findings(page *p, elbo_report_table *table, const char **cells) {
+    static const char *const head[FINDING_COLUMNS] = {"model", "of what", "verdict", "evidence", "what to try"};
+    int rows = 1, columns = FINDING_COLUMNS - 1; // nobody needs advice where all is well
+    for (int i = 0; i < p->count * p->verdicts; i++)
+        if (*p->verdict[i / p->verdicts][i % p->verdicts].advice) columns = FINDING_COLUMNS;
+    memcpy(cells, head, (size_t)columns * sizeof *cells);
+    for (int i = 0; i < p->count; i++) {
+        const char *well = "", *label = p->runs[i].label;
+        bool alone = true;
+        for (int k = 0; k < p->verdicts; k++) {
+            const elbo_verdict *v = &p->verdict[i][k];
+            if (v->health == ELBO_WELL) well = say(p, "%s%s%s", well, *well ? ", " : "", v->title);
+            if (v->health != ELBO_NOTE && v->health != ELBO_ILL) continue;
+            const char *const row[FINDING_COLUMNS] = {alone ? label : "", v->title, elbo_health_name(v->health), v->evidence, v->advice};
+            memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
+            alone = false;
+        }
+        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all" : "the rest", "well", well, ""};
+        memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
+    }
+    *table = (elbo_report_table){.title = "What `elbo doctor` finds", .rows = rows, .columns = columns, .cells = cells};
 }
 
 /* ---- the page ---- */
@@ -185,7 +290,9 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
 static elbo_status draw_all(page *p, elbo_error *err) {
     ELBO_TRY(add_curves(p, err));
     if (p->data->test.count == 0) return ELBO_OK;
+    ELBO_TRY(examine(p, err));
     ELBO_TRY(add_reconstructions(p, err));
+    ELBO_TRY(add_dimensions(p, err));
     ELBO_TRY(add_maps(p, err));
     ELBO_TRY(add_interpolation(p, err));
     return add_samples(p, err);
@@ -194,10 +301,15 @@ static elbo_status draw_all(page *p, elbo_error *err) {
 static elbo_status write_page(page *p, const char *path, elbo_error *err) {
     const char **cells = calloc((size_t)(p->count + 1) * COLUMNS, sizeof *cells);
     elbo_report_listing *listings = calloc((size_t)p->count, sizeof *listings);
-    elbo_status status = cells && listings ? ELBO_OK : elbo_no_memory(err);
+    const char **scores = calloc((size_t)(p->count + 1) * MOST_SCORES, sizeof *scores);
+    const char **findings = calloc((size_t)(p->count * (ELBO_MOST_VERDICTS + 1) + 1) * FINDING_COLUMNS, sizeof *findings);
+    bool *strong = calloc((size_t)(p->count + 1) * MOST_SCORES, sizeof *strong);
+    elbo_status status = cells && listings && scores && findings && strong ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
-        elbo_report_table table;
-        fill_table(p, &table, cells);
+        elbo_report_table table[2], found;
+        fill_table(p, &table[0], cells);
+        fill_scores(p, &table[1], scores, strong);
+        fill_findings(p, &found, findings);
         const char *title = p->count == 1 ? say(p, "%s", p->runs[0].label) : "Autoencoders compared";
         char train[32], test[32];
         elbo_thousands(p->data->train.count, train);
@@ -214,8 +326,9 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
             .title = title,
             .summary = say(p, "What %s learned from %s training images of %s, shown on %s test images. All losses are in nats "
                               "per image; lower is better.", names, train, p->data->name, test),
-            .tables = &table,
-            .table_count = 1,
+            .tables = table,
+            .table_count = p->verdicts ? 2 : 1,
+            .findings = p->verdicts ? &found : NULL,
             .figures = p->figure,
             .figure_count = p->drawn,
             .listings = listings,
@@ -225,20 +338,24 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
     }
     free(cells);
     free(listings);
+    free(scores);
+    free(findings);
+    free(strong);
     return status;
 }
 
 elbo_status elbo_story_report(const char *path, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,
-                              int threads, elbo_error *err) {
+                              bool own_data, const elbo_work *work, elbo_error *err) {
     page *p = calloc(1, sizeof *p);
     if (!p) return elbo_no_memory(err);
-    *p = (page){.folder = folder, .runs = runs, .count = count, .data = d, .threads = threads};
+    *p = (page){.folder = folder, .runs = runs, .count = count, .data = d, .work = work, .own_data = own_data};
     while (p->compared < count && !runs[p->compared].map_only) p->compared++;
     p->figures = elbo_path_join(folder, "figures/report"); // its own folder: a figure drawn by hand is not overwritten
     elbo_status status = p->figures ? draw_all(p, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = write_page(p, path, err);
     for (int i = 0; i < p->texts; i++) free(p->text[i]);
     free(p->figures);
+    free(p->verdict);
     free(p);
     return status;
 }

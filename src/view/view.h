@@ -38,6 +38,16 @@ typedef struct elbo_series {
 elbo_status elbo_draw_curves(elbo_figure f, const char *x_label, const char *y_label, const elbo_series *series,
                              int count, elbo_error *err);
 
+/* Bars, those of each series largest first, series side by side by rank. */
+typedef struct elbo_bar_series {
+    const char *label;
+    const double *value; // (count), finite, 0 or more
+    int count;
+    int group;           // its colour: the same as of a curve's group
+} elbo_bar_series;
+elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series, int count,
+                           elbo_error *err);
+
 /* Points in the plane coloured by class, with a legend; labels NULL: one colour. */
 elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy, // (n, 2)
                               const uint8_t *labels, size_t n, char *const *class_names, int classes, elbo_error *err);
@@ -62,12 +72,14 @@ typedef struct elbo_report_figure {
     const char *png;      // path; embedded as base64
     const char *title;    // "Reconstructions"
     const char *sentence; // one plain sentence on what to see
+    bool beside;          // the next figure stands beside this one, where the page is wide enough
 } elbo_report_figure;
 
 typedef struct elbo_report_table {
     const char *title;
     int rows, columns;
     const char *const *cells; // (rows, columns); row 0 is the header
+    const bool *strong;       // (rows, columns): cells that stand out, the best of a column; or NULL
 } elbo_report_table;
 
 typedef struct elbo_report_listing {
@@ -78,6 +90,7 @@ typedef struct elbo_report {
     const char *title, *summary; // one paragraph of plain text
     const elbo_report_table *tables;
     int table_count;
+    const elbo_report_table *findings; // a section of its own behind the scores: what is wrong; or NULL
     const elbo_report_figure *figures;
     int figure_count;
     const elbo_report_listing *listings;

@@ -12,18 +12,22 @@ static size_t image_size(const elbo_run *runs) { return elbo_image_size(runs[0].
 /* ---- making ---- */
 
 /* One walk of one run, decoded.  images: (steps, C, H, W) in the first run's range */
-static elbo_status make_walk(const elbo_walks *w, int pair, elbo_model *m, const elbo_model *first, float *images, elbo_error *err) {
+static elbo_status make_walk(const elbo_walks *w, int pair, elbo_model *m, const elbo_model *first, float *images,
+                             elbo_error *err) {
     elbo_operands words = w->words;
     words.model = m;
     size_t Z = (size_t)m->network.graph.latent;
     float *ends = elbo_alloc(2 * Z, sizeof *ends), *z = elbo_alloc((size_t)w->steps * Z, sizeof *z);
     elbo_status status = ends && z ? ELBO_OK : elbo_no_memory(err);
     for (int k = 0; status == ELBO_OK && k < 2; k++)
-        status = elbo_expression_compute(&w->end[2 * pair + k], Z, elbo_operand_code, &words, ends + (size_t)k * Z, err);
+        status =
+            elbo_expression_compute(&w->end[2 * pair + k], Z, elbo_operand_code, &words, ends + (size_t)k * Z, err);
     if (status == ELBO_OK) status = elbo_walk(w->path, ends, ends + Z, Z, w->steps, z, err);
+    if (status == ELBO_OK) status = elbo_operands_hold_skips(&words, &w->end[2 * pair], err);
     if (status == ELBO_OK) {
         elbo_model_decode_codes(m, (size_t)w->steps, z, images);
-        elbo_story_into_range(images, (size_t)w->steps * elbo_image_size(m->network.graph.image), &m->recipe, &first->recipe);
+        elbo_story_into_range(images, (size_t)w->steps * elbo_image_size(m->network.graph.image), &m->recipe,
+                              &first->recipe);
     }
     free(ends);
     free(z);
@@ -46,7 +50,8 @@ static elbo_status fade(const elbo_walks *w, int pair, elbo_run *runs, float *im
     float *ends = elbo_alloc(2 * size, sizeof *ends);
     elbo_status status = ends ? ELBO_OK : elbo_no_memory(err);
     for (int k = 0; status == ELBO_OK && k < 2; k++)
-        status = elbo_expression_compute(&w->end[2 * pair + k], size, elbo_operand_pixels, &words, ends + (size_t)k * size, err);
+        status = elbo_expression_compute(&w->end[2 * pair + k], size, elbo_operand_pixels, &words,
+                                         ends + (size_t)k * size, err);
     if (status == ELBO_OK) status = elbo_walk(ELBO_LINEAR, ends, ends + size, size, w->steps, images, err);
     free(ends);
     return status;
@@ -74,7 +79,8 @@ void elbo_walks_free(elbo_walks *w) {
 
 /* ---- drawing ---- */
 
-/* Row `r` of a pair's block: the cross-fade where there is one, then the runs; NULL behind the last.  (steps, C, H, W) */
+/* Row `r` of a pair's block: the cross-fade where there is one, then the runs; NULL behind the last.  (steps, C, H, W)
+ */
 static const float *row_of(const elbo_walks *w, const elbo_run *runs, int count, int pair, int r, const char **label) {
     size_t row = (size_t)w->steps * image_size(runs);
     const float *faded = w->faded ? w->faded + (size_t)pair * row : NULL;
@@ -102,8 +108,14 @@ elbo_status elbo_story_walks(elbo_figure f, const elbo_walks *w, const elbo_run 
             memcpy(images + (size_t)rows * row, from, row * sizeof *from);
     }
     const elbo_recipe *recipe = &runs[0].model->recipe;
-    elbo_grid grid = {.rows = rows, .columns = w->steps, .shape = runs[0].model->network.graph.image, .images = images,
-                      .low = recipe->image.low, .high = recipe->image.high, .row_labels = labels, .headings = headings};
+    elbo_grid grid = {.rows = rows,
+                      .columns = w->steps,
+                      .shape = runs[0].model->network.graph.image,
+                      .images = images,
+                      .low = recipe->image.low,
+                      .high = recipe->image.high,
+                      .row_labels = labels,
+                      .headings = headings};
     if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
     free(images);
     free(labels);
@@ -115,8 +127,8 @@ elbo_status elbo_story_walks(elbo_figure f, const elbo_walks *w, const elbo_run 
 
 enum { TILE = 112, GAP = 4, MOST_FRAME_BYTES = 1 << 30 };
 
-elbo_status elbo_walks_frames(const elbo_walks *w, const elbo_run *runs, int count, uint8_t **frames, int *width, int *height,
-                              elbo_error *err) {
+elbo_status elbo_walks_frames(const elbo_walks *w, const elbo_run *runs, int count, uint8_t **frames, int *width,
+                              int *height, elbo_error *err) {
     const elbo_recipe *recipe = &runs[0].model->recipe;
     elbo_image_shape s = runs[0].model->network.graph.image;
     if (s.channels != 1 && s.channels != 3)
@@ -129,10 +141,12 @@ elbo_status elbo_walks_frames(const elbo_walks *w, const elbo_run *runs, int cou
         if ((size_t)rows > most) most = (size_t)rows;
     }
     size_t side = H > W ? H : W, scale = side < TILE ? (TILE + side / 2) / side : 1;
-    size_t frame_width = (size_t)w->pairs * (W * scale + GAP) - GAP, frame_height = most * (H * scale + GAP) - GAP, frame, bytes;
-    if (__builtin_mul_overflow(frame_width * frame_height, C, &frame) || __builtin_mul_overflow(frame, (size_t)w->steps, &bytes) ||
-        bytes > MOST_FRAME_BYTES)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%d frames of %zu x %zu pixels are more than a gigabyte; ask for fewer --steps", w->steps,
+    size_t frame_width = (size_t)w->pairs * (W * scale + GAP) - GAP, frame_height = most * (H * scale + GAP) - GAP,
+           frame, bytes;
+    if (__builtin_mul_overflow(frame_width * frame_height, C, &frame) ||
+        __builtin_mul_overflow(frame, (size_t)w->steps, &bytes) || bytes > MOST_FRAME_BYTES)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%d frames of %zu x %zu pixels are more than a gigabyte; ask for fewer --steps", w->steps,
                          frame_width, frame_height);
     uint8_t *out = malloc(bytes);
     if (!out) return elbo_no_memory(err);
@@ -143,7 +157,8 @@ elbo_status elbo_walks_frames(const elbo_walks *w, const elbo_run *runs, int cou
             const float *row;
             for (int r = 0; (row = row_of(w, runs, count, p, r, &label)); r++) {
                 const float *image = row + t * C * H * W;
-                uint8_t *corner = out + t * frame + ((size_t)r * (H * scale + GAP) * frame_width + (size_t)p * (W * scale + GAP)) * C;
+                uint8_t *corner =
+                    out + t * frame + ((size_t)r * (H * scale + GAP) * frame_width + (size_t)p * (W * scale + GAP)) * C;
                 for (size_t y = 0; y < H * scale; y++)
                     for (size_t x = 0; x < W * scale; x++)
                         for (size_t c = 0; c < C; c++) {

@@ -12,7 +12,7 @@ typedef struct elbo_walks {
     const char *const *heading; // (pairs): "class:3 to class:8"
     int pairs, steps;
     elbo_path path;
-    bool pixels; // also a cross-fade of the two images themselves, where both ends have pixels
+    bool pixels;         // also a cross-fade of the two images themselves, where both ends have pixels
     elbo_operands words; // what all runs share: the data and how files are read
     // made by elbo_walks_make:
     float *images; // (pairs, runs, steps, C, H, W)
@@ -27,7 +27,7 @@ elbo_status elbo_story_walks(elbo_figure f, const elbo_walks *w, const elbo_run 
 
 /* Step after step of all walks as pictures: pairs beside each other, runs below each other, enlarged.
  *   *frames: (steps, *height, *width, channels) bytes, the caller's to free */
-elbo_status elbo_walks_frames(const elbo_walks *w, const elbo_run *runs, int count, uint8_t **frames, int *width, int *height,
-                              elbo_error *err);
+elbo_status elbo_walks_frames(const elbo_walks *w, const elbo_run *runs, int count, uint8_t **frames, int *width,
+                              int *height, elbo_error *err);
 
 #endif

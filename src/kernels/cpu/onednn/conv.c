@@ -129,7 +129,7 @@ typedef struct layer_descs {
     dnnl_memory_desc_t large, small, w, bias;             // as primitives are asked for: mostly any layout
     dnnl_memory_desc_t kept_large, kept_small, kept_w;    // as the plan and PyTorch keep them
     dnnl_memory_desc_t blocked_large;                     // of a wide layer: the same, blocked
-    dnnl_dims_t strides, dilates, padding;
+    dnnl_dims_t strides, dilates, padding, padding_behind;
 } layer_descs;
 
 /* Where the plan's layout leaves oneDNN 2.6 nothing but plain loops (0.1 GFLOP/s), two ways are left.
@@ -142,6 +142,16 @@ static bool can_be_wide(const elbo_conv_shape *s) {
     return (s->transposed ? s->out : s->in) < ELBO_BLOCK && (s->x_blocked || s->y_blocked);
 }
 
+/* A transposed convolution may have an output_padding of its stride or more (below its dilation). oneDNN takes no more padding
+ * before than behind a picture plus what a step leaves, so there is less behind; and rows and columns further on than any tap
+ * reaches are not shown to it. `unmet` is that output_padding, where it is so large, or 0. */
+static int unmet(const elbo_conv_shape *s) {
+    if (!s->transposed) return 0;
+    int extra = s->out_height - ((s->height - 1) * s->stride + s->dilation * (s->kernel - 1) + 1 - 2 * s->padding);
+    return extra >= s->stride ? extra : 0;
+}
+static int rows_beyond(const elbo_conv_shape *s) { return unmet(s) > s->padding ? unmet(s) - s->padding : 0; }
+
 static elbo_status describe_layer(const elbo_conv *c, layer_descs *d, elbo_error *err) {
     const elbo_conv_shape *s = &c->s;
     dnnl_dims_t x = {s->rows, s->in, s->height, s->width}, y = {s->rows, s->out, s->out_height, s->out_width};
@@ -151,10 +161,16 @@ static elbo_status describe_layer(const elbo_conv *c, layer_descs *d, elbo_error
         d->strides[i] = s->stride;
         d->dilates[i] = s->dilation - 1;
         d->padding[i] = s->padding;
+        long behind = s->padding - unmet(s);
+        d->padding_behind[i] = behind > 0 ? behind : 0;
     }
     bool large_blocked = s->transposed ? s->y_blocked : s->x_blocked, small_blocked = s->transposed ? s->x_blocked : s->y_blocked;
     dnnl_dim_t *large = s->transposed ? y : x, *small = s->transposed ? x : y;
     dnnl_dims_t wide;
+    int beyond = rows_beyond(s);
+    dnnl_dims_t whole, offset = {0};
+    memcpy(whole, large, sizeof whole);
+    for (int i = 2; i < 4; i++) large[i] -= beyond;
     memcpy(wide, large, sizeof wide);
     bool widened = c->layout == WIDE, kept = c->layout != FREE;
     if (widened) wide[1] = w[1] = ELBO_BLOCK;
@@ -165,12 +181,14 @@ static elbo_status describe_layer(const elbo_conv *c, layer_descs *d, elbo_error
     DESCRIBE(&d->large, 4, wide, (large_blocked && kept) || widened ? dnnl_nChw16c : dnnl_format_tag_any);
     DESCRIBE(&d->blocked_large, 4, large, dnnl_nChw16c);
     DESCRIBE(&d->small, 4, small, small_blocked && kept ? dnnl_nChw16c : dnnl_format_tag_any);
-    DESCRIBE(&d->kept_large, 4, large, large_blocked ? dnnl_nChw16c : dnnl_nchw);
+    DESCRIBE(&d->kept_large, 4, whole, large_blocked ? dnnl_nChw16c : dnnl_nchw);
     DESCRIBE(&d->kept_small, 4, small, small_blocked ? dnnl_nChw16c : dnnl_nchw);
     DESCRIBE(&d->w, 4, w, dnnl_format_tag_any);
     DESCRIBE(&d->kept_w, 4, w, dnnl_oihw);
     DESCRIBE(&d->bias, 1, bias, dnnl_a);
 #undef DESCRIBE
+    dnnl_memory_desc_t all = d->kept_large;
+    if (status == dnnl_success && beyond) status = dnnl_memory_desc_init_submemory(&d->kept_large, &all, large, offset);
     return check(status, "a description", err);
 }
 
@@ -182,12 +200,12 @@ static elbo_status describe_convolution(const elbo_conv *c, const layer_descs *d
     dnnl_status_t status =
         kind == dnnl_backward_data
             ? dnnl_dilated_convolution_backward_data_desc_init(&op, direct, &d->large, &d->w, &d->small, d->strides,
-                                                               d->dilates, d->padding, d->padding)
+                                                               d->dilates, d->padding, d->padding_behind)
         : kind == dnnl_backward_weights
             ? dnnl_dilated_convolution_backward_weights_desc_init(&op, direct, &d->large, &d->w, bias, &d->small, d->strides,
-                                                                  d->dilates, d->padding, d->padding)
+                                                                  d->dilates, d->padding, d->padding_behind)
             : dnnl_dilated_convolution_forward_desc_init(&op, kind, direct, &d->large, &d->w, bias, &d->small, d->strides,
-                                                         d->dilates, d->padding, d->padding);
+                                                         d->dilates, d->padding, d->padding_behind);
     ELBO_TRY(check(status, "a convolution", err));
     dnnl_primitive_attr_t attr;
     ELBO_TRY(check(dnnl_primitive_attr_create(&attr), "an attribute", err));
@@ -377,6 +395,11 @@ static size_t scratch_floats(const elbo_conv *c) {
 
 /* ---- bias ---- */
 
+static size_t y_floats(const elbo_conv_shape *s) {
+    size_t channels = (size_t)(s->y_blocked ? elbo_padded_channels(s->out) : s->out);
+    return (size_t)s->rows * channels * (size_t)s->out_height * (size_t)s->out_width;
+}
+
 /* y's layout as planes of lanes: blocked, 16 channels beside each other; plain, 1. */
 static int lanes_of(const elbo_conv_shape *s) { return s->y_blocked ? ELBO_BLOCK : 1; }
 
@@ -541,8 +564,10 @@ static void forward(const elbo_conv *c, float *y, const float *x, const float *p
         run_to_small(c, y, x, packed, bias, scratch, thread);
     else if (c->few)
         few_channels_forward(c, y, x, packed + c->to_small.packed + c->to_large.packed, scratch);
-    else
+    else {
+        if (rows_beyond(&c->s)) memset(y, 0, y_floats(&c->s) * sizeof *y);
         run_to_large(c, y, x, packed, scratch, thread);
+    }
     if (bias && !c->biased) add_bias(c, y, bias);
 }
 

@@ -191,9 +191,13 @@ static void select_nearest(elbo_near_row *row, int k) {
 static void count_ranks(elbo_near_row *row) {
     for (int a = 0; a < row->asked; a++) {
         float distance2 = row->asked_distance2[a];
-        uint32_t index = row->asked_index[a], before = 0;
-        for (int i = 0; i < row->count; i++)
-            before += (row->distance2[i] < distance2) | ((row->distance2[i] == distance2) & (row->index[i] < index));
+        uint32_t index = row->asked_index[a], before = 0, equal = 0;
+        for (int i = 0; i < row->count; i++) {
+            before += row->distance2[i] < distance2;
+            equal += row->distance2[i] == distance2;
+        }
+        for (int i = 0; i < row->count && equal; i++) // seldom: the indices need not be read else
+            before += (row->distance2[i] == distance2) & (row->index[i] < index);
         row->before[a] += before;
     }
     row->count = 0;
@@ -243,26 +247,27 @@ static inline bool before(float a, uint32_t a_index, float b, uint32_t b_index) 
     return a < b || (a == b && a_index < b_index);
 }
 
-/* Sorts runs by insertion, then merges them pairwise, to and fro between the row's arrays and the caller's. */
+/* Sorts runs by counting how many of the run come before each, which has no branches to guess, then merges them
+ * pairwise, to and fro between the caller's arrays and the row's. */
 static void finish(elbo_near_row *row, int k, float *distance2, uint32_t *index) {
-    enum { RUN = 12 };
+    enum { RUN = 96 };
     if (row->count > k) select_nearest(row, k);
     int n = row->count, passes = 0;
     for (int width = RUN; width < n; width *= 2) passes++;
-    float *d = row->distance2, *other_d = distance2;
-    uint32_t *at = row->index, *other_at = index;
-    for (int first = 0; first < n; first += RUN)
-        for (int i = first + 1; i < n && i < first + RUN; i++) {
-            float one = d[i];
-            uint32_t one_index = at[i];
-            int j = i;
-            for (; j > first && before(one, one_index, d[j - 1], at[j - 1]); j--) {
-                d[j] = d[j - 1];
-                at[j] = at[j - 1];
-            }
-            d[j] = one;
-            at[j] = one_index;
+    float *d = distance2, *other_d = row->distance2;
+    uint32_t *at = index, *other_at = row->index;
+    for (int first = 0; first < n; first += RUN) {
+        int end = first + RUN < n ? first + RUN : n;
+        for (int i = first; i < end; i++) {
+            float one = other_d[i];
+            uint32_t one_index = other_at[i];
+            int place = first;
+            for (int j = first; j < end; j++)
+                place += (other_d[j] < one) | ((other_d[j] == one) & (other_at[j] < one_index));
+            d[place] = one;
+            at[place] = one_index;
         }
+    }
     for (int width = RUN; width < n; width *= 2) {
         for (int first = 0; first < n; first += 2 * width) {
             int middle = first + width < n ? first + width : n, end = middle + width < n ? middle + width : n;
@@ -281,7 +286,7 @@ static void finish(elbo_near_row *row, int k, float *distance2, uint32_t *index)
         d = other_d, other_d = turn_d;
         at = other_at, other_at = turn_at;
     }
-    if (passes % 2 == 0) {
+    if (passes % 2) {
         memcpy(distance2, d, (size_t)n * sizeof *d);
         memcpy(index, at, (size_t)n * sizeof *at);
     }

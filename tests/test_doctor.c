@@ -1,0 +1,204 @@
+/* elbo doctor on runs that were made to have each illness, and on a healthy one that has none. */
+#include "program.h"
+
+/* Small networks on elbo's own digits, of which `many` holds enough and `few` too few. `%s` is the rest. */
+static void train(const char *run, const char *data, const char *recipe, const char *epochs) {
+    char file[100];
+    snprintf(file, sizeof file, "%s.yaml", run);
+    scratch_write(&here, file, recipe, strlen(recipe));
+    run_well("train", file, "-d", data, "-o", run, "-e", epochs, "-q");
+}
+
+#define DENSE "latent: 4\nencoder: [flatten, linear 64, relu]\ndecoder: [linear 64, relu, linear 784, sigmoid]\n"
+static const char healthy[] = "kind: vae\ndata: mnist\n" DENSE "train: {batch: 32, lr: 0.002, schedule: cosine}\n";
+
+static int set_up(void **state) {
+    (void)state;
+    scratch_make(&here);
+    write_data("many", 3000, 500);
+    write_data("few", 12, 200);
+    train("healthy", "many", healthy, "16");
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(&here);
+    return 0;
+}
+
+static json_t *examine(const char *run) {
+    program p = elbo("doctor", run, "--json");
+    if (getenv("ELBO_SHOW")) {
+        program shown = elbo("doctor", run);
+        fputs(shown.out, stdout);
+        program_free(&shown);
+    }
+    return expect_json(&p);
+}
+
+static const json_t *verdict(const json_t *o, const char *name) {
+    const json_t *list = json_object_get(o, "verdicts"), *v;
+    size_t i;
+    json_array_foreach(list, i, v) if (!strcmp(text(v, "name"), name)) return v;
+    fail_msg("no verdict `%s`", name);
+    return NULL;
+}
+
+static double measured(const json_t *o, const char *name, const char *key) {
+    return number(json_object_get(verdict(o, name), "numbers"), key);
+}
+
+/* It is as said, with evidence, and with advice where it is not well. */
+static void expect(const json_t *o, const char *name, const char *health) {
+    const json_t *v = verdict(o, name);
+    if (strcmp(text(v, "health"), health))
+        fail_msg("%s: `%s` is %s, not %s: %s", text(o, "run"), name, text(v, "health"), health, text(v, "evidence"));
+    bool fine = !strcmp(health, "well") || !strcmp(health, "not asked");
+    assert_true(fine == !*text(v, "advice"));
+    assert_true(!strcmp(health, "not asked") == !*text(v, "evidence"));
+}
+
+static void test_healthy(void **state) {
+    (void)state;
+    json_t *o = examine("healthy");
+    static const char *const all[] = {"finished", "diverged",  "range",   "underfitting", "overfitting",
+                                      "dead",     "collapsed", "ignored", "prior",        "memorised"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(o, all[i], "well");
+    assert_int_equal(json_array_size(json_object_get(o, "verdicts")), sizeof all / sizeof *all);
+    assert_true(number(o, "ill") == 0);
+    json_decref(o);
+}
+
+static void test_stopped(void **state) {
+    (void)state;
+    scratch_write(&here, "stopped.yaml", healthy, strlen(healthy));
+    program p = elbo_start("train", "stopped.yaml", "-d", "many", "-o", "stopped", "-e", "1000", "-q");
+    while (!there("stopped/log.jsonl") || count_lines("stopped/log.jsonl") < 2) pause_ms(5);
+    kill(p.pid, SIGINT);
+    program_wait(&p);
+    program_free(&p);
+    json_t *o = examine("stopped");
+    expect(o, "finished", "note");
+    assert_true(measured(o, "finished", "epochs") >= 2 && measured(o, "finished", "epochs_wanted") == 1000);
+    json_decref(o);
+}
+
+static void test_still_falling(void **state) {
+    (void)state;
+    train("short", "many", healthy, "2");
+    json_t *o = examine("short");
+    expect(o, "underfitting", "ill");
+    assert_true(measured(o, "underfitting", "fall") > 0.02);
+    json_decref(o);
+}
+
+static void test_diverged(void **state) {
+    (void)state;
+    static const char calm[] = "kind: ae\ndata: mnist\n" DENSE "train: {batch: 32, lr: 0.002}\n";
+    train("wild", "many", calm, "3");
+    char *path = in_scratch("wild/recipe.yaml"), *recipe = read_text(path), *rate = strstr(recipe, "lr: 0.002");
+    assert_non_null(rate);
+    memcpy(rate, "lr: 0.1  ", 9); // from here on fifty times as fast
+    scratch_write(&here, "wild/recipe.yaml", recipe, strlen(recipe));
+    free(recipe);
+    free(path);
+    run_well("train", "wild.yaml", "-o", "wild", "--resume", "-e", "5", "-q");
+    json_t *o = examine("wild");
+    expect(o, "diverged", "ill");
+    assert_true(measured(o, "diverged", "last_train_loss") > measured(o, "diverged", "best_train_loss"));
+    json_decref(o);
+}
+
+static void test_dead(void **state) {
+    (void)state;
+    train("dead", "many", "kind: ae\ndata: mnist\n" DENSE "train: {batch: 32, lr: 0.1}\n", "2");
+    json_t *o = examine("dead");
+    expect(o, "dead", "ill");
+    expect(o, "collapsed", "ill"); // nothing comes through
+    expect(o, "ignored", "ill");
+    json_decref(o);
+}
+
+static void test_overfitted_and_memorised(void **state) {
+    (void)state;
+    train("learnt-by-heart", "few",
+          "kind: vae\ndata: mnist\nlatent: 2\nencoder: [flatten, linear 128, relu]\n"
+          "decoder: [linear 128, relu, linear 784, sigmoid]\ntrain: {batch: 4, lr: 0.002}\n",
+          "400");
+    json_t *o = examine("learnt-by-heart");
+    expect(o, "overfitting", "ill");
+    expect(o, "memorised", "ill");
+    json_decref(o);
+}
+
+static void test_collapsed(void **state) {
+    (void)state;
+    train("collapsed", "many", "kind: vae\ndata: mnist\n" DENSE "loss: {kl: 100}\ntrain: {batch: 64}\n", "3");
+    json_t *o = examine("collapsed");
+    expect(o, "collapsed", "ill");
+    expect(o, "ignored", "ill");
+    assert_true(measured(o, "collapsed", "collapsed") == 4);
+    json_decref(o);
+    train("beta", "many", "kind: vae\ndata: mnist\n" DENSE "loss: {kl: 16}\ntrain: {batch: 64}\n", "6");
+    o = examine("beta");
+    expect(o, "collapsed", "note");
+    expect(o, "ignored", "well");
+    json_decref(o);
+}
+
+static void test_far_from_the_prior(void **state) {
+    (void)state;
+    train("free", "many", "kind: vae\ndata: mnist\n" DENSE "loss: {kl: 0.01}\ntrain: {batch: 64}\n", "4");
+    json_t *o = examine("free");
+    expect(o, "prior", "ill");
+    assert_true(measured(o, "prior", "largest_variance") > 2);
+    json_decref(o);
+    train("ae", "many", "kind: ae\ndata: mnist\n" DENSE "train: {batch: 64}\n", "2");
+    o = examine("ae");
+    expect(o, "prior", "not asked");
+    json_decref(o);
+}
+
+#define SHORT "latent: 4\nencoder: [flatten, linear 16, relu]\nloss: {reconstruction: mse}\ntrain: {batch: 100}\n"
+static void test_range(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *recipe, *health;
+    } runs[] = {
+        {"sigmoid", "kind: ae\ndata: mnist\n" SHORT "decoder: [linear 784, sigmoid]\nimage: {range: [-1, 1]}\n", "ill"},
+        {"tanh", "kind: ae\ndata: mnist\n" SHORT "decoder: [linear 784, tanh]\n", "note"},
+        {"tanh-fits", "kind: ae\ndata: mnist\n" SHORT "decoder: [linear 784, tanh]\nimage: {range: [-1, 1]}\n", "well"},
+        {"relu", "kind: ae\ndata: mnist\n" SHORT "decoder: [linear 784, relu]\nimage: {range: [-1, 1]}\n", "ill"},
+        {"linear", "kind: ae\ndata: mnist\n" SHORT "decoder: [linear 784]\nimage: {range: [-1, 1]}\n", "well"},
+    };
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        train(runs[i].name, "few", runs[i].recipe, "1");
+        json_t *o = examine(runs[i].name);
+        expect(o, "range", runs[i].health);
+        json_decref(o);
+    }
+}
+
+/* The same words for any number of threads; exit status 0 for the ill as well. */
+static void test_threads(void **state) {
+    (void)state;
+    program a = elbo("doctor", "healthy", "-t", "1"), b = elbo("doctor", "healthy", "-t", "3");
+    expect_code(&a, 0);
+    assert_string_equal(a.out, b.out);
+    assert_non_null(strstr(a.out, "all is well"));
+    program_free(&a);
+    program_free(&b);
+    refused(1, WORDS("nowhere"), "doctor", "nowhere");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_healthy),       cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_still_falling), cmocka_unit_test(test_diverged),
+        cmocka_unit_test(test_dead),          cmocka_unit_test(test_overfitted_and_memorised),
+        cmocka_unit_test(test_collapsed),     cmocka_unit_test(test_far_from_the_prior),
+        cmocka_unit_test(test_range),         cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -139,6 +139,17 @@ typedef struct request {
     bool json, keep; // keep: in the run's scores.json
 } request;
 
+/* In the run's folder; a likelihood that was measured earlier stays, for it costs more than all the rest. */
+static elbo_status keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
+    elbo_quality whole = *q, before;
+    elbo_error none;
+    if (!q->likelihood.samples && elbo_quality_load(&before, m, d, &none) == ELBO_OK) {
+        whole.likelihood = before.likelihood;
+        elbo_quality_free(&before);
+    }
+    return elbo_quality_save(&whole, m, d, err);
+}
+
 static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits split, request *q, elbo_error *err) {
     const elbo_images *images = split == ELBO_TEST_SPLIT ? &d->test : &d->train;
     elbo_work work = cli_work(q->measure.losses.threads);
@@ -158,7 +169,7 @@ static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits
     if (status == ELBO_OK) status = elbo_quality_measure(&scores, &e, q->measure, err);
     if (status == ELBO_OK) status = elbo_code_use_measure(&use, run->model, images, err);
     // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
-    if (status == ELBO_OK && q->keep && elbo_quality_save(&scores, run->model, d, err) != ELBO_OK)
+    if (status == ELBO_OK && q->keep && keep(&scores, run->model, d, err) != ELBO_OK)
         fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);
     cli_work_end();
     if (status == ELBO_OK && q->json) print_json(run, &e, &scores, &use);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli.h"
+#include "data/photos.h"
 #include "image_files.h"
 #include "progress.h"
 #include "train/run_folder.h"
@@ -103,7 +104,12 @@ static bool names_data(const char *word) {
     struct stat at;
     for (const elbo_builtin_recipe *b = elbo_builtin_recipes; b->name; b++)
         if (!strcmp(b->name, word)) return false;
-    return stat(word, &at) == 0 && (S_ISDIR(at.st_mode) || cli_ends_with(word, ".npy"));
+    if (stat(word, &at) != 0) return false;
+    if (!S_ISDIR(at.st_mode)) return cli_ends_with(word, ".npy");
+    char *recipe = elbo_path_join(word, "recipe.yaml"); // a run, which is no data
+    bool run = recipe && elbo_file_exists(recipe);
+    free(recipe);
+    return !run && elbo_photos_there(word);
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
@@ -135,7 +141,6 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (words && !data && names_data(argv[0])) {
         data = argv[0];
         argv[0] = photo_recipe;
-        if (!quiet && !json) fprintf(stderr, "%s: no recipe was named; this is %s\n", data, photo_recipe);
     }
     char epochs_set[40], seed_set[40];
     if (epochs) {

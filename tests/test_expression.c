@@ -135,7 +135,7 @@ static void test_columns(void **state) {
     refused("\"\" + test:1", 1, "nothing in them");
     refused("test:1 & test:2", 8, "a sign that means nothing");
     refused("my/photo.png + test:1", 3, "division by a code"); // a path needs quotes
-    refused("photo.tiff", 1, ".png and .npy");
+    refused("photo.raw", 1, "a name with a dot");
     refused("\"h\xc3\xa4nde.png\" + + test:1", 15, "`+`"); // columns are letters, not bytes
     char deep[400];
     memset(deep, '(', 300);

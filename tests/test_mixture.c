@@ -37,6 +37,7 @@ static void test_two_blobs(void **state) {
     elbo_mixture m;
     elbo_error err;
     assert_int_equal(elbo_mixture_fit(&m, x, N, 2, 2, 0, NULL, &err), ELBO_OK);
+    assert_true(fabs(m.weight[0] + m.weight[1] - 1) < 1e-12);
     int left = m.mean[0] < m.mean[2] ? 0 : 1, right = 1 - left;
     assert_true(fabs(m.weight[left] - 1 / 3.0) < 0.01 && fabs(m.weight[right] - 2 / 3.0) < 0.01);
     assert_true(fabs(m.mean[2 * left] + 4) < 0.06 && fabs(m.mean[2 * left + 1]) < 0.04);

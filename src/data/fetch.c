@@ -238,8 +238,9 @@ static outcome fetch_from(const char *mirror, const elbo_remote_file *file, cons
         if (out == WHOLE) {
             if (check_file(part, file, &right, err) != ELBO_OK) out = HOPELESS;
             if (right || out == HOPELESS) break;
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: does not have the expected %s (%s%s)", url, file->md5 ? "MD5" : "SHA-256",
-                      file->md5 ? file->md5 : file->sha256, file->md5 ? "" : " once unpacked");
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: does not have the expected %s (%s%s)", url,
+                      file->md5 ? "MD5" : "SHA-256", file->md5 ? file->md5 : file->sha256,
+                      file->md5 ? "" : " once unpacked");
         }
         if (ftruncate(fd, 0) != 0) {
             elbo_fail_errno(err, "%s: cannot be emptied", part);
@@ -367,8 +368,12 @@ static const elbo_remote_file cifar_files[] = {
 };
 enum { CIFAR_BATCH = 10000 * (1 + 3 * 32 * 32) };
 static const elbo_tar_member cifar_members[] = {
-    {"data_batch_1.bin", CIFAR_BATCH}, {"data_batch_2.bin", CIFAR_BATCH}, {"data_batch_3.bin", CIFAR_BATCH},
-    {"data_batch_4.bin", CIFAR_BATCH}, {"data_batch_5.bin", CIFAR_BATCH}, {"test_batch.bin", CIFAR_BATCH},
+    {"data_batch_1.bin", CIFAR_BATCH},
+    {"data_batch_2.bin", CIFAR_BATCH},
+    {"data_batch_3.bin", CIFAR_BATCH},
+    {"data_batch_4.bin", CIFAR_BATCH},
+    {"data_batch_5.bin", CIFAR_BATCH},
+    {"test_batch.bin", CIFAR_BATCH},
     {0},
 };
 
@@ -432,8 +437,8 @@ elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress
     char *folder = elbo_dataset_cache_folder(name);
     if (!folder) return elbo_no_memory(err);
     const elbo_tar_member *members = sources[i].members;
-    elbo_status status = members && have_members(folder, members) ? ELBO_OK
-                                                                  : elbo_fetch_files(&remote, folder, progress, context, err);
+    elbo_status status =
+        members && have_members(folder, members) ? ELBO_OK : elbo_fetch_files(&remote, folder, progress, context, err);
     if (status == ELBO_OK && members && !have_members(folder, members))
         status = unpack(folder, remote.files[0].name, members, err);
     free(folder);

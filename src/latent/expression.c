@@ -255,6 +255,8 @@ static elbo_status read_pick(parser *p, elbo_operand_kind kind, const char *at, 
     return add_operand(p, kind, word.start + quoted, word.length - 2 * quoted, at, index);
 }
 
+/* A name without quotes that can only be an image's; whether images of its kind can be read is the reader's business.
+ */
 static bool ends_as_image(const char *word, size_t n) {
     char end[8] = "";
     size_t keep = n < 6 ? n : 6;
@@ -284,7 +286,7 @@ static elbo_status read_word(parser *p, int *index) {
     if (is_sign(p, '(')) return fail_at(p, word.start, "no function of this name; there are mean, lerp and slerp");
     elbo_operand_kind kind = ends_as_image(word.start, word.length) ? ELBO_OPERAND_FILE : ELBO_OPERAND_SAVED;
     if (kind == ELBO_OPERAND_SAVED && memchr(word.start, '.', word.length))
-        return fail_at(p, word.start, "a name with a dot; images are read from image files and .npy");
+        return fail_at(p, word.start, "a name with a dot; a file that is not named as an image stands in \"quotes\"");
     return add_operand(p, kind, word.start, word.length, word.start, index);
 }
 
@@ -389,36 +391,4 @@ elbo_status elbo_expression_parse_end(elbo_expression *e, const char *text, elbo
         !strstr(text, " - ") && !strstr(text, " / "))
         return parse_plain(e, text, ELBO_OPERAND_CLASS, text + 6, err);
     return elbo_expression_parse(e, text, err);
-}
-
-void elbo_expression_free(elbo_expression *e) {
-    for (int i = 0; i < e->operands; i++) {
-        free(e->operand[i].word);
-        free(e->operand[i].label);
-    }
-    free(e->operand);
-    free(e->term);
-    free(e->text);
-    *e = (elbo_expression){0};
-}
-
-bool elbo_expression_has(const elbo_expression *e, elbo_operand_kind kind) {
-    for (int i = 0; i < e->operands; i++)
-        if (e->operand[i].kind == kind) return true;
-    return false;
-}
-
-elbo_status elbo_expression_check_name(const char *name, elbo_error *err) {
-    static const char *const taken[] = {"mean", "lerp", "slerp", "test", "train", "class"};
-    char shown[ELBO_SHOWN];
-    elbo_text_shown(name, shown);
-    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (!strcmp(name, taken[i]))
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a word of the language; another name is free", shown);
-    bool good = *name && !isdigit((unsigned char)*name) && strlen(name) <= 60;
-    for (const char *c = name; good && *c; c++)
-        good = (isalnum((unsigned char)*c) && (unsigned char)*c < 0x80) || *c == '_';
-    if (good) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT,
-                     "%s: is no name for a code; a name is letters, digits and _, a letter first, at most 60", shown);
 }

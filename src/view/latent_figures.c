@@ -11,7 +11,8 @@
 typedef char label_text[100];
 
 static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
-                        const char *const *row_labels, const char *const *column_labels, elbo_error *err) {
+                        const char *const *row_labels, const char *const *column_labels, const char *const *captions,
+                        elbo_error *err) {
     elbo_grid grid = {.rows = rows,
                       .columns = columns,
                       .shape = m->network.graph.image,
@@ -19,7 +20,8 @@ static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int column
                       .low = m->recipe.image.low,
                       .high = m->recipe.image.high,
                       .row_labels = row_labels,
-                      .column_labels = column_labels};
+                      .column_labels = column_labels,
+                      .captions = captions};
     return elbo_draw_grid(f, &grid, err);
 }
 
@@ -89,21 +91,23 @@ elbo_status elbo_story_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expre
     int columns = e->operands + 2;
     size_t row = (size_t)columns * elbo_image_size(w.model->network.graph.image);
     float *images = elbo_alloc(2 * row, sizeof *images);
-    const char **labels = calloc((size_t)columns, sizeof *labels);
-    label_text nearest;
+    const char **labels = calloc((size_t)columns * 3, sizeof *labels), **captions = labels + columns; // (2, columns)
+    label_text nearest, class;
     *sum = (elbo_sum){.code = elbo_alloc((size_t)w.model->network.graph.latent, sizeof(float))};
     elbo_status status = images && labels && sum->code ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) status = fill_decoded(images + row, sum, e, &w, work, err);
     if (status == ELBO_OK) status = fill_pixels(images, sum, e, &w, err);
     if (status == ELBO_OK) {
         for (int i = 0; i < e->operands; i++) labels[i] = e->operand[i].label;
-        int used = snprintf(nearest, sizeof nearest, "nearest\ntrain:%u", sum->nearest);
-        if (sum->class >= 0)
-            snprintf(nearest + used, sizeof nearest - (size_t)used, " (%.30s)", w.data->class_names[sum->class]);
+        snprintf(nearest, sizeof nearest, "nearest\ntrain:%u", sum->nearest);
+        if (sum->class >= 0) {
+            snprintf(class, sizeof class, "class %.30s", w.data->class_names[sum->class]);
+            captions[2 * columns - 1] = class;
+        }
         labels[e->operands] = "result";
         labels[e->operands + 1] = nearest;
         static const char *const rows[] = {"pixels", "decoded"};
-        status = draw(f, w.model, 2, columns, images, rows, labels, err);
+        status = draw(f, w.model, 2, columns, images, rows, labels, captions, err);
     }
     free(images);
     free(labels);
@@ -143,7 +147,7 @@ static elbo_status draw_codes(elbo_figure f, elbo_model *m, const float *z, int 
         for (int r = 0; r < rows; r++) row_labels[r] = row_text[r];
         for (int c = 0; c < columns; c++) column_labels[c] = column_text[c];
         elbo_model_decode_codes(m, n, z, images);
-        status = draw(f, m, rows, columns, images, row_labels, column_labels, err);
+        status = draw(f, m, rows, columns, images, row_labels, column_labels, NULL, err);
     }
     free(images);
     free(row_labels);

@@ -123,45 +123,6 @@ elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *ima
     return status;
 }
 
-elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, const float *from, const float *to,
-                                     int steps, float *images, elbo_error *err) {
-    size_t size = elbo_image_size(runs[0].model->network.graph.image);
-    const char **labels = calloc((size_t)count, sizeof *labels);
-    if (!labels) return elbo_no_memory(err);
-    elbo_status status = ELBO_OK;
-    for (int i = 0; status == ELBO_OK && i < count; i++) {
-        elbo_model *m = runs[i].model;
-        size_t Z = (size_t)m->network.graph.latent;
-        float *ends = elbo_alloc(2 * size, sizeof *ends), *z = elbo_alloc((size_t)(steps + 2) * Z, sizeof *z);
-        if (!ends || !z) {
-            status = elbo_no_memory(err);
-        } else {
-            memcpy(ends, from, size * sizeof *ends);
-            memcpy(ends + size, to, size * sizeof *ends);
-            elbo_story_into_range(ends, 2 * size, &runs[0].model->recipe, &m->recipe);
-            float *a = z + (size_t)steps * Z, *b = a + Z;
-            status = elbo_encode(m, 2, ends, a, err);
-            elbo_images first = {
-                .shape = m->network.graph.image, .count = 1, .floats = ends}; // its skips for the whole walk
-            if (status == ELBO_OK) status = elbo_model_hold_skips(m, &first, NULL, 1, err);
-            for (int s = 0; s < steps; s++)
-                for (size_t k = 0; k < Z; k++) {
-                    float t = steps > 1 ? (float)s / (float)(steps - 1) : 0;
-                    z[(size_t)s * Z + k] = (1 - t) * a[k] + t * b[k];
-                }
-            float *row = images + (size_t)i * (size_t)steps * size;
-            if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)steps, z, row);
-            elbo_story_into_range(row, (size_t)steps * size, &m->recipe, &runs[0].model->recipe);
-        }
-        labels[i] = runs[i].label;
-        free(ends);
-        free(z);
-    }
-    if (status == ELBO_OK) status = draw_rows(f, runs[0].model, count, steps, images, labels, NULL, err);
-    free(labels);
-    return status;
-}
-
 /* ---- maps ---- */
 
 elbo_status elbo_map_of_codes(elbo_map *map, const float *codes, size_t n, int dims, int threads, elbo_error *err) {

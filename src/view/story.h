@@ -49,11 +49,6 @@ void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const el
 /* A grid of images as square as n allows. */
 elbo_status elbo_story_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err);
 
-/* One row per run: decoded codes on the straight line between the codes of two images, `steps` of them with both ends.
- *   from, to: (C, H, W); images: (count, steps, C, H, W), the caller's, gets what is drawn. */
-elbo_status elbo_story_interpolation(elbo_figure f, elbo_run *runs, int count, const float *from, const float *to,
-                                     int steps, float *images, elbo_error *err);
-
 /* Codes in the plane: the first two principal axes, or the plane itself where the code has two dimensions. */
 typedef struct elbo_map {
     size_t n;

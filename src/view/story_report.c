@@ -11,6 +11,7 @@
 #include "judge/doctor.h"
 #include "latent/pick.h"
 #include "view/story.h"
+#include "view/walks.h"
 
 enum { MOST_FIGURES = 64, SHOWN = 10, SAMPLES = 64, STEPS = 10, COLUMNS = 10, MOST_SCORES = 24, FINDING_COLUMNS = 5 };
 
@@ -135,37 +136,27 @@ static elbo_status add_maps(page *p, elbo_error *err) {
     return ELBO_OK;
 }
 
-/* From a 3 to an 8, as the tutorials do; the first two classes where there are no such. */
+/* From a 3 to an 8, as the tutorials do; the first two images where there are no such. */
 static elbo_status add_interpolation(page *p, elbo_error *err) {
     const elbo_dataset *d = p->data;
-    elbo_run *chooser = elbo_runs_chooser(p->runs, p->compared);
-    elbo_model *m = chooser->model;
-    const elbo_recipe *shown_as = &p->runs[0].model->recipe;
-    size_t size = elbo_image_size(d->test.shape);
-    elbo_choice from = {&d->test, 0}, to = {&d->test, d->test.count > 1 ? 1 : 0};
-    const char *a = "one image", *b = "another";
-    if (d->classes > 8) {
-        ELBO_TRY(elbo_pick(&from, m, d, "class:3", err));
-        ELBO_TRY(elbo_pick(&to, m, d, "class:8", err));
-        a = d->class_names[3];
-        b = d->class_names[8];
-    }
-    float *ends = elbo_alloc(2 * size, sizeof *ends), *row = elbo_alloc((size_t)p->compared * STEPS * size, sizeof *row);
-    elbo_status status = ends && row ? ELBO_OK : elbo_no_memory(err);
-    const char *title = say(p, "From %s to %s", a, b);
-    if (status == ELBO_OK) {
-        elbo_images_to_floats(from.images, &from.index, 1, shown_as->image.low, shown_as->image.high, ends);
-        elbo_images_to_floats(to.images, &to.index, 1, shown_as->image.low, shown_as->image.high, ends + size);
-        status = elbo_story_interpolation(figure_of(p, "interpolation", title), p->runs, p->compared, ends, ends + size, STEPS,
-                                          row, err);
-    }
-    free(ends);
-    free(row);
+    bool classes = d->classes > 8;
+    const char *a = classes ? d->class_names[3] : "one image", *b = classes ? d->class_names[8] : "another";
+    elbo_expression end[2] = {0};
+    elbo_walks w = {.end = end, .pairs = 1, .steps = STEPS, .pixels = true, .words = {.data = d}};
+    elbo_status status = elbo_expression_parse(&end[0], classes ? "class:3" : "test:0", err);
+    if (status == ELBO_OK)
+        status = elbo_expression_parse(&end[1], classes ? "class:8" : d->test.count > 1 ? "test:1" : "test:0", err);
+    if (status == ELBO_OK) status = elbo_walks_make(&w, p->runs, p->compared, err);
+    if (status == ELBO_OK)
+        status = elbo_story_walks(figure_of(p, "interpolation", say(p, "From %s to %s", a, b)), &w, p->runs, p->compared, err);
+    elbo_walks_free(&w);
+    elbo_expression_free(&end[0]);
+    elbo_expression_free(&end[1]);
     if (status == ELBO_OK)
         show(p, "interpolation", "Interpolation",
-             say(p, "A straight walk through the latent space from %s to %s, decoded at ten steps: where the space is well "
-                    "filled every step looks like a real image, where it has holes the steps look like two images laid over "
-                    "each other.", a, b));
+             say(p, "A straight walk through the latent space from %s to %s, decoded at ten steps, below the same walk from pixel "
+                    "to pixel: where the space is well filled every step looks like a real image, where it has holes the steps "
+                    "look like the two images laid over each other, as the pixels do.", a, b));
     return status;
 }
 

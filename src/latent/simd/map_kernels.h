@@ -43,7 +43,7 @@ typedef struct elbo_grid_point {
 
 /* A real image (rows, columns) is transformed to a half spectrum in blocks of sixteen frequencies of the rows:
  * (m / 32 blocks, columns, {re, im}, 16). Both sides of the image are m / 2 at most, m the plan's length; what lies
- * beyond is 0. The frequency m / 2 is left out. Scratch is (4, m, 16) floats. */
+ * beyond is 0. The frequency m / 2 is left out. Scratch is (6, m, 16) floats. */
 typedef struct elbo_map_grid {
     /* Adds each point's charge, 1, to the 4 x 4 nodes about it, by cubic B-splines.  charge: (rows, side) */
     void (*scatter)(float *charge, size_t side, const elbo_grid_point *points, size_t n);

@@ -686,6 +686,8 @@ static void wrong_layers(void **state) {
         {"save a, save a", "the name is taken"},
         {"save first, add firts", "did you mean `first`?"},
         {"conv2d 2 kernel=1 output_padding=1", "`conv2d` has no argument `output_padding`"},
+        {"conv2d 2 kernel_size=1", "`conv2d` has no argument `kernel_size`; did you mean `kernel`? it reads `conv2d OUT_CHANNELS"},
+        {"conv2d 2 kernel=1 paddign=1", "did you mean `padding`?"},
         {"conv2d 2 kernel=2 padding=0", "use a smaller kernel or more padding"},
         {"conv_transpose2d 2 kernel=3 padding=2", "which leaves an output of -1 rows; use a larger kernel or less padding"},
         {"conv_transpose2d 2 kernel=99 stride=1024, conv_transpose2d 2 kernel=9 stride=1024", "use less padding or a smaller stride"},

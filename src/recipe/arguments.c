@@ -69,6 +69,25 @@ static int value_index(const elbo_signature *s, const char *key) {
     return -1;
 }
 
+/* PyTorch says kernel_size and scale_factor where a recipe says kernel and scale. */
+static const char *meant(const elbo_signature *s, const char *key) {
+    const char *names[ELBO_MAX_ARGUMENTS + 1];
+    int count = 0;
+    for (int i = 0; i < s->most && i < ELBO_MAX_ARGUMENTS && s->values[i].kind != ELBO_END_OF_VALUES; i++)
+        if (!not_there(&s->values[i])) names[count++] = s->values[i].name;
+    names[count] = NULL;
+    for (int i = 0; i < count; i++)
+        if (!strncmp(key, names[i], strlen(names[i]))) return names[i];
+    return elbo_nearest_word(key, names);
+}
+
+static elbo_status unknown_argument(const reading *r, const char *key) {
+    const elbo_signature *s = r->signature;
+    const char *near = meant(s, key);
+    return fail(r, "%s: `%s` has no argument `%s`; %s%s%sit reads `%s`", r->text, s->name, key, near ? "did you mean `" : "",
+                near ? near : "", near ? "`? " : "", s->usage);
+}
+
 elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer, elbo_place place, double *value,
                                 const char **word, elbo_error *err) {
     reading r = {s, layer->text, place, err};
@@ -79,7 +98,7 @@ elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer
     for (int a = 0; a < layer->argument_count; a++) {
         const elbo_argument *argument = &layer->arguments[a];
         int i = argument->key ? value_index(s, argument->key) : position++;
-        if (i < 0) return fail(&r, "%s: `%s` has no argument `%s`; it reads `%s`", r.text, s->name, argument->key, s->usage);
+        if (i < 0) return unknown_argument(&r, argument->key);
         if (i >= count)
             return fail(&r, "%s: `%s` is one argument too many; it reads `%s`", r.text, argument->value, s->usage);
         if (given[i]) return fail(&r, "%s: %s is given twice", r.text, s->values[i].name);

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "data/npy.h"
-#include "latent/map_scores.h"
+#include "map_scores.h"
 #include "runs.h"
 #include "tsne.h"
 #include "view/figure.h"
@@ -59,8 +59,6 @@ static elbo_status make_map(job *j, bool *stopped, elbo_error *err) {
     return *stopped ? ELBO_OK : status;
 }
 
-static json_t *number(double v) { return v == v ? json_real(v) : json_null(); }
-
 static json_t *describe(const job *j) {
     const elbo_map_scores *s = &j->scores;
     json_t *o = json_pack("{s:s, s:s, s:I, s:i, s:b}", "method", j->method, "split", j->split, "points",
@@ -69,12 +67,7 @@ static json_t *describe(const job *j) {
     if (!j->map.raw && !j->tsne)
         json_object_set_new(o, "explained_variance_ratio",
                             json_pack("[f, f]", j->map.explained[0], j->map.explained[1]));
-    if (s->k)
-        json_object_set_new(o, "scores",
-                            json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "neighbours", s->k, "asked",
-                                      (json_int_t)s->asked, "trustworthiness", number(s->trustworthiness), "continuity",
-                                      number(s->continuity), "recall", number(s->recall), "knn_accuracy_latent",
-                                      number(s->knn_points), "knn_accuracy_map", number(s->knn_map)));
+    if (s->k) json_object_set_new(o, "scores", cli_map_scores_json(s));
     return o;
 }
 
@@ -88,14 +81,10 @@ static void print_text(const job *j) {
         printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * j->map.explained[0],
                100 * j->map.explained[1]);
     if (!s->k) return;
-    if (!j->map.raw)
-        printf("of %d neighbours: trustworthiness %.4f, continuity %.4f, recall %.3f\n", s->k, s->trustworthiness,
-               s->continuity, s->recall);
-    if (j->labels && j->map.raw)
+    if (j->map.raw && j->labels)
         printf("class by %d nearest neighbours: %.2f%% right\n", s->k, 100 * s->knn_points);
-    else if (j->labels)
-        printf("class by %d nearest neighbours: %.2f%% right in the latent space, %.2f%% in the map\n", s->k,
-               100 * s->knn_points, 100 * s->knn_map);
+    else if (!j->map.raw)
+        cli_map_scores_print(s, "the latent space");
 }
 
 /* NAME.json beside the picture. */

@@ -53,7 +53,6 @@ static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *r
 }
 
 /* What images of no known kind are trained with. */
-static char photo_recipe[] = "photo-vae";
 
 /* --epochs and --seed are short for a --set; `text` keeps its words. */
 static bool add_set(cli_texts *sets, const char *text) {
@@ -112,6 +111,21 @@ static bool names_data(const char *word) {
     return !run && elbo_photos_there(word);
 }
 
+/* The recipe for data that come without one, by the size of the images: photographs are decoded for it once, and then kept. */
+static elbo_status recipe_for(const char **recipe, const char *data, int threads, elbo_error *err) {
+    enum { SMALL = 48 }; // pixels: nearer to 32 than to 64
+    elbo_dataset d;
+    ELBO_TRY(cli_open_dataset(&d, data, data, NULL, ELBO_BOTH_SPLITS, threads, err));
+    elbo_image_shape shape = d.train.count ? d.train.shape : d.test.shape;
+    int height = d.largest[0] ? d.largest[0] : shape.height, width = d.largest[1] ? d.largest[1] : shape.width;
+    elbo_dataset_close(&d);
+    if (shape.channels == 1 && height == 28 && width == 28)
+        *recipe = "mnist-vae";
+    else
+        *recipe = height <= SMALL && width <= SMALL ? "cifar-vae" : "photo-vae";
+    return ELBO_OK;
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     const char *run_folder = NULL, *data = NULL, *device = NULL;
     cli_texts sets = {0};
@@ -139,8 +153,11 @@ static int run(const cli_command *self, int argc, char **argv) {
         return CLI_USAGE;
     }
     if (words && !data && names_data(argv[0])) {
+        elbo_error err;
+        const char *chosen;
         data = argv[0];
-        argv[0] = photo_recipe;
+        if (recipe_for(&chosen, data, threads, &err) != ELBO_OK) return cli_fail(&err);
+        argv[0] = (char *)(uintptr_t)chosen; // (argv's strings are only read)
     }
     char epochs_set[40], seed_set[40];
     if (epochs) {
@@ -209,14 +226,15 @@ const cli_command cli_train = {
     .arguments = "RECIPE",
     .summary = "trains a model and writes a run folder",
     .details =
-        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file; where a folder of photos (or a .npy) stands\n"
-        "in its place, photo-vae is trained on it. The run folder gets recipe.yaml, model.safetensors,\n"
-        "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
-        "gives the same bits, for any number of threads and for a run that was interrupted.\n"
+        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
+        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
+        "28 x 28). The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops\n"
+        "after the current step with a usable model. The same seed gives the same bits, for any number of threads and\n"
+        "for a run that was interrupted.\n"
         "\n"
         "examples:\n"
         "  elbo train mnist-vae\n"
-        "  elbo train my/photos                    as photo-vae, images brought to 64 x 64\n"
+        "  elbo train my/photos                    by the recipe that their size asks for\n"
         "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
         "  elbo train --resume -o runs/beta4\n",
     .run = run,

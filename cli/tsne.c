@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "data/matrix.h"
 #include "latent/tsne.h"
+#include "map_scores.h"
 #include "runs.h"
 #include "tsne.h"
 #include "work.h"
@@ -85,13 +86,14 @@ static elbo_status read_map(elbo_matrix *map, const char *path, const elbo_matri
 
 typedef struct job {
     const char *input, *output, *from, *new_points, *map, *labels, *figure;
-    bool json, svg;
+    bool json, svg, score;
     elbo_work work;
     elbo_tsne_options options;
     elbo_matrix x, other, fresh; // points; the map to go on from or to place in; new points
     float *y;                    // (rows, 2)
     size_t rows;
     elbo_tsne_result result;
+    elbo_map_scores scores;
 } job;
 
 static elbo_status open_job(job *j, elbo_error *err) {
@@ -124,6 +126,7 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
         json_t *o = json_pack("{s:I, s:i, s:s, s:f}", "points", (json_int_t)j->rows, "dims", j->x.columns, "output",
                               j->output, "seconds", seconds);
         if (!j->new_points) cli_tsne_json(o, &j->result);
+        if (j->scores.k) json_object_set_new(o, "scores", cli_map_scores_json(&j->scores));
         if (figure) cli_say_figure(figure, o);
         cli_print_json(o);
         return;
@@ -135,6 +138,7 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
     else
         printf("%s: %s points, KL divergence %.4f after %d iterations, %s\n", j->output,
                elbo_thousands((double)j->rows, count), j->result.kl, j->result.iterations, cli_duration(seconds, time));
+    if (j->scores.k) cli_map_scores_print(&j->scores, "the points");
 }
 
 static elbo_status finish(job *j, const char *name, double seconds, elbo_error *err) {
@@ -145,6 +149,8 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
     elbo_figure f = cli_figure(&place, "", "", name, j->figure, j->svg);
     elbo_status status = ELBO_OK;
     if (j->labels) status = read_labels(&labels, &classes, j->labels, j->rows, err);
+    if (status == ELBO_OK && j->score)
+        status = elbo_map_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, labels, &j->work, err);
     if (status == ELBO_OK && j->figure)
         status = elbo_draw_scatter(f, "t-SNE 1", "t-SNE 2", j->y, labels, j->rows, NULL, classes, err);
     free(labels);
@@ -161,7 +167,10 @@ static int check_usage(const job *j) {
                CLI_USAGE;
     if (j->from && j->new_points)
         return cli_fail_text("tsne: --from goes on with a map, --transform leaves it as it is; choose one"), CLI_USAGE;
-    if (j->labels && !j->figure) return cli_fail_text("tsne: --labels colours a figure; add --figure F.png"), CLI_USAGE;
+    if (j->labels && !j->figure && !j->score)
+        return cli_fail_text("tsne: --labels colours a figure and is scored; add --figure F.png or --scores"), CLI_USAGE;
+    if (j->score && j->new_points)
+        return cli_fail_text("tsne: --scores compares a map with its points; it does not go with --transform"), CLI_USAGE;
     return CLI_OK;
 }
 
@@ -174,6 +183,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"figure", 0, CLI_TEXT, &j.figure, "F.png", "also a picture", 0, 0},
         {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "its colours: a class for each point, 0 to 255; .npy or .csv", 0,
          0},
+        {"scores", 0, CLI_FLAG, &j.score, NULL, "how far to trust the map: trustworthiness, continuity, neighbours kept", 0, 0},
         {"svg", 0, CLI_FLAG, &j.svg, NULL, "also an SVG", 0, 0},
         {"from", 0, CLI_TEXT, &j.from, "MAP.npy", "goes on with this map of the same points", 0, 0},
         {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "places these points in --map, which stays as it is", 0,

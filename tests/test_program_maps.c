@@ -81,6 +81,13 @@ static void test_tsne(void **state) {
         assert_int_equal(nearest % 3, i % 3);
     }
     elbo_array_free(&y);
+    p = elbo("tsne", "x.npy", "--from", "y.npy", "--iterations", "0", "-o", "same.npy", "--labels", "l.npy", "--scores", "--json");
+    o = expect_json(&p);
+    json_t *scores = json_object_get(o, "scores");
+    assert_true(number(scores, "asked") == N && number(scores, "knn_accuracy_map") == 1);
+    assert_true(number(scores, "trustworthiness") > 0.8 && number(scores, "trustworthiness") < 1);
+    json_decref(o);
+    refused(2, WORDS("--labels", "--figure", "--scores"), "tsne", "x.npy", "-o", "y2.npy", "--labels", "l.npy");
     run_well("tsne", "x.csv", "-o", "again.npy", "-t", "2"); // the same points, other threads
     assert_same_bytes("y.npy", "again.npy");
     run_well("tsne", "x.npy", "-o", "y.csv", "--iterations", "20", "--perplexity", "10", "--exaggerated", "10");

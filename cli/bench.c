@@ -5,14 +5,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/threads.h"
 #include "cli.h"
 #include "train/vgg16.h"
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Speed does not depend on what the pictures show, so any bytes will do; no data set need be there. */
 static elbo_status make_images(elbo_images *images, elbo_image_shape shape, elbo_error *err) {
@@ -58,7 +54,7 @@ static void run_steps(bench *b) {
     while (step < b->warmup || (b->warmup > 0 && elbo_now() - start < moment)) run_step(b, step++);
     b->warmup = step;
     for (int i = 0; i < b->steps; i++) b->seconds[i] = run_step(b, step++);
-    qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, ascending);
+    qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, elbo_ascending);
 }
 
 static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape, elbo_error *err) {

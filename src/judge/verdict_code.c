@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "judge/doctor.h"
-#include "latent/pca.h"
+#include "latent/neighbours.h"
 
 /* ---- dimensions ---- */
 
@@ -118,7 +119,8 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
                "reconstruction %.2f nats with an image's own code, %.2f with another image's%s", sum[0], sum[1],
                ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
-        elbo_advise(v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+        elbo_advise(
+            v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
     else if (ignored && e->logvar)
         elbo_advise(v,
                     "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "
@@ -189,27 +191,15 @@ static elbo_status aggregate_posterior(aggregate *a, const elbo_exam *e, elbo_er
     return ELBO_OK;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* The median distance of some points (m, Z) to the nearest of the codes (n, Z). */
-static double median_nearest(double *room, const float *points, size_t m, const float *codes, size_t n, size_t Z) {
-    for (size_t i = 0; i < m; i++) {
-        double nearest = INFINITY;
-        for (size_t j = 0; j < n; j++) {
-            float d2 = 0;
-            for (size_t d = 0; d < Z; d++) {
-                float off = points[i * Z + d] - codes[j * Z + d];
-                d2 += off * off;
-            }
-            if (d2 < nearest) nearest = d2;
-        }
-        room[i] = sqrt(nearest);
-    }
-    qsort(room, m, sizeof *room, ascending);
-    return room[m / 2];
+static elbo_status median_nearest(double *median, const float *points, size_t m, const float *codes, size_t n,
+                                  const elbo_exam *e, elbo_error *err) {
+    elbo_neighbours nb;
+    ELBO_TRY(elbo_neighbours_of(&nb, points, m, codes, n, (int)e->Z, 1, e->work, err));
+    qsort(nb.distance2, m, sizeof *nb.distance2, elbo_ascending_floats);
+    *median = sqrt((double)nb.distance2[m / 2]);
+    elbo_neighbours_free(&nb);
+    return ELBO_OK;
 }
 
 enum { DRAWN = 500, AGAINST = 5000 };
@@ -221,9 +211,8 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_exam *e
     uint32_t *index = elbo_alloc(AGAINST, sizeof *index);
     float *codes = elbo_alloc(AGAINST * Z, sizeof *codes), *drawn = elbo_alloc(2 * m * Z, sizeof *drawn);
     float *posterior = drawn ? drawn + m * Z : NULL;
-    double *room = elbo_alloc(m, sizeof *room);
-    bool whole = index && codes && drawn && room;
-    if (whole) {
+    elbo_status status = index && codes && drawn ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
         size_t n = elbo_exam_some_training(e, AGAINST, index);
         elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL);
         for (size_t i = 0; i < m; i++) {
@@ -233,14 +222,13 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_exam *e
             for (size_t d = 0; d < Z; d++)
                 posterior[i * Z + d] = e->mu[i * Z + d] + posterior[i * Z + d] * expf(0.5f * e->logvar[i * Z + d]);
         }
-        *prior = median_nearest(room, drawn, m, codes, n, Z);
-        *test = median_nearest(room, posterior, m, codes, n, Z);
+        status = median_nearest(prior, drawn, m, codes, n, e, err);
+        if (status == ELBO_OK) status = median_nearest(test, posterior, m, codes, n, e, err);
     }
     free(index);
     free(codes);
     free(drawn);
-    free(room);
-    return whole ? ELBO_OK : elbo_no_memory(err);
+    return status;
 }
 
 elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {

@@ -4,22 +4,18 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "judge/doctor.h"
 #include "judge/nearest.h"
 
 enum { ASKED = 256 };
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 /* The median distance of m pictures to the nearest training image. */
 static elbo_status median_distance(double *median, const elbo_exam *e, const float *pictures, size_t m,
                                    elbo_error *err) {
     double distance[ASKED];
     ELBO_TRY(elbo_nearest_image(distance, e->model, pictures, m, &e->data->train, e->train_index, e->train, err));
-    qsort(distance, m, sizeof *distance, ascending);
+    qsort(distance, m, sizeof *distance, elbo_ascending);
     *median = distance[m / 2];
     return ELBO_OK;
 }

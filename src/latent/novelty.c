@@ -4,15 +4,11 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "latent/neighbours.h"
 #include "train/model.h"
 
 enum { MOST_ASKED = 1000 };
-
-static int ascending(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
 
 /* How near test images come to their nearest training image. */
 static elbo_status ask_test_images(elbo_novelty *v, const elbo_images *test, const float *train, size_t n, float low,
@@ -28,7 +24,7 @@ static elbo_status ask_test_images(elbo_novelty *v, const elbo_images *test, con
     elbo_neighbours nb;
     elbo_status status = elbo_neighbours_of(&nb, rows, asked, train, n, (int)size, 1, work, err);
     if (status == ELBO_OK) {
-        qsort(nb.distance2, asked, sizeof *nb.distance2, ascending);
+        qsort(nb.distance2, asked, sizeof *nb.distance2, elbo_ascending_floats);
         v->usual = sqrt((double)nb.distance2[asked / 2]);
         v->rare = sqrt((double)nb.distance2[asked / 100]);
         elbo_neighbours_free(&nb);

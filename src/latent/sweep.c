@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "latent/pca.h"
 
 double elbo_normal_quantile(double p) {
@@ -32,14 +33,9 @@ void elbo_sweep(const float *centre, int latent, const int *dim, int rows, const
 
 /* ---- planes ---- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Quantiles of n numbers, sorted here; between two of them on the line (numpy's default). */
 static void quantiles(double *v, size_t n, int steps, double *at) {
-    qsort(v, n, sizeof *v, ascending);
+    qsort(v, n, sizeof *v, elbo_ascending);
     for (int s = 0; s < steps; s++) {
         double place = (s + 0.5) / steps * (double)(n - 1);
         size_t below = (size_t)place, above = below + 1 < n ? below + 1 : below;

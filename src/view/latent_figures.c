@@ -13,15 +13,10 @@ typedef char label_text[100];
 static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
                         const char *const *row_labels, const char *const *column_labels, const char *const *captions,
                         elbo_error *err) {
-    elbo_grid grid = {.rows = rows,
-                      .columns = columns,
-                      .shape = m->network.graph.image,
-                      .images = images,
-                      .low = m->recipe.image.low,
-                      .high = m->recipe.image.high,
-                      .row_labels = row_labels,
-                      .column_labels = column_labels,
-                      .captions = captions};
+    elbo_grid grid = elbo_model_grid(m, rows, columns, images);
+    grid.row_labels = row_labels;
+    grid.column_labels = column_labels;
+    grid.captions = captions;
     return elbo_draw_grid(f, &grid, err);
 }
 
@@ -219,14 +214,9 @@ elbo_status elbo_story_novelty(elbo_figure f, const elbo_model *m, const float *
             snprintf(text[below], sizeof text[below], "%.3g", distance);
         captions[below] = text[below];
     }
-    elbo_grid grid = {.rows = (int)(2 * blocks),
-                      .columns = (int)columns,
-                      .shape = m->network.graph.image,
-                      .images = pixels,
-                      .low = m->recipe.image.low,
-                      .high = m->recipe.image.high,
-                      .row_labels = labels,
-                      .captions = captions};
+    elbo_grid grid = elbo_model_grid(m, (int)(2 * blocks), (int)columns, pixels);
+    grid.row_labels = labels;
+    grid.captions = captions;
     if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
     free(pixels);
     free(captions);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "view/colour.h"
 #include "view/text.h"
 
@@ -32,11 +33,6 @@ typedef struct cloud {
     size_t outside;         // points beyond it
 } cloud;
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* One axis: all points, unless a few far ones would leave the rest a small spot: where the inner 99 percent fill less
  * than a third, the frame is drawn around those, with room. */
 static elbo_status choose_axis(cloud *c, int axis, const char *name, elbo_error *err) {
@@ -46,7 +42,7 @@ static elbo_status choose_axis(cloud *c, int axis, const char *name, elbo_error 
     for (size_t i = 0; i < c->n; i++)
         if (isfinite(c->xy[2 * i]) && isfinite(c->xy[2 * i + 1])) sorted[n++] = c->xy[2 * i + axis];
     if (n) {
-        qsort(sorted, n, sizeof *sorted, by_value);
+        qsort(sorted, n, sizeof *sorted, elbo_ascending_floats);
         size_t tail = n / 200;
         double low = sorted[0], high = sorted[n - 1], inner_low = sorted[tail], inner_high = sorted[n - 1 - tail];
         double inner = inner_high - inner_low;

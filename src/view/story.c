@@ -51,14 +51,9 @@ void elbo_story_into_range(float *v, size_t n, const elbo_recipe *from, const el
 
 static elbo_status draw_rows(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
                              const char *const *row_labels, const char *const *column_labels, elbo_error *err) {
-    elbo_grid grid = {.rows = rows,
-                      .columns = columns,
-                      .shape = m->network.graph.image,
-                      .images = images,
-                      .low = m->recipe.image.low,
-                      .high = m->recipe.image.high,
-                      .row_labels = row_labels,
-                      .column_labels = column_labels};
+    elbo_grid grid = elbo_model_grid(m, rows, columns, images);
+    grid.row_labels = row_labels;
+    grid.column_labels = column_labels;
     return elbo_draw_grid(f, &grid, err);
 }
 
@@ -162,8 +157,8 @@ elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *image
     return status;
 }
 
-elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
-                               elbo_error *err) {
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images,
+                               const elbo_work *work, elbo_error *err) {
     size_t n = images->count < ELBO_MAP_TSNE ? images->count : ELBO_MAP_TSNE;
     int Z = m->network.graph.latent;
     *map = (elbo_map){.n = n, .tsne = true};

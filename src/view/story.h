@@ -18,6 +18,16 @@ typedef struct elbo_run {
     bool map_only; // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
+/* A grid of images (rows, columns, C, H, W) as a model takes and makes them; labels are the caller's to add. */
+static inline elbo_grid elbo_model_grid(const elbo_model *m, int rows, int columns, const float *images) {
+    return (elbo_grid){.rows = rows,
+                       .columns = columns,
+                       .shape = m->network.graph.image,
+                       .images = images,
+                       .low = m->recipe.image.low,
+                       .high = m->recipe.image.high};
+}
+
 elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
 

@@ -107,15 +107,9 @@ elbo_status elbo_story_walks(elbo_figure f, const elbo_walks *w, const elbo_run 
         for (int r = 0; (from = row_of(w, runs, count, p, r, &labels[rows])); r++, rows++)
             memcpy(images + (size_t)rows * row, from, row * sizeof *from);
     }
-    const elbo_recipe *recipe = &runs[0].model->recipe;
-    elbo_grid grid = {.rows = rows,
-                      .columns = w->steps,
-                      .shape = runs[0].model->network.graph.image,
-                      .images = images,
-                      .low = recipe->image.low,
-                      .high = recipe->image.high,
-                      .row_labels = labels,
-                      .headings = headings};
+    elbo_grid grid = elbo_model_grid(runs[0].model, rows, w->steps, images);
+    grid.row_labels = labels;
+    grid.headings = headings;
     if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
     free(images);
     free(labels);

@@ -24,11 +24,15 @@ static int check_run_folder(const char *run, bool resume, bool force) {
     free(recipe);
     free(model);
     if (resume && !begun)
-        return cli_fail_text("%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave --resume "
-                             "out to start anew", run);
+        return cli_fail_text(
+            "%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave --resume "
+            "out to start anew",
+            run);
     if (!resume && begun && !force)
-        return cli_fail_text("%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
-                             "new one elsewhere", run);
+        return cli_fail_text(
+            "%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
+            "new one elsewhere",
+            run);
     return CLI_OK;
 }
 
@@ -38,27 +42,22 @@ static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *r
     if (!facts->recipe) return elbo_recipe_open(r, recipe, sets->text, sets->count, err);
     for (int i = 0; i < sets->count; i++)
         if (strncmp(sets->text[i], "train.epochs=", 13))
-            return elbo_fail(err, ELBO_BAD_INPUT, "--set %s: a resumed run may change train.epochs only; train anew for "
-                                                  "the rest", sets->text[i]);
+            return elbo_fail(err, ELBO_BAD_INPUT,
+                             "--set %s: a resumed run may change train.epochs only; train anew for "
+                             "the rest",
+                             sets->text[i]);
     if (recipe) { // the same by its name; what it says by now is not looked at
         ELBO_TRY(elbo_recipe_open(r, recipe, NULL, 0, err));
         elbo_status status = !strcmp(r->name, facts->recipe)
                                  ? ELBO_OK
-                                 : elbo_fail(err, ELBO_BAD_INPUT, "%s: was trained by the recipe %s, not %s; to go on with it: "
-                                                                  "elbo train --resume -o %s", run, facts->recipe, r->name, run);
+                                 : elbo_fail(err, ELBO_BAD_INPUT,
+                                             "%s: was trained by the recipe %s, not %s; to go on with it: "
+                                             "elbo train --resume -o %s",
+                                             run, facts->recipe, r->name, run);
         elbo_recipe_close(r);
         ELBO_TRY(status);
     }
     return elbo_run_recipe_open(r, run, facts, sets->text, sets->count, err);
-}
-
-/* What images of no known kind are trained with. */
-
-/* --epochs and --seed are short for a --set; `text` keeps its words. */
-static bool add_set(cli_texts *sets, const char *text) {
-    if (sets->count == (int)(sizeof sets->text / sizeof *sets->text)) return false;
-    sets->text[sets->count++] = text;
-    return true;
 }
 
 static const char *plural(int n) { return n == 1 ? "" : "s"; }
@@ -70,14 +69,14 @@ static void print_result(const elbo_train_result *result, const char *folder, co
     char text[32];
     bool any = result->epochs > 0;
     if (json) {
-        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe", recipe->name,
-                                 "data", dataset->name, "epochs", result->epochs, "finished", finished, "unit", "nats/image",
-                                 "train", any ? scores_json(&result->last.train) : json_null(), "test",
-                                 any ? scores_json(&result->last.test) : json_null(), "seconds", result->seconds,
-                                 "images_per_second", result->last.images_per_second));
+        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
+                                 recipe->name, "data", dataset->name, "epochs", result->epochs, "finished", finished,
+                                 "unit", "nats/image", "train", any ? scores_json(&result->last.train) : json_null(),
+                                 "test", any ? scores_json(&result->last.test) : json_null(), "seconds",
+                                 result->seconds, "images_per_second", result->last.images_per_second));
     } else if (result->was_finished) {
-        printf("%s: is finished: %s loss %.2f nats/image after %d epoch%s; --epochs N with a larger N trains on\n", folder, split,
-               s->loss, result->epochs, plural(result->epochs));
+        printf("%s: is finished: %s loss %.2f nats/image after %d epoch%s; --epochs N with a larger N trains on\n",
+               folder, split, s->loss, result->epochs, plural(result->epochs));
     } else {
         printf("%s: %s loss %.2f nats/image after %d epoch%s, %s of training\n", folder, split, s->loss, result->epochs,
                plural(result->epochs), cli_duration(result->seconds, text));
@@ -94,7 +93,8 @@ static void check_skips(const char *folder, const elbo_recipe *recipe, const elb
     int skips = g.skips;
     elbo_graph_free(&g);
     if (!skips || elbo_model_open(&m, folder, threads, &err) != ELBO_OK) return;
-    if (elbo_code_use_measure(&use, m, d->test.count ? &d->test : &d->train, &err) == ELBO_OK) cli_say_code_use(m, &use);
+    if (elbo_code_use_measure(&use, m, d->test.count ? &d->test : &d->train, &err) == ELBO_OK)
+        cli_say_code_use(m, &use);
     elbo_model_close(m);
 }
 
@@ -111,7 +111,8 @@ static bool names_data(const char *word) {
     return !run && elbo_photos_there(word);
 }
 
-/* The recipe for data that come without one, by the size of the images: photographs are decoded for it once, and then kept. */
+/* The recipe for data that come without one, by the size of the images: photographs are decoded for it once, and then
+ * kept. */
 static elbo_status recipe_for(const char **recipe, const char *data, int threads, elbo_error *err) {
     enum { SMALL = 48 }; // pixels: nearer to 32 than to 64
     elbo_dataset d;
@@ -126,98 +127,123 @@ static elbo_status recipe_for(const char **recipe, const char *data, int threads
     return ELBO_OK;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
-    const char *run_folder = NULL, *data = NULL, *device = NULL;
-    cli_texts sets = {0};
-    bool resume = false, force = false, json = false, quiet = false;
-    int threads = 0, epochs = 0;
+/* What was asked for. */
+typedef struct request {
+    const char *recipe, *run, *data, *device; // NULL: not said
+    cli_texts sets;
+    char epochs_set[40], seed_set[40]; // --epochs and --seed as the --set that they are short for
+    bool resume, force, json, quiet;
+    int threads;
+} request;
+
+static bool add_set(cli_texts *sets, const char *text) {
+    if (sets->count == (int)(sizeof sets->text / sizeof *sets->text)) return false;
+    sets->text[sets->count++] = text;
+    return true;
+}
+
+/* Whether there is something to do; else `*code` is the exit code. */
+static bool read_request(request *q, const cli_command *self, int argc, char **argv, int *code) {
+    int epochs = 0;
     uint64_t seed = UINT64_MAX;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &run_folder, "RUN", "the run folder; default runs/RECIPE", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
-        {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0, 0},
+        {"output", 'o', CLI_TEXT, &q->run, "RUN", "the run folder; default runs/RECIPE", 0, 0},
+        {"data", 'd', CLI_TEXT, &q->data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
+        {"set", 0, CLI_TEXTS, &q->sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0,
+         0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
         {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
-        {"resume", 0, CLI_FLAG, &resume, NULL, "goes on from the run's checkpoint, to the same bits", 0, 0},
-        {"force", 0, CLI_FLAG, &force, NULL, "replaces a run that is there already", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
-        {"device", 0, CLI_TEXT, &device, "NAME", "cpu, or ref: plain loops, slow, to check by", 0, 0},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
-        {"quiet", 'q', CLI_FLAG, &quiet, NULL, "no progress", 0, 0},
+        {"resume", 0, CLI_FLAG, &q->resume, NULL, "goes on from the run's checkpoint, to the same bits", 0, 0},
+        {"force", 0, CLI_FLAG, &q->force, NULL, "replaces a run that is there already", 0, 0},
+        {"threads", 't', CLI_INT, &q->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"device", 0, CLI_TEXT, &q->device, "NAME", "cpu, or ref: plain loops, slow, to check by", 0, 0},
+        {"json", 0, CLI_FLAG, &q->json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
+        {"quiet", 'q', CLI_FLAG, &q->quiet, NULL, "no progress", 0, 0},
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 0, 1);
-    if (CLI_DONE(words)) return CLI_CODE(words);
-    if (words == 0 && !(resume && run_folder)) {
+    if (CLI_DONE(words)) return *code = CLI_CODE(words), false;
+    *code = CLI_USAGE;
+    if (words == 0 && !(q->resume && q->run)) {
         fprintf(stderr, "elbo: train: which recipe? `elbo recipes` lists them; usage: elbo train RECIPE [options]\n");
-        return CLI_USAGE;
+        return false;
     }
-    if (words && !data && names_data(argv[0])) {
-        elbo_error err;
-        const char *chosen;
-        data = argv[0];
-        if (recipe_for(&chosen, data, threads, &err) != ELBO_OK) return cli_fail(&err);
-        argv[0] = (char *)(uintptr_t)chosen; // (argv's strings are only read)
-    }
-    char epochs_set[40], seed_set[40];
-    if (epochs) {
-        snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", epochs);
-        if (!add_set(&sets, epochs_set)) return cli_fail_text("train: --set is given too often"), CLI_USAGE;
-    }
-    if (seed != UINT64_MAX) {
-        snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)seed);
-        if (!add_set(&sets, seed_set)) return cli_fail_text("train: --set is given too often"), CLI_USAGE;
-    }
+    if (words) q->recipe = argv[0];
+    snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", epochs);
+    snprintf(q->seed_set, sizeof q->seed_set, "train.seed=%llu", (unsigned long long)seed);
+    bool all = (!epochs || add_set(&q->sets, q->epochs_set)) && (seed == UINT64_MAX || add_set(&q->sets, q->seed_set));
+    if (!all) cli_fail_text("train: --set is given too often");
+    return all;
+}
 
+static int train(const request *q, const char *folder, const elbo_recipe *recipe, const elbo_dataset *dataset,
+                 const char *data_path) {
+    cli_catch_interrupts();
+    cli_bar bar = {.off = q->quiet || q->json};
+    elbo_train_options o = {.run = folder,
+                            .data_path = data_path,
+                            .resume = q->resume,
+                            .threads = q->threads,
+                            .device = q->device,
+                            .progress = cli_bar_update,
+                            .context = &bar};
+    if (!bar.off) cli_say_losses(recipe);
+    if (!bar.off) cli_bar_begin(&bar, recipe, dataset);
     elbo_error err;
+    elbo_train_result result;
+    elbo_status status = elbo_train(&result, recipe, dataset, o, &err);
+    cli_bar_end(&bar);
+    bool finished = status == ELBO_OK, stopped = status == ELBO_STOPPED;
+    if (!finished && !stopped) return cli_fail(&err);
+    if (q->json || (finished && !q->quiet)) print_result(&result, folder, recipe, dataset, finished, q->json);
+    if (finished && !bar.off && !result.was_finished) check_skips(folder, recipe, dataset, q->threads);
+    if (stopped && !q->json)
+        fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
+    return stopped ? CLI_INTERRUPTED : CLI_OK;
+}
+
+/* Opens what the run needs, trains, closes it. */
+static int train_into(const char *folder, const request *q) {
+    elbo_error err;
+    elbo_run_facts facts = {0}; // of the run to resume
     elbo_recipe recipe;
     elbo_dataset dataset = {0};
-    elbo_run_facts facts = {0}; // of the run to resume
-    char *folder = run_folder ? strdup(run_folder) : NULL, *data_path = NULL;
-    if (!folder) { // named after the recipe, which a resumed run finds in its folder
-        if (elbo_recipe_open(&recipe, argv[0], NULL, 0, &err) != ELBO_OK) return cli_fail(&err);
-        folder = cli_default_run(&recipe);
-        elbo_recipe_close(&recipe);
-    }
-    int code = check_run_folder(folder, resume, force);
-    if (code != CLI_OK) {
-        free(folder);
-        return code;
-    }
-    if ((resume && elbo_run_facts_load(folder, &facts, &err) != ELBO_OK) ||
-        open_recipe(&recipe, words ? argv[0] : NULL, folder, &facts, &sets, &err) != ELBO_OK) {
-        free(folder);
+    int code = check_run_folder(folder, q->resume, q->force);
+    if (code != CLI_OK) return code;
+    if ((q->resume && elbo_run_facts_load(folder, &facts, &err) != ELBO_OK) ||
+        open_recipe(&recipe, q->recipe, folder, &facts, &q->sets, &err) != ELBO_OK) {
         elbo_run_facts_free(&facts);
         return cli_fail(&err);
     }
-    if (cli_open_data(&dataset, &recipe, data, facts.data, ELBO_BOTH_SPLITS, threads, &err) != ELBO_OK) {
+    if (cli_open_data(&dataset, &recipe, q->data, facts.data, ELBO_BOTH_SPLITS, q->threads, &err) != ELBO_OK) {
         code = cli_fail(&err);
-        goto end;
+    } else {
+        char *data_path = cli_data_to_remember(&dataset, &recipe, q->data ? q->data : facts.data);
+        code = train(q, folder, &recipe, &dataset, data_path);
+        free(data_path);
     }
-    data_path = cli_data_to_remember(&dataset, &recipe, data ? data : facts.data);
-
-    cli_catch_interrupts();
-    cli_bar bar = {.off = quiet || json};
-    elbo_train_options o = {.run = folder, .data_path = data_path, .resume = resume, .threads = threads, .device = device,
-                            .progress = cli_bar_update, .context = &bar};
-    if (!bar.off) cli_say_losses(&recipe);
-    if (!bar.off) cli_bar_begin(&bar, &recipe, &dataset);
-    elbo_train_result result;
-    elbo_status status = elbo_train(&result, &recipe, &dataset, o, &err);
-    cli_bar_end(&bar);
-    if (status != ELBO_OK && status != ELBO_STOPPED) code = cli_fail(&err);
-    else if (json || (status == ELBO_OK && !quiet))
-        print_result(&result, folder, &recipe, &dataset, status == ELBO_OK, json);
-    if (status == ELBO_OK && !quiet && !json && !result.was_finished) check_skips(folder, &recipe, &dataset, threads);
-    if (status == ELBO_STOPPED && !json)
-        fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
-    if (status == ELBO_STOPPED) code = CLI_INTERRUPTED;
-end:
     elbo_dataset_close(&dataset);
     elbo_recipe_close(&recipe);
-    free(folder);
-    free(data_path);
     elbo_run_facts_free(&facts);
+    return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    int code;
+    request q = {0};
+    if (!read_request(&q, self, argc, argv, &code)) return code;
+    elbo_error err;
+    if (q.recipe && !q.data && names_data(q.recipe)) {
+        q.data = q.recipe;
+        if (recipe_for(&q.recipe, q.data, q.threads, &err) != ELBO_OK) return cli_fail(&err);
+    }
+    if (q.run) return train_into(q.run, &q);
+    elbo_recipe recipe; // which the run is named after
+    if (elbo_recipe_open(&recipe, q.recipe, NULL, 0, &err) != ELBO_OK) return cli_fail(&err);
+    char *folder = cli_default_run(&recipe);
+    elbo_recipe_close(&recipe);
+    code = folder ? train_into(folder, &q) : (elbo_no_memory(&err), cli_fail(&err));
+    free(folder);
     return code;
 }
 
@@ -226,9 +252,12 @@ const cli_command cli_train = {
     .arguments = "RECIPE",
     .summary = "trains a model and writes a run folder",
     .details =
-        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
-        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
-        "28 x 28). The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops\n"
+        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its "
+        "place\n"
+        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey "
+        "and\n"
+        "28 x 28). The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C "
+        "stops\n"
         "after the current step with a usable model. The same seed gives the same bits, for any number of threads and\n"
         "for a run that was interrupted.\n"
         "\n"

@@ -24,7 +24,7 @@ typedef bool (*elbo_fetch_progress)(void *context, const elbo_fetch_state *state
 elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress progress, void *context,
                        elbo_error *err);
 
-/* ---- the same for any files, which is how tests come to small ones ---- */
+/* ---- download.c: the same for any files, which is how tests come to small ones ---- */
 
 typedef struct elbo_remote_file {
     const char *name;   // on the mirror and in the folder; gzip or plain, whichever it turns out to be

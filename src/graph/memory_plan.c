@@ -1,11 +1,11 @@
-/* Where each tensor lies. Two tensors may share memory when no step between the first touch of the one and its last meets
- * the other: a tensor of shard scope is compared step by step (a shard goes through the steps in order, whatever the other
- * shards do), one of batch scope phase by phase (shards run ahead of each other within a phase). */
+/* Where each tensor lies. Two tensors may share memory when no step between the first touch of the one and its last
+ * meets the other: a tensor of shard scope is compared step by step (a shard goes through the steps in order, whatever
+ * the other shards do), one of batch scope phase by phase (shards run ahead of each other within a phase). */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "graph/plan.h"
+#include "graph/plan_make.h"
 
 static void touch(elbo_tensor *t, int when) {
     if (!t) return;

@@ -174,9 +174,9 @@ struct elbo_pass {
     const float *skips;       // decode: (any, graph->skip_floats); row i of the batch goes with row skip_row[i] of it
     const uint32_t *skip_row; // (count)
 
-    elbo_stream noise;        // seed, purpose and epoch; the sample is the image's index
-    bool no_noise;            // z = mu
-    const float *given_noise; // (images->count, latent), used instead of drawing; or NULL
+    elbo_stream noise;                  // seed, purpose and epoch; the sample is the image's index
+    bool no_noise;                      // z = mu
+    const float *given_noise;           // (images->count, latent), used instead of drawing; or NULL
     const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
 
     float kl_weight;
@@ -250,8 +250,5 @@ static inline float *elbo_scratch(const elbo_plan *p, int thread) {
 /* A finished part of the gradient: into the update, or kept for later. */
 float *elbo_gradient_tile(const elbo_step *s, size_t offset, int thread, size_t scratch_offset);
 void elbo_finish_tile(const elbo_step *s, const elbo_pass *pass, int tile, size_t offset, const float *g, size_t n);
-
-/* Places every tensor and takes the arena (memory_plan.c). */
-elbo_status elbo_plan_place_tensors(elbo_plan *p, elbo_error *err);
 
 #endif

@@ -1,0 +1,91 @@
+/* What ops ask a plan for while it is made: tensors, steps, memory and objects of their own. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "graph/plan.h"
+
+elbo_tensor *elbo_plan_tensor(elbo_plan *p, const char *name, size_t per_image, bool gradient) {
+    if (p->tensors == p->tensor_capacity) {
+        int capacity = p->tensor_capacity ? 2 * p->tensor_capacity : 64;
+        elbo_tensor **grown = realloc(p->tensor, (size_t)capacity * sizeof(elbo_tensor *));
+        if (!grown) return NULL;
+        p->tensor = grown;
+        p->tensor_capacity = capacity;
+    }
+    elbo_tensor *t = malloc(sizeof *t);
+    if (!t) return NULL;
+    *t = (elbo_tensor){.name = name, .gradient = gradient, .per_image = per_image, .first = -1, .last = -1};
+    return p->tensor[p->tensors++] = t;
+}
+
+elbo_tensor *elbo_plan_activation(elbo_plan *p, const char *name, elbo_shape shape, bool blocked, bool gradient) {
+    size_t size = elbo_shape_size(shape);
+    if (blocked) size = size / (size_t)shape.dim[0] * (size_t)elbo_padded_channels(shape.dim[0]);
+    elbo_tensor *t = elbo_plan_tensor(p, name, size, gradient);
+    if (t) {
+        t->shape = shape;
+        t->blocked = blocked;
+    }
+    return t;
+}
+
+elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*release)(void *), elbo_error *err) {
+    if (p->owned_count == p->owned_capacity) {
+        int capacity = p->owned_capacity ? 2 * p->owned_capacity : 16;
+        elbo_owned *grown = realloc(p->owned, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            release(object);
+            return elbo_no_memory(err);
+        }
+        p->owned = grown;
+        p->owned_capacity = capacity;
+    }
+    p->owned[p->owned_count++] = (elbo_owned){object, release};
+    return ELBO_OK;
+}
+
+float *elbo_plan_work(elbo_plan *p, size_t floats) {
+    float *work = elbo_alloc(floats, sizeof *work);
+    if (!work || elbo_plan_own(p, work, free, NULL) != ELBO_OK) return NULL;
+    p->work_floats += floats;
+    return work;
+}
+
+bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n) {
+    for (int k = 0; k < n->inputs; k++)
+        if (p->spot[n->input[k]].learns) return true;
+    return false;
+}
+
+void elbo_plan_need_scratch(elbo_plan *p, size_t floats) {
+    floats = (floats + 15) / 16 * 16;
+    if (floats > p->scratch_floats) p->scratch_floats = floats;
+}
+
+elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what, const char *kernel,
+                          void (*run)(const elbo_step *, const elbo_pass *, int piece, int thread)) {
+    if (p->steps == p->step_capacity) {
+        int capacity = p->step_capacity ? 2 * p->step_capacity : 64;
+        elbo_step *grown = realloc(p->step, (size_t)capacity * sizeof *grown);
+        if (!grown) return NULL;
+        p->step = grown;
+        p->step_capacity = capacity;
+    }
+    elbo_step *s = &p->step[p->steps++];
+    *s = (elbo_step){.what = what, .node = node, .run = run, .plan = p, .kernel = kernel};
+    return s;
+}
+
+static void run_add(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
+    (void)pass, (void)thread;
+    s->plan->device->pointwise->add(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard),
+                                    s->out[0]->per_image * (size_t)s->plan->shard_rows);
+}
+
+elbo_status elbo_plan_add(elbo_plan *p, const elbo_node *node, elbo_tensor *to, elbo_tensor *from, elbo_error *err) {
+    elbo_step *s = elbo_plan_step(p, node, "add", p->device->pointwise->name, run_add);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = from;
+    s->in[1] = s->out[0] = to;
+    return ELBO_OK;
+}

@@ -60,7 +60,7 @@ static elbo_status read_labels(uint8_t **labels, int *classes, const char *path,
                            path, m.rows, m.columns, rows);
     for (size_t i = 0; status == ELBO_OK && i < count; i++) {
         float v = m.value[i];
-        if (v != (float)(int)v || v < 0 || v >= ELBO_MAX_CLASSES)
+        if (!(v >= 0) || v >= ELBO_MAX_CLASSES || v != (float)(int)v)
             status = elbo_fail(err, ELBO_BAD_INPUT, "%s: label %zu is %g; labels are whole numbers from 0 to %d", path,
                                i + 1, (double)v, ELBO_MAX_CLASSES - 1);
         else
@@ -91,6 +91,8 @@ typedef struct job {
     elbo_tsne_options options;
     elbo_matrix x, other, fresh; // points; the map to go on from or to place in; new points
     float *y;                    // (rows, 2)
+    uint8_t *label;              // (rows), or NULL
+    int classes;
     size_t rows;
     elbo_tsne_result result;
     elbo_map_scores scores;
@@ -107,6 +109,8 @@ static elbo_status open_job(job *j, elbo_error *err) {
                              j->fresh.columns, j->input, j->x.columns);
     }
     j->rows = j->new_points ? j->fresh.rows : j->x.rows;
+    if (j->labels) ELBO_TRY(read_labels(&j->label, &j->classes, j->labels, j->rows, err));
+    ELBO_TRY(elbo_matrix_writable(j->output, err)); // now, not after minutes of work
     j->y = elbo_alloc(j->rows * 2, sizeof *j->y);
     return j->y ? ELBO_OK : elbo_no_memory(err);
 }
@@ -142,18 +146,14 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
 }
 
 static elbo_status finish(job *j, const char *name, double seconds, elbo_error *err) {
-    uint8_t *labels = NULL;
-    int classes = 0;
     ELBO_TRY(elbo_matrix_write(j->output, j->y, j->rows, 2, err));
     cli_figure_place place;
     elbo_figure f = cli_figure(&place, "", "", name, j->figure, j->svg);
     elbo_status status = ELBO_OK;
-    if (j->labels) status = read_labels(&labels, &classes, j->labels, j->rows, err);
-    if (status == ELBO_OK && j->score)
-        status = elbo_map_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, labels, &j->work, err);
+    if (j->score)
+        status = elbo_map_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, j->label, &j->work, err);
     if (status == ELBO_OK && j->figure)
-        status = elbo_draw_scatter(f, "t-SNE 1", "t-SNE 2", j->y, labels, j->rows, NULL, classes, err);
-    free(labels);
+        status = elbo_draw_scatter(f, "t-SNE 1", "t-SNE 2", j->y, j->label, j->rows, NULL, j->classes, err);
     if (status == ELBO_OK) tell(j, seconds, j->figure ? &f : NULL);
     return status;
 }
@@ -229,6 +229,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_matrix_free(&j.other);
     elbo_matrix_free(&j.fresh);
     free(j.y);
+    free(j.label);
     return code;
 }
 

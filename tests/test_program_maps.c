@@ -131,7 +131,10 @@ static void test_refused(void **state) {
     refused(1, WORDS("none.npy"), "tsne", "none.npy", "-o", "y2.npy");
     refused(1, WORDS("few.npy", "300 x 2"), "tsne", "x.npy", "-o", "y2.npy", "--from", "few.npy");
     refused(1, WORDS("labels.csv", "300"), "tsne", "x.npy", "-o", "y2.npy", "--figure", "f.png", "--labels",
-            "labels.csv", "-n", "3");
+            "labels.csv", "-n", "1000000");
+    refused(1, WORDS("y2.txt", ".npy nor .csv"), "tsne", "x.npy", "-o", "y2.txt", "-n", "1000000"); // before the work
+    refused(1, WORDS("folder is not there"), "tsne", "x.npy", "-o", "none/y2.npy", "-n", "1000000");
+    assert_false(there("y2.npy"));
     refused(2, WORDS("--method tsne"), "project", "vae", "--perplexity", "10");
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "data/matrix_csv.h"
 #include "data/npy.h"
 
@@ -99,8 +100,20 @@ void elbo_matrix_free(elbo_matrix *m) {
     *m = (elbo_matrix){0};
 }
 
+static elbo_status unknown_ending(const char *path, elbo_error *err) {
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: ends in neither .npy nor .csv; one of them says how to write it", path);
+}
+
+elbo_status elbo_matrix_writable(const char *path, elbo_error *err) {
+    if (!ends_in(path, ".npy") && !ends_in(path, ".csv")) return unknown_ending(path, err);
+    elbo_writer w;
+    ELBO_TRY(elbo_writer_open(&w, path, err));
+    elbo_writer_abandon(&w);
+    return ELBO_OK;
+}
+
 elbo_status elbo_matrix_write(const char *path, const float *value, size_t rows, int columns, elbo_error *err) {
     if (ends_in(path, ".npy")) return elbo_npy_write_f32(path, value, 2, (size_t[]){rows, (size_t)columns}, err);
     if (ends_in(path, ".csv")) return elbo_csv_write(path, value, rows, columns, err);
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: ends in neither .npy nor .csv; one of them says how to write it", path);
+    return unknown_ending(path, err);
 }

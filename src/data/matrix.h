@@ -17,5 +17,7 @@ elbo_status elbo_matrix_read(elbo_matrix *m, const char *path, elbo_error *err);
 void elbo_matrix_free(elbo_matrix *m);
 /* By the name's ending: .npy (float32) or .csv. */
 elbo_status elbo_matrix_write(const char *path, const float *value, size_t rows, int columns, elbo_error *err);
+/* Whether that can be written, asked before long work: the name's ending, the folder. Nothing is left behind. */
+elbo_status elbo_matrix_writable(const char *path, elbo_error *err);
 
 #endif

@@ -176,13 +176,30 @@ static void say(const elbo_work *work, const char *what, double done) {
 
 static bool stopped(const elbo_work *work) { return work->interrupted && work->interrupted(work->context); }
 
-static elbo_status descend(tsne *t, elbo_tsne_result *result, const elbo_tsne_options *o, const elbo_work *work,
-                           elbo_error *err) {
+/* Exaggerated attraction among few points, of which each is a neighbour of many, pulls an axis together to nothing: to
+ * zero in floats, and the map would stay a line for good. Such an axis begins anew.  start: (n, 2), callers' order */
+static void revive(tsne *t, const float *start) {
+    const double least = 1e-5; // the start is ten times as wide
+    for (size_t c = 0; c < 2; c++) {
+        double mean = 0, square = 0;
+        for (size_t i = 0; i < t->n; i++) mean += (double)t->y[2 * i + c] / (double)t->n;
+        for (size_t i = 0; i < t->n; i++) square += pow((double)t->y[2 * i + c] - mean, 2) / (double)t->n;
+        for (size_t i = 0; square < least * least && i < t->n; i++) {
+            t->y[2 * i + c] = start[2 * (size_t)t->p.place[i] + c];
+            t->velocity[2 * i + c] = 0;
+            t->gain[2 * i + c] = 1;
+        }
+    }
+}
+
+static elbo_status descend(tsne *t, const float *start, elbo_tsne_result *result, const elbo_tsne_options *o,
+                           const elbo_work *work, elbo_error *err) {
     int exaggerated = o->start ? 0 : o->exaggerated;
     double rate = o->learning_rate > 0 ? o->learning_rate : fmax((double)t->n / o->exaggeration, 50);
     char what[48] = "t-SNE";
     for (int i = 0; i < o->iterations; i++) {
         if (stopped(work)) return elbo_fail(err, ELBO_STOPPED, "stopped after %d of %d iterations", i, o->iterations);
+        if (i && i == exaggerated) revive(t, start);
         ELBO_TRY(repel(t, err));
         bool early = i < exaggerated;
         t->how = (elbo_map_step){.attraction = (float)((early ? o->exaggeration : 1) / t->p.sum),
@@ -272,11 +289,12 @@ elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t
     if (status == ELBO_OK) status = allocate(&t, err);
     if (status == ELBO_OK) {
         to_own_order(&t, y);
-        status = descend(&t, result, o, work, err);
+        status = descend(&t, y, result, o, work, err);
     }
     if (status == ELBO_OK || status == ELBO_STOPPED) {
         say(work, "divergence", 0);
-        result->kl = divergence(&t, exact_z(&t));
+        double kl = divergence(&t, exact_z(&t));
+        result->kl = kl < 0 ? 0 : kl; // never below 0 but by rounding
         to_callers_order(&t, y);
     }
     release(&t);

@@ -63,7 +63,8 @@ static bool is_system_folder(const char *name) { // that other programs leave, f
 static bool is_folder(DIR *in, const struct dirent *e) {
     if (e->d_type == DT_DIR) return true;
     struct stat st;
-    return (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN) && fstatat(dirfd(in), e->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+    return (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN) && fstatat(dirfd(in), e->d_name, &st, 0) == 0 &&
+           S_ISDIR(st.st_mode);
 }
 
 static bool seen_above(walk *w, const struct stat *st, int depth) {
@@ -142,7 +143,8 @@ static const char *const train_names[] = {"train", "training", NULL};
 static const char *const test_names[] = {"test", "testing", NULL};
 static const char *const valid_names[] = {"val", "valid", "validation", NULL};
 
-/* Of all paths, what lies above the classes: a folder that holds everything (Images/n02085620-Chihuahua/...) says nothing. */
+/* Of all paths, what lies above the classes: a folder that holds everything (Images/n02085620-Chihuahua/...) says
+ * nothing. */
 static size_t common_prefix(const elbo_photos *p) {
     size_t skip = 0;
     for (;;) {
@@ -159,7 +161,8 @@ static size_t common_prefix(const elbo_photos *p) {
     }
 }
 
-/* "n02085936-Maltese_dog" -> "Maltese dog", as ImageNet names its classes; any other name stays. A new string of valid UTF-8. */
+/* "n02085936-Maltese_dog" -> "Maltese dog", as ImageNet names its classes; any other name stays. A new string of valid
+ * UTF-8. */
 static char *shown_class(const char *folder, size_t n) {
     char *name = strndup(folder, n);
     if (!name) return NULL;
@@ -175,9 +178,10 @@ static char *shown_class(const char *folder, size_t n) {
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* Gives each file its class, the first folder of its path from `part[i]` on. The paths are sorted, the folders within a split
- * too, but two splits interleave: so folders are gathered, sorted and looked up. */
-static elbo_status find_classes(elbo_photos *p, const size_t *part, elbo_dataset *notes, elbo_error *err) {
+/* The names of all folders that files lie in, sorted, each once. Paths are sorted, and folders within a split too, but
+ * two splits interleave. A new array of new strings, also where memory ran out. */
+static elbo_status gather_folders(char ***folders, size_t *unique, const elbo_photos *p, const size_t *part,
+                                  elbo_error *err) {
     char **folder = NULL;
     size_t count = 0, capacity = 0;
     elbo_status status = ELBO_OK;
@@ -191,48 +195,69 @@ static elbo_status find_classes(elbo_photos *p, const size_t *part, elbo_dataset
         else
             status = elbo_no_memory(err);
     }
-    size_t unique = 0;
+    *unique = 0;
     if (count) qsort(folder, count, sizeof *folder, by_text);
     for (size_t i = 0; i < count; i++) {
-        if (unique && !strcmp(folder[unique - 1], folder[i]))
+        if (*unique && !strcmp(folder[*unique - 1], folder[i]))
             free(folder[i]);
         else
-            folder[unique++] = folder[i];
+            folder[(*unique)++] = folder[i];
     }
-    if (unique > ELBO_MAX_CLASSES)
-        elbo_dataset_note(notes, "%zu class folders; elbo tells at most %d classes apart, so these images have no labels",
-                          unique, ELBO_MAX_CLASSES);
-    else if (unique && status == ELBO_OK) {
-        p->class_names = elbo_alloc(unique, sizeof *p->class_names);
-        p->classes = p->class_names ? (int)unique : 0;
-        if (!p->class_names) status = elbo_no_memory(err);
-        for (size_t k = 0; k < unique && status == ELBO_OK; k++) {
-            p->class_names[k] = shown_class(folder[k], strlen(folder[k]));
-            if (!p->class_names[k]) status = elbo_no_memory(err);
-        }
-        for (uint32_t i = 0; i < p->count && status == ELBO_OK; i++) {
-            const char *path = p->file[i].path + part[i];
-            size_t n = first_part(path), low = 0, high = unique;
-            while (path[n] && low < high) {
-                size_t middle = (low + high) / 2;
-                int order = strncmp(folder[middle], path, n);
-                if (order == 0 && folder[middle][n]) order = 1;
-                if (order == 0) p->file[i].class_index = (int)middle;
-                if (order == 0) break;
-                if (order < 0)
-                    low = middle + 1;
-                else
-                    high = middle;
+    *folders = folder;
+    return status;
+}
+
+/* The place of a path's first folder among those; -1: it lies in none. */
+static int class_of(const char *path, char *const *folder, size_t unique) {
+    size_t n = first_part(path), low = 0, high = unique;
+    while (path[n] && low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strncmp(folder[middle], path, n);
+        if (order == 0 && folder[middle][n]) order = 1;
+        if (order == 0) return (int)middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+/* Classes by the names that are shown; two folders of one such name keep their own. */
+static elbo_status name_classes(elbo_photos *p, char *const *folder, size_t unique, elbo_error *err) {
+    p->class_names = elbo_alloc(unique, sizeof *p->class_names);
+    if (!p->class_names) return elbo_no_memory(err);
+    p->classes = (int)unique;
+    for (size_t k = 0; k < unique; k++) {
+        p->class_names[k] = shown_class(folder[k], strlen(folder[k]));
+        if (!p->class_names[k]) return elbo_no_memory(err);
+    }
+    for (size_t k = 0; k < unique; k++)
+        for (size_t j = 0; j < k; j++)
+            if (!strcmp(p->class_names[j], p->class_names[k])) {
+                char *a = strdup(folder[j]), *b = strdup(folder[k]);
+                if (a) elbo_make_utf8(a), free(p->class_names[j]), p->class_names[j] = a;
+                if (b) elbo_make_utf8(b), free(p->class_names[k]), p->class_names[k] = b;
+                if (!a || !b) return elbo_no_memory(err);
             }
+    return ELBO_OK;
+}
+
+/* Gives each file its class, the first folder of its path from `part[i]` on. */
+static elbo_status find_classes(elbo_photos *p, const size_t *part, elbo_dataset *notes, elbo_error *err) {
+    char **folder;
+    size_t unique;
+    elbo_status status = gather_folders(&folder, &unique, p, part, err);
+    if (unique > ELBO_MAX_CLASSES) {
+        elbo_dataset_note(notes,
+                          "%zu class folders; elbo tells at most %d classes apart, so these images have no labels",
+                          unique, ELBO_MAX_CLASSES);
+    } else if (unique && status == ELBO_OK) {
+        status = name_classes(p, folder, unique, err);
+        for (uint32_t i = 0; i < p->count && status == ELBO_OK; i++) {
+            int class = class_of(p->file[i].path + part[i], folder, unique);
+            if (class >= 0) p->file[i].class_index = class;
         }
-        for (size_t k = 0; k < unique && status == ELBO_OK; k++) // two folders of one shown name keep their own
-            for (size_t j = 0; j < k; j++)
-                if (!strcmp(p->class_names[j], p->class_names[k])) {
-                    char *a = strdup(folder[j]), *b = strdup(folder[k]);
-                    if (!a || !b) status = elbo_no_memory(err);
-                    if (a) elbo_make_utf8(a), free(p->class_names[j]), p->class_names[j] = a;
-                    if (b) elbo_make_utf8(b), free(p->class_names[k]), p->class_names[k] = b;
-                }
     }
     for (size_t i = 0; i < unique; i++) free(folder[i]);
     free(folder);
@@ -253,7 +278,9 @@ static void leave_out(elbo_photos *p, size_t *part, const bool *out, const char 
         }
     }
     p->count = kept;
-    if (gone) elbo_dataset_note(notes, "%u image%s %s: %s%s", gone, gone == 1 ? "" : "s", why, first, gone > 1 ? ", ..." : "");
+    if (gone)
+        elbo_dataset_note(notes, "%u image%s %s: %s%s", gone, gone == 1 ? "" : "s", why, first,
+                          gone > 1 ? ", ..." : "");
 }
 
 static elbo_status read_folders(elbo_photos *p, elbo_dataset *notes, elbo_error *err) {
@@ -275,8 +302,9 @@ static elbo_status read_folders(elbo_photos *p, elbo_dataset *notes, elbo_error 
         out[i] = !is_train && !is_test;
         part[i] += first_part(path) + 1;
     }
-    leave_out(p, part, out, test && valid ? "in neither train/ nor test/ (where there is a test/, validation images are left out)"
-                                          : "in neither of the splits' folders",
+    leave_out(p, part, out,
+              test && valid ? "in neither train/ nor test/ (where there is a test/, validation images are left out)"
+                            : "in neither of the splits' folders",
               notes);
     for (uint32_t i = 0; i < p->count; i++) folders |= strchr(p->file[i].path + part[i], '/') != NULL;
     for (uint32_t i = 0; i < p->count; i++) out[i] = folders && !strchr(p->file[i].path + part[i], '/');
@@ -332,8 +360,10 @@ elbo_status elbo_photos_scan(elbo_photos *p, const char *folder, elbo_dataset *n
     else if (w.too_many)
         status = elbo_fail(err, ELBO_BAD_INPUT, "%s: more than %u images; elbo takes no more", folder, MOST_FILES);
     else if (!w.count)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images in it; looked for files that end in .jpg, .png, .webp, .tif, "
-                                                ".gif or .bmp", folder);
+        status = elbo_fail(err, ELBO_BAD_INPUT,
+                           "%s: has no images in it; looked for files that end in .jpg, .png, .webp, .tif, "
+                           ".gif or .bmp",
+                           folder);
     if (status == ELBO_OK) {
         note_empty(&w, notes);
         p->file = w.file;

@@ -12,10 +12,29 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
 
 /* Known answer of Random123's own kat_vectors: philox4x32, 10 rounds, counter and key all zero. */
+static void a_growing_array_keeps_what_it_holds(void **state) {
+    (void)state;
+    size_t capacity = 0;
+    uint32_t *a = NULL;
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(elbo_grow(&a, i, &capacity, sizeof *a));
+        assert_true(capacity > i);
+        a[i] = i;
+    }
+    for (uint32_t i = 0; i < 1000; i++) assert_int_equal(a[i], i);
+    // refused, and as it was: twice its elements have more bytes than a size can say
+    size_t before = capacity;
+    assert_false(elbo_grow(&a, capacity, &capacity, SIZE_MAX / capacity));
+    assert_int_equal(capacity, before);
+    assert_int_equal(a[999], 999);
+    free(a);
+}
+
 static void philox_gives_its_published_words(void **state) {
     (void)state;
     uint32_t words[4];
@@ -90,6 +109,7 @@ static void nearest_word_forgives_a_typo_but_not_another_word(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_growing_array_keeps_what_it_holds),
         cmocka_unit_test(philox_gives_its_published_words),
         cmocka_unit_test(normals_have_the_moments_of_a_normal),
         cmocka_unit_test(a_permutation_holds_every_number_once),

@@ -16,6 +16,18 @@ void *elbo_alloc(size_t count, size_t size) {
     return p;
 }
 
+bool elbo_grow(void *array, size_t count, size_t *capacity, size_t size) {
+    if (count < *capacity) return true;
+    size_t wanted = *capacity ? 2 * *capacity : 64;
+    void *block;
+    memcpy(&block, array, sizeof block); // whatever it points to
+    block = reallocarray(block, wanted, size);
+    if (!block) return false;
+    memcpy(array, &block, sizeof block);
+    *capacity = wanted;
+    return true;
+}
+
 char *elbo_format(const char *format, ...) {
     va_list args;
     va_start(args, format);

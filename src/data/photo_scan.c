@@ -28,20 +28,9 @@ typedef struct walk {
     bool out_of_memory, too_many;
 } walk;
 
-/* Room for one more; false when memory is out. */
-static bool grow(void **block, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity) return true;
-    size_t wanted = *capacity ? 2 * *capacity : 64;
-    void *larger = reallocarray(*block, wanted, size);
-    if (!larger) return false;
-    *block = larger;
-    *capacity = wanted;
-    return true;
-}
-
 static bool add_file(walk *w, const char *below) {
     if (w->count == MOST_FILES) return !(w->too_many = true);
-    if (!grow((void **)&w->file, w->count, &w->capacity, sizeof *w->file)) return false;
+    if (!elbo_grow(&w->file, w->count, &w->capacity, sizeof *w->file)) return false;
     char *path = strdup(below);
     if (!path) return false;
     w->file[w->count++] = (elbo_photo_file){.path = path, .class_index = -1};
@@ -49,7 +38,7 @@ static bool add_file(walk *w, const char *below) {
 }
 
 static bool add_empty(walk *w, const char *below) {
-    if (!grow((void **)&w->empty, w->empties, &w->empty_capacity, sizeof *w->empty)) return false;
+    if (!elbo_grow(&w->empty, w->empties, &w->empty_capacity, sizeof *w->empty)) return false;
     char *path = strdup(below);
     if (!path) return false;
     w->empty[w->empties++] = path;
@@ -189,7 +178,7 @@ static elbo_status gather_folders(char ***folders, size_t *unique, const elbo_ph
         const char *path = p->file[i].path + part[i];
         size_t n = first_part(path);
         if (!path[n] || (count && strlen(folder[count - 1]) == n && !strncmp(folder[count - 1], path, n))) continue;
-        char *copy = grow((void **)&folder, count, &capacity, sizeof *folder) ? strndup(path, n) : NULL;
+        char *copy = elbo_grow(&folder, count, &capacity, sizeof *folder) ? strndup(path, n) : NULL;
         if (copy)
             folder[count++] = copy;
         else

@@ -49,17 +49,10 @@ elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *form
 
 static elbo_status new_node(elbo_graph *g, char *name, elbo_node **node, elbo_error *err) {
     *node = NULL;
-    if (g->count == g->capacity) {
-        int capacity = g->capacity ? 2 * g->capacity : 32;
-        elbo_node *grown = realloc(g->node, (size_t)capacity * sizeof *grown);
-        if (!grown) {
-            free(name);
-            return elbo_no_memory(err);
-        }
-        g->node = grown;
-        g->capacity = capacity;
+    if (!name || !elbo_grow(&g->node, (size_t)g->count, &g->capacity, sizeof *g->node)) {
+        free(name);
+        return elbo_no_memory(err);
     }
-    if (!name) return elbo_no_memory(err);
     *node = &g->node[g->count++];
     **node = (elbo_node){.name = name, .text = ""};
     return ELBO_OK;
@@ -71,17 +64,10 @@ static void read_from(elbo_graph *g, elbo_node *n, int input) {
 }
 
 static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like, elbo_error *err) {
-    if (g->params == g->param_capacity) {
-        int capacity = g->param_capacity ? 2 * g->param_capacity : 32;
-        elbo_param *grown = realloc(g->param, (size_t)capacity * sizeof *grown);
-        if (!grown) {
-            free(name);
-            return elbo_no_memory(err);
-        }
-        g->param = grown;
-        g->param_capacity = capacity;
+    if (!name || !elbo_grow(&g->param, (size_t)g->params, &g->param_capacity, sizeof *g->param)) {
+        free(name);
+        return elbo_no_memory(err);
     }
-    if (!name) return elbo_no_memory(err);
     elbo_param *p = &g->param[g->params++];
     *p = (elbo_param){.name = name, .rank = rank, .bound = like.bound, .start = like.start, .buffer = like.buffer,
                       .offset = g->param_floats, .count = 1};

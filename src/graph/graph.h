@@ -68,9 +68,11 @@ enum { ELBO_MAX_SAVED = 64 };
 
 typedef struct elbo_graph {
     elbo_node *node; // (count)
-    int count, capacity;
+    int count;
+    size_t capacity;
     elbo_param *param; // (params)
-    int params, param_capacity;
+    int params;
+    size_t param_capacity;
     size_t param_floats; // size of the block of all parameters
     size_t weights;      // parameters without padding: what `elbo recipes` counts
     elbo_saved saved[ELBO_MAX_SAVED];

@@ -131,9 +131,11 @@ struct elbo_plan {
     const elbo_device *device;
     elbo_spot *spot; // (graph->count)
     elbo_tensor **tensor;
-    int tensors, tensor_capacity;
+    int tensors;
+    size_t tensor_capacity;
     elbo_step *step;
-    int steps, step_capacity;
+    int steps;
+    size_t step_capacity;
     elbo_phase *phase;
     int phases;
     elbo_tile *tile; // of all tiled phases, in order
@@ -141,7 +143,8 @@ struct elbo_plan {
     int shard_rows, shards;
 
     elbo_owned *owned;
-    int owned_count, owned_capacity;
+    int owned_count;
+    size_t owned_capacity;
     size_t work_floats; // of elbo_plan_work, in all
 
     float *arena;

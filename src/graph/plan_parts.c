@@ -5,13 +5,7 @@
 #include "graph/plan.h"
 
 elbo_tensor *elbo_plan_tensor(elbo_plan *p, const char *name, size_t per_image, bool gradient) {
-    if (p->tensors == p->tensor_capacity) {
-        int capacity = p->tensor_capacity ? 2 * p->tensor_capacity : 64;
-        elbo_tensor **grown = realloc(p->tensor, (size_t)capacity * sizeof(elbo_tensor *));
-        if (!grown) return NULL;
-        p->tensor = grown;
-        p->tensor_capacity = capacity;
-    }
+    if (!elbo_grow(&p->tensor, (size_t)p->tensors, &p->tensor_capacity, sizeof *p->tensor)) return NULL;
     elbo_tensor *t = malloc(sizeof *t);
     if (!t) return NULL;
     *t = (elbo_tensor){.name = name, .gradient = gradient, .per_image = per_image, .first = -1, .last = -1};
@@ -30,15 +24,9 @@ elbo_tensor *elbo_plan_activation(elbo_plan *p, const char *name, elbo_shape sha
 }
 
 elbo_status elbo_plan_own(elbo_plan *p, void *object, void (*release)(void *), elbo_error *err) {
-    if (p->owned_count == p->owned_capacity) {
-        int capacity = p->owned_capacity ? 2 * p->owned_capacity : 16;
-        elbo_owned *grown = realloc(p->owned, (size_t)capacity * sizeof *grown);
-        if (!grown) {
-            release(object);
-            return elbo_no_memory(err);
-        }
-        p->owned = grown;
-        p->owned_capacity = capacity;
+    if (!elbo_grow(&p->owned, (size_t)p->owned_count, &p->owned_capacity, sizeof *p->owned)) {
+        release(object);
+        return elbo_no_memory(err);
     }
     p->owned[p->owned_count++] = (elbo_owned){object, release};
     return ELBO_OK;
@@ -64,13 +52,7 @@ void elbo_plan_need_scratch(elbo_plan *p, size_t floats) {
 
 elbo_step *elbo_plan_step(elbo_plan *p, const elbo_node *node, const char *what, const char *kernel,
                           void (*run)(const elbo_step *, const elbo_pass *, int piece, int thread)) {
-    if (p->steps == p->step_capacity) {
-        int capacity = p->step_capacity ? 2 * p->step_capacity : 64;
-        elbo_step *grown = realloc(p->step, (size_t)capacity * sizeof *grown);
-        if (!grown) return NULL;
-        p->step = grown;
-        p->step_capacity = capacity;
-    }
+    if (!elbo_grow(&p->step, (size_t)p->steps, &p->step_capacity, sizeof *p->step)) return NULL;
     elbo_step *s = &p->step[p->steps++];
     *s = (elbo_step){.what = what, .node = node, .run = run, .plan = p, .kernel = kernel};
     return s;

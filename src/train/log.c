@@ -5,16 +5,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "train/run_folder.h"
 
 elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err) {
-    if (log->count == log->capacity) {
-        int capacity = log->capacity ? 2 * log->capacity : 16;
-        elbo_epoch_log *grown = realloc(log->epoch, (size_t)capacity * sizeof *grown);
-        if (!grown) return elbo_no_memory(err);
-        log->epoch = grown;
-        log->capacity = capacity;
-    }
+    if (!elbo_grow(&log->epoch, (size_t)log->count, &log->capacity, sizeof *log->epoch)) return elbo_no_memory(err);
     log->epoch[log->count++] = *line;
     return ELBO_OK;
 }
@@ -84,11 +79,11 @@ elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err) {
         if (!*line) continue;
         json_t *o = json_loads(line, 0, NULL);
         elbo_epoch_log e = {0};
-        bool read = o &&
-                    json_unpack(o, "{s:i, s:F, s:F, s:F, s:F}", "epoch", &e.epoch, "seconds", &e.seconds,
-                                "images_per_second", &e.images_per_second, "lr", &e.lr, "kl_weight",
-                                &e.kl_weight) == 0 &&
-                    read_scores(o, "train", &e.train) && read_scores(o, "test", &e.test);
+        bool read =
+            o &&
+            json_unpack(o, "{s:i, s:F, s:F, s:F, s:F}", "epoch", &e.epoch, "seconds", &e.seconds, "images_per_second",
+                        &e.images_per_second, "lr", &e.lr, "kl_weight", &e.kl_weight) == 0 &&
+            read_scores(o, "train", &e.train) && read_scores(o, "test", &e.test);
         json_decref(o);
         status = read ? elbo_log_add(log, &e, err)
                       : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);

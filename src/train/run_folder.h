@@ -52,7 +52,8 @@ elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, flo
 /* log.jsonl. */
 typedef struct elbo_log {
     elbo_epoch_log *epoch; // (count)
-    int count, capacity;
+    int count;
+    size_t capacity;
 } elbo_log;
 elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err);
 elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err);

@@ -254,7 +254,7 @@ static void fill_scores(page *p, elbo_report_table *table, const char **cells, b
 /* A row for each thing that is not well, and one for the rest of each run. cells: (1 + count * (ELBO_MOST_VERDICTS + 1),
  * FINDING_COLUMNS) */
 static void fill_findings(page *p, elbo_report_table *table, const char **cells) {
-    static const char *const head[FINDING_COLUMNS] = {"model", "of what", "verdict", "evidence", "what to try"};
+    static const char *const head[FINDING_COLUMNS] = {"model", "check", "verdict", "evidence", "what to try"};
     int rows = 1, columns = FINDING_COLUMNS - 1; // nobody needs advice where all is well
     for (int i = 0; i < p->count * p->verdicts; i++)
         if (*p->verdict[i / p->verdicts][i % p->verdicts].advice) columns = FINDING_COLUMNS;
@@ -270,10 +270,10 @@ static void fill_findings(page *p, elbo_report_table *table, const char **cells)
             memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
             alone = false;
         }
-        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all" : "the rest", "well", well, ""};
+        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all checks" : "other checks", "well", well, ""};
         memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
     }
-    *table = (elbo_report_table){.title = "What `elbo doctor` finds", .rows = rows, .columns = columns, .cells = cells};
+    *table = (elbo_report_table){.title = "What the doctor finds (elbo doctor)", .rows = rows, .columns = columns, .cells = cells};
 }
 
 /* ---- the page ---- */

@@ -24,17 +24,37 @@ typedef struct direction_names {
     int large, small, w, bias;
 } direction_names;
 
-static const direction_names to_small_names = {dnnl_forward_training, dnnl_query_src_md, dnnl_query_dst_md,
-                                               dnnl_query_weights_md, DNNL_ARG_SRC,      DNNL_ARG_DST,
-                                               DNNL_ARG_WEIGHTS,      DNNL_ARG_BIAS};
+static const direction_names to_small_names = {
+    .kind = dnnl_forward_training,
+    .large_md = dnnl_query_src_md,
+    .small_md = dnnl_query_dst_md,
+    .w_md = dnnl_query_weights_md,
+    .large = DNNL_ARG_SRC,
+    .small = DNNL_ARG_DST,
+    .w = DNNL_ARG_WEIGHTS,
+    .bias = DNNL_ARG_BIAS,
+};
 static const direction_names to_large_names = {
-    dnnl_backward_data, dnnl_query_diff_src_md, dnnl_query_diff_dst_md, dnnl_query_weights_md,
-    DNNL_ARG_DIFF_SRC,  DNNL_ARG_DIFF_DST,      DNNL_ARG_WEIGHTS,       0};
-static const direction_names weights_names = {dnnl_backward_weights,      dnnl_query_src_md, dnnl_query_diff_dst_md,
-                                              dnnl_query_diff_weights_md, DNNL_ARG_SRC,      DNNL_ARG_DIFF_DST,
-                                              DNNL_ARG_DIFF_WEIGHTS,      DNNL_ARG_DIFF_BIAS};
+    .kind = dnnl_backward_data,
+    .large_md = dnnl_query_diff_src_md,
+    .small_md = dnnl_query_diff_dst_md,
+    .w_md = dnnl_query_weights_md,
+    .large = DNNL_ARG_DIFF_SRC,
+    .small = DNNL_ARG_DIFF_DST,
+    .w = DNNL_ARG_WEIGHTS,
+};
+static const direction_names weights_names = {
+    .kind = dnnl_backward_weights,
+    .large_md = dnnl_query_src_md,
+    .small_md = dnnl_query_diff_dst_md,
+    .w_md = dnnl_query_diff_weights_md,
+    .large = DNNL_ARG_SRC,
+    .small = DNNL_ARG_DIFF_DST,
+    .w = DNNL_ARG_DIFF_WEIGHTS,
+    .bias = DNNL_ARG_DIFF_BIAS,
+};
 
-/* Which way a reorder goes: an array that the primitive writes is reordered behind it. */
+/* An array that the primitive writes is reordered behind it. */
 static elbo_status make_direction(elbo_conv *c, onednn_direction *k, const direction_names *names,
                                   const onednn_arrays *d, elbo_error *err) {
     dnnl_primitive_desc_t desc;
@@ -111,7 +131,6 @@ static bool has_plain_loops(const elbo_conv *c) {
     return false;
 }
 
-/* A layer of 4 to 15 channels on the large side: sixteen of them lie in memory no differently. */
 static bool can_be_wide(const elbo_conv_shape *s) {
     return (s->transposed ? s->out : s->in) < ELBO_BLOCK && (s->x_blocked || s->y_blocked);
 }

@@ -28,6 +28,7 @@ static void list_idle(char *text, size_t size, const elbo_latent_scores *s, doub
 }
 
 elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
+    if (e->n < 2) return ELBO_OK; // nothing varies over one image
     elbo_latent_scores s;
     ELBO_TRY(elbo_latent_score(&s, e->mu, e->logvar, e->n, (int)e->Z, err));
     bool vae = e->logvar != NULL;
@@ -51,7 +52,10 @@ elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error
         snprintf(cost, sizeof cost, "; KL %.2f nats, %.2f for each that is used", kl_active + kl_idle,
                  kl_active / used);
     if (idle == 0) {
-        elbo_found(v, ELBO_WELL, "all %d are used: the mean code varies over the images in each%s", s.latent, cost);
+        if (s.latent == 1)
+            elbo_found(v, ELBO_WELL, "the only one is used: the mean code varies over the images%s", cost);
+        else
+            elbo_found(v, ELBO_WELL, "all %d are used: the mean code varies over the images in each%s", s.latent, cost);
     } else if (used == 0) {
         elbo_found(v, ELBO_ILL, "none of %d is used: the code is the same for every image%s", s.latent,
                    vae ? " (posterior collapse)" : "");
@@ -118,7 +122,8 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
                "reconstruction %.2f nats with an image's own code, %.2f with another image's%s", sum[0], sum[1],
                ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
-        elbo_advise(v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+        elbo_advise(
+            v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
     else if (ignored && e->logvar)
         elbo_advise(v,
                     "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "data/npy.h"
 #include "map_scores.h"
@@ -57,6 +58,15 @@ static elbo_status make_map(job *j, bool *stopped, elbo_error *err) {
     elbo_status status = elbo_tsne(j->map.xy, &j->result, j->codes, j->n, j->dims, &j->options, &j->work, err);
     *stopped = status == ELBO_STOPPED && j->result.iterations > 0;
     return *stopped ? ELBO_OK : status;
+}
+
+/* Asked before the work, which may take minutes. */
+static elbo_status check_output(const job *j, elbo_error *err) {
+    if (!j->npy) return ELBO_OK;
+    elbo_writer w;
+    ELBO_TRY(elbo_writer_open(&w, j->npy, err));
+    elbo_writer_abandon(&w);
+    return ELBO_OK;
 }
 
 static json_t *describe(const job *j) {
@@ -163,7 +173,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     snprintf(title, sizeof title, j.tsne ? "t-SNE of the latent space of %.150s" : "Latent space of %.150s",
              j.runs.run[0].label);
     j.work = cli_work(threads);
-    elbo_status status = encode(&j, &err);
+    elbo_status status = check_output(&j, &err);
+    if (status == ELBO_OK) status = encode(&j, &err);
     if (status == ELBO_OK) status = make_map(&j, &stopped, &err);
     elbo_figure f = cli_figure(&place, argv[0], j.tsne ? "tsne" : j.map.raw ? "latent" : "pca", title, output, svg);
     if (status == ELBO_OK) status = draw(&j, f, &err);

@@ -147,6 +147,17 @@ static void test_collapsed(void **state) {
     json_decref(o);
 }
 
+/* Of one test image nothing can be said about what varies. */
+static void test_one_image(void **state) {
+    (void)state;
+    write_data("lone", 40, 1);
+    train("lonely", "lone", "kind: vae\ndata: mnist\n" DENSE "train: {batch: 32}\n", "1");
+    json_t *o = examine("lonely");
+    expect(o, "collapsed", "not asked");
+    expect(o, "ignored", "not asked");
+    json_decref(o);
+}
+
 static void test_far_from_the_prior(void **state) {
     (void)state;
     train("free", "many", "kind: vae\ndata: mnist\n" DENSE "loss: {kl: 0.01}\ntrain: {batch: 64}\n", "4");
@@ -198,7 +209,8 @@ int main(void) {
         cmocka_unit_test(test_still_falling), cmocka_unit_test(test_diverged),
         cmocka_unit_test(test_dead),          cmocka_unit_test(test_overfitted_and_memorised),
         cmocka_unit_test(test_collapsed),     cmocka_unit_test(test_far_from_the_prior),
-        cmocka_unit_test(test_range),         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_one_image),     cmocka_unit_test(test_range),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -29,6 +29,7 @@ static void list_idle(char *text, size_t size, const elbo_latent_scores *s, doub
 }
 
 elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
+    if (e->n < 2) return ELBO_OK; // nothing varies over one image
     elbo_latent_scores s;
     ELBO_TRY(elbo_latent_score(&s, e->mu, e->logvar, e->n, (int)e->Z, err));
     bool vae = e->logvar != NULL;
@@ -52,7 +53,10 @@ elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error
         snprintf(cost, sizeof cost, "; KL %.2f nats, %.2f for each that is used", kl_active + kl_idle,
                  kl_active / used);
     if (idle == 0) {
-        elbo_found(v, ELBO_WELL, "all %d are used: the mean code varies over the images in each%s", s.latent, cost);
+        if (s.latent == 1)
+            elbo_found(v, ELBO_WELL, "the only one is used: the mean code varies over the images%s", cost);
+        else
+            elbo_found(v, ELBO_WELL, "all %d are used: the mean code varies over the images in each%s", s.latent, cost);
     } else if (used == 0) {
         elbo_found(v, ELBO_ILL, "none of %d is used: the code is the same for every image%s", s.latent,
                    vae ? " (posterior collapse)" : "");

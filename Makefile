@@ -7,6 +7,7 @@ NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
+	@$(if $(filter-out all photos,$(MAKECMDGOALS)),,echo 'built: $(BUILD)/elbo; to begin: $(BUILD)/elbo demo')
 
 photos: ## builds elbo-images too, which reads folders of photographs (installs libvips-dev)
 	@tools/packages.sh photos

@@ -47,7 +47,7 @@ static void print_dimensions(const elbo_latent_scores *s) {
         d[i][1] = i;
     }
     qsort(d, (size_t)s->latent, sizeof *d, informative_first);
-    printf("  KL of each       dimension: nats, most informative first");
+    printf("  KL of each dimension, as dimension: nats, most informative first");
     for (int i = 0; i < s->latent && i < SHOWN; i++)
         printf("%s%5.0f:%5.2f", i % IN_A_LINE ? "" : "\n  ", d[i][1], d[i][0]);
     putchar('\n');

@@ -45,13 +45,26 @@ static elbo_status read_ends(walk_options *o, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* How a title names an end: a bare number as the test image that it means (3 may look like a digit), a file without
+ * its folders, which would leave no room for the other end. */
+static const char *end_title(const char *text, char *out, size_t size) {
+    const char *slash = strrchr(text, '/');
+    if (*text && !text[strspn(text, "0123456789")])
+        snprintf(out, size, "test:%s", text);
+    else
+        snprintf(out, size, "%s", slash && elbo_file_exists(text) ? slash + 1 : text);
+    return out;
+}
+
 /* Ends that were not given: from a 3 to an 8, as the tutorials do; between the first images where there are no such. */
 static elbo_status default_ends(walk_options *o, const elbo_dataset *d, elbo_error *err) {
     bool classes = d->classes > 8 && d->test.labels;
     for (int p = 0; p < o->pairs; p++) {
         if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", classes ? "class:3" : "0", err));
         if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", classes ? "class:8" : "1", err));
-        o->heading[p] = elbo_format("%s to %s", o->end[2 * p].text, o->end[2 * p + 1].text);
+        char from[121], to[121];
+        o->heading[p] = elbo_format("%s to %s", end_title(o->end[2 * p].text, from, sizeof from),
+                                    end_title(o->end[2 * p + 1].text, to, sizeof to));
         if (!o->heading[p]) return elbo_no_memory(err);
     }
     return ELBO_OK;
@@ -129,9 +142,9 @@ static elbo_status make(walk_options *o, const char *gif, json_t **json) {
                     .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR,
                     .pixels = !o->no_pixels,
                     .words = cli_operands(r)};
-    char title[300];
-    snprintf(title, sizeof title, o->pairs > 1 ? "Walks through the latent space" : "From %.120s to %.120s",
-             o->end[0].text, o->end[1].text);
+    char title[300], from[121], to[121];
+    snprintf(title, sizeof title, o->pairs > 1 ? "Walks through the latent space" : "From %s to %s",
+             end_title(o->end[0].text, from, sizeof from), end_title(o->end[1].text, to, sizeof to));
     look->figure.title = title;
     elbo_status status = elbo_walks_make(&w, r->run, r->count, &look->err);
     if (status == ELBO_OK && !look->no_figure)

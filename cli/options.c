@@ -39,6 +39,7 @@ static const cli_option *find_letter(const cli_option *options, char letter) {
 }
 
 static int unknown_option(const cli_command *c, const cli_option *options, const char *word) {
+    const cli_option *options_from = options;
     const char *names[32] = {"help"};
     int count = 1;
     for (; options->name && count < 31; options++) names[count++] = options->name;
@@ -49,6 +50,8 @@ static int unknown_option(const cli_command *c, const cli_option *options, const
     char advice[120];
     if (nearest)
         snprintf(advice, sizeof advice, "did you mean --%s?", nearest);
+    else if (find_option(options_from, "set", 3))
+        snprintf(advice, sizeof advice, "a key of the recipe is set by --set, as --set train.lr=0.01 (`elbo recipes --keys`)");
     else
         snprintf(advice, sizeof advice, "`elbo %s --help` lists its options", c->name);
     return usage_error(c, "unknown option ", word, advice);

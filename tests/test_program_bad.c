@@ -126,6 +126,7 @@ static void test_recipes(void **state) {
     refused(1, WORDS("vae", "no such recipe"), "train", "vae"); // a run in a recipe's place
     refused(1, WORDS("mnist", "folder"), "train", "./mnist");
     refused(1, WORDS("device", "gpu", "cpu"), "train", "mnist-ae", "--device", "gpu", "-o", "never");
+    refused(2, WORDS("--lr", "--set train.lr="), "train", "mnist-ae", "--lr", "0.1", "-o", "never");
     assert_false(there("never/recipe.yaml"));
 }
 

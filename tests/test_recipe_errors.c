@@ -152,7 +152,9 @@ static const struct {
     {AE "train:\n", "x.yaml:5: train: nothing; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, "
                     "eps, schedule, eta_min, step_size, gamma, clip and seed is wanted"},
     {AE "loss: [bce]\n", "x.yaml:5: loss: a list; a map of reconstruction, vgg16, scale and kl is wanted"},
-    {AE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; loss has reconstruction, vgg16, scale and kl"},
+    {AE "loss: {zzzzzz: 3}\n", "x.yaml:5: loss.zzzzzz: there is no such key; loss has reconstruction, vgg16, scale and kl"},
+    {VAE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; did you mean loss.kl?"},
+    {AE "train: {batch_size: 3}\n", "x.yaml:5: train.batch_size: there is no such key; did you mean train.batch?"},
     {VAE "loss: {kl: {wieght: 3}}\n", "x.yaml:5: loss.kl.wieght: there is no such key; did you mean loss.kl.weight?"},
     {VAE "loss: {kl: [1, 2]}\n", "x.yaml:5: loss.kl: a list; a map of weight, warmup, schedule, period and min is wanted"},
     {VAE "loss: {kl: }\n", "x.yaml:5: loss.kl: nothing; a number of 0 or more is wanted"},
@@ -327,6 +329,9 @@ static void names_that_lead_nowhere(void **state) {
     assert_int_equal(mkdir("folder.yaml", 0777), 0);
     assert_refused("mnist-vaee", NULL, 0, ELBO_NOT_FOUND,
                    "mnist-vaee: no such recipe; did you mean mnist-vae? `elbo recipes` lists them");
+    assert_refused("cifar10", NULL, 0, ELBO_NOT_FOUND,
+                   "cifar10: is a data set, not a recipe; `elbo recipes` lists recipes, and `elbo train RECIPE --data "
+                   "cifar10` trains one on it");
     assert_refused("resnet-50", NULL, 0, ELBO_NOT_FOUND,
                    "resnet-50: no such recipe; `elbo recipes` lists them, and a file's name ends in .yaml");
     assert_refused("", NULL, 0, ELBO_NOT_FOUND,

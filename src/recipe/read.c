@@ -24,6 +24,15 @@ static elbo_status unknown_key(const elbo_node *node, const char *section, const
     char shown[ELBO_SHOWN], list[240];
     const char *dot = *section ? "." : "";
     elbo_text_shown(node->key, shown);
+    static const char *const usual[][2] = {{"batch_size", "train.batch"},   {"batchsize", "train.batch"},
+                                           {"learning_rate", "train.lr"},   {"latent_dim", "latent"},
+                                           {"z_dim", "latent"},             {"beta", "loss.kl"},
+                                           {"kl_weight", "loss.kl"},        {"num_epochs", "train.epochs"},
+                                           {"dataset", "data"},             {"img_size", "image.size"}};
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) // as other programs call them
+        if (!strcmp(node->key, usual[i][0]))
+            return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %s?", section, dot, shown,
+                                usual[i][1]);
     for (const elbo_key *key = elbo_keys; key->path; key++) {
         int length = length_up_to(key->path, node->key);
         if (length)

@@ -98,6 +98,13 @@ void elbo_run_facts_free(elbo_run_facts *f) {
     *f = (elbo_run_facts){0};
 }
 
+/* A recipe's name where its run stands in runs/, the folder that `elbo train` writes to by itself. */
+static bool is_run_name(const char *run) {
+    char path[300];
+    int n = snprintf(path, sizeof path, "runs/%s/model.safetensors", run);
+    return n > 0 && (size_t)n < sizeof path && elbo_file_exists(path);
+}
+
 elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *err) {
     *f = (elbo_run_facts){0};
     elbo_image_shape *image = &f->image;
@@ -105,7 +112,9 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
     elbo_status status = ELBO_OK;
-    if (!elbo_file_exists(path))
+    if (!elbo_file_exists(path) && is_run_name(run))
+        status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder; did you mean runs/%s?", run, run);
+    else if (!elbo_file_exists(path))
         status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder (there is no model.safetensors in it); "
                                                 "`elbo train RECIPE -o RUN` makes one", run);
     else

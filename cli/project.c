@@ -170,7 +170,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool stopped = false;
     cli_figure_place place;
     char title[200];
-    snprintf(title, sizeof title, j.tsne ? "t-SNE of the latent space of %.150s" : "Latent space of %.150s",
+    bool plane = !j.tsne && j.runs.run[0].model->network.graph.latent <= 2; // the latent space as it is
+    snprintf(title, sizeof title, "%satent space of %.150s", j.tsne ? "t-SNE of the l" : plane ? "L" : "PCA of the l",
              j.runs.run[0].label);
     j.work = cli_work(threads);
     elbo_status status = check_output(&j, &err);

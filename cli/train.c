@@ -80,6 +80,7 @@ static void print_result(const elbo_train_result *result, const char *folder, co
     } else {
         printf("%s: %s loss %.2f nats/image after %d epoch%s, %s of training\n", folder, split, s->loss, result->epochs,
                plural(result->epochs), cli_duration(result->seconds, text));
+        printf("to see it: elbo report %s; to judge it: elbo doctor %s\n", folder, folder);
     }
 }
 
@@ -208,14 +209,17 @@ static int train_into(const char *folder, const request *q) {
     elbo_run_facts facts = {0}; // of the run to resume
     elbo_recipe recipe;
     elbo_dataset dataset = {0};
-    int code = check_run_folder(folder, q->resume, q->force);
+    int code = q->resume ? check_run_folder(folder, true, q->force) : CLI_OK;
     if (code != CLI_OK) return code;
     if ((q->resume && elbo_run_facts_load(folder, &facts, &err) != ELBO_OK) ||
         open_recipe(&recipe, q->recipe, folder, &facts, &q->sets, &err) != ELBO_OK) {
         elbo_run_facts_free(&facts);
         return cli_fail(&err);
     }
-    if (cli_open_data(&dataset, &recipe, q->data, facts.data, ELBO_BOTH_SPLITS, q->threads, &err) != ELBO_OK) {
+    if (!q->resume) code = check_run_folder(folder, false, q->force); // now that what was asked for is known to make sense
+    if (code != CLI_OK) {
+        // said already
+    } else if (cli_open_data(&dataset, &recipe, q->data, facts.data, ELBO_BOTH_SPLITS, q->threads, &err) != ELBO_OK) {
         code = cli_fail(&err);
     } else {
         char *data_path = cli_data_to_remember(&dataset, &recipe, q->data ? q->data : facts.data);
@@ -252,12 +256,9 @@ const cli_command cli_train = {
     .arguments = "RECIPE",
     .summary = "trains a model and writes a run folder",
     .details =
-        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its "
-        "place\n"
-        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey "
-        "and\n"
-        "28 x 28). The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C "
-        "stops\n"
+        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
+        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
+        "28 x 28). The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops\n"
         "after the current step with a usable model. The same seed gives the same bits, for any number of threads and\n"
         "for a run that was interrupted.\n"
         "\n"

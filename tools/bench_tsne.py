@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """t-SNE of the same points by elbo, FIt-SNE and scikit-learn in turn: seconds of the whole call, and the divergence of each map
-under one and the same P (elbo's, normalised over all pairs).
+under one and the same P (elbo's, normalised over all pairs), and how many neighbours it kept.
 
     ELBO_DATA=... tools/bench_tsne.py build/elbo runs/mnist-vae [--points 10000] [--fitsne FOLDER] [--sklearn]
     tools/bench_tsne.py build/elbo --mixture 1000000 32
@@ -78,10 +78,12 @@ def main():
             y = TSNE(perplexity=30, init="pca", learning_rate="auto", n_iter=750, n_jobs=os.cpu_count()).fit_transform(x)
             rows.append(("scikit-learn", time.time() - start, os.path.join(folder, "sklearn.npy")))
             np.save(rows[-1][2], y.astype(np.float32))
-        print(f"{len(x):,} points of {x.shape[1]}\n{'':14}{'seconds':>10}{'KL':>10}")
+        print(f"{len(x):,} points of {x.shape[1]}")
+        print(f"{'':14}{'seconds':>10}{'KL':>10}{'trustworthy':>13}{'continuity':>12}{'10-nn recall':>14}")
         for name, seconds, path in rows:
-            kl = elbo(a, folder, "--from", path, "--iterations", "0", "-o", os.path.join(folder, "same.npy"))[1]["kl"]
-            print(f"{name:14}{seconds:10.1f}{kl:10.4f}")
+            told = elbo(a, folder, "--from", path, "--iterations", "0", "--scores", "-o", os.path.join(folder, "same.npy"))[1]
+            s = told["scores"]
+            print(f"{name:14}{seconds:10.1f}{told['kl']:10.4f}{s['trustworthiness']:13.4f}{s['continuity']:12.4f}{s['recall']:14.3f}")
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
     elbo_number(v, "loss_other_code", sum[1]);
     bool ignored = !(gain > 0.02 * fabs(sum[0]));
     elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
-               "reconstruction %.2f nats with an image's own code, %.2f with another image's%s", sum[0], sum[1],
+               "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", sum[0], sum[1],
                ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
         elbo_advise(

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/shown.h"
@@ -13,7 +14,7 @@ elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char
         return elbo_fail(err, ELBO_BAD_INPUT, "class:%s: %s has no labels; name an image by its number, as `test:17`",
                          elbo_text_shown(word, shown), d->name);
     for (int c = 0; c < d->classes; c++)
-        if (!strcmp(d->class_names[c], word)) {
+        if (!strcasecmp(d->class_names[c], word)) {
             *class_number = c;
             return ELBO_OK;
         }

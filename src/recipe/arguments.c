@@ -101,7 +101,7 @@ elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer
         if (i < 0) return unknown_argument(&r, argument->key);
         if (i >= count)
             return fail(&r, "%s: `%s` is one argument too many; it reads `%s`", r.text, argument->value, s->usage);
-        if (given[i]) return fail(&r, "%s: %s is given twice", r.text, s->values[i].name);
+        if (given[i]) return fail(&r, "%s: %s is given twice; it reads `%s`", r.text, s->values[i].name, s->usage);
         given[i] = true;
         ELBO_TRY(read_value(&r, &s->values[i], argument->value, &value[i], word));
     }

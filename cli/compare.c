@@ -31,6 +31,18 @@ static elbo_status measure(cli_runs *r, const char *data, int threads, elbo_erro
     return status;
 }
 
+/* Losses of different images share an axis and mean different things. */
+static void say_of_different_data(const cli_runs *r) {
+    const char *first = r->run[0].model->recipe.data;
+    for (int i = 1; i < r->count; i++) {
+        const char *other = r->run[i].model->recipe.data;
+        if (!strcmp(first, other)) continue;
+        fprintf(stderr, "elbo: %s was trained on %s, %s on %s: their losses cannot be compared\n", r->run[0].label, first,
+                r->run[i].label, other);
+        return;
+    }
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *data = NULL;
     int threads = 0;
@@ -48,6 +60,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_runs r;
     int code = cli_runs_open(&r, argv, words, NULL, 0, threads);
     if (code != CLI_OK) return code;
+    say_of_different_data(&r);
     elbo_error err;
     cli_figure_place place, kl_place;
     elbo_figure f = cli_figure(&place, argv[0], "loss", "Loss over the epochs", output, svg), kl = f;

@@ -61,7 +61,8 @@ static elbo_status make_map(job *j, bool *stopped, elbo_error *err) {
 }
 
 /* Asked before the work, which may take minutes. */
-static elbo_status check_output(const job *j, elbo_error *err) {
+static elbo_status check_output(const job *j, elbo_figure f, elbo_error *err) {
+    ELBO_TRY(elbo_make_folder(f.folder, err));
     if (!j->npy) return ELBO_OK;
     elbo_writer w;
     ELBO_TRY(elbo_writer_open(&w, j->npy, err));
@@ -170,14 +171,14 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool stopped = false;
     cli_figure_place place;
     char title[200];
-    bool plane = !j.tsne && j.runs.run[0].model->network.graph.latent <= 2; // the latent space as it is
+    bool plane = !j.tsne && j.runs.run[0].model->network.graph.latent == 2; // the latent space as it is
     snprintf(title, sizeof title, "%satent space of %.150s", j.tsne ? "t-SNE of the l" : plane ? "L" : "PCA of the l",
              j.runs.run[0].label);
     j.work = cli_work(threads);
-    elbo_status status = check_output(&j, &err);
+    elbo_figure f = cli_figure(&place, argv[0], j.tsne ? "tsne" : plane ? "latent" : "pca", title, output, svg);
+    elbo_status status = check_output(&j, f, &err);
     if (status == ELBO_OK) status = encode(&j, &err);
     if (status == ELBO_OK) status = make_map(&j, &stopped, &err);
-    elbo_figure f = cli_figure(&place, argv[0], j.tsne ? "tsne" : j.map.raw ? "latent" : "pca", title, output, svg);
     if (status == ELBO_OK) status = draw(&j, f, &err);
     if (status == ELBO_OK && j.n > 2 && !stopped)
         status = elbo_map_score(&j.scores, j.map.xy, j.codes, j.n, j.dims, j.labels, &j.work, &err);

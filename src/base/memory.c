@@ -18,10 +18,11 @@ void *elbo_alloc(size_t count, size_t size) {
 
 bool elbo_grow(void *array, size_t count, size_t *capacity, size_t size) {
     if (count < *capacity) return true;
-    size_t wanted = *capacity ? 2 * *capacity : 64;
+    size_t wanted = *capacity ? 2 * *capacity : 64, bytes;
+    if (__builtin_mul_overflow(wanted, size, &bytes)) return false;
     void *block;
     memcpy(&block, array, sizeof block); // whatever it points to
-    block = reallocarray(block, wanted, size);
+    block = realloc(block, bytes);
     if (!block) return false;
     memcpy(array, &block, sizeof block);
     *capacity = wanted;

@@ -115,7 +115,7 @@ static void write_legend(FILE *out, const bars *b) {
         char text[200], more[100] = "";
         int hidden = of->count - b->shown;
         for (int i = b->shown; i < of->count; i++) rest += b->sorted[s][i].value;
-        if (hidden > 0) snprintf(more, sizeof more, "; %d more, %.2g together", hidden, rest);
+        if (hidden > 0) snprintf(more, sizeof more, "; %d more, %.1f together", hidden, rest);
         snprintf(text, sizeof text, "%.80s%s", of->label ? of->label : "", more);
         fprintf(out,
                 "set object rectangle from graph %.5f,graph %.5f to graph 1,graph %.5f fillstyle solid noborder "

@@ -72,6 +72,20 @@ static const char style[] =
 
 static void put(FILE *out, const char *text) { elbo_text_to_html(out, text ? text : "", 0); }
 
+/* The same, with what stands between two backticks as code. */
+static void put_with_code(FILE *out, const char *text) {
+    for (const char *open, *end; (open = strchr(text, '`')) && (end = strchr(open + 1, '`')); text = end + 1) {
+        char *before = strndup(text, (size_t)(open - text)), *code = strndup(open + 1, (size_t)(end - open - 1));
+        put(out, before);
+        fputs("<code>", out);
+        put(out, code);
+        fputs("</code>", out);
+        free(before);
+        free(code);
+    }
+    put(out, text);
+}
+
 static void write_base64(FILE *out, const uint8_t *bytes, size_t n) {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < n; i += 3) {
@@ -144,7 +158,7 @@ static void write_table(FILE *out, const elbo_report_table *t) {
                     number ? " class=\"number\"" : "");
             bool strong = t->strong && t->strong[r * t->columns + c];
             if (strong) fputs("<strong>", out);
-            put(out, t->cells[r * t->columns + c]);
+            put_with_code(out, t->cells[r * t->columns + c] ? t->cells[r * t->columns + c] : "");
             if (strong) fputs("</strong>", out);
             fprintf(out, "</%s>", tag);
         }

@@ -11,8 +11,8 @@
 #include "base/shown.h"
 #include "base/status.h"
 #include "data/data.h"
+#include "judge/code_use.h"
 #include "recipe/recipe.h"
-#include "train/code_use.h"
 
 /* Exit codes. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };

@@ -6,7 +6,7 @@
 void cli_say_code_use(const elbo_model *m, const elbo_code_use *u) {
     if (!elbo_code_is_ignored(u)) return;
     printf(
-        "%s: its decoder hardly uses the code: with another image's code the error (mse) is %.6f instead of %.6f%s\n",
+        "%s: its decoder hardly uses the code: with another image's code the reconstruction costs %.2f nats instead of %.2f%s\n",
         m->run, u->other, u->own,
         m->network.graph.skips ? ", because it reads the encoder's activations; photo-vae has no such skips" : "");
 }

@@ -113,7 +113,7 @@ static void print_json(const elbo_run *run, const elbo_exam *e, const elbo_quali
     if (o && run->model->recipe.kind == ELBO_AE) json_object_set_new(o, "kl", json_real(0));
     if (o) json_object_update_new(o, elbo_quality_to_json(q));
     if (o && use->images)
-        json_object_update_new(o, json_pack("{s:f, s:f}", "mse_own_code", use->own, "mse_other_code", use->other));
+        json_object_update_new(o, json_pack("{s:f, s:f}", "loss_own_code", use->own, "loss_other_code", use->other));
     cli_print_json(o);
 }
 
@@ -167,7 +167,7 @@ static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits
     q->measure.losses.noise = noise;
     if (status == ELBO_OK) status = elbo_exam_open(&e, run->model, &run->log, d, split, &work, err);
     if (status == ELBO_OK) status = elbo_quality_measure(&scores, &e, q->measure, err);
-    if (status == ELBO_OK) status = elbo_code_use_measure(&use, run->model, images, err);
+    if (status == ELBO_OK) status = elbo_code_use_measure(&use, run->model, images, e.mu, err);
     // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
     if (status == ELBO_OK && q->keep && keep(&scores, run->model, d, err) != ELBO_OK)
         fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);

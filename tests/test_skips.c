@@ -12,7 +12,7 @@
 #include "data/data.h"
 #include "engine.h"
 #include "scratch.h"
-#include "train/code_use.h"
+#include "judge/code_use.h"
 
 static scratch folder;
 
@@ -109,11 +109,11 @@ static void a_layer_as_head(void **state) {
     assert_ok(elbo_decode(m, 1, z, image, &failure));
 
     elbo_code_use use;
-    assert_ok(elbo_code_use_measure(&use, m, &digits.test, &failure));
+    assert_ok(elbo_code_use_measure(&use, m, &digits.test, NULL, &failure));
     assert_int_equal(use.images, IMAGES);
     assert_true(use.other > 1.5 * use.own && !elbo_code_is_ignored(&use)); // it has nothing else to look at
     elbo_images one = {.shape = digits.test.shape, .count = 1, .bytes = digits.test.bytes};
-    assert_ok(elbo_code_use_measure(&use, m, &one, &failure));
+    assert_ok(elbo_code_use_measure(&use, m, &one, NULL, &failure));
     assert_true(use.images == 0 && !elbo_code_is_ignored(&use)); // no other image, no answer
     elbo_model_close(m);
 }
@@ -131,7 +131,7 @@ static void an_ignored_code(void **state) {
     assert_true(head > 0);
     memset(m->network.params + head, 0, 2 * 784 * sizeof(float));
     elbo_code_use use;
-    assert_ok(elbo_code_use_measure(&use, m, &digits.test, &failure));
+    assert_ok(elbo_code_use_measure(&use, m, &digits.test, NULL, &failure));
     assert_true(use.own == use.other && elbo_code_is_ignored(&use));
     elbo_model_close(m);
 }

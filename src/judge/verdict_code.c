@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/order.h"
+#include "judge/code_use.h"
 #include "judge/doctor.h"
 #include "latent/neighbours.h"
 
@@ -86,41 +87,15 @@ elbo_status elbo_check_collapsed(elbo_verdict *v, const elbo_exam *e, elbo_error
 
 /* ---- the decoder ---- */
 
-enum { DECODED = 2000 };
-
-/* The loss with each image's own code, and with that of another image: i gives its code to the next. */
 elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
-    uint32_t n = (uint32_t)(e->n < DECODED ? e->n : DECODED);
-    if (n < 2) return ELBO_OK;
-    uint32_t *own = elbo_alloc(2 * (size_t)n, sizeof *own), *other = own ? own + n : NULL;
-    float *loss = elbo_alloc(n, sizeof *loss);
-    elbo_images some = *e->images; // the first n of them
-    some.count = n;
-    double sum[2] = {0, 0};
-    elbo_status status = own && loss ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) { // a random ring: neighbours in the file may be of one class
-        uint32_t *ring = elbo_alloc(n, sizeof *ring);
-        if (!ring) status = elbo_no_memory(err);
-        if (ring) elbo_random_permutation((elbo_stream){.purpose = ELBO_FOR_PROBE, .epoch = 1}, ring, n);
-        for (uint32_t i = 0; ring && i < n; i++) {
-            own[i] = i;
-            other[ring[i]] = ring[(i + 1) % n];
-        }
-        free(ring);
-    }
-    for (int k = 0; k < 2 && status == ELBO_OK; k++) {
-        status = elbo_score_codes(e->model, &some, e->mu, k ? other : own, loss, err);
-        for (uint32_t i = 0; status == ELBO_OK && i < n; i++) sum[k] += loss[i] / n;
-    }
-    free(own);
-    free(loss);
-    if (status != ELBO_OK) return status;
-    double gain = sum[1] - sum[0];
-    elbo_number(v, "loss_own_code", sum[0]);
-    elbo_number(v, "loss_other_code", sum[1]);
-    bool ignored = !(gain > 0.02 * fabs(sum[0]));
+    elbo_code_use use;
+    ELBO_TRY(elbo_code_use_measure(&use, e->model, e->images, e->mu, err));
+    if (!use.images) return ELBO_OK;
+    bool ignored = elbo_code_is_ignored(&use);
+    elbo_number(v, "loss_own_code", use.own);
+    elbo_number(v, "loss_other_code", use.other);
     elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
-               "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", sum[0], sum[1],
+               "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", use.own, use.other,
                ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
         elbo_advise(

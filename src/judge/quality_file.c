@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "judge/quality.h"
@@ -35,42 +36,27 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
 
 /* ---- what the scores belong to ---- */
 
-/* FNV-1a, 64 bits, eight bytes at a time: tells one file from the next, guards against no one. */
-static uint64_t checksum(uint64_t h, const void *bytes, size_t n) {
-    const uint8_t *p = bytes;
-    for (; n >= 8; n -= 8, p += 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        h = (h ^ word) * 0x100000001b3u;
-        h ^= h >> 29; // (the product carries upwards only)
-    }
-    for (; n; n--, p++) h = (h ^ *p) * 0x100000001b3u;
-    return h ^ h >> 32;
-}
-
 static uint64_t images_checksum(uint64_t h, const elbo_images *i) {
     size_t n = i->count * elbo_image_size(i->shape);
-    h = checksum(h, &i->shape, sizeof i->shape);
-    if (i->bytes) h = checksum(h, i->bytes, n);
-    if (i->floats) h = checksum(h, i->floats, n * sizeof *i->floats);
-    return i->labels ? checksum(h, i->labels, i->count) : h;
+    h = elbo_checksum(h, &i->shape, sizeof i->shape);
+    if (i->bytes) h = elbo_checksum(h, i->bytes, n);
+    if (i->floats) h = elbo_checksum(h, i->floats, n * sizeof *i->floats);
+    return i->labels ? elbo_checksum(h, i->labels, i->count) : h;
 }
-
-static const uint64_t start = 0xcbf29ce484222325u;
 
 /* The weights, and the recipe, which says how they are read. New strings. */
 static char *model_mark(const elbo_model *m) {
     char *recipe = elbo_recipe_text(&m->recipe);
     if (!recipe) return NULL;
-    uint64_t h = checksum(start, m->network.params, m->network.graph.param_floats * sizeof(float));
-    h = checksum(h, recipe, strlen(recipe));
+    uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
+    h = elbo_checksum(h, recipe, strlen(recipe));
     free(recipe);
     return elbo_format("%016llx", (unsigned long long)h);
 }
 
 static char *data_mark(const elbo_dataset *d) {
-    uint64_t h = images_checksum(start, &d->test);
-    return elbo_format("%016llx", (unsigned long long)checksum(h, &d->train.count, sizeof d->train.count));
+    uint64_t h = images_checksum(ELBO_CHECKSUM_START, &d->test);
+    return elbo_format("%016llx", (unsigned long long)elbo_checksum(h, &d->train.count, sizeof d->train.count));
 }
 
 /* ---- the file ---- */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "train/run_folder.h"
@@ -200,13 +201,7 @@ elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, 
 }
 
 const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
-    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a, a float at a time, folded because its last bits mix least
-    for (size_t i = 0; i < m->network.graph.param_floats; i++) {
-        uint32_t bits;
-        memcpy(&bits, m->network.params + i, sizeof bits);
-        hash = (hash ^ bits) * 0x100000001b3u;
-        hash ^= hash >> 32;
-    }
+    uint64_t hash = elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
     snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
     return text;
 }

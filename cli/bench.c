@@ -38,15 +38,17 @@ typedef struct bench {
 
 static double run_step(bench *b, int step) {
     int batch = b->recipe.train.batch;
-    for (int i = 0; i < batch; i++) b->index[i] = (uint32_t)(((uint64_t)step * (uint64_t)batch + (uint64_t)i) % b->images.count);
+    for (int i = 0; i < batch; i++)
+        b->index[i] = (uint32_t)(((uint64_t)step * (uint64_t)batch + (uint64_t)i) % b->images.count);
     double start = elbo_now();
-    elbo_pass pass =
-        elbo_training_pass(&b->recipe, &b->network, &b->images, b->index, batch, b->m, b->v, 0, (uint64_t)step + 1, 469);
+    elbo_pass pass = elbo_training_pass(&b->recipe, &b->network, &b->images, b->index, batch, b->m, b->v, 0,
+                                        (uint64_t)step + 1, 469);
     elbo_plan_run(&b->plan, &pass);
     return elbo_now() - start;
 }
 
-/* A small model's first steps are over before the threads have spread over the cores: it warms up for a moment at least. */
+/* A small model's first steps are over before the threads have spread over the cores: it warms up for a moment at
+ * least. */
 static void run_steps(bench *b) {
     const double moment = 0.2; // seconds
     double start = elbo_now();
@@ -62,9 +64,13 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
     ELBO_TRY(elbo_network_make(&b->network, r, shape, err));
     ELBO_TRY(elbo_team_make(&b->team, b->threads, err));
     ELBO_TRY(elbo_features_open(&b->features, r, shape, err));
-    elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .team = b->team, .clip = r->train.clip,
+    elbo_plan_options o = {.mode = ELBO_TRAIN,
+                           .batch = r->train.batch,
+                           .team = b->team,
+                           .clip = r->train.clip,
                            .features = b->features,
-                           .reconstruction = r->loss.reconstruction, .optimizer = r->train.optimizer};
+                           .reconstruction = r->loss.reconstruction,
+                           .optimizer = r->train.optimizer};
     const elbo_device *where = elbo_device_find(device);
     if (!where) return elbo_fail(err, ELBO_BAD_INPUT, "--device %s: there are cpu and ref", device);
     ELBO_TRY(elbo_plan_make(&b->plan, &b->network.graph, where, o, err));
@@ -102,15 +108,16 @@ static void print_result(const bench *b, bool json) {
     double rate = batch / median, best_rate = batch / best, gflops = flop / median * 1e-9;
     if (json) {
         cli_print_json(json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "recipe", b->recipe.name, "batch",
-                                 b->recipe.train.batch, "threads", b->threads, "steps", b->steps, "images_per_second", rate,
-                                 "images_per_second_best", best_rate, "gflops", gflops, "peak_gflops", peak * 1e-9,
-                                 "share_of_peak", gflops * 1e9 / peak));
+                                 b->recipe.train.batch, "threads", b->threads, "steps", b->steps, "images_per_second",
+                                 rate, "images_per_second_best", best_rate, "gflops", gflops, "peak_gflops",
+                                 peak * 1e-9, "share_of_peak", gflops * 1e9 / peak));
         return;
     }
     char typical[32], fastest[32];
-    printf("%s: %s images/s (median of %d steps of %d), best %s; %.0f GFLOP/s on %d threads, %.0f%% of the %.0f GFLOP/s peak\n",
-           b->recipe.name, elbo_thousands(rate, typical), b->steps, b->recipe.train.batch, elbo_thousands(best_rate, fastest),
-           gflops, b->threads, gflops * 1e11 / peak, peak * 1e-9);
+    printf(
+        "%s: %s images/s (median of %d steps of %d), best %s; %.0f GFLOP/s on %d threads, %.0f%% of the %.0f GFLOP/s peak\n",
+        b->recipe.name, elbo_thousands(rate, typical), b->steps, b->recipe.train.batch,
+        elbo_thousands(best_rate, fastest), gflops, b->threads, gflops * 1e11 / peak, peak * 1e-9);
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
@@ -120,9 +127,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool json = false, profile = false;
     cli_option options[] = {
         {"steps", 'n', CLI_INT, &b.steps, "N", "training steps timed; default 150", 1, 1e6},
-        {"warmup", 'w', CLI_INT, &b.warmup, "N", "steps before them that are not, and at least 0.2 s of them; default 15", 0, 1e6},
+        {"warmup", 'w', CLI_INT, &b.warmup, "N",
+         "steps before them that are not, and at least 0.2 s of them; default 15", 0, 1e6},
         {"threads", 't', CLI_INT, &b.threads, "T", "default: all cores", 1, 1024},
-        {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.batch=512; repeatable", 0, 0},
+        {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.batch=512; repeatable", 0,
+         0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "take the image shape from this data set", 0, 0},
         {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
         {"profile", 'p', CLI_FLAG, &profile, NULL, "first a table: time and GFLOP/s of each step", 0, 0},
@@ -162,10 +171,11 @@ const cli_command cli_bench = {
     .name = "bench",
     .arguments = "RECIPE",
     .summary = "times training steps: images/s, GFLOP/s, share of this machine's peak",
-    .details = "The peak is measured in the same run by a loop of multiply-adds. Pictures are random bytes in memory, read as\n"
-               "in training. On a machine that others share, compare medians of runs made in turn.\n"
-               "\n"
-               "example:\n"
-               "  elbo bench mnist-vae --steps 300 --threads 2 --json\n",
+    .details =
+        "The peak is measured in the same run by a loop of multiply-adds. Pictures are random bytes in memory, read as\n"
+        "in training. On a machine that others share, compare medians of runs made in turn.\n"
+        "\n"
+        "example:\n"
+        "  elbo bench mnist-vae --steps 300 --threads 2 --json\n",
     .run = run,
 };

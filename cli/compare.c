@@ -37,8 +37,8 @@ static void say_of_different_data(const cli_runs *r) {
     for (int i = 1; i < r->count; i++) {
         const char *other = r->run[i].model->recipe.data;
         if (!strcmp(first, other)) continue;
-        fprintf(stderr, "elbo: %s was trained on %s, %s on %s: their losses cannot be compared\n", r->run[0].label, first,
-                r->run[i].label, other);
+        fprintf(stderr, "elbo: %s was trained on %s, %s on %s: their losses cannot be compared\n", r->run[0].label,
+                first, r->run[i].label, other);
         return;
     }
 }

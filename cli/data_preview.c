@@ -1,4 +1,5 @@
-/* elbo data preview: images of a data set with their labels; with a recipe that augments, what training makes of each. */
+/* elbo data preview: images of a data set with their labels; with a recipe that augments, what training makes of
+ * each. */
 #include "data_preview.h"
 
 #include <stdlib.h>
@@ -17,10 +18,10 @@ typedef struct preview {
     int count, columns, rows;
     int versions; // rows for each image: itself, and those augmented
     size_t size;
-    uint32_t *index;    // (count)
-    float *images;      // (rows, columns, C, H, W)
-    float *scratch;     // (C, H, W)
-    char *text;         // (rows * columns, CAPTION)
+    uint32_t *index; // (count)
+    float *images;   // (rows, columns, C, H, W)
+    float *scratch;  // (C, H, W)
+    char *text;      // (rows * columns, CAPTION)
     const char **caption, **row_label;
 } preview;
 
@@ -47,7 +48,8 @@ static void fill(preview *p) {
         p->images[(size_t)i * p->size] = __builtin_nanf("");
         p->caption[i] = p->text + i * CAPTION;
     }
-    for (int row = 0; row < p->rows; row++) p->row_label[row] = row % p->versions ? epochs[row % p->versions - 1] : "image";
+    for (int row = 0; row < p->rows; row++)
+        p->row_label[row] = row % p->versions ? epochs[row % p->versions - 1] : "image";
     for (int i = 0; i < p->count; i++) {
         float *image = cell(p, i, 0);
         elbo_images_to_floats(&d->train, &p->index[i], 1, 0, 1, image);
@@ -81,15 +83,22 @@ int cli_preview(const elbo_dataset *d, const elbo_recipe *r, int count, const ch
     p.row_label = elbo_alloc((size_t)p.rows, sizeof *p.row_label);
     cli_figure_place place;
     char title[200];
-    snprintf(title, sizeof title, p.versions > 1 ? "%.100s: images, and what training sees of them" : "%.100s: what the network will see",
+    snprintf(title, sizeof title,
+             p.versions > 1 ? "%.100s: images, and what training sees of them" : "%.100s: what the network will see",
              d->name);
     elbo_figure f = cli_figure(&place, ".", "preview", title, output ? output : "preview.png", false);
     if (!p.index || !p.images || !p.scratch || !p.text || !p.caption || !p.row_label) {
         status = elbo_no_memory(&err);
     } else {
         fill(&p);
-        elbo_grid grid = {.rows = p.rows, .columns = p.columns, .shape = d->train.shape, .images = p.images, .low = 0, .high = 1,
-                          .row_labels = p.versions > 1 ? p.row_label : NULL, .captions = d->train.labels ? p.caption : NULL};
+        elbo_grid grid = {.rows = p.rows,
+                          .columns = p.columns,
+                          .shape = d->train.shape,
+                          .images = p.images,
+                          .low = 0,
+                          .high = 1,
+                          .row_labels = p.versions > 1 ? p.row_label : NULL,
+                          .captions = d->train.labels ? p.caption : NULL};
         status = elbo_draw_grid(f, &grid, &err);
     }
     free(p.index);

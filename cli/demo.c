@@ -1,5 +1,5 @@
-/* elbo demo: an AE and a VAE side by side, every figure, one page. Two more with codes of two dimensions give maps of the
- * whole latent space, which twenty dimensions cannot. */
+/* elbo demo: an AE and a VAE side by side, every figure, one page. Two more with codes of two dimensions give maps of
+ * the whole latent space, which twenty dimensions cannot. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +51,13 @@ static elbo_status open_data(elbo_dataset *d, const char *data, const char **nam
     bool mnist = data || elbo_dataset_present("mnist");
     *name = mnist ? "mnist" : "digits";
     if (!mnist && !quiet)
-        fprintf(stderr, "MNIST is not here, so the demo draws its own digits; `elbo data fetch mnist` gets the real ones\n");
+        fprintf(stderr,
+                "MNIST is not here, so the demo draws its own digits; `elbo data fetch mnist` gets the real ones\n");
     return cli_open_dataset(d, *name, data, NULL, ELBO_BOTH_SPLITS, threads, err);
 }
 
-static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads, bool json) {
+static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads,
+                bool json) {
     elbo_error err;
     cli_runs r = {.count = cast->models};
     char *page = elbo_path_join(folder, "report.html");
@@ -74,7 +76,8 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
     if (status != ELBO_OK) {
         code = cli_fail(&err);
     } else if (json) {
-        cli_print_json(json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs", cli_runs_json(r.run, cast->models)));
+        cli_print_json(
+            json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs", cli_runs_json(r.run, cast->models)));
     } else {
         putchar('\n');
         cli_print_runs(r.run, cast->models);
@@ -92,8 +95,10 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool conv = false, json = false;
     cli_option options[] = {
         {"conv", 0, CLI_FLAG, &conv, NULL, "the convolutional pair, mnist-cae and mnist-conv-vae", 0, 0},
-        {"output", 'o', CLI_TEXT, &folder, "FOLDER", "default runs/demo, or runs/demo-conv; replaces an earlier one", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "28x28 images; default MNIST where it is found, else built-in digits", 0, 0},
+        {"output", 'o', CLI_TEXT, &folder, "FOLDER", "default runs/demo, or runs/demo-conv; replaces an earlier one", 0,
+         0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "28x28 images; default MNIST where it is found, else built-in digits", 0,
+         0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "for each model; default 10, or 5 of the convolutional ones", 1, 1e6},
         {"seed", 's', CLI_U64, &seed, "N", "default 0", 0, 0},
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
@@ -112,8 +117,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (open_data(&d, data, &name, threads, json, &err) != ELBO_OK) return cli_fail(&err);
     elbo_image_shape s = d.train.shape;
     if (s.channels != 1 || s.height != 28 || s.width != 28) {
-        cli_fail_text("%s: its images are %dx%dx%d, the demo's models read 1x28x28; `elbo train RECIPE` trains one for yours",
-                      d.source, s.channels, s.height, s.width);
+        cli_fail_text(
+            "%s: its images are %dx%dx%d, the demo's models read 1x28x28; `elbo train RECIPE` trains one for yours",
+            d.source, s.channels, s.height, s.width);
         elbo_dataset_close(&d);
         return CLI_FAILED;
     }
@@ -126,8 +132,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_catch_interrupts();
     for (int i = 0; i < cast->models && code == CLI_OK; i++) {
         folders[i] = elbo_path_join(folder, cast->model[i]);
-        elbo_status status = folders[i] ? train(cast->model[i], folders[i], &d, name, data_path, epochs, seed, threads, json, &err)
-                                        : elbo_no_memory(&err);
+        elbo_status status =
+            folders[i] ? train(cast->model[i], folders[i], &d, name, data_path, epochs, seed, threads, json, &err)
+                       : elbo_no_memory(&err);
         if (status == ELBO_STOPPED) {
             fprintf(stderr, "stopped; `elbo train --resume -o %s` goes on with this model\n", folders[i]);
             code = CLI_INTERRUPTED;
@@ -147,11 +154,12 @@ const cli_command cli_demo = {
     .name = "demo",
     .arguments = "",
     .summary = "the whole story: an AE and a VAE trained, every figure, one page",
-    .details = "Trains mnist-ae and mnist-vae on the same images, and both again with codes of two dimensions, then draws loss\n"
-               "curves, reconstructions, latent maps, an interpolation and new samples into one HTML page. With --conv it\n"
-               "does so for a convolutional autoencoder and VAE, which takes about a minute.\n"
-               "\n"
-               "example:\n"
-               "  elbo demo && xdg-open runs/demo/report.html\n",
+    .details =
+        "Trains mnist-ae and mnist-vae on the same images, and both again with codes of two dimensions, then draws loss\n"
+        "curves, reconstructions, latent maps, an interpolation and new samples into one HTML page. With --conv it\n"
+        "does so for a convolutional autoencoder and VAE, which takes about a minute.\n"
+        "\n"
+        "example:\n"
+        "  elbo demo && xdg-open runs/demo/report.html\n",
     .run = run,
 };

@@ -16,7 +16,9 @@ bool cli_ends_with(const char *text, const char *ending) {
     return n >= m && !strcmp(text + n - m, ending);
 }
 
-static size_t image_size(const elbo_model_info *m) { return (size_t)m->channels * (size_t)m->height * (size_t)m->width; }
+static size_t image_size(const elbo_model_info *m) {
+    return (size_t)m->channels * (size_t)m->height * (size_t)m->width;
+}
 
 /* ---- .npy ---- */
 
@@ -50,8 +52,8 @@ static elbo_status check_range(const float *v, size_t n, const elbo_model_info *
         if (v[i] > most) most = v[i];
     }
     if (n == 0 || (least >= m->low - width && most <= m->high + width)) return ELBO_OK; // room for noisy inputs
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: float values from %g to %g; %s reads %g to %g (or uint8, 0 to 255)", path,
-                     (double)least, (double)most, m->name, (double)m->low, (double)m->high);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: float values from %g to %g; %s reads %g to %g (or uint8, 0 to 255)",
+                     path, (double)least, (double)most, m->name, (double)m->low, (double)m->high);
 }
 
 static elbo_status read_numbers(elbo_array *a, const char *path, elbo_error *err) {
@@ -109,8 +111,8 @@ elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *wha
 
 /* ---- image files ---- */
 
-/* A PNG of the model's own size is read here and now; every other image file goes through the helper program, which brings it to
- * that size as it does photographs to train on. */
+/* A PNG of the model's own size is read here and now; every other image file goes through the helper program, which
+ * brings it to that size as it does photographs to train on. */
 typedef struct picture_reader {
     const elbo_model_info *model;
     char *program; // the helper's path, once it was needed
@@ -147,8 +149,9 @@ static elbo_status read_picture(picture_reader *r, uint8_t *bytes, const char *p
     if (fits) return ELBO_OK;
     elbo_status status = scale_picture(r, bytes, path, err);
     if (status != ELBO_NOT_FOUND) return status;
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is %dx%d pixels; %s reads %dx%d (`make photos` builds what scales images)", path,
-                     width, height, m->name, m->width, m->height);
+    return elbo_fail(err, ELBO_BAD_INPUT,
+                     "%s: is %dx%d pixels; %s reads %dx%d (`make photos` builds what scales images)", path, width,
+                     height, m->name, m->width, m->height);
 }
 
 static void close_reader(picture_reader *r) {
@@ -191,7 +194,9 @@ elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const
     } else if (cli_ends_with(path, ".npy")) {
         status = read_npy(images, m, path, err);
     } else {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images are read from a .npy, an image file (.png, .jpg, ...) or a folder of these", path);
+        status =
+            elbo_fail(err, ELBO_BAD_INPUT,
+                      "%s: images are read from a .npy, an image file (.png, .jpg, ...) or a folder of these", path);
     }
     close_reader(&reader);
     if (status != ELBO_OK) elbo_images_free(images);
@@ -200,7 +205,8 @@ elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const
 
 /* ---- writing ---- */
 
-static void to_bytes(uint8_t *pixels, size_t stride, const float *image, const elbo_model_info *m) { // (H, W, C) in rows
+static void to_bytes(uint8_t *pixels, size_t stride, const float *image,
+                     const elbo_model_info *m) { // (H, W, C) in rows
     size_t C = (size_t)m->channels, H = (size_t)m->height, W = (size_t)m->width;
     for (size_t c = 0; c < C; c++)
         for (size_t y = 0; y < H; y++)
@@ -218,18 +224,20 @@ static elbo_status write_png(const char *path, const elbo_model_info *m, const f
     uint8_t *pixels = elbo_alloc(rows * (size_t)m->height, stride);
     if (!pixels) return elbo_no_memory(err);
     for (size_t i = 0; i < n; i++)
-        to_bytes(pixels + (i / columns) * (size_t)m->height * stride + (i % columns) * (size_t)(m->width * m->channels), stride,
-                 images + i * image_size(m), m);
+        to_bytes(pixels + (i / columns) * (size_t)m->height * stride + (i % columns) * (size_t)(m->width * m->channels),
+                 stride, images + i * image_size(m), m);
     elbo_status status = elbo_png_write(path, pixels, (int)columns * m->width, (int)rows * m->height, m->channels, err);
     free(pixels);
     return status;
 }
 
-static elbo_status write_folder(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err) {
+static elbo_status write_folder(const char *path, const elbo_model_info *m, const float *images, size_t n,
+                                elbo_error *err) {
     char *next = elbo_format("%s/%05zu.png", path, n); // the two sets would be taken for one
     if (!next) return elbo_no_memory(err);
-    elbo_status larger = elbo_file_exists(next) ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of an earlier set of more images than "
-                                                                                 "these %zu; remove it, or name another folder",
+    elbo_status larger = elbo_file_exists(next) ? elbo_fail(err, ELBO_BAD_INPUT,
+                                                            "%s: is of an earlier set of more images than "
+                                                            "these %zu; remove it, or name another folder",
                                                             next, n)
                                                 : ELBO_OK;
     free(next);
@@ -246,13 +254,16 @@ static elbo_status write_folder(const char *path, const elbo_model_info *m, cons
 
 elbo_status cli_images_check_name(const char *path, elbo_error *err) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    bool extension = dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
-    if (!extension || elbo_folder_exists(path) || cli_ends_with(path, ".npy") || cli_ends_with(path, ".png")) return ELBO_OK;
+    bool extension =
+        dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
+    if (!extension || elbo_folder_exists(path) || cli_ends_with(path, ".npy") || cli_ends_with(path, ".png"))
+        return ELBO_OK;
     return elbo_fail(err, ELBO_BAD_INPUT, "%s: images are written as .npy or .png, or into a folder: %.*s/", path,
                      (int)(dot - path), path);
 }
 
-elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n, elbo_error *err) {
+elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n,
+                             elbo_error *err) {
     size_t shape[] = {n, (size_t)m->channels, (size_t)m->height, (size_t)m->width};
     ELBO_TRY(cli_images_check_name(path, err));
     if (cli_ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);

@@ -8,8 +8,8 @@
 #include "cli.h"
 #include "progress.h"
 
-elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r, elbo_splits splits,
-                             int threads, elbo_error *err) {
+elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r,
+                             elbo_splits splits, int threads, elbo_error *err) {
     cli_reading reading = {.terminal = isatty(STDERR_FILENO)};
     elbo_data_options o = {.splits = splits, .threads = threads, .progress = cli_reading_update, .context = &reading};
     if (r) {
@@ -26,7 +26,8 @@ elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *opt
                           elbo_splits splits, int threads, elbo_error *err) {
     elbo_status status = cli_open_dataset(d, r->data, option ? option : remembered, r, splits, threads, err);
     if (status != ELBO_NOT_FOUND || option || !remembered || access(remembered, F_OK) == 0) return status;
-    return elbo_fail(err, status, "%s: the run was trained on it, but it is not there; --data PATH says where it is now",
+    return elbo_fail(err, status,
+                     "%s: the run was trained on it, but it is not there; --data PATH says where it is now",
                      remembered);
 }
 
@@ -44,13 +45,14 @@ char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const ch
     return path ? path : option ? strdup(option) : NULL;
 }
 
-elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits, int threads,
-                                elbo_error *err) {
+elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits,
+                                int threads, elbo_error *err) {
     ELBO_TRY(cli_open_data(d, &m->recipe, option, m->facts.data, splits, threads, err));
     elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
     if (have.channels == want.channels && have.height == want.height && have.width == want.width) return ELBO_OK;
-    elbo_status status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
-                                   have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
+    elbo_status status =
+        elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
+                  have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
     elbo_dataset_close(d);
     return status;
 }

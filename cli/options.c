@@ -51,7 +51,8 @@ static int unknown_option(const cli_command *c, const cli_option *options, const
     if (nearest)
         snprintf(advice, sizeof advice, "did you mean --%s?", nearest);
     else if (find_option(options_from, "set", 3))
-        snprintf(advice, sizeof advice, "a key of the recipe is set by --set, as --set train.lr=0.01 (`elbo recipes --keys`)");
+        snprintf(advice, sizeof advice,
+                 "a key of the recipe is set by --set, as --set train.lr=0.01 (`elbo recipes --keys`)");
     else
         snprintf(advice, sizeof advice, "`elbo %s --help` lists its options", c->name);
     return usage_error(c, "unknown option ", word, advice);
@@ -69,8 +70,8 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
         if (o->kind == CLI_U64)
             snprintf(advice, sizeof advice, "it is a whole number, 0 or more");
         else if (bounded)
-            snprintf(advice, sizeof advice, "it is a %snumber from %s to %s", whole ? "whole " : "", elbo_thousands(least, from),
-                     elbo_thousands(most, to));
+            snprintf(advice, sizeof advice, "it is a %snumber from %s to %s", whole ? "whole " : "",
+                     elbo_thousands(least, from), elbo_thousands(most, to));
         else
             snprintf(advice, sizeof advice, "it is a %snumber", whole ? "whole " : "");
         char what[96];
@@ -145,8 +146,9 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
     char advice[160];
     snprintf(advice, sizeof advice, "usage: elbo %s %s [options]; `elbo %s --help` says more", c->name, c->arguments,
              c->name);
-    if (words < least) return usage_error(c, words ? "something is missing behind " : "nothing to work on",
-                                          words ? argv[words - 1] : NULL, advice);
+    if (words < least)
+        return usage_error(c, words ? "something is missing behind " : "nothing to work on",
+                           words ? argv[words - 1] : NULL, advice);
     if (most >= 0 && words > most) return usage_error(c, "one word too many: ", argv[most], advice);
     return words;
 }

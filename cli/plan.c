@@ -42,7 +42,9 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     printf("\n%.1f MFLOP a batch, %.3f MFLOP an image\n", total, total / p->options.batch);
     printf("activations and gradients: %s bytes", elbo_thousands(4.0 * (double)p->arena_floats, bytes));
     printf(" (%s without sharing memory)\n", elbo_thousands(4.0 * (double)whole, bytes));
-    if (p->work_floats) printf("packed weights and the shards' shares of gradients: %s bytes\n", elbo_thousands(4.0 * (double)p->work_floats, bytes));
+    if (p->work_floats)
+        printf("packed weights and the shards' shares of gradients: %s bytes\n",
+               elbo_thousands(4.0 * (double)p->work_floats, bytes));
     int copies = p->options.mode == ELBO_TRAIN ? 3 : 1;
     printf("parameters%s: %s bytes\n", copies > 1 ? " and optimiser state" : "",
            elbo_thousands(4.0 * copies * (double)p->graph->param_floats, bytes));
@@ -98,8 +100,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     }
     const elbo_device *where = elbo_device_find(device);
     elbo_team *team = NULL;
-    elbo_plan_options o = {.mode = mode, .batch = r.train.batch, .clip = r.train.clip,
-                           .reconstruction = r.loss.reconstruction, .optimizer = r.train.optimizer};
+    elbo_plan_options o = {.mode = mode,
+                           .batch = r.train.batch,
+                           .clip = r.train.clip,
+                           .reconstruction = r.loss.reconstruction,
+                           .optimizer = r.train.optimizer};
     if (!where) {
         code = cli_fail_text("--device %s: there are cpu and ref", device);
     } else if (elbo_team_make(&team, 1, &err) != ELBO_OK ||
@@ -122,10 +127,11 @@ const cli_command cli_plan = {
     .name = "plan",
     .arguments = "RECIPE",
     .summary = "shows what a recipe runs: steps, shapes, kernels, FLOP, memory",
-    .details = "Threads meet between phases only. A step runs by shard (a fixed part of the batch, on one core through\n"
-               "the whole phase) or by tile (a fixed part of a weight gradient, over the whole batch).\n"
-               "\n"
-               "example:\n"
-               "  elbo plan mnist-vae --set train.batch=512\n",
+    .details =
+        "Threads meet between phases only. A step runs by shard (a fixed part of the batch, on one core through\n"
+        "the whole phase) or by tile (a fixed part of a weight gradient, over the whole batch).\n"
+        "\n"
+        "example:\n"
+        "  elbo plan mnist-vae --set train.batch=512\n",
     .run = run,
 };

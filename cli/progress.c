@@ -33,8 +33,8 @@ static void draw(const elbo_progress *p) {
     char rate[32], left[32], tail[160] = " starting", head[40], line[400], bar[48] = "";
     snprintf(head, sizeof head, "epoch %*d/%d ", digits(p->epochs), p->epoch, p->epochs);
     if (p->images_per_second > 0)
-        snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss, elbo_thousands(p->images_per_second, rate),
-                 cli_duration(p->seconds_left, left));
+        snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss,
+                 elbo_thousands(p->images_per_second, rate), cli_duration(p->seconds_left, left));
     int width = terminal_width() - 1, room = width - (int)strlen(head) - (int)strlen(tail) - 2;
     if (room > 40) room = 40;
     if (room >= 5) {
@@ -61,7 +61,8 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
         if (e->test.images) fprintf(stderr, "  test %.2f", e->test.loss);
         const elbo_scores *last = e->test.images ? &e->test : &e->train;
         if (last->kl > 0) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
-        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds), elbo_thousands(e->images_per_second, rate));
+        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds),
+                elbo_thousands(e->images_per_second, rate));
     } else if (bar->terminal) {
         draw(p);
     }
@@ -83,7 +84,8 @@ bool cli_reading_update(void *context, uint64_t done, uint64_t total) {
     if (r->terminal) {
         char a[32], b[32], left[32], line[200], bar[32] = "";
         double seconds = now - r->since, rest = done ? seconds / (double)done * (double)(total - done) : 0;
-        int width = terminal_width() - 1, room = 24, filled = total ? (int)((double)room * (double)done / (double)total) : 0;
+        int width = terminal_width() - 1, room = 24,
+            filled = total ? (int)((double)room * (double)done / (double)total) : 0;
         for (int i = 0; i < room; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
         int n = snprintf(line, sizeof line, "decoding [%s] %s of %s images", bar, elbo_thousands((double)done, a),
                          elbo_thousands((double)total, b));

@@ -5,7 +5,7 @@
 #include "cli.h"
 
 typedef struct cli_bar {
-    bool off;      // says nothing; still looks at Ctrl-C
+    bool off; // says nothing; still looks at Ctrl-C
     bool terminal;
     const elbo_recipe *recipe; // of the heading, which the first update prints; then NULL
     const elbo_dataset *data;

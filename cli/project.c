@@ -172,7 +172,10 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_figure_place place;
     char title[200];
     bool plane = !j.tsne && j.runs.run[0].model->network.graph.latent == 2; // the latent space as it is
-    snprintf(title, sizeof title, "%satent space of %.150s", j.tsne ? "t-SNE of the l" : plane ? "L" : "PCA of the l",
+    snprintf(title, sizeof title, "%satent space of %.150s",
+             j.tsne  ? "t-SNE of the l"
+             : plane ? "L"
+                     : "PCA of the l",
              j.runs.run[0].label);
     j.work = cli_work(threads);
     elbo_figure f = cli_figure(&place, argv[0], j.tsne ? "tsne" : plane ? "latent" : "pca", title, output, svg);

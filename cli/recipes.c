@@ -57,9 +57,9 @@ static int run(const cli_command *self, int argc, char **argv) {
         if (elbo_graph_build(&g, &r, shape, &err) != ELBO_OK) return cli_fail(&err);
         char count[32];
         if (json)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:I}", "name", r.name, "about", r.about, "kind",
-                                                  elbo_kind_name(r.kind), "data", r.data, "latent", g.latent, "parameters",
-                                                  (json_int_t)g.weights));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:I}", "name", r.name, "about", r.about,
+                                                  "kind", elbo_kind_name(r.kind), "data", r.data, "latent", g.latent,
+                                                  "parameters", (json_int_t)g.weights));
         else
             printf("%-16s %10s parameters  %s\n", r.name, elbo_thousands((double)g.weights, count), r.about);
         elbo_graph_free(&g);

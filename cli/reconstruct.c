@@ -51,7 +51,8 @@ static int run(const cli_command *self, int argc, char **argv) {
         status = pick_listed(list, r, &images, index, &n, &look.err);
     else
         n = elbo_pick_variety(images, r->data.classes, n, index);
-    if (status == ELBO_OK) status = elbo_story_reconstructions(look.figure, r->run, r->count, images, index, n, &look.err);
+    if (status == ELBO_OK)
+        status = elbo_story_reconstructions(look.figure, r->run, r->count, images, index, n, &look.err);
     json_t *o = NULL;
     if (status == ELBO_OK && look.json) {
         json_t *shown = json_array();

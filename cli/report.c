@@ -27,7 +27,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_work work = cli_work(threads);
     char *page = output ? NULL : elbo_path_join(argv[0], "report.html");
     const char *path = output ? output : page;
-    elbo_status status = path ? elbo_story_report(path, argv[0], r.run, r.count, &r.data, !data, &work, &err) : elbo_no_memory(&err);
+    elbo_status status =
+        path ? elbo_story_report(path, argv[0], r.run, r.count, &r.data, !data, &work, &err) : elbo_no_memory(&err);
     cli_work_end();
     if (status != ELBO_OK)
         code = cli_fail(&err);
@@ -44,12 +45,13 @@ const cli_command cli_report = {
     .name = "report",
     .arguments = "RUN [RUN...]",
     .summary = "writes one HTML page with every figure, number and recipe",
-    .details = "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, maps of the\n"
-               "codes by PCA and t-SNE side by side, a walk, samples and the recipes. It needs no other file: pictures are\n"
-               "inside. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
-               "it.\n"
-               "\n"
-               "example:\n"
-               "  elbo report runs/mnist-ae runs/mnist-vae -o mnist.html\n",
+    .details =
+        "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, maps of the\n"
+        "codes by PCA and t-SNE side by side, a walk, samples and the recipes. It needs no other file: pictures are\n"
+        "inside. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
+        "it.\n"
+        "\n"
+        "example:\n"
+        "  elbo report runs/mnist-ae runs/mnist-vae -o mnist.html\n",
     .run = run,
 };

@@ -24,8 +24,8 @@ void cli_print_runs(const elbo_run *runs, int count) {
     int width = 5;
     for (int i = 0; i < count; i++)
         if ((int)strlen(runs[i].label) > width) width = (int)strlen(runs[i].label);
-    printf("%-*s  %9s  %14s  %7s  %8s  %6s  %8s  %10s\n", width, "model", "test loss", "reconstruction", "kl", "mse", "epochs",
-           "seconds", "images/s");
+    printf("%-*s  %9s  %14s  %7s  %8s  %6s  %8s  %10s\n", width, "model", "test loss", "reconstruction", "kl", "mse",
+           "epochs", "seconds", "images/s");
     for (int i = 0; i < count; i++) {
         summary s = sum_up(&runs[i]);
         char rate[32], kl[32] = "-";
@@ -86,8 +86,8 @@ json_t *cli_runs_json(const elbo_run *runs, int count) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) {
         summary s = sum_up(&runs[i]);
-        json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:i, s:i}", "run", runs[i].model->run, "label", runs[i].label, "kind",
-                              elbo_kind_name(runs[i].model->recipe.kind), "parameters",
+        json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:i, s:i}", "run", runs[i].model->run, "label", runs[i].label,
+                              "kind", elbo_kind_name(runs[i].model->recipe.kind), "parameters",
                               (json_int_t)runs[i].model->network.graph.weights, "latent",
                               runs[i].model->network.graph.latent, "epochs", runs[i].log.count);
         if (s.last)

@@ -216,7 +216,8 @@ static int train_into(const char *folder, const request *q) {
         elbo_run_facts_free(&facts);
         return cli_fail(&err);
     }
-    if (!q->resume) code = check_run_folder(folder, false, q->force); // now that what was asked for is known to make sense
+    if (!q->resume)
+        code = check_run_folder(folder, false, q->force); // now that what was asked for is known to make sense
     if (code != CLI_OK) {
         // said already
     } else if (cli_open_data(&dataset, &recipe, q->data, facts.data, ELBO_BOTH_SPLITS, q->threads, &err) != ELBO_OK) {

@@ -150,8 +150,7 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
     cli_figure_place place;
     elbo_figure f = cli_figure(&place, "", "", name, j->figure, j->svg);
     elbo_status status = ELBO_OK;
-    if (j->score)
-        status = elbo_map_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, j->label, &j->work, err);
+    if (j->score) status = elbo_map_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, j->label, &j->work, err);
     if (status == ELBO_OK && j->figure)
         status = elbo_draw_scatter(f, "t-SNE 1", "t-SNE 2", j->y, j->label, j->rows, NULL, j->classes, err);
     if (status == ELBO_OK) tell(j, seconds, j->figure ? &f : NULL);
@@ -168,9 +167,11 @@ static int check_usage(const job *j) {
     if (j->from && j->new_points)
         return cli_fail_text("tsne: --from goes on with a map, --transform leaves it as it is; choose one"), CLI_USAGE;
     if (j->labels && !j->figure && !j->score)
-        return cli_fail_text("tsne: --labels colours a figure and is scored; add --figure F.png or --scores"), CLI_USAGE;
+        return cli_fail_text("tsne: --labels colours a figure and is scored; add --figure F.png or --scores"),
+               CLI_USAGE;
     if (j->score && j->new_points)
-        return cli_fail_text("tsne: --scores compares a map with its points; it does not go with --transform"), CLI_USAGE;
+        return cli_fail_text("tsne: --scores compares a map with its points; it does not go with --transform"),
+               CLI_USAGE;
     return CLI_OK;
 }
 
@@ -183,7 +184,8 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"figure", 0, CLI_TEXT, &j.figure, "F.png", "also a picture", 0, 0},
         {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "its colours: a class for each point, 0 to 255; .npy or .csv", 0,
          0},
-        {"scores", 0, CLI_FLAG, &j.score, NULL, "how far to trust the map: trustworthiness, continuity, neighbours kept", 0, 0},
+        {"scores", 0, CLI_FLAG, &j.score, NULL,
+         "how far to trust the map: trustworthiness, continuity, neighbours kept", 0, 0},
         {"svg", 0, CLI_FLAG, &j.svg, NULL, "also an SVG", 0, 0},
         {"from", 0, CLI_TEXT, &j.from, "MAP.npy", "goes on with this map of the same points", 0, 0},
         {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "places these points in --map, which stays as it is", 0,

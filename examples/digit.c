@@ -21,8 +21,8 @@ int main(int argc, char **argv) {
     }
     elbo_model_info info = elbo_model_get_info(model);
     size_t pixels = (size_t)info.channels * (size_t)info.height * (size_t)info.width;
-    float *z = calloc((size_t)info.latent, sizeof *z);  /* (1, latent) */
-    float *image = calloc(pixels, sizeof *image);       /* (1, C, H, W) */
+    float *z = calloc((size_t)info.latent, sizeof *z); /* (1, latent) */
+    float *image = calloc(pixels, sizeof *image);      /* (1, C, H, W) */
     for (int i = 0; i < info.latent && i + 2 < argc; i++) z[i] = strtof(argv[i + 2], NULL);
     elbo_status status = elbo_decode(model, 1, z, image, &err);
     if (status != ELBO_OK) fprintf(stderr, "%s\n", err.message);

@@ -1,9 +1,9 @@
-/* The way of an image: its first page or frame, shrunk by a whole number on its way in where it is large, transparency onto
- * white, colours to grey or sRGB of 8 bits; then scale.c.
+/* The way of an image: its first page or frame, shrunk by a whole number on its way in where it is large, transparency
+ * onto white, colours to grey or sRGB of 8 bits; then scale.c.
  *
- * JPEG and WebP shrink while they decode, others strip by strip, in either case so that at least twice the size wanted is left:
- * a picture of 100 megapixels takes a few megabytes. libvips decodes and converts; it could scale too, but for small pictures
- * its machinery takes longer than the pixels do. */
+ * JPEG and WebP shrink while they decode, others strip by strip, in either case so that at least twice the size wanted
+ * is left: a picture of 100 megapixels takes a few megabytes. libvips decodes and converts; it could scale too, but for
+ * small pictures its machinery takes longer than the pixels do. */
 #include "decode.h"
 
 #include <errno.h>
@@ -62,7 +62,8 @@ static const format *format_of(const unsigned char head[16], size_t n) {
     return NULL;
 }
 
-/* libvips says the same thing several times, one a line, each with the name of its part before it: the last is the cause. */
+/* libvips says the same thing several times, one a line, each with the name of its part before it: the last is the
+ * cause. */
 static bool fail_vips(const format *f, char reason[ELBO_IMAGES_MAX_REASON]) {
     char text[1000];
     snprintf(text, sizeof text, "%s", vips_error_buffer());
@@ -102,8 +103,10 @@ static bool to_channels(VipsImage **image, uint32_t channels) {
         !replace(image, vips_colourspace(*image, &next, space, NULL), &next))
         return false;
     uint32_t bands = (uint32_t)vips_image_get_bands(*image);
-    if (bands > channels && !replace(image, vips_extract_band(*image, &next, 0, "n", (int)channels, NULL), &next)) return false;
-    return vips_image_get_format(*image) == VIPS_FORMAT_UCHAR || replace(image, vips_cast_uchar(*image, &next, NULL), &next);
+    if (bands > channels && !replace(image, vips_extract_band(*image, &next, 0, "n", (int)channels, NULL), &next))
+        return false;
+    return vips_image_get_format(*image) == VIPS_FORMAT_UCHAR ||
+           replace(image, vips_cast_uchar(*image, &next, NULL), &next);
 }
 
 /* What the image may be shrunk by and still be twice the size wanted. */
@@ -132,7 +135,8 @@ static bool decode(const char *path, const format *f, const elbo_images_request 
                    elbo_images_reply *reply, char reason[ELBO_IMAGES_MAX_REASON]) {
     VipsImage *image = NULL;
     if (f->load(path, &image, 1)) return fail_vips(f, reason);
-    int h = vips_image_get_height(image), w = vips_image_get_width(image), orientation = vips_image_get_orientation(image);
+    int h = vips_image_get_height(image), w = vips_image_get_width(image),
+        orientation = vips_image_get_orientation(image);
     bool lies = orientation >= 5; // on its side
     reply->height = (uint32_t)(lies ? w : h);
     reply->width = (uint32_t)(lies ? h : w);
@@ -168,6 +172,7 @@ bool decode_image(const char *path, const elbo_images_request *want, uint8_t *pi
     fclose(file);
     const format *f = format_of(head, n);
     if (f) return decode(path, f, want, pixels, reply, reason);
-    snprintf(reason, ELBO_IMAGES_MAX_REASON, n ? "no JPEG, PNG, WebP, TIFF, GIF or BMP by its first bytes" : "empty file");
+    snprintf(reason, ELBO_IMAGES_MAX_REASON,
+             n ? "no JPEG, PNG, WebP, TIFF, GIF or BMP by its first bytes" : "empty file");
     return false;
 }

@@ -7,8 +7,8 @@
 
 #include "data/image_protocol.h"
 
-/* Fills `pixels` (C, H, W) as `want` says, and the sizes of `reply`; false where the file cannot be read, with one line in
- * `reason`. */
+/* Fills `pixels` (C, H, W) as `want` says, and the sizes of `reply`; false where the file cannot be read, with one line
+ * in `reason`. */
 bool decode_image(const char *path, const elbo_images_request *want, uint8_t *pixels, elbo_images_reply *reply,
                   char reason[ELBO_IMAGES_MAX_REASON]);
 

@@ -1,5 +1,5 @@
-/* elbo-images: decodes image files for elbo, which starts it, one for each core, and talks to it over its standard input
- * (data/image_protocol.h). It is of no use by hand. */
+/* elbo-images: decodes image files for elbo, which starts it, one for each core, and talks to it over its standard
+ * input (data/image_protocol.h). It is of no use by hand. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -85,7 +85,8 @@ int main(int argc, char **argv) {
     while (read_all(fd, &r, sizeof r)) {
         char path[ELBO_IMAGES_MAX_PATH + 1];
         bool sane = r.path_bytes >= 1 && r.path_bytes <= ELBO_IMAGES_MAX_PATH && (r.channels == 1 || r.channels == 3) &&
-                    r.height >= 1 && r.height <= ELBO_IMAGES_MAX_SIDE && r.width >= 1 && r.width <= ELBO_IMAGES_MAX_SIDE;
+                    r.height >= 1 && r.height <= ELBO_IMAGES_MAX_SIDE && r.width >= 1 &&
+                    r.width <= ELBO_IMAGES_MAX_SIDE;
         if (!sane || !read_all(fd, path, r.path_bytes)) return 1;
         path[r.path_bytes] = 0;
         uint8_t *pixels = malloc((size_t)r.channels * r.height * r.width);

@@ -1,5 +1,5 @@
-/* Antialiased: a triangle as wide as the shrinking asks for, first along the rows, then down the columns, as Pillow's BILINEAR
- * does it, and torchvision through Pillow. */
+/* Antialiased: a triangle as wide as the shrinking asks for, first along the rows, then down the columns, as Pillow's
+ * BILINEAR does it, and torchvision through Pillow. */
 #include "scale.h"
 
 #include <math.h>
@@ -39,8 +39,8 @@ static void stored_place(int orientation, int row, int column, int height, int w
     *c = back ? width - 1 - b : b;
 }
 
-bool scale_image(const uint8_t *bytes, int height, int width, int bands, int full_height, int full_width, int orientation,
-                 int channels, int to_height, int to_width, uint8_t *pixels) {
+bool scale_image(const uint8_t *bytes, int height, int width, int bands, int full_height, int full_width,
+                 int orientation, int channels, int to_height, int to_width, uint8_t *pixels) {
     bool lies = orientation >= 5;
     int h = lies ? to_width : to_height, w = lies ? to_height : to_width; // of the result as stored
     double scale = fmax((double)h / full_height, (double)w / full_width);
@@ -49,7 +49,8 @@ bool scale_image(const uint8_t *bytes, int height, int width, int bands, int ful
     int most_x = most_in_window(width, wide), most_y = most_in_window(height, tall);
     size_t line = (size_t)w * (size_t)bands;
     window *x = calloc((size_t)w, sizeof *x), *y = calloc((size_t)h, sizeof *y);
-    float *x_weights = calloc((size_t)w * (size_t)most_x, sizeof(float)), *y_weights = calloc((size_t)h * (size_t)most_y, sizeof(float));
+    float *x_weights = calloc((size_t)w * (size_t)most_x, sizeof(float)),
+          *y_weights = calloc((size_t)h * (size_t)most_y, sizeof(float));
     float *rows = NULL, *sum = calloc(line, sizeof *sum);
     bool ok = x && y && x_weights && y_weights && sum;
     if (ok) {
@@ -59,7 +60,8 @@ bool scale_image(const uint8_t *bytes, int height, int width, int bands, int ful
         rows = malloc((size_t)count * line * sizeof *rows);
         for (int r = 0; rows && r < count; r++)
             for (int i = 0; i < w; i++) {
-                const uint8_t *from = bytes + ((size_t)(first + r) * (size_t)width + (size_t)x[i].first) * (size_t)bands;
+                const uint8_t *from =
+                    bytes + ((size_t)(first + r) * (size_t)width + (size_t)x[i].first) * (size_t)bands;
                 float part[4] = {0};
                 for (int k = 0; k < x[i].count; k++)
                     for (int b = 0; b < bands; b++) part[b] += x[i].weight[k] * (float)*from++;

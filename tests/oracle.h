@@ -201,7 +201,8 @@ static inline void oracle_layer_norm(oracle *o, const elbo_node *n, const double
         for (size_t i = 0; i < size; i++) mean += x[i] / (double)size;
         for (size_t i = 0; i < size; i++) variance += pow(x[i] - mean, 2) / (double)size;
         for (size_t i = 0; i < size; i++)
-            y[i] = (x[i] - mean) / sqrt(variance + n->value[0]) * o->params[p[0].offset + i] + o->params[p[1].offset + i];
+            y[i] =
+                (x[i] - mean) / sqrt(variance + n->value[0]) * o->params[p[0].offset + i] + o->params[p[1].offset + i];
     }
 }
 
@@ -224,8 +225,8 @@ static inline void oracle_pool(oracle *o, const elbo_node *n, const double *x, d
             }
 }
 
-/* How much a pixel counts for an output whose centre lies `distance` pixels from its own: a tent for bilinear. What would
- * stand beyond the edge is the edge's pixel. */
+/* How much a pixel counts for an output whose centre lies `distance` pixels from its own: a tent for bilinear. What
+ * would stand beyond the edge is the edge's pixel. */
 static inline void oracle_upsample(oracle *o, const elbo_node *n, const double *x, double *y) {
     const int *in = o->graph->node[n->input[0]].shape.dim, *out = n->shape.dim;
     bool bilinear = n->word && !strcmp(n->word, "bilinear");
@@ -238,7 +239,12 @@ static inline void oracle_upsample(oracle *o, const elbo_node *n, const double *
                 for (int i = -1; bilinear && i <= in[1]; i++)
                     for (int k = -1; k <= in[2]; k++) {
                         double weight = fmax(0, 1 - fabs(row - i)) * fmax(0, 1 - fabs(column - k));
-                        int held_row = i < 0 ? 0 : i < in[1] ? i : in[1] - 1, held = k < 0 ? 0 : k < in[2] ? k : in[2] - 1;
+                        int held_row = i < 0       ? 0
+                                       : i < in[1] ? i
+                                                   : in[1] - 1,
+                            held = k < 0       ? 0
+                                   : k < in[2] ? k
+                                               : in[2] - 1;
                         *y += weight * x[held_row * in[2] + held];
                     }
             }

@@ -1,5 +1,5 @@
-/* Running elbo as its users do: the built program in a process of its own, in a scratch folder that is its home, with a time
- * limit; and small data for it. */
+/* Running elbo as its users do: the built program in a process of its own, in a scratch folder that is its home, with a
+ * time limit; and small data for it. */
 #ifndef ELBO_TESTS_PROGRAM_H
 #define ELBO_TESTS_PROGRAM_H
 
@@ -41,7 +41,7 @@ static struct {
 
 typedef struct program {
     pid_t pid;
-    int code;   // exit status; 128 + n where signal n ended it
+    int code; // exit status; 128 + n where signal n ended it
     char *out, *err;
 } program;
 
@@ -67,9 +67,12 @@ static inline program program_start(const char *const *words) {
         argv[i + 1] = (char *)(uintptr_t)words[i];
     }
     const char *path = world.path ? world.path : getenv("PATH");
-    char *environment[] = {elbo_format("PATH=%s", path ? path : ""), elbo_format("HOME=%s", here.folder),
-                           elbo_format("XDG_CACHE_HOME=%s/cache", here.folder), elbo_format("ELBO_DATA=%s", here.folder),
-                           elbo_format("UBSAN_OPTIONS=halt_on_error=%d", 1), NULL}; // (of a build with sanitizers)
+    char *environment[] = {elbo_format("PATH=%s", path ? path : ""),
+                           elbo_format("HOME=%s", here.folder),
+                           elbo_format("XDG_CACHE_HOME=%s/cache", here.folder),
+                           elbo_format("ELBO_DATA=%s", here.folder),
+                           elbo_format("UBSAN_OPTIONS=halt_on_error=%d", 1),
+                           NULL}; // (of a build with sanitizers)
     char *out = in_scratch("stdout"), *err = in_scratch("stderr");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);

@@ -1,4 +1,5 @@
-/* Augmentation against plain words: what each kind does to a few pixels, and that chance is a function of (seed, epoch, image). */
+/* Augmentation against plain words: what each kind does to a few pixels, and that chance is a function of (seed, epoch,
+ * image). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,7 +97,8 @@ static void test_rotate(void **state) {
         double angle = a * 3.14159265358979 / 1800, worst = 0;
         for (int i = 0; i < H * W; i++) {
             double v = i / W - (H - 1) / 2.0, u = i % W - (W - 1) / 2.0;
-            double r = v * cos(angle) + u * sin(angle) + (H - 1) / 2.0, c = u * cos(angle) - v * sin(angle) + (W - 1) / 2.0, sum = 0;
+            double r = v * cos(angle) + u * sin(angle) + (H - 1) / 2.0,
+                   c = u * cos(angle) - v * sin(angle) + (W - 1) / 2.0, sum = 0;
             for (int k = 0; k < 4; k++) {
                 int rr = (int)floor(r) + k / 2, cc = (int)floor(c) + k % 2;
                 double weight = (1 - fabs(r - rr)) * (1 - fabs(c - cc));
@@ -174,9 +176,12 @@ static void test_mistakes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flip),         cmocka_unit_test(test_crop_moves),
-        cmocka_unit_test(test_rotate),       cmocka_unit_test(test_color_jitter),
-        cmocka_unit_test(test_chance_is_of_seed_epoch_and_image), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_flip),
+        cmocka_unit_test(test_crop_moves),
+        cmocka_unit_test(test_rotate),
+        cmocka_unit_test(test_color_jitter),
+        cmocka_unit_test(test_chance_is_of_seed_epoch_and_image),
+        cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

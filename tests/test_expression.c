@@ -22,24 +22,12 @@ static elbo_status find(void *context, const elbo_operand *o, float *code, elbo_
     (void)err;
     float n = (float)atof(o->word);
     switch (o->kind) {
-    case ELBO_OPERAND_TEST:
-        code[0] = n, code[1] = 1, code[2] = 0;
-        break;
-    case ELBO_OPERAND_TRAIN:
-        code[0] = 0, code[1] = n, code[2] = 1;
-        break;
-    case ELBO_OPERAND_CLASS:
-        code[0] = code[1] = code[2] = n;
-        break;
-    case ELBO_OPERAND_CLASS_MEAN:
-        code[0] = -n, code[1] = 0, code[2] = n;
-        break;
-    case ELBO_OPERAND_FILE:
-        code[0] = code[1] = code[2] = (float)strlen(o->word);
-        break;
-    case ELBO_OPERAND_SAVED:
-        code[0] = 1, code[1] = 2, code[2] = 3;
-        break;
+    case ELBO_OPERAND_TEST: code[0] = n, code[1] = 1, code[2] = 0; break;
+    case ELBO_OPERAND_TRAIN: code[0] = 0, code[1] = n, code[2] = 1; break;
+    case ELBO_OPERAND_CLASS: code[0] = code[1] = code[2] = n; break;
+    case ELBO_OPERAND_CLASS_MEAN: code[0] = -n, code[1] = 0, code[2] = n; break;
+    case ELBO_OPERAND_FILE: code[0] = code[1] = code[2] = (float)strlen(o->word); break;
+    case ELBO_OPERAND_SAVED: code[0] = 1, code[1] = 2, code[2] = 3; break;
     }
     return ELBO_OK;
 }

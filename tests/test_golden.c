@@ -20,8 +20,9 @@
 
 /* Of a loss: of itself. Of a tensor: its largest difference over its largest value. */
 static const double BOUND = 1e-5;
-/* Of a residual network's gradients, through twenty and more batch norms, each of which subtracts what is nearly the same:
- * PyTorch in floats is off from PyTorch in doubles by 4e-6 in dogs-sharp-vae, by 6e-6 in photo-vae, elbo by 7e-6. */
+/* Of a residual network's gradients, through twenty and more batch norms, each of which subtracts what is nearly the
+ * same: PyTorch in floats is off from PyTorch in doubles by 4e-6 in dogs-sharp-vae, by 6e-6 in photo-vae, elbo by
+ * 7e-6. */
 static const double DEEP_BOUND = 3e-5;
 enum { DEEP = 60 }; // nodes
 /* Of what five steps changed: its largest difference over the largest change. */
@@ -134,8 +135,8 @@ static double largest(const float *v, const float *minus, size_t n) {
     return most;
 }
 
-/* A gradient that is nothing but rounding, as of a bias in front of batch norm, which takes it away again: in doubles it is
- * 1e-16 of the others, and what it is relative to is theirs. */
+/* A gradient that is nothing but rounding, as of a bias in front of batch norm, which takes it away again: in doubles
+ * it is 1e-16 of the others, and what it is relative to is theirs. */
 static double gradient_scale(const golden *g, const elbo_graph *graph, double own) {
     double most = 0;
     for (int i = 0; i < graph->params; i++)
@@ -192,12 +193,13 @@ static float *skips_of(const elbo_plan *plan, int batch) {
     assert_non_null(skips);
     for (int i = 0; i < batch; i++)
         for (int k = 0; k < g->skips; row += plan->skip[k]->per_image, k++)
-            memcpy(row, plan->skip[k]->base + (size_t)i * plan->skip[k]->per_image, plan->skip[k]->per_image * sizeof *row);
+            memcpy(row, plan->skip[k]->base + (size_t)i * plan->skip[k]->per_image,
+                   plan->skip[k]->per_image * sizeof *row);
     return skips;
 }
 
-/* Of convolutional models: what the weights after the last step make of the batch in evaluation, with running statistics
- * and without noise, by the two plans that `elbo encode` and `elbo decode` run. */
+/* Of convolutional models: what the weights after the last step make of the batch in evaluation, with running
+ * statistics and without noise, by the two plans that `elbo encode` and `elbo decode` run. */
 static void check_evaluation(const engine *e, const golden *g, const uint32_t *index, worst *w) {
     if (!elbo_safetensors_find(&g->file, "output")) return;
     static const char *const names[] = {"code", "output"};
@@ -213,9 +215,15 @@ static void check_evaluation(const engine *e, const golden *g, const uint32_t *i
         options.keep_skips = true;
         elbo_plan plan;
         assert_ok(elbo_plan_make(&plan, graph, e->plan.device, options, &failure));
-        elbo_pass pass = {.images = half ? &codes : &g->images, .index = index, .count = g->batch, .no_noise = true,
-                          .params = e->network.params, .low = e->recipe.image.low, .high = e->recipe.image.high,
-                          .skips = skips, .skip_row = index};
+        elbo_pass pass = {.images = half ? &codes : &g->images,
+                          .index = index,
+                          .count = g->batch,
+                          .no_noise = true,
+                          .params = e->network.params,
+                          .low = e->recipe.image.low,
+                          .high = e->recipe.image.high,
+                          .skips = skips,
+                          .skip_row = index};
         elbo_plan_run(&plan, &pass);
         if (!half) skips = skips_of(&plan, g->batch);
         const elbo_tensor *got = half ? plan.output : plan.code; // a VAE's is mu above logvar
@@ -236,8 +244,8 @@ static void check_evaluation(const engine *e, const golden *g, const uint32_t *i
     free(skips);
 }
 
-/* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits, on any number of
- * threads. */
+/* Training itself keeps no gradients but hands each tile to the update while it is warm: the same bits, on any number
+ * of threads. */
 static void check_without_gradients(engine *e, const golden *g, const uint32_t *index) {
     size_t bytes = e->network.graph.param_floats * sizeof(float);
     float *kept = malloc(bytes);

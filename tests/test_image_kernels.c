@@ -1,6 +1,6 @@
-/* The kernels that work on images: convolutions, pooling and upsampling, normalisation, and the layouts. Each against plain
- * loops in double written here, `ref` and the fast ones alike, in both layouts (conv.h), on arrays that held NaN before and
- * have a guard behind them.
+/* The kernels that work on images: convolutions, pooling and upsampling, normalisation, and the layouts. Each against
+ * plain loops in double written here, `ref` and the fast ones alike, in both layouts (conv.h), on arrays that held NaN
+ * before and have a guard behind them.
  *
  * Tolerances as in test_kernels.c: a sum in floats is off by at most 32 EPS = 2e-6 of the sum of its terms' sizes. */
 #include <setjmp.h>
@@ -113,7 +113,8 @@ static void layouts(void **state) {
         for (size_t i = 0; i < padded; i++) {
             size_t channel = i / (16 * P) * 16 + i % 16, pixel = i / 16 % P;
             float want = channel < C ? x[channel * P + pixel] : 0;
-            if (blocked[i] != want) fail_msg("%s: %zu x %zu, value %zu: %g, not %g", s->name, C, P, i, blocked[i], want);
+            if (blocked[i] != want)
+                fail_msg("%s: %zu x %zu, value %zu: %g, not %g", s->name, C, P, i, blocked[i], want);
             if (channel >= C) blocked[i] = NAN; // not read on the way back
         }
         s->pointwise->to_plain(back, blocked, channels[c], P);
@@ -201,9 +202,11 @@ static void max_pooling(void **state) {
 
 static void average_pooling(void **state) {
     (void)state;
-    FOR_EACH_SET(s) for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) for (size_t lanes = 1; lanes <= 16; lanes += 15) {
+    FOR_EACH_SET(s)
+    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) for (size_t lanes = 1; lanes <= 16; lanes += 15) {
         elbo_resample r = pool_of(i, lanes);
-        float *x = normal(x_size(&r), 5), *y = empty(y_size(&r)), *dy = normal(y_size(&r), 6), *dx = normal(x_size(&r), 7);
+        float *x = normal(x_size(&r), 5), *y = empty(y_size(&r)), *dy = normal(y_size(&r), 6),
+              *dx = normal(x_size(&r), 7);
         sums forward = new_sums(y_size(&r)), backward = new_sums(x_size(&r));
         for (size_t j = 0; j < x_size(&r); j++) add_term(&backward, j, dx[j]);
         EACH_OUTPUT for (int k = 0; k < r.kernel * r.kernel; k++) {
@@ -236,7 +239,8 @@ static void upsampling(void **state) {
         r.lanes = k % 2 ? 16 : 1;
         r.out_height = r.scale * r.height;
         r.out_width = r.scale * r.width;
-        float *x = normal(x_size(&r), 8), *y = empty(y_size(&r)), *dy = normal(y_size(&r), 9), *dx = normal(x_size(&r), 10);
+        float *x = normal(x_size(&r), 8), *y = empty(y_size(&r)), *dy = normal(y_size(&r), 9),
+              *dx = normal(x_size(&r), 10);
         sums forward = new_sums(y_size(&r)), backward = new_sums(x_size(&r));
         for (size_t j = 0; j < x_size(&r); j++) add_term(&backward, j, dx[j]);
         EACH_OUTPUT for (int iy = 0; iy < r.height; iy++) for (int ix = 0; ix < r.width; ix++) {
@@ -256,8 +260,15 @@ static void upsampling(void **state) {
 static void nan_passes(void **state) {
     (void)state;
     FOR_EACH_SET(s) for (size_t lanes = 1; lanes <= 16; lanes += 15) for (int at = 0; at < 24; at++) {
-        elbo_resample r = {.planes = 1, .lanes = lanes, .height = 4, .width = 6, .out_height = 2, .out_width = 3, .kernel = 2,
-                           .stride = 2, .scale = 2};
+        elbo_resample r = {.planes = 1,
+                           .lanes = lanes,
+                           .height = 4,
+                           .width = 6,
+                           .out_height = 2,
+                           .out_width = 3,
+                           .kernel = 2,
+                           .stride = 2,
+                           .scale = 2};
         size_t plane = 0, lane = lanes / 2;
         float *x = normal(24 * lanes, 11), *y = empty(96 * lanes);
         x[X(at / 6, at % 6)] = NAN;
@@ -280,8 +291,9 @@ static void nan_passes(void **state) {
 
 /* ---- normalisation ---- */
 
-static const elbo_planes planes[] = {{3, 2, 6, 16}, {5, 3, 7, 1}, {1, 1, 1, 1}, {33, 1, 1, 19}, {2, 1, 35, 16}, {4, 2, 1, 16},
-                                     {1, 1, 1 << 17, 16}}; // a large picture, over which floats lose count
+static const elbo_planes planes[] = {
+    {3, 2, 6, 16},  {5, 3, 7, 1},  {1, 1, 1, 1},       {33, 1, 1, 19},
+    {2, 1, 35, 16}, {4, 2, 1, 16}, {1, 1, 1 << 17, 16}}; // a large picture, over which floats lose count
 
 #define EACH_VALUE                                                                                                     \
     for (size_t i = 0; i < n; i++)                                                                                     \
@@ -295,7 +307,8 @@ static void batch_normalisation(void **state) {
         float *x = normal(n, 20), *dy = normal(n, 21), *scale = normal(channels, 22), *shift = normal(channels, 23);
         float *b = normal(channels, 24), *mean = empty(channels), *squares = empty(channels);
         EACH_VALUE x[i] += 3 * b[c]; // channels are not centred
-        sums means = new_sums(channels), deviations = new_sums(channels), sum = new_sums(channels), product = new_sums(channels);
+        sums means = new_sums(channels), deviations = new_sums(channels), sum = new_sums(channels),
+             product = new_sums(channels);
         EACH_VALUE add_term(&means, c, x[i] / count);
         EACH_VALUE add_term(&deviations, c, (x[i] - means.sum[c]) * (x[i] - means.sum[c]));
         s->norm->moments(mean, squares, x, p);
@@ -349,7 +362,8 @@ static void layer_normalisation(void **state) {
     FOR_EACH_SET(s) for (size_t at = 0; at < sizeof sizes / sizeof *sizes; at++) for (int k = 0; k < 3; k++) {
         bool accumulate = k == 1, asked = k < 2;
         size_t n = sizes[at];
-        float *x = normal(n, 30), *w = normal(n, 31), *b = normal(n, 32), *dy = normal(n, 33), *y = empty(n), moments[2];
+        float *x = normal(n, 30), *w = normal(n, 31), *b = normal(n, 32), *dy = normal(n, 33), *y = empty(n),
+              moments[2];
         float *dx = accumulate ? normal(n, 34) : empty(n), *dw = normal(n, 35), *db = normal(n, 36);
         double mean = 0, variance = 0, sum = 0, product = 0, sum_size = 0;
         for (size_t i = 0; i < n; i++) x[i] += 0.7f, mean += x[i] / (double)n;
@@ -408,9 +422,17 @@ static const layer convolutions[] = {
 };
 
 static elbo_conv_shape shape_of(const layer *l) {
-    elbo_conv_shape s = {.transposed = l->transposed, .rows = l->rows, .in = l->in, .height = l->height, .width = l->width,
-                         .out = l->out, .kernel = l->kernel, .stride = l->stride, .padding = l->padding,
-                         .dilation = l->dilation, .bias = l->bias};
+    elbo_conv_shape s = {.transposed = l->transposed,
+                         .rows = l->rows,
+                         .in = l->in,
+                         .height = l->height,
+                         .width = l->width,
+                         .out = l->out,
+                         .kernel = l->kernel,
+                         .stride = l->stride,
+                         .padding = l->padding,
+                         .dilation = l->dilation,
+                         .bias = l->bias};
     int reach = l->dilation * (l->kernel - 1) + 1, *out[] = {&s.out_height, &s.out_width};
     for (int i = 0; i < 2; i++) {
         int size = i ? l->width : l->height;
@@ -422,7 +444,7 @@ static elbo_conv_shape shape_of(const layer *l) {
 
 /* A layer's arrays, plain, and what they should become. */
 typedef struct expected {
-    size_t x, y, w;             // sizes
+    size_t x, y, w; // sizes
     float *px, *pw, *pb, *pdy;
     sums forward, dx, dw, db;
 } expected;
@@ -441,10 +463,12 @@ static expected expect(const elbo_conv_shape *s) {
         for (size_t i = 0; i < in; i++)
             for (size_t o = 0; o < out; o++)
                 for (int a = 0; a < (int)x_pixels; a++)
-                    for (int b = 0; b < (int)y_pixels; b++) // do pixel a of x and pixel b of y meet, and by which weight?
+                    for (int b = 0; b < (int)y_pixels;
+                         b++) // do pixel a of x and pixel b of y meet, and by which weight?
                     {
                         int few = s->transposed ? a : b, many = s->transposed ? b : a;
-                        int few_width = s->transposed ? s->width : s->out_width, many_width = s->transposed ? s->out_width : s->width;
+                        int few_width = s->transposed ? s->width : s->out_width,
+                            many_width = s->transposed ? s->out_width : s->width;
                         int ky = many / many_width - few / few_width * s->stride + s->padding;
                         int kx = many % many_width - few % few_width * s->stride + s->padding;
                         if (ky < 0 || kx < 0 || ky % s->dilation || kx % s->dilation) continue;
@@ -477,7 +501,8 @@ static float *lay_out(const float *plain, int rows, int channels, size_t pixels,
 
 /* Back again: `v` is freed, and its padding must be 0, for the next layer's sums run over it. */
 static float *take_out(float *v, int rows, int channels, size_t pixels, bool blocked) {
-    size_t size = laid_out(rows, channels, pixels, blocked), image = size / (size_t)rows, to = (size_t)channels * pixels;
+    size_t size = laid_out(rows, channels, pixels, blocked), image = size / (size_t)rows,
+           to = (size_t)channels * pixels;
     check_guard("an image", v, size);
     float *plain = empty((size_t)rows * to);
     for (int r = 0; r < rows; r++)
@@ -502,9 +527,12 @@ static void check_convolution(const elbo_conv_kernels *k, const elbo_conv_shape 
     if (k->make(&c, s, true, true, 2, &err) != ELBO_OK) fail_msg("%s", err.message);
     enum { THREAD = 1, SHARES = 2 };
     size_t share = k->gradient_floats(c);
-    float *packed = empty(k->packed_floats(c)), *scratch = empty(k->scratch_floats(c)), *gradients = empty(SHARES * share);
-    float *x = lay_out(e.px, s->rows, s->in, x_pixels, s->x_blocked), *dy = lay_out(e.pdy, s->rows, s->out, y_pixels, s->y_blocked);
-    float *y = empty(laid_out(s->rows, s->out, y_pixels, s->y_blocked)), *dx = empty(laid_out(s->rows, s->in, x_pixels, s->x_blocked));
+    float *packed = empty(k->packed_floats(c)), *scratch = empty(k->scratch_floats(c)),
+          *gradients = empty(SHARES * share);
+    float *x = lay_out(e.px, s->rows, s->in, x_pixels, s->x_blocked),
+          *dy = lay_out(e.pdy, s->rows, s->out, y_pixels, s->y_blocked);
+    float *y = empty(laid_out(s->rows, s->out, y_pixels, s->y_blocked)),
+          *dx = empty(laid_out(s->rows, s->in, x_pixels, s->x_blocked));
     float *dw = empty(e.w), *db = empty((size_t)s->out);
     k->pack(c, packed, e.pw, scratch, THREAD);
     k->forward(c, y, x, packed, s->bias ? e.pb : NULL, scratch, THREAD);

@@ -64,7 +64,7 @@ static int find_sets(void **state) {
 static void the_cpu_device_is_among_them(void **state) {
     (void)state;
     const elbo_device *cpu = elbo_device_find("cpu"), *ref = elbo_device_find("ref");
-        assert_ptr_equal(ref->linear, &elbo_ref_linear);
+    assert_ptr_equal(ref->linear, &elbo_ref_linear);
     assert_ptr_equal(ref->pointwise, &elbo_ref_pointwise);
     const kernel_set *widest = &sets[set_count - 1];
     assert_ptr_equal(cpu->linear, widest->linear);
@@ -108,14 +108,10 @@ static const char *const activation_names[] = {"relu", "leaky_relu", "tanh", "si
 
 static double activation(elbo_activation a, double x, double slope) {
     switch (a) {
-    case ELBO_RELU:
-        return x < 0 ? 0 : x;
-    case ELBO_LEAKY_RELU:
-        return x < 0 ? slope * x : x;
-    case ELBO_TANH:
-        return tanh(x);
-    case ELBO_SIGMOID:
-        return x < 0 ? exp(x) / (exp(x) + 1) : 1 / (1 + exp(-x));
+    case ELBO_RELU: return x < 0 ? 0 : x;
+    case ELBO_LEAKY_RELU: return x < 0 ? slope * x : x;
+    case ELBO_TANH: return tanh(x);
+    case ELBO_SIGMOID: return x < 0 ? exp(x) / (exp(x) + 1) : 1 / (1 + exp(-x));
     }
     return NAN;
 }
@@ -124,14 +120,10 @@ static double activation(elbo_activation a, double x, double slope) {
 static double activation_slope(elbo_activation a, double x, double slope) {
     double s = activation(ELBO_SIGMOID, x, 0);
     switch (a) {
-    case ELBO_RELU:
-        return x > 0;
-    case ELBO_LEAKY_RELU:
-        return x > 0 ? 1 : slope;
-    case ELBO_TANH:
-        return 1 / (cosh(x) * cosh(x));
-    case ELBO_SIGMOID:
-        return s * (1 - s);
+    case ELBO_RELU: return x > 0;
+    case ELBO_LEAKY_RELU: return x > 0 ? 1 : slope;
+    case ELBO_TANH: return 1 / (cosh(x) * cosh(x));
+    case ELBO_SIGMOID: return s * (1 - s);
     }
     return NAN;
 }
@@ -241,8 +233,8 @@ static const char *const loss_names[] = {"bce", "mse", "l1", "mse_l1"};
 #define MSE_PART 1.3f
 #define L1_PART 0.7f
 
-static float run_loss(const kernel_set *s, int which, float *dy, float *squared, const float *y, const float *x, size_t n,
-                      float scale) {
+static float run_loss(const kernel_set *s, int which, float *dy, float *squared, const float *y, const float *x,
+                      size_t n, float scale) {
     if (which == MSE_L1) return s->loss->mse_l1(dy, squared, y, x, n, MSE_PART, L1_PART, scale);
     return (which == BCE ? s->loss->bce : which == MSE ? s->loss->mse : s->loss->l1)(dy, squared, y, x, n, scale);
 }
@@ -607,8 +599,7 @@ static void linear_backward_weights(const elbo_linear_kernels *k, product p, dou
 
 static void linear(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-        FOR_EACH_SET(s) {
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++) FOR_EACH_SET(s) {
             const elbo_linear_kernels *k = s->linear;
             double tolerance = allowed(s, SUM);
             linear_forward(k, products[i], tolerance);

@@ -533,8 +533,8 @@ static const network in_place[] = {
      "linear 6, sigmoid", "none", "bce", 35, 6, 0},
     {"ae", "unflatten 1 2 3, conv2d 8 kernel=2 padding=1, tanh, dropout p=0.3",
      "conv_transpose2d 1 kernel=2 padding=1, flatten, sigmoid", "none", "bce", 35, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 2 kernel=2", "conv_transpose2d 10 kernel=2, leaky_relu, conv2d 1 kernel=1, flatten", "none",
-     "mse", 5, 6, 0},
+    {"ae", "unflatten 1 2 3, conv2d 2 kernel=2", "conv_transpose2d 10 kernel=2, leaky_relu, conv2d 1 kernel=1, flatten",
+     "none", "mse", 5, 6, 0},
     {"ae", "conv2d 16 kernel=1, unflatten 8 4 3, conv2d 2 kernel=1, relu", "flatten, linear 6, sigmoid", "none", "bce",
      5, 6, 0},
     {"vae", "conv2d 9 kernel=1, relu",
@@ -571,39 +571,46 @@ static const network in_place[] = {
      "3", "bce", 37, 6, 0},
     // every kind of reader beside another, so that each adds its share of the gradient to the other's; 37 images in
     // eight shards leave rows that only fill the last
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=3 padding=1, save a, batch_norm2d, add a, relu", "conv2d 1 kernel=1, flatten, sigmoid",
+    {"ae", "unflatten 1 2 3, conv2d 9 kernel=3 padding=1, save a, batch_norm2d, add a, relu",
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
+    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, layer_norm, add a, relu", "conv2d 1 kernel=1, flatten, sigmoid",
      "none", "bce", 37, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, layer_norm, add a, relu", "conv2d 1 kernel=1, flatten, sigmoid", "none",
-     "bce", 37, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, max_pool2d kernel=3 stride=1 padding=1, add a, save b, "
-           "avg_pool2d kernel=3 stride=1 padding=1, concat b",
+    {"ae",
+     "unflatten 1 2 3, conv2d 9 kernel=1, save a, max_pool2d kernel=3 stride=1 padding=1, add a, save b, "
+     "avg_pool2d kernel=3 stride=1 padding=1, concat b",
      "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, upsample, conv2d 9 kernel=2 stride=2, add a, save b, upsample "
-           "mode=bilinear, avg_pool2d kernel=2, concat b",
+    {"ae",
+     "unflatten 1 2 3, conv2d 9 kernel=1, save a, upsample, conv2d 9 kernel=2 stride=2, add a, save b, upsample "
+     "mode=bilinear, avg_pool2d kernel=2, concat b",
      "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 3 kernel=1, save a, layer_norm, max_pool2d kernel=3 stride=1 padding=1, add a, "
-           "save b, upsample, avg_pool2d kernel=2, add b, save c, upsample mode=bilinear, max_pool2d kernel=2, add c",
+    {"ae",
+     "unflatten 1 2 3, conv2d 3 kernel=1, save a, layer_norm, max_pool2d kernel=3 stride=1 padding=1, add a, "
+     "save b, upsample, avg_pool2d kernel=2, add b, save c, upsample mode=bilinear, max_pool2d kernel=2, add c",
      "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 35, 6, 0},
-    {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, save a, conv2d 9 kernel=3 padding=1, add a, save b, conv_transpose2d 9 "
-           "kernel=3 padding=1, add b, save c, relu, add c, save d, dropout p=0.3, add d, save e, flatten, linear 54, "
-           "unflatten 9 2 3, add e",
+    {"ae",
+     "unflatten 1 2 3, conv2d 9 kernel=1, save a, conv2d 9 kernel=3 padding=1, add a, save b, conv_transpose2d 9 "
+     "kernel=3 padding=1, add b, save c, relu, add c, save d, dropout p=0.3, add d, save e, flatten, linear 54, "
+     "unflatten 9 2 3, add e",
      "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
-    {"ae", "flatten, linear 18, unflatten 2 3 3, save a, max_pool2d kernel=3 stride=1 padding=1, add a, layer_norm, save "
-           "b, upsample, conv2d 2 kernel=2 stride=2, concat b, concat a",
+    {"ae",
+     "flatten, linear 18, unflatten 2 3 3, save a, max_pool2d kernel=3 stride=1 padding=1, add a, layer_norm, save "
+     "b, upsample, conv2d 2 kernel=2 stride=2, concat b, concat a",
      "flatten, linear 6, sigmoid", "none", "bce", 5, 6, 0},
     // behind a view, a tensor has another shape than its node
     {"ae", "flatten, linear 18, unflatten 2 3 3, upsample mode=bilinear, avg_pool2d kernel=2 stride=1, layer_norm",
      "flatten, linear 6, sigmoid", "none", "bce", 5, 6, 0},
     // on the image, for which nobody asks a gradient; and next to the loss
-    {"ae", "layer_norm, unflatten 1 2 3, max_pool2d kernel=2 stride=1, upsample, avg_pool2d kernel=2, flatten, linear 3",
+    {"ae",
+     "layer_norm, unflatten 1 2 3, max_pool2d kernel=2 stride=1, upsample, avg_pool2d kernel=2, flatten, linear 3",
      "linear 6, layer_norm, sigmoid", "none", "bce", 37, 6, 0},
-    {"ae", "flatten, linear 3", "linear 9, unflatten 9 1 1, upsample, conv2d 6 kernel=1, avg_pool2d kernel=2, flatten", "none", "mse",
-     33, 6, 0},
+    {"ae", "flatten, linear 3", "linear 9, unflatten 9 1 1, upsample, conv2d 6 kernel=1, avg_pool2d kernel=2, flatten",
+     "none", "mse", 33, 6, 0},
     // saved in the decoder, and read twice
     {"ae", "unflatten 1 2 3, conv2d 9 kernel=1, relu, max_pool2d kernel=2, flatten, linear 3",
      "linear 54, unflatten 9 2 3, relu, save a, max_pool2d kernel=2, upsample scale=6, conv2d 9 kernel=5 stride=1, "
      "avg_pool2d kernel=1, max_pool2d kernel=2 stride=1, save b, conv2d 6 kernel=1, flatten, linear 54, unflatten 9 2 3, add a, concat a, conv2d 1 kernel=1, flatten, "
-     "sigmoid", "none", "bce", 35, 6, 0},
+     "sigmoid",
+     "none", "bce", 35, 6, 0},
     // on the image itself, which the loss reads again
     {"ae", "flatten, dropout p=0.3, linear 9, relu", "linear 6, sigmoid", "3", "bce", 33, 6, 0},
     {"ae", "tanh, flatten, relu, linear 9", "linear 6, sigmoid", "3", "mse", 5, 6, 0},
@@ -653,11 +660,18 @@ static void batches(void **state) {
 
 /* ---- what is refused ---- */
 
-/* What the decoder reads of the encoder is an input of its plan, beside the code; what the encoder reads itself is not. */
+/* What the decoder reads of the encoder is an input of its plan, beside the code; what the encoder reads itself is
+ * not. */
 static void skips_across_the_latent(void **state) {
     (void)state;
-    const network n = {"ae", "flatten, linear 9, save a, relu, save b, linear 9, add b, linear 3",
-                       "linear 9, save c, relu, add c, add a, linear 6", "none", "mse", 5, 6, 0};
+    const network n = {"ae",
+                       "flatten, linear 9, save a, relu, save b, linear 9, add b, linear 3",
+                       "linear 9, save c, relu, add c, add a, linear 6",
+                       "none",
+                       "mse",
+                       5,
+                       6,
+                       0};
     engine e;
     open_network(&e, &n, "cpu", ELBO_TRAIN);
     assert_int_equal(e.network.graph.skips, 1);
@@ -675,7 +689,8 @@ static void wrong_layers(void **state) {
         {"avg_pool2d kernel=1 stride=0", "stride=0; it is between 1 and 1024"},
         {"upsample scale=0", "scale=0; it is between 1 and 256"},
         {"upsample mode=cubic", "mode=cubic; it is nearest or bilinear"},
-        {"upsample 2 bilinear, upsample scale=3 mode=nearest, upsample mode=Nearest", "mode=Nearest; it is nearest or bilinear"},
+        {"upsample 2 bilinear, upsample scale=3 mode=nearest, upsample mode=Nearest",
+         "mode=Nearest; it is nearest or bilinear"},
         {"upsample scale=256, upsample scale=256", "which leaves more than 65536 rows or columns"},
         {"flatten, upsample", "put `unflatten C H W` before it"},
         {"layer_norm eps=0", "eps=0; it is between 1e-12 and 1"},
@@ -686,23 +701,28 @@ static void wrong_layers(void **state) {
         {"save a, save a", "the name is taken"},
         {"save first, add firts", "did you mean `first`?"},
         {"conv2d 2 kernel=1 output_padding=1", "`conv2d` has no argument `output_padding`"},
-        {"conv2d 2 kernel_size=1", "`conv2d` has no argument `kernel_size`; did you mean `kernel`? it reads `conv2d OUT_CHANNELS"},
+        {"conv2d 2 kernel_size=1",
+         "`conv2d` has no argument `kernel_size`; did you mean `kernel`? it reads `conv2d OUT_CHANNELS"},
         {"conv2d 2 kernel=1 paddign=1", "did you mean `padding`?"},
         {"conv2d 2 kernel=2 padding=0", "use a smaller kernel or more padding"},
-        {"conv_transpose2d 2 kernel=3 padding=2", "which leaves an output of -1 rows; use a larger kernel or less padding"},
-        {"conv_transpose2d 2 kernel=99 stride=1024, conv_transpose2d 2 kernel=9 stride=1024", "use less padding or a smaller stride"},
+        {"conv_transpose2d 2 kernel=3 padding=2",
+         "which leaves an output of -1 rows; use a larger kernel or less padding"},
+        {"conv_transpose2d 2 kernel=99 stride=1024, conv_transpose2d 2 kernel=9 stride=1024",
+         "use less padding or a smaller stride"},
         {"conv2d 65536 kernel=1, upsample 256, flatten", "gives 65536x256x1536, more than 2^28 values an image"},
         {"conv_transpose2d 2 kernel=1 stride=2 output_padding=2", "it is smaller than stride (2) or dilation (1)"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        char *yaml = text_of("kind: ae\nencoder: [%s]\nlatent: 2\ndecoder: [linear 6]\nloss: {reconstruction: mse}\n", wrong[i][0]);
+        char *yaml = text_of("kind: ae\nencoder: [%s]\nlatent: 2\ndecoder: [linear 6]\nloss: {reconstruction: mse}\n",
+                             wrong[i][0]);
         scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
         free(yaml);
         elbo_recipe r;
         elbo_network n;
         elbo_error err;
         assert_ok(elbo_recipe_open(&r, folder.path, NULL, 0, &failure));
-        if (elbo_network_make(&n, &r, (elbo_image_shape){1, 1, 6}, &err) != ELBO_BAD_INPUT) fail_msg("%s is taken", wrong[i][0]);
+        if (elbo_network_make(&n, &r, (elbo_image_shape){1, 1, 6}, &err) != ELBO_BAD_INPUT)
+            fail_msg("%s is taken", wrong[i][0]);
         assert_message(err, "x.yaml:2: ", wrong[i][1]);
         elbo_recipe_close(&r);
     }
@@ -715,27 +735,46 @@ static void wrong_decoders(void **state) {
         elbo_image_shape image;
         const char *encoder, *decoder, *message;
     } wrong[] = {
-        {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 1 kernel=3 stride=2 padding=1, tanh",
+        {{1, 12, 12},
+         "conv2d 4 kernel=3 stride=2 padding=1",
+         "conv_transpose2d 1 kernel=3 stride=2 padding=1, tanh",
          "conv_transpose2d 1 kernel=3 stride=2 padding=1: the decoder gives 1x11x11, an image is 1x12x12; right would be "
          "output_padding=1"},
-        {{3, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 1 kernel=4 stride=2, batch_norm2d, tanh",
+        {{3, 12, 12},
+         "conv2d 4 kernel=3 stride=2 padding=1",
+         "conv_transpose2d 1 kernel=4 stride=2, batch_norm2d, tanh",
          "conv_transpose2d 1 kernel=4 stride=2: the decoder gives 1x14x14, an image is 3x12x12; right would be 3 channels, "
          "padding=1"},
-        {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "upsample, conv2d 1 kernel=5 padding=1",
+        {{1, 12, 12},
+         "conv2d 4 kernel=3 stride=2 padding=1",
+         "upsample, conv2d 1 kernel=5 padding=1",
          "conv2d 1 kernel=5 padding=1: the decoder gives 1x10x10, an image is 1x12x12; right would be padding=2"},
-        {{1, 12, 12}, "max_pool2d kernel=4", "conv2d 4 kernel=1",
+        {{1, 12, 12},
+         "max_pool2d kernel=4",
+         "conv2d 4 kernel=1",
          "conv2d 4 kernel=1: the decoder gives 4x3x3, an image is 1x12x12; right would be 1 channel, `upsample 4` behind it"},
-        {{3, 12, 12}, "conv2d 5 kernel=1", "upsample, avg_pool2d kernel=2",
+        {{3, 12, 12},
+         "conv2d 5 kernel=1",
+         "upsample, avg_pool2d kernel=2",
          "avg_pool2d kernel=2: the decoder gives 5x12x12, an image is 3x12x12; right would be `conv2d 3 kernel=1` behind it"},
-        {{1, 12, 5}, "max_pool2d kernel=4", "upsample 3",
+        {{1, 12, 5},
+         "max_pool2d kernel=4",
+         "upsample 3",
          "upsample 3: the decoder gives 1x9x3, an image is 1x12x5; right would be `flatten, linear 60` behind it"},
-        {{1, 12, 12}, "conv2d 4 kernel=1", "conv2d 2 kernel=1, flatten, tanh",
+        {{1, 12, 12},
+         "conv2d 4 kernel=1",
+         "conv2d 2 kernel=1, flatten, tanh",
          "conv2d 2 kernel=1: the decoder gives 2x12x12, an image is 1x12x12; right would be 1 channel"},
         // as many values as an image has, and yet no image
-        {{1, 12, 12}, "conv2d 4 kernel=3 stride=2 padding=1", "conv_transpose2d 4 kernel=3 padding=1",
+        {{1, 12, 12},
+         "conv2d 4 kernel=3 stride=2 padding=1",
+         "conv_transpose2d 4 kernel=3 padding=1",
          "conv_transpose2d 4 kernel=3 padding=1: the decoder gives 4x6x6, an image is 1x12x12; right would be 1 channel, "
          "`upsample 2` behind it"},
-        {{1, 12, 12}, "flatten", "linear 7", "linear 7: the decoder gives 7 values, an image is 1x12x12 (144); end with `linear 144`"},
+        {{1, 12, 12},
+         "flatten",
+         "linear 7",
+         "linear 7: the decoder gives 7 values, an image is 1x12x12 (144); end with `linear 144`"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char *yaml = text_of("kind: ae\nencoder: [%s]\nlatent: none\ndecoder: [%s]\nloss: {reconstruction: mse}\n",
@@ -746,7 +785,8 @@ static void wrong_decoders(void **state) {
         elbo_network n;
         elbo_error err;
         assert_ok(elbo_recipe_open(&r, folder.path, NULL, 0, &failure));
-        if (elbo_network_make(&n, &r, wrong[i].image, &err) != ELBO_BAD_INPUT) fail_msg("%s is taken", wrong[i].decoder);
+        if (elbo_network_make(&n, &r, wrong[i].image, &err) != ELBO_BAD_INPUT)
+            fail_msg("%s is taken", wrong[i].decoder);
         assert_message(err, "x.yaml:4: ", wrong[i].message);
         elbo_recipe_close(&r);
     }
@@ -766,12 +806,8 @@ static int leave(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_op),
-        cmocka_unit_test(none_is_forgotten),
-        cmocka_unit_test(ops_in_place),
-        cmocka_unit_test(batches),
-        cmocka_unit_test(skips_across_the_latent),
-        cmocka_unit_test(wrong_layers),
+        cmocka_unit_test(every_op),       cmocka_unit_test(none_is_forgotten),       cmocka_unit_test(ops_in_place),
+        cmocka_unit_test(batches),        cmocka_unit_test(skips_across_the_latent), cmocka_unit_test(wrong_layers),
         cmocka_unit_test(wrong_decoders),
     };
     return cmocka_run_group_tests(tests, enter, leave);

@@ -1,4 +1,5 @@
-/* A folder of photographs: classes, splits, copies, what cannot be read, the cache, and a helper program that hangs or dies. */
+/* A folder of photographs: classes, splits, copies, what cannot be read, the cache, and a helper program that hangs or
+ * dies. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -78,13 +79,16 @@ static void test_classes_and_splits(void **state) {
     assert_true(d.test.count >= 1 && d.test.count <= 10);
     assert_int_equal(d.skipped, 2);
     assert_int_equal(d.duplicates, 1);
-    assert_true(has_note(&d, "text.jpg: skipped: no JPEG") && has_note(&d, "a link to nothing") && has_note(&d, "empty: "));
+    assert_true(has_note(&d, "text.jpg: skipped: no JPEG") && has_note(&d, "a link to nothing") &&
+                has_note(&d, "empty: "));
     for (int i = 0; i < 30; i++) { // each is there with its own pixels and label, the copies on one side
-        int train = count_colour(&d.train, (uint8_t)(8 * i), 100, 7), test = count_colour(&d.test, (uint8_t)(8 * i), 100, 7);
+        int train = count_colour(&d.train, (uint8_t)(8 * i), 100, 7),
+            test = count_colour(&d.test, (uint8_t)(8 * i), 100, 7);
         assert_true(!train != !test);
         assert_int_equal(train + test, i == 4 ? 2 : 1);
     }
-    for (uint32_t i = 0; i < d.train.count; i++) assert_int_equal(d.train.labels[i], d.train.bytes[i * 48] / 8 % 2 == 0);
+    for (uint32_t i = 0; i < d.train.count; i++)
+        assert_int_equal(d.train.labels[i], d.train.bytes[i * 48] / 8 % 2 == 0);
     assert_int_equal(d.smallest[1], 8);
     assert_int_equal(d.largest[1], 37);
     elbo_dataset again;

@@ -1,5 +1,5 @@
-/* Every command of the program as a user runs it, on good input: what it prints, what it leaves, and that it says the same
- * twice. */
+/* Every command of the program as a user runs it, on good input: what it prints, what it leaves, and that it says the
+ * same twice. */
 #include "program.h"
 
 #include "base/random.h"
@@ -262,7 +262,8 @@ static void test_eval(void **state) {
     assert_string_equal(text(o, "split"), "train");
     assert_true(number(o, "images") == 300 && number(o, "kl") == 0);
     json_decref(o);
-    program a = elbo("eval", "vae", "-t", "1"), b = elbo("eval", "vae", "-t", "2"), c = elbo("eval", "vae", "--seed", "9");
+    program a = elbo("eval", "vae", "-t", "1"), b = elbo("eval", "vae", "-t", "2"),
+            c = elbo("eval", "vae", "--seed", "9");
     expect_code(&a, 0);
     expect_code(&c, 0);
     assert_string_equal(a.out, b.out);
@@ -387,12 +388,16 @@ static void write_images(void) {
         const char *name;
         int dims;
         size_t shape[4];
-    } ways[] = {{"u4.npy", 4, {N, 1, 28, 28}}, {"u3.npy", 3, {N, 28, 28}}, {"u2.npy", 2, {N, D}},
-                {"f4.npy", 4, {N, 1, 28, 28}}, {"f2.npy", 2, {N, D}}};
+    } ways[] = {{"u4.npy", 4, {N, 1, 28, 28}},
+                {"u3.npy", 3, {N, 28, 28}},
+                {"u2.npy", 2, {N, D}},
+                {"f4.npy", 4, {N, 1, 28, 28}},
+                {"f2.npy", 2, {N, D}}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         char *path = in_scratch(ways[i].name);
-        elbo_status status = ways[i].name[0] == 'u' ? elbo_npy_write_u8(path, images.bytes, ways[i].dims, ways[i].shape, NULL)
-                                                    : elbo_npy_write_f32(path, floats, ways[i].dims, ways[i].shape, NULL);
+        elbo_status status = ways[i].name[0] == 'u'
+                                 ? elbo_npy_write_u8(path, images.bytes, ways[i].dims, ways[i].shape, NULL)
+                                 : elbo_npy_write_f32(path, floats, ways[i].dims, ways[i].shape, NULL);
         assert_int_equal(status, ELBO_OK);
         free(path);
     }
@@ -560,8 +565,8 @@ static void assert_page(const char *name) {
     char *path = in_scratch(name), *page = read_text(path);
     assert_true(strlen(page) > 20000);
     assert_non_null(strstr(page, "</html>"));
-    static const char *const outside[] = {"src=\"http", "href=\"http", "src='http", "<script", "<link", "@import", "url(", "file:",
-                                          NULL};
+    static const char *const outside[] = {"src=\"http", "href=\"http", "src='http", "<script", "<link",
+                                          "@import",    "url(",        "file:",     NULL};
     for (int i = 0; outside[i]; i++)
         if (strstr(page, outside[i])) fail_msg("%s holds %s", name, outside[i]);
     for (const char *p = page; (p = strstr(p, "src=")); p += 4)
@@ -606,12 +611,12 @@ int main(void) {
         cmocka_unit_test(test_recipes),     cmocka_unit_test(test_plan),
         cmocka_unit_test(test_bench),       cmocka_unit_test(test_data),
         cmocka_unit_test(test_training),    cmocka_unit_test(test_remembered_data),
-        cmocka_unit_test(test_eval),        cmocka_unit_test(test_scores),      cmocka_unit_test(test_given_noise),
-        cmocka_unit_test(test_compare),     cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_decode),      cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_reconstruct), cmocka_unit_test(test_interpolate),
-        cmocka_unit_test(test_project),     cmocka_unit_test(test_report),
-        cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_eval),        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_given_noise), cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_encode),      cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_sample),      cmocka_unit_test(test_reconstruct),
+        cmocka_unit_test(test_interpolate), cmocka_unit_test(test_project),
+        cmocka_unit_test(test_report),      cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

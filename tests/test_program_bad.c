@@ -68,7 +68,8 @@ static void test_idx(void **state) {
     write_data("empty", 2, 2);
     path = in_scratch("empty");
     for (int i = 0; i < 4; i++) {
-        static const char *const files[] = {TRAIN_IMAGES, TRAIN_LABELS, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+        static const char *const files[] = {TRAIN_IMAGES, TRAIN_LABELS, "t10k-images-idx3-ubyte",
+                                            "t10k-labels-idx1-ubyte"};
         char *file = elbo_path_join(path, files[i]);
         remove(file);
         free(file);
@@ -86,7 +87,8 @@ static void test_idx(void **state) {
 
 static void write_text(const char *name, const char *yaml) { scratch_write(&here, name, yaml, strlen(yaml)); }
 
-#define RECIPE(encoder, decoder, rest) "kind: ae\ndata: mnist\nlatent: 4\nencoder: " encoder "\ndecoder: " decoder "\n" rest
+#define RECIPE(encoder, decoder, rest)                                                                                 \
+    "kind: ae\ndata: mnist\nlatent: 4\nencoder: " encoder "\ndecoder: " decoder "\n" rest
 
 static void expect_bad_recipe(const char *yaml, const char *const *words) {
     write_text("bad.yaml", yaml);
@@ -108,16 +110,20 @@ static void test_recipes(void **state) {
     refused(1, WORDS("pipe.yaml", "is not a file"), "train", "pipe.yaml", "-o", "never");
     expect_bad_recipe(RECIPE("[flatten]", "[linear 784, sigmoid]", "trian: {epochs: 1}\n"),
                       WORDS("bad.yaml:6", "trian", "train"));
-    expect_bad_recipe(RECIPE("[flatten, linaer 8]", "[linear 784, sigmoid]", ""), WORDS("bad.yaml:4", "linaer", "linear"));
+    expect_bad_recipe(RECIPE("[flatten, linaer 8]", "[linear 784, sigmoid]", ""),
+                      WORDS("bad.yaml:4", "linaer", "linear"));
     expect_bad_recipe(RECIPE("[flatten]", "[linear 783, sigmoid]", ""), WORDS("bad.yaml", "783", "784"));
     expect_bad_recipe(RECIPE("[flatten]", "[linear 64, unflatten 3 5 5, flatten, linear 784, sigmoid]", ""),
                       WORDS("bad.yaml:5", "unflatten", "64", "75"));
-    expect_bad_recipe(RECIPE("[flatten]", "[linear 784]", "loss: {reconstruction: bce}\n"), WORDS("bad.yaml", "bce", "sigmoid"));
+    expect_bad_recipe(RECIPE("[flatten]", "[linear 784]", "loss: {reconstruction: bce}\n"),
+                      WORDS("bad.yaml", "bce", "sigmoid"));
     expect_bad_recipe(RECIPE("[linear 10]", "[linear 784, sigmoid]", ""), WORDS("bad.yaml:4", "flatten"));
     expect_bad_recipe(RECIPE("[flatten]", "[linear -3, linear 784, sigmoid]", ""), WORDS("bad.yaml:5", "-3"));
     expect_bad_recipe("kind: ae\n\tdata: mnist\n", WORDS("bad.yaml:2"));
     expect_bad_recipe("", WORDS("bad.yaml"));
-    expect_bad_recipe("\x7f" "ELF\x01\x02", WORDS("bad.yaml"));
+    expect_bad_recipe("\x7f"
+                      "ELF\x01\x02",
+                      WORDS("bad.yaml"));
     refused(1, WORDS("--set train.batch=0", "from 1 to 65536"), "plan", "mnist-ae", "--set", "train.batch=0");
     refused(1, WORDS("--set train.epoch", "train.epochs"), "plan", "mnist-ae", "--set", "train.epoch=3");
     refused(1, WORDS("--set nonsense"), "plan", "mnist-ae", "--set", "nonsense");
@@ -303,7 +309,8 @@ static void write_floats(const char *name, int dims, const size_t *shape, float 
     free(v);
 }
 
-#define SHAPE(...) (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t)), (const size_t[]){__VA_ARGS__}
+#define SHAPE(...)                                                                                                     \
+    (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t)), (const size_t[]) { __VA_ARGS__ }
 #define ENCODE(file) "encode", "vae", file, "-o", "out.npy"
 #define DECODE(file) "decode", "vae", file, "-o", "out.npy"
 
@@ -391,14 +398,15 @@ static void test_downloads(void **state) {
     (void)state;
     refused(1, WORDS("mnits", "mnist"), "data", "fetch", "mnits");
     refused(1, WORDS("digits"), "data", "fetch", "digits");
-    refused(1, WORDS("train-images", "http://127.0.0.1:1/x"), "data", "fetch", "fashion-mnist", "--mirror", "http://127.0.0.1:1/x");
+    refused(1, WORDS("train-images", "http://127.0.0.1:1/x"), "data", "fetch", "fashion-mnist", "--mirror",
+            "http://127.0.0.1:1/x");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idx),         cmocka_unit_test(test_recipes),  cmocka_unit_test(test_divergence),
-        cmocka_unit_test(test_runs),        cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_pictures),    cmocka_unit_test(test_other_size), cmocka_unit_test(test_downloads),
+        cmocka_unit_test(test_idx),      cmocka_unit_test(test_recipes),     cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_runs),     cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_pictures), cmocka_unit_test(test_other_size),  cmocka_unit_test(test_downloads),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

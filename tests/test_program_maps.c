@@ -81,7 +81,8 @@ static void test_tsne(void **state) {
         assert_int_equal(nearest % 3, i % 3);
     }
     elbo_array_free(&y);
-    p = elbo("tsne", "x.npy", "--from", "y.npy", "--iterations", "0", "-o", "same.npy", "--labels", "l.npy", "--scores", "--json");
+    p = elbo("tsne", "x.npy", "--from", "y.npy", "--iterations", "0", "-o", "same.npy", "--labels", "l.npy", "--scores",
+             "--json");
     o = expect_json(&p);
     json_t *scores = json_object_get(o, "scores");
     assert_true(number(scores, "asked") == N && number(scores, "knn_accuracy_map") == 1);

@@ -1,5 +1,5 @@
-/* Training that is interrupted (Ctrl-C), killed, resumed, or done twice: the model ends in the same bits, and no moment leaves
- * a folder that elbo itself cannot read. */
+/* Training that is interrupted (Ctrl-C), killed, resumed, or done twice: the model ends in the same bits, and no moment
+ * leaves a folder that elbo itself cannot read. */
 #include "program.h"
 
 #include <sys/time.h>
@@ -121,8 +121,8 @@ static void on_alarm(int number) {
     alarms++;
 }
 
-/* Generated code may use the stack pointer as it likes, and a handler's frame then goes where it points: see elbo_team_run.
- * So signals by the thousand must neither end the program nor change a bit. */
+/* Generated code may use the stack pointer as it likes, and a handler's frame then goes where it points: see
+ * elbo_team_run. So signals by the thousand must neither end the program nor change a bit. */
 static void test_signals(void **state) {
     (void)state;
     elbo_recipe recipe;
@@ -156,8 +156,8 @@ static void test_signals(void **state) {
 
 /* ---- kill -9 ---- */
 
-/* A run of many short epochs, each with its checkpoint, killed again and again at moments that spread over its whole length;
- * much of it is the writing of files. */
+/* A run of many short epochs, each with its checkpoint, killed again and again at moments that spread over its whole
+ * length; much of it is the writing of files. */
 static void test_kill(void **state) {
     (void)state;
     enum { KILLS = 20 };
@@ -179,7 +179,8 @@ static void test_kill(void **state) {
         program_free(&p);
         if (!there("killed/recipe.yaml")) continue;
         run_well("eval", "killed"); // a usable model at any moment
-        if (there("killed/checkpoint.safetensors")) read_position("killed/checkpoint.safetensors", &epochs, &images_done);
+        if (there("killed/checkpoint.safetensors"))
+            read_position("killed/checkpoint.safetensors", &epochs, &images_done);
         gone_on += epochs > last;
         last = epochs;
     }
@@ -273,7 +274,8 @@ static void test_resume(void **state) {
     assert_same_bytes("done/recipe.yaml", "three/recipe.yaml");
     // other data are not what it was trained on
     write_data("fewer", 500, 60);
-    refused(1, WORDS("done", "600 images", "fewer", "500"), "train", "--resume", "-o", "done", "-e", "4", "--data", "fewer");
+    refused(1, WORDS("done", "600 images", "fewer", "500"), "train", "--resume", "-o", "done", "-e", "4", "--data",
+            "fewer");
     assert_same_bytes("done/recipe.yaml", "three/recipe.yaml");
 }
 
@@ -291,11 +293,15 @@ static void test_interrupted_demo(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interrupt_in_an_epoch), cmocka_unit_test(test_interrupt_between_epochs),
-        cmocka_unit_test(test_signals),               cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_interrupt_in_an_epoch),
+        cmocka_unit_test(test_interrupt_between_epochs),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_kill),
         cmocka_unit_test(test_leftovers),
-        cmocka_unit_test(test_kill_after_force),      cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_two_at_a_time),         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_kill_after_force),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_two_at_a_time),
+        cmocka_unit_test(test_resume),
         cmocka_unit_test(test_interrupted_demo),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

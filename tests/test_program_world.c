@@ -1,5 +1,5 @@
-/* A world that is not as it should be: full disks, folders that cannot be written, no gnuplot, no stdout. What was good before
- * still stands, and the program says what is wrong. */
+/* A world that is not as it should be: full disks, folders that cannot be written, no gnuplot, no stdout. What was good
+ * before still stands, and the program says what is wrong. */
 #include "program.h"
 
 #include <sched.h>
@@ -38,8 +38,8 @@ enum { KIB = 1 << 10 };
 /* mnist-ae's model takes 840 kB, its checkpoint three times that. */
 static void test_no_room_for_training(void **state) {
     (void)state;
-    refused_with(LIMIT(100 * KIB), WORDS("fresh/model.safetensors", "cannot be written", "File too large"), "train", "mnist-ae",
-                 "-o", "fresh", "-e", "3");
+    refused_with(LIMIT(100 * KIB), WORDS("fresh/model.safetensors", "cannot be written", "File too large"), "train",
+                 "mnist-ae", "-o", "fresh", "-e", "3");
     assert_false(there("fresh/recipe.yaml") || there("fresh/model.safetensors")); // no run: nothing to go on with
     run_well("train", "mnist-ae", "-o", "fresh", "-e", "3", "-q");
     assert_same_bytes("fresh/model.safetensors", "three/model.safetensors");
@@ -58,12 +58,16 @@ static void test_no_room_to_go_on(void **state) {
     static const struct {
         rlim_t limit;
         const char *file;
-    } rooms[] = {{100, "recipe.yaml"}, {500, "log.jsonl"}, {100 * KIB, "model.safetensors"}, {1500 * KIB, "checkpoint.safetensors"}};
+    } rooms[] = {{100, "recipe.yaml"},
+                 {500, "log.jsonl"},
+                 {100 * KIB, "model.safetensors"},
+                 {1500 * KIB, "checkpoint.safetensors"}};
     copy_run("good", "resumed");
     for (int i = 0; i < 4; i++) {
         char file[100];
         snprintf(file, sizeof file, "resumed/%s", rooms[i].file);
-        refused_with(LIMIT(rooms[i].limit), WORDS(file, "cannot be written"), "train", "--resume", "-o", "resumed", "-e", "3", "-q");
+        refused_with(LIMIT(rooms[i].limit), WORDS(file, "cannot be written"), "train", "--resume", "-o", "resumed",
+                     "-e", "3", "-q");
         assert_int_equal(count_temporaries("resumed"), 0);
         assert_same_bytes("resumed/checkpoint.safetensors", "good/checkpoint.safetensors");
         run_well("eval", "resumed");
@@ -86,13 +90,16 @@ static void test_no_room_for_results(void **state) {
                                            {"page.html", "page.kept"}};
     for (int i = 0; i < 5; i++) copy_file(files[i][0], files[i][1]);
     refused_with(LIMIT(1000), WORDS("z.npy", "cannot be written"), "encode", "good", "train", "-o", "z.npy");
-    refused_with(LIMIT(1000), WORDS("images.png", "cannot be written", "File too large"), "decode", "good", "z.npy", "-o", "images.png");
-    refused_with(LIMIT(100), WORDS("out/figure", "File too large"), "reconstruct", "good", "-n", "3", "-o", "out/figure.png");
+    refused_with(LIMIT(1000), WORDS("images.png", "cannot be written", "File too large"), "decode", "good", "z.npy",
+                 "-o", "images.png");
+    refused_with(LIMIT(100), WORDS("out/figure", "File too large"), "reconstruct", "good", "-n", "3", "-o",
+                 "out/figure.png");
     refused_with(LIMIT(5 * KIB), WORDS("out/figure"), "reconstruct", "good", "-n", "3", "-o", "out/figure.png");
     refused_with(LIMIT(100), WORDS("out/loss"), "compare", "good", "-o", "out/loss.png");
     refused_with(LIMIT(5 * KIB), WORDS("out/loss"), "compare", "good", "-o", "out/loss.png");
     refused_with(LIMIT(5 * KIB), WORDS("good/figures/"), "report", "good", "-o", "page.html");
-    refused_with(LIMIT(1000), WORDS("digits/x.npy", "its folder is not there"), "decode", "good", "z.npy", "-o", "digits/x.npy");
+    refused_with(LIMIT(1000), WORDS("digits/x.npy", "its folder is not there"), "decode", "good", "z.npy", "-o",
+                 "digits/x.npy");
     for (int i = 0; i < 5; i++) assert_same_bytes(files[i][0], files[i][1]);
     assert_int_equal(count_temporaries(".") + count_temporaries("out") + count_temporaries("good/figures"), 0);
 }
@@ -102,12 +109,14 @@ static void test_no_room_for_results(void **state) {
 static void test_no_folder(void **state) {
     (void)state;
     refused(1, WORDS("/proc/elbo", "cannot be made"), "train", "mnist-ae", "-e", "1", "-o", "/proc/elbo/run", "-q");
-    refused(1, WORDS("/proc/z.npy", "cannot be written", "No such file"), "encode", "good", "test", "-o", "/proc/z.npy");
+    refused(1, WORDS("/proc/z.npy", "cannot be written", "No such file"), "encode", "good", "test", "-o",
+            "/proc/z.npy");
     refused(1, WORDS("/proc/elbo", "cannot be made"), "decode", "good", "z.npy", "-o", "/proc/elbo");
     refused(1, WORDS("/proc/elbo"), "reconstruct", "good", "-o", "/proc/elbo/x.png");
     refused(1, WORDS("nowhere/z.npy", "its folder is not there"), "encode", "good", "test", "-o", "nowhere/z.npy");
     scratch_write(&here, "file", "", 0);
-    refused(1, WORDS("file: the folder cannot be made", "a file is in its place"), "train", "mnist-ae", "-e", "1", "-o", "file", "-q");
+    refused(1, WORDS("file: the folder cannot be made", "a file is in its place"), "train", "mnist-ae", "-e", "1", "-o",
+            "file", "-q");
     refused(1, WORDS("file", "a file is in its place"), "train", "mnist-ae", "-e", "1", "-o", "file/run", "-q");
     refused(1, WORDS("three", "folder"), "encode", "good", "test", "-o", "three");
 }
@@ -137,9 +146,12 @@ static void test_no_gnuplot(void **state) {
     (void)state;
     run_well("reconstruct", "good");
     copy_file("good/figures/reconstructions.png", "before.png");
-    static const char *const ways[][8] = {{"reconstruct", "good", "-n", "2", NULL}, {"compare", "good", NULL},
-                                          {"project", "good", NULL},                {"interpolate", "good", NULL},
-                                          {"report", "good", NULL},                 {"demo", "-o", "demo", "-e", "100000", NULL}};
+    static const char *const ways[][8] = {{"reconstruct", "good", "-n", "2", NULL},
+                                          {"compare", "good", NULL},
+                                          {"project", "good", NULL},
+                                          {"interpolate", "good", NULL},
+                                          {"report", "good", NULL},
+                                          {"demo", "-o", "demo", "-e", "100000", NULL}};
     for (int i = 0; i < 6; i++) {
         world.path = "/nowhere";
         program p = program_run(ways[i]);
@@ -204,8 +216,8 @@ static void test_full_and_read_only_disk(void **state) {
         free(disk);
         skip();
     }
-    refused(1, WORDS("disk/run/checkpoint.safetensors", "No space left on device"), "train", "mnist-ae", "-o", "disk/run", "-e",
-            "1", "-q");
+    refused(1, WORDS("disk/run/checkpoint.safetensors", "No space left on device"), "train", "mnist-ae", "-o",
+            "disk/run", "-e", "1", "-q");
     assert_int_equal(count_temporaries("disk/run"), 0);
     run_well("eval", "disk/run");
     static const char filler[1100 * KIB];

@@ -77,8 +77,9 @@ static const struct {
     {"about: [[[[[[[[[[1]]]]]]]]]]\n", "x.yaml:1: lists and maps are nested too deep for a recipe"},
     {"kind: \"a\\0e\"\n", "x.yaml:1: a text with a zero byte in it"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
-    {"<<: {kind: ae}", "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, augment, encoder, "
-                       "decoder, loss and train"},
+    {"<<: {kind: ae}",
+     "x.yaml:1: <<: there is no such key; a recipe has about, kind, data, latent, image, augment, encoder, "
+     "decoder, loss and train"},
     {"about: x\n", "x.yaml: kind is missing; ae or vae is wanted"},
     {"kind: vea\n", "x.yaml:1: kind: vea; ae or vae is wanted"},
     {"kind: [ae]\n", "x.yaml:1: kind: a list; ae or vae is wanted"},
@@ -139,8 +140,9 @@ static const struct {
     {AE "lr: 0.1\n", "x.yaml:5: lr: there is no such key; did you mean train.lr?"},
     {VAE "kl: 3\n", "x.yaml:5: kl: there is no such key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: there is no such key; did you mean loss.kl?"},
-    {AE "wibble: 0.1\n", "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
-                         "encoder, decoder, loss and train"},
+    {AE "wibble: 0.1\n",
+     "x.yaml:5: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
+     "encoder, decoder, loss and train"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: there is no such key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
      "x.yaml:7: train.optimiser: there is no such key; did you mean train.optimizer?"},
@@ -152,11 +154,13 @@ static const struct {
     {AE "train:\n", "x.yaml:5: train: nothing; a map of epochs, batch, optimizer, lr, momentum, weight_decay, betas, "
                     "eps, schedule, eta_min, step_size, gamma, clip and seed is wanted"},
     {AE "loss: [bce]\n", "x.yaml:5: loss: a list; a map of reconstruction, vgg16, scale and kl is wanted"},
-    {AE "loss: {zzzzzz: 3}\n", "x.yaml:5: loss.zzzzzz: there is no such key; loss has reconstruction, vgg16, scale and kl"},
+    {AE "loss: {zzzzzz: 3}\n",
+     "x.yaml:5: loss.zzzzzz: there is no such key; loss has reconstruction, vgg16, scale and kl"},
     {VAE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: there is no such key; did you mean loss.kl?"},
     {AE "train: {batch_size: 3}\n", "x.yaml:5: train.batch_size: there is no such key; did you mean train.batch?"},
     {VAE "loss: {kl: {wieght: 3}}\n", "x.yaml:5: loss.kl.wieght: there is no such key; did you mean loss.kl.weight?"},
-    {VAE "loss: {kl: [1, 2]}\n", "x.yaml:5: loss.kl: a list; a map of weight, warmup, schedule, period and min is wanted"},
+    {VAE "loss: {kl: [1, 2]}\n",
+     "x.yaml:5: loss.kl: a list; a map of weight, warmup, schedule, period and min is wanted"},
     {VAE "loss: {kl: }\n", "x.yaml:5: loss.kl: nothing; a number of 0 or more is wanted"},
     {AE "loss: {reconstruction: [mse, mse]}\n",
      "x.yaml:5: loss.reconstruction: mse stands here twice; give it one weight"},
@@ -178,10 +182,8 @@ static const struct {
      "x.yaml:5: loss.vgg16: has no effect here; it goes with perceptual in loss.reconstruction"},
     {VAE "loss: {kl: {period: 3}}\n",
      "x.yaml:5: loss.kl.period: has no effect here; it goes with loss.kl.schedule: sine"},
-    {VAE "loss: {kl: {schedule: sine, period: 0}}\n",
-     "x.yaml:5: loss.kl.period: 0; a number above 0 is wanted"},
-    {VAE "loss: {scale: average}\n",
-     "x.yaml:5: loss.scale: average; sum or mean is wanted"},
+    {VAE "loss: {kl: {schedule: sine, period: 0}}\n", "x.yaml:5: loss.kl.period: 0; a number above 0 is wanted"},
+    {VAE "loss: {scale: average}\n", "x.yaml:5: loss.scale: average; sum or mean is wanted"},
     {VAE "loss: {kl: -1}\n", "x.yaml:5: loss.kl: -1; a number of 0 or more is wanted"},
     {VAE "loss: {kl: {weight: -1}}\n", "x.yaml:5: loss.kl.weight: -1; a number of 0 or more is wanted"},
     {VAE "loss: {kl: {weight: 1, warmup: many}}\n", "x.yaml:5: loss.kl.warmup: many; a number of 0 or more is wanted"},
@@ -274,8 +276,9 @@ static const struct {
     {"train.lr=", "--set train.lr=: has no value behind the '='"},
     {"train.lr=-1", "--set train.lr=-1: train.lr: -1; a number above 0 is wanted"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: there is no such key; did you mean train.epochs?"},
-    {"wibble=3", "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
-                 "encoder, decoder, loss and train"},
+    {"wibble=3",
+     "--set wibble=3: wibble: there is no such key; a recipe has about, kind, data, latent, image, augment, "
+     "encoder, decoder, loss and train"},
     {".=3", "--set .=3: the key has an empty part; a key is train.lr, say"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; a key is train.lr, say"},
     {"train.=3", "--set train.=3: the key has an empty part; a key is train.lr, say"},
@@ -292,7 +295,7 @@ static const struct {
     {"train={lr: 1, lr: 2}", "--set train={lr: 1, lr: 2}: lr: stands here twice"},
     {"train={lr: 1", "--set train={lr: 1: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"},
     {"latent.channels=3", "--set latent.channels=3: latent: has no head; write a size, or {channels: 256, head: conv2d "
-     "kernel=4 stride=2 padding=1}"},
+                          "kernel=4 stride=2 padding=1}"},
     {"train.lr.x=1", "--set train.lr.x=1: train.lr: a map; a number above 0 is wanted"},
     {"kind=ae", "recipes/mnist-vae.yaml:19: loss.kl: has no effect here; it goes with kind: vae"},
     {"loss.kl=x", "--set loss.kl=x: loss.kl: x; a number of 0 or more is wanted"},

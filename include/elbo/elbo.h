@@ -18,9 +18,9 @@
  *
  *     cc program.c $(pkg-config --cflags --libs elbo)
  *
- * Arrays are row-major float32, one image behind the other: images (N, C, H, W) in the model's range, codes (N, latent).
- * Equal input gives equal bits, whatever N and whatever the number of threads. A model may be used by one thread at a time;
- * open it twice for two. */
+ * Arrays are row-major float32, one image behind the other: images (N, C, H, W) in the model's range, codes (N,
+ * latent). Equal input gives equal bits, whatever N and whatever the number of threads. A model may be used by one
+ * thread at a time; open it twice for two. */
 #ifndef ELBO_H
 #define ELBO_H
 
@@ -49,8 +49,8 @@ typedef struct elbo_model_info {
     float low, high;             /* what black and white are: usually 0 and 1, or -1 and 1 */
 } elbo_model_info;
 
-/* Opens a run folder (recipe.yaml and model.safetensors). `threads` 0: all cores. On failure *model is NULL and err holds
- * one line. The caller closes the model. */
+/* Opens a run folder (recipe.yaml and model.safetensors). `threads` 0: all cores. On failure *model is NULL and err
+ * holds one line. The caller closes the model. */
 ELBO_API elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err);
 ELBO_API void elbo_model_close(elbo_model *model); /* NULL is fine */
 

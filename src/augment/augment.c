@@ -6,11 +6,7 @@
 extern const elbo_augmentation elbo_augment_flip, elbo_augment_rotate, elbo_augment_crop, elbo_augment_color_jitter;
 
 const elbo_augmentation *const elbo_augmentations[] = {
-    &elbo_augment_flip,
-    &elbo_augment_rotate,
-    &elbo_augment_crop,
-    &elbo_augment_color_jitter,
-    NULL,
+    &elbo_augment_flip, &elbo_augment_rotate, &elbo_augment_crop, &elbo_augment_color_jitter, NULL,
 };
 
 static elbo_status fail_unknown(const elbo_layer *layer, elbo_error *err) {
@@ -23,7 +19,8 @@ static elbo_status fail_unknown(const elbo_layer *layer, elbo_error *err) {
     }
     const char *near = elbo_nearest_word(layer->name, names);
     if (near)
-        return elbo_fail_at(err, layer->place, "augment: unknown augmentation `%s`; did you mean `%s`?", layer->name, near);
+        return elbo_fail_at(err, layer->place, "augment: unknown augmentation `%s`; did you mean `%s`?", layer->name,
+                            near);
     return elbo_fail_at(err, layer->place, "augment: unknown augmentation `%s`; there are %s", layer->name, list);
 }
 
@@ -44,8 +41,8 @@ elbo_status elbo_augment_read(elbo_augment *a, const elbo_layers *layers, elbo_e
     return ELBO_OK;
 }
 
-void elbo_augment_run(const elbo_augment *a, elbo_stream stream, elbo_image_shape shape, float low, float high, float *image,
-                      float *scratch) {
+void elbo_augment_run(const elbo_augment *a, elbo_stream stream, elbo_image_shape shape, float low, float high,
+                      float *image, float *scratch) {
     size_t n = elbo_image_size(shape);
     float *x = image, *y = scratch, range = high - low;
     bool plain = low == 0 && high == 1;

@@ -1,8 +1,10 @@
-/* Augmentation: training images changed a little, differently in each epoch, so that a model learns what does not depend on it.
+/* Augmentation: training images changed a little, differently in each epoch, so that a model learns what does not
+ * depend on it.
  *
- * A function of (seed, epoch, image) alone: the same bits for any number of threads, and in a run that was resumed. Only training
- * sees it; tests, codes and figures are of the images as they are. Each kind is a file here and a row in augment.c; what they
- * do is what torchvision's transforms of float images do, where their comments say nothing else. */
+ * A function of (seed, epoch, image) alone: the same bits for any number of threads, and in a run that was resumed.
+ * Only training sees it; tests, codes and figures are of the images as they are. Each kind is a file here and a row in
+ * augment.c; what they do is what torchvision's transforms of float images do, where their comments say nothing
+ * else. */
 #ifndef ELBO_AUGMENT_H
 #define ELBO_AUGMENT_H
 
@@ -17,7 +19,8 @@ typedef struct elbo_augmentation {
     elbo_value_spec values[ELBO_AUGMENT_VALUES];
     const char *const *words;
     int p; // which value is the probability
-    /* x, y: (C, H, W) in [0, 1], not overlapping; draw: (ELBO_AUGMENT_DRAWS - 1) uniform in [0, 1). True: the result is in y; false: in x. */
+    /* x, y: (C, H, W) in [0, 1], not overlapping; draw: (ELBO_AUGMENT_DRAWS - 1) uniform in [0, 1). True: the result is
+     * in y; false: in x. */
     bool (*apply)(const double *value, const float *draw, elbo_image_shape shape, float *x, float *y);
 } elbo_augmentation;
 
@@ -34,9 +37,10 @@ typedef struct elbo_augment {
 
 elbo_status elbo_augment_read(elbo_augment *a, const elbo_layers *layers, elbo_error *err);
 
-/* image: (C, H, W) from `low` to `high`, changed in place; scratch: as much again. `stream` has seed, epoch and image. */
-void elbo_augment_run(const elbo_augment *a, elbo_stream stream, elbo_image_shape shape, float low, float high, float *image,
-                      float *scratch);
+/* image: (C, H, W) from `low` to `high`, changed in place; scratch: as much again. `stream` has seed, epoch and
+ * image. */
+void elbo_augment_run(const elbo_augment *a, elbo_stream stream, elbo_image_shape shape, float low, float high,
+                      float *image, float *scratch);
 
 /* What is seen where the image ends: `fill=edge` or `fill=black`. */
 enum { ELBO_FILL_EDGE, ELBO_FILL_BLACK };

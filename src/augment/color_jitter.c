@@ -1,5 +1,5 @@
-/* color_jitter: brightness, contrast and saturation times a factor each, from 1 - v to 1 + v and not below 0, one after the other
- * in an order by chance (ColorJitter). Saturation means nothing to a grey image. */
+/* color_jitter: brightness, contrast and saturation times a factor each, from 1 - v to 1 + v and not below 0, one after
+ * the other in an order by chance (ColorJitter). Saturation means nothing to a grey image. */
 #include "augment/augment.h"
 
 enum { BRIGHTNESS, CONTRAST, SATURATION, P, PARTS = 3 };
@@ -47,8 +47,10 @@ static bool apply(const double *value, const float *draw, elbo_image_shape s, fl
 const elbo_augmentation elbo_augment_color_jitter = {
     .name = "color_jitter",
     .usage = "color_jitter [brightness=0] [contrast=0] [saturation=0] [p=1]",
-    .values = {{"brightness", ELBO_FLOAT, false, 0, 0, 10}, {"contrast", ELBO_FLOAT, false, 0, 0, 10},
-               {"saturation", ELBO_FLOAT, false, 0, 0, 10}, {"p", ELBO_FLOAT, false, 1, 0, 1}},
+    .values = {{"brightness", ELBO_FLOAT, false, 0, 0, 10},
+               {"contrast", ELBO_FLOAT, false, 0, 0, 10},
+               {"saturation", ELBO_FLOAT, false, 0, 0, 10},
+               {"p", ELBO_FLOAT, false, 1, 0, 1}},
     .p = P,
     .apply = apply,
 };

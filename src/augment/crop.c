@@ -1,5 +1,5 @@
-/* crop: the image moved by up to `padding` pixels each way (RandomCrop of the image's own size with padding). What comes in from
- * outside is the edge's colour, or black as there. */
+/* crop: the image moved by up to `padding` pixels each way (RandomCrop of the image's own size with padding). What
+ * comes in from outside is the edge's colour, or black as there. */
 #include "augment/augment.h"
 
 enum { PADDING, P, FILL };
@@ -26,7 +26,9 @@ static const char *const fills[] = {"edge", "black", NULL}; // in the order of E
 const elbo_augmentation elbo_augment_crop = {
     .name = "crop",
     .usage = "crop padding=N [p=1] [fill=edge|black]",
-    .values = {{"padding", ELBO_INT, true, 0, 1, 4096}, {"p", ELBO_FLOAT, false, 1, 0, 1}, {"fill", ELBO_WORD, false, 0, 0, 0}},
+    .values = {{"padding", ELBO_INT, true, 0, 1, 4096},
+               {"p", ELBO_FLOAT, false, 1, 0, 1},
+               {"fill", ELBO_WORD, false, 0, 0, 0}},
     .words = fills,
     .p = P,
     .apply = apply,

@@ -1,4 +1,5 @@
-/* A checksum of 64 bits, FNV-1a eight bytes at a time: tells one state of things from the next, guards against no one. */
+/* A checksum of 64 bits, FNV-1a eight bytes at a time: tells one state of things from the next, guards against no
+ * one. */
 #ifndef ELBO_BASE_CHECKSUM_H
 #define ELBO_BASE_CHECKSUM_H
 

@@ -15,7 +15,8 @@
 #define MARK ".tmp-"         // no name that a person gives: elbo_writer_clean removes by it
 #define SUFFIX MARK "XXXXXX" // mkstemp's
 
-/* Where a rename would do what the user means: the end of a link, and never a device, which root could replace by a file. */
+/* Where a rename would do what the user means: the end of a link, and never a device, which root could replace by a
+ * file. */
 static char *target_of(const char *path, elbo_error *err) {
     struct stat st;
     char *target = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
@@ -56,8 +57,9 @@ elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err) 
         int number = errno;
         bool no_folder = number == ENOENT && !folder_of_is_there(w->path);
         errno = number;
-        elbo_status status = no_folder ? elbo_fail(err, ELBO_NOT_FOUND, "%s: cannot be written: its folder is not there", path)
-                                       : elbo_fail_errno(err, "%s: cannot be written", path);
+        elbo_status status =
+            no_folder ? elbo_fail(err, ELBO_NOT_FOUND, "%s: cannot be written: its folder is not there", path)
+                      : elbo_fail_errno(err, "%s: cannot be written", path);
         free(w->temporary);
         w->temporary = NULL; // nothing to unlink
         elbo_writer_abandon(w);
@@ -151,10 +153,11 @@ elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size
     if (fstat(fd, &st) != 0) {
         status = elbo_fail_errno(err, "%s: cannot be read", path);
     } else if (!S_ISREG(st.st_mode)) {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a file%s", path, S_ISDIR(st.st_mode) ? " but a folder" : "");
+        status =
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a file%s", path, S_ISDIR(st.st_mode) ? " but a folder" : "");
     } else if ((uint64_t)st.st_size > limit) {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %lld bytes; at most %zu are taken", path, (long long)st.st_size,
-                           limit);
+        status =
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: %lld bytes; at most %zu are taken", path, (long long)st.st_size, limit);
     } else if (!(buffer = malloc((size_t)st.st_size + 1))) {
         status = elbo_no_memory(err);
     } else {

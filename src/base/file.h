@@ -33,8 +33,8 @@ elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size
 /* Makes the folder and those above it; no error where it is there already. */
 elbo_status elbo_make_folder(const char *path, elbo_error *err);
 
-/* Removes the temporary files that a writer of `path` left behind where its process was killed. Only for who knows that no
- * other process is writing it. */
+/* Removes the temporary files that a writer of `path` left behind where its process was killed. Only for who knows that
+ * no other process is writing it. */
 void elbo_writer_clean(const char *path);
 
 bool elbo_file_exists(const char *path);

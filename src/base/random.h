@@ -1,7 +1,8 @@
 /* Random numbers that depend on what they are for, never on who asks first.
  *
  * Each number is a pure function of (seed, purpose, epoch, sample, element): Philox4x32-10, the counter-based generator
- * of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. So threads, shards and resumed runs agree. */
+ * of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. So threads, shards and resumed runs
+ * agree. */
 #ifndef ELBO_BASE_RANDOM_H
 #define ELBO_BASE_RANDOM_H
 

@@ -6,8 +6,8 @@
 enum { ELBO_SHOWN = 72 };
 const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]);
 
-/* Whatever in `text` is not UTF-8, or is a control character, becomes '?', in place: names of files may hold any byte, JSON and
- * charts may not. */
+/* Whatever in `text` is not UTF-8, or is a control character, becomes '?', in place: names of files may hold any byte,
+ * JSON and charts may not. */
 void elbo_make_utf8(char *text);
 
 /* 12345 -> "12,345" */

@@ -32,7 +32,8 @@ elbo_status elbo_fail_errno(elbo_error *err, const char *format, ...) {
 
 elbo_status elbo_no_memory(elbo_error *err) { return elbo_fail(err, ELBO_NO_MEMORY, "out of memory"); }
 
-/* Edit distance where two neighbouring letters that changed places are one mistake (Damerau); long words count as far. */
+/* Edit distance where two neighbouring letters that changed places are one mistake (Damerau); long words count as
+ * far. */
 static int edit_distance(const char *a, const char *b) {
     enum { LONGEST = 40 };
     int n = (int)strlen(a), m = (int)strlen(b);

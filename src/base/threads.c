@@ -12,7 +12,8 @@
 
 #include "base/memory.h"
 
-/* About 20 microseconds: longer than the threads of a quiet machine are apart, much shorter than a scheduler's slice. */
+/* About 20 microseconds: longer than the threads of a quiet machine are apart, much shorter than a scheduler's
+ * slice. */
 enum { SPINS = 1000 };
 
 /* A number that threads wait on to change. */
@@ -125,9 +126,9 @@ void elbo_team_free(elbo_team *t) {
 
 int elbo_team_threads(const elbo_team *team) { return team->threads; }
 
-/* oneDNN's generated matrix products use the stack pointer for something else for a while. A signal handler that runs just
- * then gets its frame written over the heap (seen: one Ctrl-C in twenty ended training in "corrupted size vs. prev_size").
- * So signals wait until the work is done, but for those that the work itself would cause. */
+/* oneDNN's generated matrix products use the stack pointer for something else for a while. A signal handler that runs
+ * just then gets its frame written over the heap (seen: one Ctrl-C in twenty ended training in "corrupted size vs.
+ * prev_size"). So signals wait until the work is done, but for those that the work itself would cause. */
 static void hold_signals(sigset_t *before) {
     static const int its_own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
     sigset_t all;

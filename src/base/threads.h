@@ -8,10 +8,10 @@
 /* What `threads` = 0 stands for: the cores this process may use. */
 int elbo_threads_default(void);
 
-/* Some threads that wait for work: for a moment in a loop, then asleep. Our own, because OpenMP's threads wait in a loop for
- * milliseconds, and on a machine that is shared with others that is the very time a late thread would need (measured: a
- * training step of 1.2 ms took 12 ms while another program ran). One of the threads is the caller's. Inside, libraries that
- * use OpenMP (oneDNN) see one thread. */
+/* Some threads that wait for work: for a moment in a loop, then asleep. Our own, because OpenMP's threads wait in a
+ * loop for milliseconds, and on a machine that is shared with others that is the very time a late thread would need
+ * (measured: a training step of 1.2 ms took 12 ms while another program ran). One of the threads is the caller's.
+ * Inside, libraries that use OpenMP (oneDNN) see one thread. */
 typedef struct elbo_team elbo_team;
 elbo_status elbo_team_make(elbo_team **team, int threads, elbo_error *err); // threads 0: the default
 void elbo_team_free(elbo_team *team);                                       // NULL is fine
@@ -21,8 +21,8 @@ void elbo_team_run(elbo_team *team, void (*work)(void *context, int thread), voi
 /* Inside work: waits until every thread is here. */
 void elbo_team_meet(elbo_team *team);
 
-/* Calls work(context, piece) for piece = 0 .. pieces-1, each once, on a team of its own; on this thread alone where no thread
- * can be had. */
+/* Calls work(context, piece) for piece = 0 .. pieces-1, each once, on a team of its own; on this thread alone where no
+ * thread can be had. */
 void elbo_parallel_for(int threads, int pieces, void (*work)(void *context, int piece), void *context);
 
 #endif

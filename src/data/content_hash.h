@@ -1,5 +1,6 @@
-/* FNV-1a of 128 bits (Fowler, Noll, Vo; http://www.isthe.com/chongo/tech/comp/fnv): names a file's content. Two files by chance
- * under one name are not to be expected in any collection (2^-128 a pair); it is no guard against someone who makes them. */
+/* FNV-1a of 128 bits (Fowler, Noll, Vo; http://www.isthe.com/chongo/tech/comp/fnv): names a file's content. Two files
+ * by chance under one name are not to be expected in any collection (2^-128 a pair); it is no guard against someone who
+ * makes them. */
 #ifndef ELBO_CONTENT_HASH_H
 #define ELBO_CONTENT_HASH_H
 

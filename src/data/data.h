@@ -39,10 +39,10 @@ typedef struct elbo_dataset {
     char **class_names; // (classes), e.g. "Trouser"; for digits "0".."9"
 
     /* Of a folder of photographs; zero for all else. */
-    bool prepared_now;              // decoded in this call, not read from the cache
-    uint32_t skipped, duplicates;   // files that could not be read; copies of other files
-    int smallest[2], largest[2];    // height and width of the files' images, each by itself
-    char **note;                    // (notes): lines for people, about what was left out and why
+    bool prepared_now;            // decoded in this call, not read from the cache
+    uint32_t skipped, duplicates; // files that could not be read; copies of other files
+    int smallest[2], largest[2];  // height and width of the files' images, each by itself
+    char **note;                  // (notes): lines for people, about what was left out and why
     int notes;
 } elbo_dataset;
 
@@ -69,16 +69,17 @@ elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *pat
 typedef struct elbo_data_options {
     elbo_splits splits;
     int threads; // 0: all cores
-    /* What photographs are brought to: the recipe's image.size and image.channels. 0: elbo_photo_default. Data that have a
-     * size of their own must have this one. */
+    /* What photographs are brought to: the recipe's image.size and image.channels. 0: elbo_photo_default. Data that
+     * have a size of their own must have this one. */
     int channels, height, width;
-    /* Called about ten times a second while photographs are decoded, on the calling thread; false stops. May be NULL. */
+    /* Called about ten times a second while photographs are decoded, on the calling thread; false stops. May be
+     * NULL. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
 } elbo_data_options;
 extern const elbo_image_shape elbo_photo_default; // 3 x 64 x 64
-elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char *path, const elbo_data_options *options,
-                                   elbo_error *err);
+elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char *path,
+                                   const elbo_data_options *options, elbo_error *err);
 void elbo_dataset_close(elbo_dataset *d);
 void elbo_images_free(elbo_images *images);
 

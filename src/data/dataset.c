@@ -16,8 +16,8 @@
 static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",      "Coat", "Sandal",
                                             "Shirt",       "Sneaker", "Bag",      "Ankle boot", NULL};
-static const char *const cifar_names[] = {"airplane", "automobile", "bird",  "cat",  "deer",
-                                          "dog",      "frog",       "horse", "ship", "truck", NULL};
+static const char *const cifar_names[] = {"airplane", "automobile", "bird", "cat",   "deer", "dog",
+                                          "frog",     "horse",      "ship", "truck", NULL};
 
 const elbo_dataset_info elbo_known_datasets[] = {
     {"mnist", "handwritten digits (LeCun, Cortes, Burges)", {1, 28, 28}, 60000, 10000, digit_names, false},
@@ -125,8 +125,8 @@ static void leave(place *p) {
     *p = (place){0};
 }
 
-/* Takes `path` over; true where a reader recognises it. Not `any`: the format must be sure of it, as one that takes whatever
- * folder holds images somewhere is not. */
+/* Takes `path` over; true where a reader recognises it. Not `any`: the format must be sure of it, as one that takes
+ * whatever folder holds images somewhere is not. */
 static bool try_place_as(place *p, char *path, bool any) {
     for (const elbo_reader *const *r = elbo_readers; path && *r; r++) {
         if ((!any && (*r)->names_itself) || !(*r)->recognises(path)) continue;
@@ -167,13 +167,15 @@ static elbo_status fail_not_found(const char *name, elbo_error *err) {
     if (!cache) return elbo_no_memory(err);
     elbo_status status;
     if (data && *data)
-        status = elbo_fail(err, ELBO_NOT_FOUND,
-                           "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; 'elbo data fetch %s' downloads it, `--data digits` does without", name,
-                           name, data, cache, name);
+        status = elbo_fail(
+            err, ELBO_NOT_FOUND,
+            "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; 'elbo data fetch %s' downloads it, `--data digits` does without",
+            name, name, data, cache, name);
     else
-        status = elbo_fail(err, ELBO_NOT_FOUND,
-                           "%s: not found in %s (and ELBO_DATA is not set); 'elbo data fetch %s' downloads it, `--data digits` does without", name,
-                           cache, name);
+        status = elbo_fail(
+            err, ELBO_NOT_FOUND,
+            "%s: not found in %s (and ELBO_DATA is not set); 'elbo data fetch %s' downloads it, `--data digits` does without",
+            name, cache, name);
     free(cache);
     return status;
 }
@@ -194,7 +196,8 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
 /* `path` as the user gave it with --data; it is there. */
 static elbo_status locate_path(place *p, const char *name, char *path, elbo_error *err) {
     bool named = is_plain_name(name);
-    char *inside = named ? elbo_path_join(path, name) : NULL; // (images may lie anywhere below: the name goes before them)
+    char *inside =
+        named ? elbo_path_join(path, name) : NULL; // (images may lie anywhere below: the name goes before them)
     bool photos = !try_place_as(p, strdup(path), false) && !(inside && exists(inside)) && try_place(p, strdup(path));
     free(inside);
     if (p->reader) {
@@ -203,7 +206,8 @@ static elbo_status locate_path(place *p, const char *name, char *path, elbo_erro
         bool file = elbo_file_exists(path);
         p->info = file || photos ? NULL : find_info(p->name);
         p->sure = p->info != NULL;
-        if (!p->info && !file && !photos && find_info(name) && !find_info(name)->made) { // some folder that takes the name's place
+        if (!p->info && !file && !photos && find_info(name) &&
+            !find_info(name)->made) { // some folder that takes the name's place
             p->info = find_info(name);
             free(p->name);
             p->name = strdup(name);
@@ -315,9 +319,10 @@ static elbo_status check_wish(const elbo_dataset *d, const elbo_data_options *o,
     bool fits = (!o->channels || s.channels == o->channels) && (!o->height || s.height == o->height) &&
                 (!o->width || s.width == o->width);
     if (fits) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %d x %d with %d channel%s, not what image.size and image.channels say; "
-                                          "--set image.size=none --set image.channels=none takes them as they are", d->source,
-                     s.height, s.width, s.channels, s.channels == 1 ? "" : "s");
+    return elbo_fail(err, ELBO_BAD_INPUT,
+                     "%s: its images are %d x %d with %d channel%s, not what image.size and image.channels say; "
+                     "--set image.size=none --set image.channels=none takes them as they are",
+                     d->source, s.height, s.width, s.channels, s.channels == 1 ? "" : "s");
 }
 
 elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *path, elbo_splits splits, int threads,

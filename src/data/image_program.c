@@ -20,7 +20,7 @@
 enum { SECONDS_TO_START = 30 };
 
 bool elbo_is_image_name(const char *name) {
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png",  ".webp",
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp",
                                           ".tif", ".tiff", ".gif", ".bmp",  ".dib"};
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
@@ -46,13 +46,15 @@ elbo_status elbo_images_program_find(char **path, elbo_error *err) {
     const char *named = getenv("ELBO_IMAGES");
     if (named && *named) {
         if (!can_run(named))
-            return elbo_fail(err, ELBO_NOT_FOUND, "%s: ELBO_IMAGES names it, but it is no program; it should be " PROGRAM, named);
+            return elbo_fail(err, ELBO_NOT_FOUND,
+                             "%s: ELBO_IMAGES names it, but it is no program; it should be " PROGRAM, named);
         *path = strdup(named);
         return *path ? ELBO_OK : elbo_no_memory(err);
     }
     char *folder = own_folder();
     char *places[] = {folder ? elbo_path_join(folder, PROGRAM) : NULL,
-                      folder ? elbo_path_join(folder, "../libexec/elbo/" PROGRAM) : NULL, // moved after its installation
+                      folder ? elbo_path_join(folder, "../libexec/elbo/" PROGRAM)
+                             : NULL, // moved after its installation
                       strdup(ELBO_LIBEXEC "/" PROGRAM)};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (!*path && can_run(places[i]))
@@ -62,8 +64,9 @@ elbo_status elbo_images_program_find(char **path, elbo_error *err) {
     free(folder);
     if (*path) return ELBO_OK;
     return elbo_fail(err, ELBO_NOT_FOUND,
-                     PROGRAM ": reads photographs for elbo, and is not built; `make photos` installs what it needs (Debian's "
-                             "libvips-dev) and builds it");
+                     PROGRAM
+                     ": reads photographs for elbo, and is not built; `make photos` installs what it needs (Debian's "
+                     "libvips-dev) and builds it");
 }
 
 /* ---- starting and stopping it ---- */
@@ -174,20 +177,16 @@ static void say_how_it_ended(elbo_images_program *p, elbo_image_read *result) {
         snprintf(result->reason, sizeof result->reason, "its decoder gave up, which a want of memory does");
 }
 
-static elbo_status take_answer(elbo_images_program *p, heard h, elbo_image_read *result, double seconds, elbo_error *err) {
+static elbo_status take_answer(elbo_images_program *p, heard h, elbo_image_read *result, double seconds,
+                               elbo_error *err) {
     switch (h) {
-    case HEARD:
-        break;
-    case HUNG_UP:
-        say_how_it_ended(p, result);
-        break;
+    case HEARD: break;
+    case HUNG_UP: say_how_it_ended(p, result); break;
     case TOO_LATE:
         snprintf(result->reason, sizeof result->reason, "not decoded after %g s", seconds);
         elbo_images_program_stop(p);
         break;
-    case STOPPED:
-        elbo_images_program_stop(p);
-        return elbo_fail(err, ELBO_STOPPED, "stopped while reading images");
+    case STOPPED: elbo_images_program_stop(p); return elbo_fail(err, ELBO_STOPPED, "stopped while reading images");
     }
     return ELBO_OK;
 }

@@ -1,5 +1,5 @@
-/* Image files of any format, through the helper program elbo-images (image_protocol.h): found, started, asked, and started
- * again when a file was too much for it. */
+/* Image files of any format, through the helper program elbo-images (image_protocol.h): found, started, asked, and
+ * started again when a file was too much for it. */
 #ifndef ELBO_IMAGE_PROGRAM_H
 #define ELBO_IMAGE_PROGRAM_H
 
@@ -9,8 +9,8 @@
 #include "data/data.h"
 #include "data/image_protocol.h"
 
-/* The helper's path, a new string: $ELBO_IMAGES where it is set, else beside the running program, else where `make install`
- * puts it. Not there: one line that says how to get it. */
+/* The helper's path, a new string: $ELBO_IMAGES where it is set, else beside the running program, else where `make
+ * install` puts it. Not there: one line that says how to get it. */
 elbo_status elbo_images_program_find(char **path, elbo_error *err);
 
 /* One helper, used by one thread at a time. All zero but the first three: not started yet. */

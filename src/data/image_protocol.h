@@ -1,8 +1,9 @@
-/* What elbo and its helper program elbo-images say to each other over one socket, on one machine (so: its own byte order).
+/* What elbo and its helper program elbo-images say to each other over one socket, on one machine (so: its own byte
+ * order).
  *
- * The helper greets; then elbo asks for a file and the helper answers, as often as elbo likes, until elbo hangs up. Only the
- * helper is linked with libvips and the hundred libraries below it: elbo starts without them, and a file that brings a
- * decoder down, or has it turn for ever, costs that one file. */
+ * The helper greets; then elbo asks for a file and the helper answers, as often as elbo likes, until elbo hangs up.
+ * Only the helper is linked with libvips and the hundred libraries below it: elbo starts without them, and a file that
+ * brings a decoder down, or has it turn for ever, costs that one file. */
 #ifndef ELBO_IMAGE_PROTOCOL_H
 #define ELBO_IMAGE_PROTOCOL_H
 

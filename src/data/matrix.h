@@ -1,5 +1,5 @@
-/* A matrix of numbers from a file: .npy of uint8, float32, float64, int32 or int64 with two dimensions (more: all but the first
- * are one row), or .csv with an optional header line. */
+/* A matrix of numbers from a file: .npy of uint8, float32, float64, int32 or int64 with two dimensions (more: all but
+ * the first are one row), or .csv with an optional header line. */
 #ifndef ELBO_MATRIX_H
 #define ELBO_MATRIX_H
 

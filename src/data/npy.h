@@ -1,4 +1,5 @@
-/* NumPy's .npy arrays, versions 1.0 and 2.0 (https://numpy.org/neps/nep-0001-npy-format.html): C order, little-endian. */
+/* NumPy's .npy arrays, versions 1.0 and 2.0 (https://numpy.org/neps/nep-0001-npy-format.html): C order,
+ * little-endian. */
 #ifndef ELBO_NPY_H
 #define ELBO_NPY_H
 
@@ -22,7 +23,8 @@ typedef struct elbo_array {
 /* Refuses Fortran order, other dtypes, shapes that do not fit the file, NaN and infinity, in one line each. */
 elbo_status elbo_npy_read(elbo_array *a, const char *path, elbo_error *err);
 void elbo_array_free(elbo_array *a);
-/* float64, which NumPy makes unasked, becomes float32, in place; other types stay. A value too large for it is an error. */
+/* float64, which NumPy makes unasked, becomes float32, in place; other types stay. A value too large for it is an
+ * error. */
 elbo_status elbo_array_narrow(elbo_array *a, const char *path, elbo_error *err);
 
 /* Writes float32 (dims sizes in shape). */

@@ -1,5 +1,6 @@
-/* Decoded photographs on disk: a header, an entry for each file, the training rows, the test rows, each part on a boundary that
- * any page size divides, so that a split can be mapped by itself. In the byte order of the machine that uses it: it is a cache.
+/* Decoded photographs on disk: a header, an entry for each file, the training rows, the test rows, each part on a
+ * boundary that any page size divides, so that a split can be mapped by itself. In the byte order of the machine that
+ * uses it: it is a cache.
  *
  * Nothing in the file is believed: sizes are checked against its length, and every part against its checksum. */
 #include <fcntl.h>
@@ -36,8 +37,8 @@ char *elbo_photo_cache_path(const char *folder, elbo_image_shape s) {
     char *real = realpath(folder, NULL);
     elbo_hash h = elbo_hash_add(ELBO_HASH_START, real ? real : folder, strlen(real ? real : folder));
     free(real);
-    char *name = elbo_format("folders/%016llx%016llx-%dx%dx%d", (unsigned long long)h.high, (unsigned long long)h.low, s.channels,
-                             s.height, s.width);
+    char *name = elbo_format("folders/%016llx%016llx-%dx%dx%d", (unsigned long long)h.high, (unsigned long long)h.low,
+                             s.channels, s.height, s.width);
     char *path = name ? elbo_dataset_cache_folder(name) : NULL;
     free(name);
     return path;
@@ -183,7 +184,8 @@ static uint32_t find(const elbo_photo_cache *c, const uint32_t *index, bool cont
 const elbo_photo_entry *elbo_photo_cache_find_file(const elbo_photo_cache *c, const elbo_photo_entry *like) {
     uint32_t i = find(c, c->by_name, false, like->name);
     const elbo_photo_entry *e = i < c->known ? &c->entry[c->by_name[i]] : NULL;
-    bool same = e && elbo_hash_order(e->name, like->name) == 0 && e->size == like->size && e->modified == like->modified;
+    bool same =
+        e && elbo_hash_order(e->name, like->name) == 0 && e->size == like->size && e->modified == like->modified;
     return same ? e : NULL;
 }
 

@@ -1,5 +1,5 @@
-/* Every file hashed and decoded, each thread with a helper program of its own. Which thread takes which file is left to chance;
- * what a file gives depends on the file alone. */
+/* Every file hashed and decoded, each thread with a helper program of its own. Which thread takes which file is left to
+ * chance; what a file gives depends on the file alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -91,7 +91,8 @@ static elbo_status read_file(work *w, uint32_t i, elbo_images_program *helper, u
         e->content = known->content;
     else
         hash_file(e, path, buffer);
-    const uint8_t *have = e->state == ELBO_PHOTO_NEW ? elbo_photo_cache_find_pixels(w->old, e->content, p->shape, &same) : NULL;
+    const uint8_t *have =
+        e->state == ELBO_PHOTO_NEW ? elbo_photo_cache_find_pixels(w->old, e->content, p->shape, &same) : NULL;
     elbo_status status = ELBO_OK;
     if (have) {
         memcpy(pixels, have, size);
@@ -156,7 +157,11 @@ static void watch(work *w, const elbo_data_options *o) {
 
 elbo_status elbo_photos_read(elbo_photos *p, const elbo_photo_cache *old, uint8_t *pixels, const elbo_data_options *o,
                              elbo_error *err) {
-    work w = {.photos = p, .old = old, .pixels = pixels, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    work w = {.photos = p,
+              .old = old,
+              .pixels = pixels,
+              .lock = PTHREAD_MUTEX_INITIALIZER,
+              .ended = PTHREAD_COND_INITIALIZER};
     int wanted = o->threads > 0 ? o->threads : elbo_threads_default(), started = 0;
     if (wanted > MOST_THREADS) wanted = MOST_THREADS;
     if ((uint32_t)wanted > p->count) wanted = (int)p->count;

@@ -1,5 +1,6 @@
-/* Which images are held out. A folder without splits of its own is dealt by content: a file's bytes decide, so the same image is
- * in the same split under every name, in every class, on every machine, and adding files moves none of those that were there. */
+/* Which images are held out. A folder without splits of its own is dealt by content: a file's bytes decide, so the same
+ * image is in the same split under every name, in every class, on every machine, and adding files moves none of those
+ * that were there. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -10,7 +11,9 @@ enum { TEST_SHARE = 10 }; // one in so many
 
 /* Where in [0, 2^32) the content falls; the lowest part is held out. */
 static uint32_t lot(elbo_hash content) {
-    elbo_stream s = {.seed = content.high, .purpose = ELBO_FOR_SPLIT, .epoch = (uint32_t)(content.low >> 32),
+    elbo_stream s = {.seed = content.high,
+                     .purpose = ELBO_FOR_SPLIT,
+                     .epoch = (uint32_t)(content.low >> 32),
                      .sample = (uint32_t)content.low};
     uint32_t words[4];
     elbo_random_words(s, 0, words);
@@ -69,7 +72,9 @@ elbo_status elbo_photos_split(elbo_photos *p, elbo_error *err) {
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: none of its %u images can be read; %s: %s", p->folder, p->count,
                          p->file[0].path, p->entry[0].reason);
     if (!rows[0] || !rows[1])
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %u image%s can be read, and none is left to %s with; two that differ, or more, "
-                                              "are needed", p->folder, count, count == 1 ? "" : "s", rows[0] ? "test" : "train");
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: %u image%s can be read, and none is left to %s with; two that differ, or more, "
+                         "are needed",
+                         p->folder, count, count == 1 ? "" : "s", rows[0] ? "test" : "train");
     return ELBO_OK;
 }

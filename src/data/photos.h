@@ -1,5 +1,5 @@
-/* A folder of photographs, on its way to a data set: photo_scan.c finds the files, photo_read.c decodes them, photo_split.c deals
- * them to the splits, photo_cache.c keeps the result, reader_photos.c does these in order. */
+/* A folder of photographs, on its way to a data set: photo_scan.c finds the files, photo_read.c decodes them,
+ * photo_split.c deals them to the splits, photo_cache.c keeps the result, reader_photos.c does these in order. */
 #ifndef ELBO_PHOTOS_H
 #define ELBO_PHOTOS_H
 
@@ -23,9 +23,9 @@ typedef enum elbo_photo_state {
 typedef struct elbo_photo_entry {
     elbo_hash name, content; // of the path below the folder; of the bytes
     uint64_t size;
-    int64_t modified; // nanoseconds
-    uint32_t state;   // elbo_photo_state
-    uint32_t row;     // in its split
+    int64_t modified;      // nanoseconds
+    uint32_t state;        // elbo_photo_state
+    uint32_t row;          // in its split
     int32_t height, width; // as it is seen upright, before scaling
     char reason[96];
 } elbo_photo_entry;
@@ -40,18 +40,18 @@ typedef struct elbo_photo_file {
 
 typedef struct elbo_photos {
     const char *folder;
-    elbo_image_shape shape;     // that they are brought to
-    elbo_photo_file *file;      // (count), sorted by path
-    elbo_photo_entry *entry;    // (count), of the same files
+    elbo_image_shape shape;  // that they are brought to
+    elbo_photo_file *file;   // (count), sorted by path
+    elbo_photo_entry *entry; // (count), of the same files
     uint32_t count;
     bool split_by_folders;
     char **class_names;
-    int classes; // 0: no labels
+    int classes;     // 0: no labels
     elbo_hash stamp; // of all names, sizes and times: the same stamp, nothing has changed
 } elbo_photos;
 
-/* Finds the image files under `folder`, by their names' endings, hidden ones apart; says in the data set's notes what it left
- * aside. */
+/* Finds the image files under `folder`, by their names' endings, hidden ones apart; says in the data set's notes what
+ * it left aside. */
 elbo_status elbo_photos_scan(elbo_photos *p, const char *folder, elbo_dataset *notes, elbo_error *err);
 void elbo_photos_free(elbo_photos *p);
 /* True where there is at least one, not deeper than a scan goes. Looks at a bounded number of names. */
@@ -64,7 +64,7 @@ typedef struct elbo_photo_cache {
     const elbo_photo_entry *entry; // (count), in the order of the scan that made it
     uint32_t count, rows[2];       // of the training and the test split
     elbo_hash stamp;
-    const uint8_t *pixels[2]; // (rows, C, H, W)
+    const uint8_t *pixels[2];       // (rows, C, H, W)
     uint32_t *by_name, *by_content; // (known), the readable entries in these orders; made by elbo_photo_cache_index
     uint32_t known;
 } elbo_photo_cache;
@@ -91,7 +91,8 @@ elbo_status elbo_photo_cache_map(const elbo_photo_cache *c, const char *path, in
 elbo_status elbo_photos_read(elbo_photos *p, const elbo_photo_cache *old, uint8_t *pixels, const elbo_data_options *o,
                              elbo_error *err);
 
-/* Deals entries that are READ to the splits: by their folders, else by their content. The same content is never in both. */
+/* Deals entries that are READ to the splits: by their folders, else by their content. The same content is never in
+ * both. */
 elbo_status elbo_photos_split(elbo_photos *p, elbo_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* CIFAR-10's binary version (https://www.cs.toronto.edu/~kriz/cifar.html): records of a label and 32 x 32 red, green and blue
- * bytes; data_batch_1.bin to data_batch_5.bin to train with, test_batch.bin to test with. */
+/* CIFAR-10's binary version (https://www.cs.toronto.edu/~kriz/cifar.html): records of a label and 32 x 32 red, green
+ * and blue bytes; data_batch_1.bin to data_batch_5.bin to train with, test_batch.bin to test with. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,8 @@ static elbo_status add_batch(elbo_images *images, const char *path, elbo_error *
     size_t count = size / RECORD, all = images->count + count;
     elbo_status status = ELBO_OK;
     if (!count || size % RECORD)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %zu bytes; CIFAR-10's binary files are whole records of %d", path, size, RECORD);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %zu bytes; CIFAR-10's binary files are whole records of %d", path,
+                           size, RECORD);
     for (size_t i = 0; i < count && status == ELBO_OK; i++)
         if (bytes[i * RECORD] >= CLASSES)
             status = elbo_fail(err, ELBO_BAD_INPUT, "%s: image %zu has label %d; those of CIFAR-10 are 0 to 9", path, i,
@@ -72,8 +73,10 @@ static elbo_status read_folder(elbo_dataset *d, const char *path, const elbo_dat
         if (!file)
             status = elbo_no_memory(err);
         else if (!elbo_file_exists(file))
-            status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not there; CIFAR-10 is data_batch_1.bin to data_batch_5.bin and "
-                                                    "test_batch.bin", file);
+            status = elbo_fail(err, ELBO_NOT_FOUND,
+                               "%s: is not there; CIFAR-10 is data_batch_1.bin to data_batch_5.bin and "
+                               "test_batch.bin",
+                               file);
         else
             status = add_batch(images, file, err);
         free(file);

@@ -28,7 +28,8 @@ static bool has_channels_last(const elbo_array *a) {
     return a->shape[1] != 1 && a->shape[1] != 3 && (a->shape[3] == 1 || a->shape[3] == 3);
 }
 
-static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_array *a, const char *path, elbo_error *err) {
+static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_array *a, const char *path,
+                            elbo_error *err) {
     enum { ROOM = ELBO_NPY_MAX_DIMS * 24 };
     char text[ROOM];
     size_t channels = 1, height = 1, width = 1, longest = LONGEST_SIDE;
@@ -44,8 +45,8 @@ static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_arra
     }
     if (a->dims < 2 || a->dims > 4 || (channels != 1 && channels != 3))
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: shape %s; images are (N, H, W), (N, C, H, W), (N, H, W, C) or (N, D), C being 1 or 3", path,
-                         shape_text(a, text, ROOM));
+                         "%s: shape %s; images are (N, H, W), (N, C, H, W), (N, H, W, C) or (N, D), C being 1 or 3",
+                         path, shape_text(a, text, ROOM));
     if (height < 1 || width < 1 || height > longest || width > longest)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: shape %s; an image has 1 x 1 to %d x %d pixels", path,
                          shape_text(a, text, ROOM), LONGEST_SIDE, LONGEST_SIDE);
@@ -59,7 +60,8 @@ static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_arra
 
 /* (H, W, C) to (C, H, W), image by image, in place. */
 static elbo_status put_channels_first(elbo_array *a, elbo_image_shape s, elbo_error *err) {
-    size_t value = a->dtype == ELBO_U8 ? 1 : sizeof(float), C = (size_t)s.channels, plane = (size_t)s.height * (size_t)s.width;
+    size_t value = a->dtype == ELBO_U8 ? 1 : sizeof(float), C = (size_t)s.channels,
+           plane = (size_t)s.height * (size_t)s.width;
     char *copy = malloc(elbo_image_size(s) * value), *image = a->data;
     if (!copy) return elbo_no_memory(err);
     for (size_t n = 0; n < a->shape[0]; n++, image += elbo_image_size(s) * value) {

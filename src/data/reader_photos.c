@@ -1,5 +1,5 @@
-/* A folder of photographs of any sizes and formats. They are brought to one shape and kept in a cache, so that the second start
- * reads a few megabytes instead of decoding it all again. */
+/* A folder of photographs of any sizes and formats. They are brought to one shape and kept in a cache, so that the
+ * second start reads a few megabytes instead of decoding it all again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ typedef struct room {
     size_t size;
 } room;
 
-/* A nameless file beside the cache, so that a folder of any size costs disk and not memory; where there is none to be had
- * (a full disk, a home that may not be written), memory. */
+/* A nameless file beside the cache, so that a folder of any size costs disk and not memory; where there is none to be
+ * had (a full disk, a home that may not be written), memory. */
 static elbo_status take_room(room *r, const char *cache, size_t size, elbo_error *err) {
     *r = (room){.size = size};
     char *name = elbo_format("%s.decoding-XXXXXX", cache);
@@ -32,7 +32,8 @@ static elbo_status take_room(room *r, const char *cache, size_t size, elbo_error
     if (fd >= 0) unlink(name);
     free(name);
     void *map = MAP_FAILED;
-    if (fd >= 0 && posix_fallocate(fd, 0, (off_t)size) == 0) map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0 && posix_fallocate(fd, 0, (off_t)size) == 0)
+        map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fd >= 0) close(fd);
     if (map == MAP_FAILED) map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) return elbo_no_memory(err);
@@ -92,7 +93,8 @@ static void note_copies(elbo_dataset *d, const elbo_photos *p, const elbo_photo_
     if (n) qsort(h, n, sizeof *h, by_content);
     for (uint32_t i = 1; i < n; i++) {
         if (elbo_hash_order(h[i].content, h[i - 1].content) != 0) continue;
-        if (!d->duplicates++) elbo_text_shown(p->file[h[i - 1].entry].path, a), elbo_text_shown(p->file[h[i].entry].path, b);
+        if (!d->duplicates++)
+            elbo_text_shown(p->file[h[i - 1].entry].path, a), elbo_text_shown(p->file[h[i].entry].path, b);
     }
     free(h);
     for (uint32_t i = 0; i < p->count; i++) left_out += entry[i].state == ELBO_PHOTO_LEFT_OUT;
@@ -122,7 +124,8 @@ static void note_entries(elbo_dataset *d, const elbo_photos *p, const elbo_photo
 }
 
 /* Pixels as a copy in memory, where no cache can be kept. */
-static elbo_status copy_rows(elbo_dataset *d, const elbo_photos *p, const uint8_t *pixels, elbo_splits splits, elbo_error *err) {
+static elbo_status copy_rows(elbo_dataset *d, const elbo_photos *p, const uint8_t *pixels, elbo_splits splits,
+                             elbo_error *err) {
     elbo_images *images[2] = {&d->train, &d->test};
     size_t size = elbo_image_size(p->shape);
     uint32_t rows[2] = {0};
@@ -140,15 +143,16 @@ static elbo_status copy_rows(elbo_dataset *d, const elbo_photos *p, const uint8_
     return ELBO_OK;
 }
 
-static elbo_status from_cache(elbo_dataset *d, elbo_photos *p, const elbo_photo_cache *c, const char *path, elbo_splits splits,
-                              elbo_error *err) {
+static elbo_status from_cache(elbo_dataset *d, elbo_photos *p, const elbo_photo_cache *c, const char *path,
+                              elbo_splits splits, elbo_error *err) {
     if (splits & ELBO_TRAIN_SPLIT) ELBO_TRY(elbo_photo_cache_map(c, path, 0, p->shape, &d->train, err));
     if (splits & ELBO_TEST_SPLIT) ELBO_TRY(elbo_photo_cache_map(c, path, 1, p->shape, &d->test, err));
     note_entries(d, p, c->entry);
     return take_labels(d, p, c->entry, splits, err);
 }
 
-/* The temporary files of a process that was killed while it wrote. Another that is at it now keeps its own: they have no name. */
+/* The temporary files of a process that was killed while it wrote. Another that is at it now keeps its own: they have
+ * no name. */
 static bool make_cache_folder(const char *path) {
     char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
     elbo_error ignored;

@@ -3,9 +3,5 @@
 extern const elbo_reader elbo_reader_cifar, elbo_reader_idx, elbo_reader_npy, elbo_reader_photos;
 
 const elbo_reader *const elbo_readers[] = {
-    &elbo_reader_idx,
-    &elbo_reader_cifar,
-    &elbo_reader_npy,
-    &elbo_reader_photos,
-    NULL,
+    &elbo_reader_idx, &elbo_reader_cifar, &elbo_reader_npy, &elbo_reader_photos, NULL,
 };

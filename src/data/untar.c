@@ -8,14 +8,24 @@
 
 #define LARGEST ((size_t)1 << 30) // bytes, packed or not
 
-enum { BLOCK = 512, NAME_AT = 0, NAME_ROOM = 100, SIZE_AT = 124, SIZE_ROOM = 12, SUM_AT = 148, SUM_ROOM = 8, TYPE_AT = 156 };
+enum {
+    BLOCK = 512,
+    NAME_AT = 0,
+    NAME_ROOM = 100,
+    SIZE_AT = 124,
+    SIZE_ROOM = 12,
+    SUM_AT = 148,
+    SUM_ROOM = 8,
+    TYPE_AT = 156
+};
 
 /* A number in octal digits; false where there is none. */
 static bool read_octal(const uint8_t *field, int room, uint64_t *value) {
     int i = 0, digits = 0;
     *value = 0;
     while (i < room && field[i] == ' ') i++;
-    for (; i < room && field[i] >= '0' && field[i] <= '7'; i++, digits++) *value = *value * 8 + (uint64_t)(field[i] - '0');
+    for (; i < room && field[i] >= '0' && field[i] <= '7'; i++, digits++)
+        *value = *value * 8 + (uint64_t)(field[i] - '0');
     return digits > 0 && (i == room || field[i] == 0 || field[i] == ' ');
 }
 
@@ -53,8 +63,8 @@ static elbo_status write_member(const uint8_t *bytes, const elbo_tar_member *m, 
     return status;
 }
 
-static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, const elbo_tar_member *members, const char *folder,
-                          elbo_error *err) {
+static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, const elbo_tar_member *members,
+                          const char *folder, elbo_error *err) {
     int wanted = 0, found = 0;
     while (members[wanted].name) wanted++;
     for (size_t at = 0; at + BLOCK <= size && tar[at];) {

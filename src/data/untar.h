@@ -11,8 +11,8 @@ typedef struct elbo_tar_member {
     uint64_t size;
 } elbo_tar_member;
 
-/* Writes the members (ended by a row whose name is NULL) into `folder`, each whole or not at all. An archive that lacks one, or has
- * it in another size, is refused; whatever else is in it, and where its paths lead, is of no account. */
+/* Writes the members (ended by a row whose name is NULL) into `folder`, each whole or not at all. An archive that lacks
+ * one, or has it in another size, is refused; whatever else is in it, and where its paths lead, is of no account. */
 elbo_status elbo_untar_gz(const char *path, const elbo_tar_member *members, const char *folder, elbo_error *err);
 
 #endif

@@ -66,7 +66,8 @@ static int take(elbo_share *share, bool last) {
         uint64_t first = range >> 32, end = range & 0xffffffff;
         if (first == end) return -1;
         uint64_t rest = last ? range_of(first, end - 1) : range_of(first + 1, end);
-        if (atomic_compare_exchange_weak_explicit(&share->range, &range, rest, memory_order_relaxed, memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(&share->range, &range, rest, memory_order_relaxed,
+                                                  memory_order_relaxed))
             return (int)(last ? end - 1 : first);
     }
 }

@@ -63,14 +63,20 @@ static void read_from(elbo_graph *g, elbo_node *n, int input) {
     g->node[input].consumers++;
 }
 
-static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like, elbo_error *err) {
+static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like,
+                                 elbo_error *err) {
     if (!name || !elbo_grow(&g->param, (size_t)g->params, &g->param_capacity, sizeof *g->param)) {
         free(name);
         return elbo_no_memory(err);
     }
     elbo_param *p = &g->param[g->params++];
-    *p = (elbo_param){.name = name, .rank = rank, .bound = like.bound, .start = like.start, .buffer = like.buffer,
-                      .offset = g->param_floats, .count = 1};
+    *p = (elbo_param){.name = name,
+                      .rank = rank,
+                      .bound = like.bound,
+                      .start = like.start,
+                      .buffer = like.buffer,
+                      .offset = g->param_floats,
+                      .count = 1};
     for (int i = 0; i < rank; i++) {
         p->dim[i] = dim[i];
         if (__builtin_mul_overflow(p->count, (size_t)dim[i], &p->count) || p->count > (size_t)1 << 33)
@@ -105,8 +111,8 @@ elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix
     return add_like(g, n, suffix, rank, dim, (elbo_param){.bound = bound}, err);
 }
 
-elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float start,
-                                    bool buffer, elbo_error *err) {
+elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim,
+                                    float start, bool buffer, elbo_error *err) {
     return add_like(g, n, suffix, rank, dim, (elbo_param){.start = start, .buffer = buffer}, err);
 }
 
@@ -119,7 +125,8 @@ static int find_saved(const elbo_graph *g, const char *name) {
 /* `save NAME` is a name for the activation before it; the last of the list takes no node. */
 static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
     if (find_saved(g, n->word) >= 0) return elbo_node_fail(n, err, "%s: the name is taken; use another", n->text);
-    if (g->saved_count == ELBO_MAX_SAVED) return elbo_node_fail(n, err, "%s: at most %d are saved", n->text, ELBO_MAX_SAVED);
+    if (g->saved_count == ELBO_MAX_SAVED)
+        return elbo_node_fail(n, err, "%s: at most %d are saved", n->text, ELBO_MAX_SAVED);
     g->saved[g->saved_count++] = (elbo_saved){n->word, g->count - 2};
     free(g->node[--g->count].name);
     return ELBO_OK;
@@ -136,9 +143,10 @@ static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     for (int i = 0; i < g->saved_count; i++) names[i] = g->saved[i].name;
     names[g->saved_count] = NULL;
     const char *nearest = elbo_nearest_word(n->word, names);
-    if (nearest) return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; did you mean `%s`?", n->text, n->word, nearest);
-    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` behind an earlier layer", n->text, n->word,
-                          n->word);
+    if (nearest)
+        return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; did you mean `%s`?", n->text, n->word, nearest);
+    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` behind an earlier layer", n->text,
+                          n->word, n->word);
 }
 
 static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, const elbo_layer *layer, elbo_error *err) {
@@ -171,8 +179,8 @@ static elbo_status new_head(elbo_graph *g, const elbo_recipe *r, elbo_node **n, 
     return ELBO_OK;
 }
 
-/* `head: conv2d kernel=4 stride=2 padding=1`, with the channels that the latent has. Other layers with weights keep their
- * outputs in another dimension than the first, in which mu and logvar are stacked. */
+/* `head: conv2d kernel=4 stride=2 padding=1`, with the channels that the latent has. Other layers with weights keep
+ * their outputs in another dimension than the first, in which mu and logvar are stacked. */
 static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     elbo_layer layer = r->head.layer.layer[0];
     elbo_node *n;
@@ -180,9 +188,11 @@ static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error
     n->place = layer.place;
     n->text = layer.text;
     if (strcmp(layer.name, elbo_op_conv2d.name))
-        return elbo_node_fail(n, err, "latent.head: %s; it is a conv2d, such as conv2d kernel=4 stride=2 padding=1", n->text);
+        return elbo_node_fail(n, err, "latent.head: %s; it is a conv2d, such as conv2d kernel=4 stride=2 padding=1",
+                              n->text);
     if (layer.argument_count == ELBO_MAX_ARGUMENTS || (layer.argument_count && !layer.arguments[0].key))
-        return elbo_node_fail(n, err, "latent.head: %s; its channels are latent.channels: write conv2d kernel=K", n->text);
+        return elbo_node_fail(n, err, "latent.head: %s; its channels are latent.channels: write conv2d kernel=K",
+                              n->text);
     char channels[16];
     snprintf(channels, sizeof channels, "%d", r->kind == ELBO_VAE ? 2 * r->head.channels : r->head.channels);
     layer.arguments[layer.argument_count++] = (elbo_argument){.value = channels};
@@ -219,7 +229,8 @@ static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *e
             char place[300];
             elbo_place_text(r->latent_place, place, sizeof place);
             return elbo_fail(err, ELBO_BAD_INPUT,
-                             "%slatent: none has no room for mu and logvar; a vae needs a number, as `latent: 20`", place);
+                             "%slatent: none has no room for mu and logvar; a vae needs a number, as `latent: 20`",
+                             place);
         }
         ELBO_TRY(new_node(g, strdup("sample"), &n, err));
         n->op = &elbo_op_reparameterize;
@@ -267,17 +278,20 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
     if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
         char shape[40], image[40], advice[120];
-        const elbo_node *n = last; // the error names the layer whose size is wrong, not an activation or a flatten behind it
+        const elbo_node *n =
+            last; // the error names the layer whose size is wrong, not an activation or a flatten behind it
         while (n->input[0] > g->at.latent && !is_conv(n) && n->op != &elbo_op_linear &&
                (n->op == &elbo_op_flatten || same_shape(n->shape, g->node[n->input[0]].shape)))
             n = &g->node[n->input[0]];
         elbo_shape_text(n->shape, shape);
         elbo_shape_text(want, image);
         if (n->shape.rank == 1)
-            return elbo_node_fail(n, err, "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`", n->text,
-                                  shape, image, values, values);
+            return elbo_node_fail(n, err,
+                                  "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`",
+                                  n->text, shape, image, values, values);
         output_advice(g, n, want, advice, sizeof advice);
-        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape, image, advice);
+        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape,
+                              image, advice);
     }
     g->at.output = g->at.logits = g->count - 1;
     bool sigmoid = last->op == &elbo_op_sigmoid;
@@ -288,8 +302,9 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
                                   "`loss: {reconstruction: mse}`",
                                   last->text);
         if (r->image.low != 0 || r->image.high != 1)
-            return elbo_node_fail(last, err, "loss bce is for pixels between 0 and 1, not %g to %g; set `image: {range: "
-                                             "[0, 1]}` or use `loss: {reconstruction: mse}`",
+            return elbo_node_fail(last, err,
+                                  "loss bce is for pixels between 0 and 1, not %g to %g; set `image: {range: "
+                                  "[0, 1]}` or use `loss: {reconstruction: mse}`",
                                   (double)r->image.low, (double)r->image.high);
         g->at.logits = last->input[0];
     }
@@ -339,7 +354,8 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
     return status;
 }
 
-elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err) {
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image,
+                                      elbo_error *err) {
     *g = (elbo_graph){.image = image};
     elbo_node *n;
     elbo_status status = new_node(g, strdup("input"), &n, err);
@@ -347,7 +363,8 @@ elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, 
         n->op = &elbo_op_input;
         n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
     }
-    for (int i = 0; status == ELBO_OK && i < layers->count; i++) status = add_layer(g, "features", i, &layers->layer[i], err);
+    for (int i = 0; status == ELBO_OK && i < layers->count; i++)
+        status = add_layer(g, "features", i, &layers->layer[i], err);
     g->at.output = g->at.logits = g->count - 1;
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     if (status != ELBO_OK) elbo_graph_free(g);
@@ -371,7 +388,8 @@ void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block) {
     for (int i = 0; i < g->params; i++) {
         const elbo_param *p = &g->param[i];
         float *w = block + p->offset;
-        elbo_random_uniform((elbo_stream){.seed = seed, .purpose = ELBO_FOR_WEIGHTS, .sample = (uint32_t)i}, w, p->count);
+        elbo_random_uniform((elbo_stream){.seed = seed, .purpose = ELBO_FOR_WEIGHTS, .sample = (uint32_t)i}, w,
+                            p->count);
         for (size_t k = 0; k < p->count; k++) w[k] = p->bound > 0 ? p->bound * (2 * w[k] - 1) : p->start;
     }
 }

@@ -90,8 +90,8 @@ typedef struct elbo_graph {
 elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
 void elbo_graph_free(elbo_graph *g);
 
-/* How many images a plan may take at once, a power of two up to `most`, so that large networks need no more than about a
- * gigabyte of activations. */
+/* How many images a plan may take at once, a power of two up to `most`, so that large networks need no more than about
+ * a gigabyte of activations. */
 int elbo_graph_batch(const elbo_graph *g, int most);
 
 /* A graph with its weights. */
@@ -100,18 +100,19 @@ typedef struct elbo_network {
     float *params; // (graph.param_floats)
 } elbo_network;
 
-/* Layers alone, without a code or a decoder, named features.0, features.1, ...: what a loss looks at images with. Its texts
- * are those of the layers until they are forgotten. */
-elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image, elbo_error *err);
+/* Layers alone, without a code or a decoder, named features.0, features.1, ...: what a loss looks at images with. Its
+ * texts are those of the layers until they are forgotten. */
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image,
+                                      elbo_error *err);
 void elbo_graph_forget_texts(elbo_graph *g);
 
-/* For ops: adds the parameter NODE.`suffix` (or, in a stacked node, one for each of its names, the first dimension split
- * evenly; they lie one behind the other, so the node can use them as one). */
+/* For ops: adds the parameter NODE.`suffix` (or, in a stacked node, one for each of its names, the first dimension
+ * split evenly; they lie one behind the other, so the node can use them as one). */
 elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,
                                  elbo_error *err);
 /* The same for one that starts as a constant: a scale, a shift, or (`buffer`) running statistics. */
-elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float start,
-                                    bool buffer, elbo_error *err);
+elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim,
+                                    float start, bool buffer, elbo_error *err);
 
 /* For ops: an error at the node's place. */
 elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *format, ...)

@@ -39,10 +39,8 @@ elbo_status elbo_plan_plain(elbo_plan *p, int node, elbo_tensor **t, elbo_error 
 static bool output_blocked(const elbo_plan *p, const elbo_node *n, const elbo_tensor *x) {
     enum { FEW = 8 }; // channels that would waste half a block, or more: images, mostly
     switch (n->op->layout) {
-    case ELBO_LAYOUT_SAME:
-        return x && x->blocked;
-    case ELBO_LAYOUT_PLAIN:
-        return false;
+    case ELBO_LAYOUT_SAME: return x && x->blocked;
+    case ELBO_LAYOUT_PLAIN: return false;
     case ELBO_LAYOUT_BLOCKED:
         if (n->op->view && x && x->blocked) return false; // other channels, other blocks: by way of plain
         return p->device->conv->blocked && n->shape.rank == 3 && n->shape.dim[0] >= FEW;

@@ -138,9 +138,7 @@ static elbo_status plan_mode(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_backward(p, g->at.logits, err));
         if (p->options.clip > 0) ELBO_TRY(elbo_plan_clipped_update(p, err));
         break;
-    case ELBO_FEATURES:
-        ELBO_TRY(plan_features(p, err));
-        break;
+    case ELBO_FEATURES: ELBO_TRY(plan_features(p, err)); break;
     }
     return ELBO_OK;
 }

@@ -11,15 +11,9 @@ static void update_range(const elbo_plan *p, const elbo_pass *pass, size_t offse
     const elbo_update_kernels *k = p->device->update;
     float *w = pass->weights + offset, *m = pass->m + offset, *v = pass->v + offset;
     switch (p->options.optimizer) {
-    case ELBO_SGD:
-        k->sgd(w, m, g, n, u);
-        break;
-    case ELBO_ADAM:
-        k->adam(w, m, v, g, n, u);
-        break;
-    case ELBO_ADAMW:
-        k->adamw(w, m, v, g, n, u);
-        break;
+    case ELBO_SGD: k->sgd(w, m, g, n, u); break;
+    case ELBO_ADAM: k->adam(w, m, v, g, n, u); break;
+    case ELBO_ADAMW: k->adamw(w, m, v, g, n, u); break;
     }
 }
 

@@ -14,8 +14,8 @@ static void exchange(uint32_t *other, uint32_t *ring, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) other[ring[i]] = ring[(i + 1) % n];
 }
 
-static elbo_status mean_loss(double *mean, elbo_model *m, const elbo_images *images, const float *mu, const uint32_t *code_of,
-                             float *loss, elbo_error *err) {
+static elbo_status mean_loss(double *mean, elbo_model *m, const elbo_images *images, const float *mu,
+                             const uint32_t *code_of, float *loss, elbo_error *err) {
     ELBO_TRY(elbo_score_codes(m, images, mu, code_of, loss, err));
     *mean = 0;
     for (uint32_t i = 0; i < images->count; i++) *mean += loss[i] / (double)images->count;
@@ -43,4 +43,6 @@ elbo_status elbo_code_use_measure(elbo_code_use *u, elbo_model *m, const elbo_im
     return status;
 }
 
-bool elbo_code_is_ignored(const elbo_code_use *u) { return u->images > 0 && !(u->other - u->own > 0.02 * fabs(u->own)); }
+bool elbo_code_is_ignored(const elbo_code_use *u) {
+    return u->images > 0 && !(u->other - u->own > 0.02 * fabs(u->own));
+}

@@ -1,12 +1,13 @@
-/* Whether a decoder looks at the code at all. One with skips across the latent need not; one of a VAE whose KL has gone to 0
- * has nothing to look at (posterior collapse: Bowman et al., "Generating sentences from a continuous space", 2016). */
+/* Whether a decoder looks at the code at all. One with skips across the latent need not; one of a VAE whose KL has gone
+ * to 0 has nothing to look at (posterior collapse: Bowman et al., "Generating sentences from a continuous space",
+ * 2016). */
 #ifndef ELBO_CODE_USE_H
 #define ELBO_CODE_USE_H
 
 #include "train/model.h"
 
-/* The reconstruction's loss, nats per image, from the mean code: each image's own, and another image's; skips across the latent
- * are the image's own in both. */
+/* The reconstruction's loss, nats per image, from the mean code: each image's own, and another image's; skips across
+ * the latent are the image's own in both. */
 typedef struct elbo_code_use {
     size_t images; // looked at, 0 where there are fewer than two
     double own, other;

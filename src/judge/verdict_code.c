@@ -95,8 +95,8 @@ elbo_status elbo_check_ignored(elbo_verdict *v, const elbo_exam *e, elbo_error *
     elbo_number(v, "loss_own_code", use.own);
     elbo_number(v, "loss_other_code", use.other);
     elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
-               "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", use.own, use.other,
-               ignored ? ": the code hardly matters" : "");
+               "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", use.own,
+               use.other, ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
         elbo_advise(
             v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");

@@ -2,9 +2,9 @@
  *
  * A transposed convolution is the same thing with its input and output exchanged, so both are one group.
  *
- * Activations come in two layouts. Plain is PyTorch's (C, H, W). Blocked, oneDNN's nChw16c, is (C/16, H, W, 16): sixteen
- * channels beside each other, so that a vector holds one value of each; channels are padded up to a multiple of 16. In
- * both, images lie one behind the other. */
+ * Activations come in two layouts. Plain is PyTorch's (C, H, W). Blocked, oneDNN's nChw16c, is (C/16, H, W, 16):
+ * sixteen channels beside each other, so that a vector holds one value of each; channels are padded up to a multiple of
+ * 16. In both, images lie one behind the other. */
 #ifndef ELBO_CONV_H
 #define ELBO_CONV_H
 
@@ -19,12 +19,12 @@ static inline int elbo_padded_channels(int channels) { return (channels + ELBO_B
 
 typedef struct elbo_conv_shape {
     bool transposed;
-    int rows;                                // images at a time
-    int in, height, width;                   // channels and size of x
-    int out, out_height, out_width;          // of y
-    int kernel, stride, padding, dilation;   // as torch.nn.Conv2d and ConvTranspose2d; square
+    int rows;                              // images at a time
+    int in, height, width;                 // channels and size of x
+    int out, out_height, out_width;        // of y
+    int kernel, stride, padding, dilation; // as torch.nn.Conv2d and ConvTranspose2d; square
     bool bias;
-    bool x_blocked, y_blocked;               // the layouts of x and dx, and of y and dy
+    bool x_blocked, y_blocked; // the layouts of x and dx, and of y and dy
 } elbo_conv_shape;
 
 typedef struct elbo_conv elbo_conv; // the group's own
@@ -33,20 +33,23 @@ typedef struct elbo_conv_kernels {
     const char *name;
     bool blocked; // wants its activations blocked
     /* `need_dw`, `need_dx`: backward to the weights, to the input. `threads`: how many may run it at once. */
-    elbo_status (*make)(elbo_conv **c, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads, elbo_error *err);
+    elbo_status (*make)(elbo_conv **c, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
+                        elbo_error *err);
     void (*free)(void *conv);
-    const char *(*describe)(const elbo_conv *c); // the kernel that was chosen
+    const char *(*describe)(const elbo_conv *c);   // the kernel that was chosen
     size_t (*packed_floats)(const elbo_conv *c);   // weights as the kernels want them
     size_t (*gradient_floats)(const elbo_conv *c); // a shard's share of the gradient of weights and bias, likewise
     size_t (*scratch_floats)(const elbo_conv *c);  // per thread
     /* From PyTorch's layout: conv2d (out, in, k, k), conv_transpose2d (in, out, k, k). */
     void (*pack)(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread);
-    void (*forward)(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias, float *scratch,
-                    int thread);
-    void (*backward_data)(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch, int thread);
+    void (*forward)(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+                    float *scratch, int thread);
+    void (*backward_data)(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+                          int thread);
     void (*backward_weights)(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread);
-    /* Adds up `shares` gradients that lie one behind the other, in order, into PyTorch's layout. dbias (out) or NULL. */
+    /* Adds up `shares` gradients that lie one behind the other, in order, into PyTorch's layout. dbias (out) or
+     * NULL. */
     void (*unpack_gradient)(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
                             int thread);
 } elbo_conv_kernels;

@@ -8,8 +8,9 @@
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/kernels.h"
 
-static const elbo_device ref = {"ref", &elbo_ref_linear, &elbo_ref_pointwise, &elbo_ref_loss, &elbo_ref_update,
-                                &elbo_ref_conv, &elbo_ref_norm, &elbo_ref_resample, &elbo_simd_near_baseline};
+static const elbo_device ref = {"ref",          &elbo_ref_linear,   &elbo_ref_pointwise,
+                                &elbo_ref_loss, &elbo_ref_update,   &elbo_ref_conv,
+                                &elbo_ref_norm, &elbo_ref_resample, &elbo_simd_near_baseline};
 
 /* The CPU device, by instruction set, the widest first. */
 static const struct cpu_level {
@@ -18,8 +19,15 @@ static const struct cpu_level {
 } levels[] = {
 #define LEVEL(isa)                                                                                                     \
     {                                                                                                                  \
-        {"cpu", &elbo_simd_linear_##isa, &elbo_simd_pointwise_##isa, &elbo_simd_loss_##isa, &elbo_simd_update_##isa,       \
-         &elbo_onednn_conv, &elbo_simd_norm_##isa, &elbo_simd_resample_##isa, &elbo_simd_near_##isa},                  \
+        {"cpu",                                                                                                        \
+         &elbo_simd_linear_##isa,                                                                                      \
+         &elbo_simd_pointwise_##isa,                                                                                   \
+         &elbo_simd_loss_##isa,                                                                                        \
+         &elbo_simd_update_##isa,                                                                                      \
+         &elbo_onednn_conv,                                                                                            \
+         &elbo_simd_norm_##isa,                                                                                        \
+         &elbo_simd_resample_##isa,                                                                                    \
+         &elbo_simd_near_##isa},                                                                                       \
             elbo_simd_fma_loop_##isa                                                                                   \
     }
 #if defined(__x86_64__)

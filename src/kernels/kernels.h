@@ -23,11 +23,11 @@ typedef struct elbo_linear_kernels {
     void (*forward)(float *y,                                          // (rows, out) = x w^T + bias
                     const float *x, const float *w, const float *bias, // (rows, in), (out, in), (out) or NULL
                     int rows, int in, int out, float *scratch);
-    void (*backward_data)(float *dx,                        // (rows, in) = dy w, or += where `accumulate`
+    void (*backward_data)(float *dx,                       // (rows, in) = dy w, or += where `accumulate`
                           const float *dy, const float *w, // (rows, out), (out, in)
                           int rows, int in, int out, bool accumulate);
     /* The gradient of `tile` neighbouring outputs over all rows. dy points at the first of them in row 0. */
-    void (*backward_weights)(float *dw, float *dbias,            // (tile, in), (tile) or NULL
+    void (*backward_weights)(float *dw, float *dbias,         // (tile, in), (tile) or NULL
                              const float *dy, const float *x, // (rows, out)[:, first:first+tile], (rows, in)
                              int rows, int in, int out, int tile);
 } elbo_linear_kernels;
@@ -45,7 +45,8 @@ typedef struct elbo_pointwise_kernels {
     /* y = x * mask; a mask holds 0 or 1 / (1 - p). */
     void (*multiply)(float *y, const float *x, const float *mask, size_t n);
     void (*add)(float *y, const float *x, size_t n); // y += x
-    /* Between the layouts of conv.h, one image: (C, pixels) and (C/16, pixels, 16). Padding is written 0, and not read. */
+    /* Between the layouts of conv.h, one image: (C, pixels) and (C/16, pixels, 16). Padding is written 0, and not
+     * read. */
     void (*to_blocked)(float *blocked, const float *plain, int channels, size_t pixels);
     void (*to_plain)(float *plain, const float *blocked, int channels, size_t pixels);
 } elbo_pointwise_kernels;
@@ -63,8 +64,8 @@ typedef struct elbo_loss_kernels {
     /* Laplace with scale 1, less its constant: the sum of |y - x|. */
     float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
     /* mse_weight (y - x)^2 + l1_weight |y - x|, summed. */
-    float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight, float l1_weight,
-                    float scale);
+    float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
+                    float l1_weight, float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
      * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
     float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);
@@ -90,8 +91,9 @@ typedef struct elbo_update_kernels {
     double (*sum_of_squares)(const float *g, size_t n);
 } elbo_update_kernels;
 
-/* How channels lie in some images: (rows, groups, pixels, lanes), channel = group * lanes + lane. Plain images have a group per
- * channel and one lane, blocked ones 16 lanes, features one group and a lane each. Arrays by channel hold groups * lanes. */
+/* How channels lie in some images: (rows, groups, pixels, lanes), channel = group * lanes + lane. Plain images have a
+ * group per channel and one lane, blocked ones 16 lanes, features one group and a lane each. Arrays by channel hold
+ * groups * lanes. */
 typedef struct elbo_planes {
     size_t rows, groups, pixels, lanes;
 } elbo_planes;
@@ -110,16 +112,17 @@ typedef struct elbo_norm_kernels {
     /* dx = a dy + b (x - mean) + c; or += where `accumulate` */
     void (*backward)(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
                      const float *c, const elbo_planes *p, bool accumulate);
-    /* Normalisation of one image by itself, all n values of it: y = (x - mean) inverse w + b, inverse = 1 / sqrt(var + eps).
-     * *mean and *inverse are left for backward. */
-    void (*layer)(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n, float eps);
+    /* Normalisation of one image by itself, all n values of it: y = (x - mean) inverse w + b, inverse = 1 / sqrt(var +
+     * eps). *mean and *inverse are left for backward. */
+    void (*layer)(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n,
+                  float eps);
     /* dw += dy (x - mean) inverse, db += dy; dx (NULL: nobody asks) is set, or added to where `accumulate`. */
     void (*layer_backward)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
                            float inverse, size_t n, bool accumulate);
 } elbo_norm_kernels;
 
-/* Images made smaller or larger, as (planes, height, width, lanes): plain ones have a plane per channel and one lane, blocked
- * ones a plane per 16 channels and 16 lanes. */
+/* Images made smaller or larger, as (planes, height, width, lanes): plain ones have a plane per channel and one lane,
+ * blocked ones a plane per 16 channels and 16 lanes. */
 typedef struct elbo_resample {
     size_t planes, lanes;
     int height, width;           // of x
@@ -131,7 +134,8 @@ typedef struct elbo_resample {
 /* Backward adds to dx: windows overlap, and dx may hold another consumer's share. */
 typedef struct elbo_resample_kernels {
     const char *name;
-    /* The largest value of each window, the first of equal ones; NaN is larger than all, so that a diverged run is seen. */
+    /* The largest value of each window, the first of equal ones; NaN is larger than all, so that a diverged run is
+     * seen. */
     void (*max_pool)(float *y, const float *x, const elbo_resample *s);
     void (*max_pool_backward)(float *dx, const float *dy, const float *x, const elbo_resample *s);
     /* The sum of each window over kernel^2, padding counted as zeros. */

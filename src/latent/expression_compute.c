@@ -67,8 +67,7 @@ static void combine(const computation *c, const elbo_expression_term *t, const d
     case ELBO_TERM_SLERP:
         (t->kind == ELBO_TERM_LERP ? elbo_lerp : elbo_slerp)(a, b, c->dims, v[2 * c->dims], out);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 

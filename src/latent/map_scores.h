@@ -18,9 +18,9 @@ typedef struct elbo_map_scores {
     double knn_map;         // in the map; NaN without labels. Of equal votes the nearest one's class wins
 } elbo_map_scores;
 
-/* `labels` (n) or NULL. All points are asked about where n is at most 100,000, else 20,000 drawn by a fixed seed, each against all
- * others. */
-elbo_status elbo_map_score(elbo_map_scores *s, const float *map, const float *x, size_t n, int dims, const uint8_t *labels,
-                           const elbo_work *work, elbo_error *err);
+/* `labels` (n) or NULL. All points are asked about where n is at most 100,000, else 20,000 drawn by a fixed seed, each
+ * against all others. */
+elbo_status elbo_map_score(elbo_map_scores *s, const float *map, const float *x, size_t n, int dims,
+                           const uint8_t *labels, const elbo_work *work, elbo_error *err);
 
 #endif

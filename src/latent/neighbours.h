@@ -1,10 +1,10 @@
 /* The k nearest neighbours of points, by Euclidean distance.
  *
- * Points lie in cells (cells.h); what is asked goes from the nearest cells to the far ones, in blocks of distances that are
- * compared with each row's k-th nearest so far while they are in registers (kernels/near.h). Up to ELBO_NEIGHBOURS_EXACT points
- * only cells that cannot hold a neighbour are passed over: exact. Beyond, the far cells are left out as well, so few looked into
- * that of some points, whose neighbours are also searched exactly, at least 0.95 are found. Equal distances are in order of
- * index: the same answer for any number of threads. */
+ * Points lie in cells (cells.h); what is asked goes from the nearest cells to the far ones, in blocks of distances that
+ * are compared with each row's k-th nearest so far while they are in registers (kernels/near.h). Up to
+ * ELBO_NEIGHBOURS_EXACT points only cells that cannot hold a neighbour are passed over: exact. Beyond, the far cells
+ * are left out as well, so few looked into that of some points, whose neighbours are also searched exactly, at least
+ * 0.95 are found. Equal distances are in order of index: the same answer for any number of threads. */
 #ifndef ELBO_NEIGHBOURS_H
 #define ELBO_NEIGHBOURS_H
 
@@ -17,7 +17,7 @@
 enum { ELBO_NEIGHBOURS_EXACT = 150000 };
 
 typedef struct elbo_neighbours {
-    size_t n;         // points asked about
+    size_t n; // points asked about
     int k;
     uint32_t *index;  // (n, k), nearest first
     float *distance2; // (n, k), squared
@@ -25,11 +25,11 @@ typedef struct elbo_neighbours {
 } elbo_neighbours;
 
 /* The k nearest of the points x (n, dims) to each of them, itself left out. k is below n. */
-elbo_status elbo_neighbours_of_all(elbo_neighbours *nb, const float *x, size_t n, int dims, int k, const elbo_work *work,
-                                   elbo_error *err);
+elbo_status elbo_neighbours_of_all(elbo_neighbours *nb, const float *x, size_t n, int dims, int k,
+                                   const elbo_work *work, elbo_error *err);
 /* The k nearest of the points x (n, dims) to each query (m, dims); k at most n. Always exact. */
-elbo_status elbo_neighbours_of(elbo_neighbours *nb, const float *query, size_t m, const float *x, size_t n, int dims, int k,
-                               const elbo_work *work, elbo_error *err);
+elbo_status elbo_neighbours_of(elbo_neighbours *nb, const float *query, size_t m, const float *x, size_t n, int dims,
+                               int k, const elbo_work *work, elbo_error *err);
 void elbo_neighbours_free(elbo_neighbours *nb);
 
 #endif

@@ -86,7 +86,8 @@ elbo_status elbo_operands_hold_skips(const elbo_operands *operands, const elbo_e
     if (first == e->operands) return elbo_model_decodes_alone(m, err);
     elbo_images image = {.shape = shape, .count = 1, .floats = elbo_alloc(elbo_image_size(shape), sizeof(float))};
     elbo_operands words = *operands;
-    elbo_status status = image.floats ? elbo_operand_pixels(&words, &e->operand[first], image.floats, err) : elbo_no_memory(err);
+    elbo_status status =
+        image.floats ? elbo_operand_pixels(&words, &e->operand[first], image.floats, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_model_hold_skips(m, &image, NULL, 1, err);
     free(image.floats);
     return status;

@@ -20,8 +20,8 @@ int elbo_operands_splits(const elbo_expression *e);
  * class's mean is the mean image, and which a saved code has none of. */
 elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code, elbo_error *err);
 elbo_status elbo_operand_pixels(void *operands, const elbo_operand *o, float *image, elbo_error *err);
-/* Where the decoder reads what the encoder saved: that of the first image that the expression names goes with the codes decoded
- * from now on (elbo_model_hold_skips). Fails where it names none. */
+/* Where the decoder reads what the encoder saved: that of the first image that the expression names goes with the codes
+ * decoded from now on (elbo_model_hold_skips). Fails where it names none. */
 elbo_status elbo_operands_hold_skips(const elbo_operands *operands, const elbo_expression *e, elbo_error *err);
 
 #endif

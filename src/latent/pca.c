@@ -55,7 +55,8 @@ static void sum_products(void *context, int piece) {
 }
 
 /* Adds up the pieces of `job` in order, into the first one's place. */
-static elbo_status in_pieces(covariance_job *job, void (*work)(void *, int), size_t size, int threads, elbo_error *err) {
+static elbo_status in_pieces(covariance_job *job, void (*work)(void *, int), size_t size, int threads,
+                             elbo_error *err) {
     size_t pieces = (job->n + PIECE_ROWS - 1) / PIECE_ROWS;
     if (pieces > MOST_PIECES) pieces = MOST_PIECES;
     job->rows = (job->n + pieces - 1) / pieces;
@@ -107,7 +108,8 @@ static elbo_status fit(elbo_pca *p, const float *x, size_t n, int threads, doubl
     return ELBO_OK;
 }
 
-elbo_status elbo_pca_fit(elbo_pca *p, const float *x, size_t n, int dims, int components, int threads, elbo_error *err) {
+elbo_status elbo_pca_fit(elbo_pca *p, const float *x, size_t n, int dims, int components, int threads,
+                         elbo_error *err) {
     *p = (elbo_pca){.dims = dims, .components = components < dims ? components : dims};
     if (n < 2) return elbo_fail(err, ELBO_BAD_INPUT, "PCA of %zu points; it needs 2 or more", n);
     p->mean = elbo_alloc((size_t)dims, sizeof(double));
@@ -135,7 +137,8 @@ void elbo_pca_project(const elbo_pca *p, const float *x, size_t n, float *y) {
         for (int c = 0; c < p->components; c++) {
             double sum = 0;
             for (int i = 0; i < p->dims; i++)
-                sum += (x[r * (size_t)p->dims + (size_t)i] - p->mean[i]) * p->axes[(size_t)c * (size_t)p->dims + (size_t)i];
+                sum += (x[r * (size_t)p->dims + (size_t)i] - p->mean[i]) *
+                       p->axes[(size_t)c * (size_t)p->dims + (size_t)i];
             y[r * (size_t)p->components + (size_t)c] = (float)sum;
         }
 }

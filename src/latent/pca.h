@@ -9,11 +9,11 @@
 
 typedef struct elbo_pca {
     int dims, components;
-    double *mean;      // (dims)
-    double *axes;      // (components, dims): unit vectors, the largest variance first; of each, the entry of the largest
-                       // size is positive, so that a map does not flip from one run to the next
-    double *variance;  // (components): with n - 1, as scikit-learn's explained_variance_
-    double total;      // sum of the variances of all dims: variance / total is the explained ratio
+    double *mean;     // (dims)
+    double *axes;     // (components, dims): unit vectors, the largest variance first; of each, the entry of the largest
+                      // size is positive, so that a map does not flip from one run to the next
+    double *variance; // (components): with n - 1, as scikit-learn's explained_variance_
+    double total;     // sum of the variances of all dims: variance / total is the explained ratio
 } elbo_pca;
 
 /* Fits on x (n, dims), of which the first `components` axes are kept (at most dims; n at least 2). Sums run in a fixed

@@ -1,7 +1,7 @@
-/* The first principal axes of wide data (codes of a convolutional autoencoder, images), where the covariance matrix would be
- * larger than it is worth: subspace iteration with Rayleigh-Ritz (Golub and Van Loan, Matrix Computations, section 8.2).
- * Each round multiplies a few directions by the covariance, X^T (X Q), in fixed pieces of rows, until the wanted axes stand
- * still; more directions than wanted make that quick. */
+/* The first principal axes of wide data (codes of a convolutional autoencoder, images), where the covariance matrix
+ * would be larger than it is worth: subspace iteration with Rayleigh-Ritz (Golub and Van Loan, Matrix Computations,
+ * section 8.2). Each round multiplies a few directions by the covariance, X^T (X Q), in fixed pieces of rows, until the
+ * wanted axes stand still; more directions than wanted make that quick. */
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,12 +18,12 @@ enum { EXTRA = 14, MOST_ROUNDS = 300, PIECE_ROWS = 1024 };
 typedef struct wide_job {
     const float *x; // (n, dims)
     size_t n;
-    int dims, width; // width: directions
-    const float *q;  // (width, dims)
+    int dims, width;     // width: directions
+    const float *q;      // (width, dims)
     const float *mean_q; // (width): mean times q
-    float *products; // (pieces, width, dims): each piece's share of X^T (X Q)
-    double *sums;    // (pieces, width): of the columns of X Q
-    float *room;     // (pieces, 2, PIECE_ROWS, width)
+    float *products;     // (pieces, width, dims): each piece's share of X^T (X Q)
+    double *sums;        // (pieces, width): of the columns of X Q
+    float *room;         // (pieces, 2, PIECE_ROWS, width)
 } wide_job;
 
 static void run_piece(void *context, int piece) {
@@ -45,7 +45,8 @@ static void run_piece(void *context, int piece) {
 }
 
 /* z (width, dims) = covariance q, for q (width, dims). */
-static void multiply(wide_job *j, const elbo_pca *p, const double *q, double *z, float *q32, float *mean_q, int threads) {
+static void multiply(wide_job *j, const elbo_pca *p, const double *q, double *z, float *q32, float *mean_q,
+                     int threads) {
     size_t width = (size_t)j->width, dims = (size_t)j->dims, pieces = (j->n + PIECE_ROWS - 1) / PIECE_ROWS;
     for (size_t i = 0; i < width; i++) {
         double sum = 0;
@@ -104,7 +105,8 @@ static elbo_status rotate(double *q, const double *z, double *rotated, double *s
 }
 
 elbo_status elbo_pca_fit_wide(elbo_pca *p, const float *x, size_t n, int threads, elbo_error *err) {
-    size_t dims = (size_t)p->dims, wanted = (size_t)p->components, width = wanted + EXTRA < dims ? wanted + EXTRA : dims;
+    size_t dims = (size_t)p->dims, wanted = (size_t)p->components,
+           width = wanted + EXTRA < dims ? wanted + EXTRA : dims;
     size_t pieces = (n + PIECE_ROWS - 1) / PIECE_ROWS, block = width * dims;
     double *memory = elbo_alloc(3 * block + width * width + width + pieces * width + dims, sizeof *memory);
     float *floats = elbo_alloc(block + width + pieces * block + pieces * 2 * PIECE_ROWS * width, sizeof *floats);
@@ -115,8 +117,14 @@ elbo_status elbo_pca_fit_wide(elbo_pca *p, const float *x, size_t n, int threads
     }
     double *q = memory, *z = q + block, *rotated = z + block, *small = rotated + block, *values = small + width * width;
     float *q32 = floats, *mean_q = q32 + block;
-    wide_job job = {.x = x, .n = n, .dims = p->dims, .width = (int)width, .q = q32, .mean_q = mean_q,
-                    .products = mean_q + width, .sums = values + width};
+    wide_job job = {.x = x,
+                    .n = n,
+                    .dims = p->dims,
+                    .width = (int)width,
+                    .q = q32,
+                    .mean_q = mean_q,
+                    .products = mean_q + width,
+                    .sums = values + width};
     job.room = job.products + pieces * block;
     for (size_t i = 0; i < width; i++) {
         elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PICKING, .sample = (uint32_t)i}, q32, dims);

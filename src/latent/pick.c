@@ -29,7 +29,8 @@ elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char
         if (c) strcat(list, ", ");
         strncat(list, d->class_names[c], 30);
     }
-    return elbo_fail(err, ELBO_BAD_INPUT, "class:%s: %s has the classes %s", elbo_text_shown(word, shown), d->name, list);
+    return elbo_fail(err, ELBO_BAD_INPUT, "class:%s: %s has the classes %s", elbo_text_shown(word, shown), d->name,
+                     list);
 }
 
 static elbo_status pick_typical(uint32_t *index, elbo_model *m, const elbo_images *images, int class_number,
@@ -42,8 +43,8 @@ static elbo_status pick_typical(uint32_t *index, elbo_model *m, const elbo_image
     float *codes = elbo_alloc(n * Z, sizeof *codes); // (n, Z)
     double *mean = elbo_alloc(Z, sizeof *mean);
     elbo_status status = !codes || !mean ? elbo_no_memory(err)
-                         : n == 0       ? elbo_fail(err, ELBO_BAD_INPUT, "class:%s: no test image is of it", word)
-                                        : ELBO_OK;
+                         : n == 0        ? elbo_fail(err, ELBO_BAD_INPUT, "class:%s: no test image is of it", word)
+                                         : ELBO_OK;
     if (status == ELBO_OK) {
         elbo_model_encode_images(m, images, members, n, codes, NULL);
         for (size_t i = 0; i < n * Z; i++) mean[i % Z] += codes[i] / (double)n;
@@ -82,10 +83,11 @@ elbo_status elbo_pick(elbo_choice *c, elbo_model *m, const elbo_dataset *d, cons
     char *end;
     unsigned long long index = strtoull(number, &end, 10);
     if (*number < '0' || *number > '9' || *end)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is no image; name one as 17, test:17, train:5, class:3 or photo.png", shown);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is no image; name one as 17, test:17, train:5, class:3 or photo.png",
+                         shown);
     if (index >= c->images->count)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s has %u %s images, 0 to %u", shown, d->name, c->images->count, split,
-                         c->images->count ? c->images->count - 1 : 0);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s has %u %s images, 0 to %u", shown, d->name, c->images->count,
+                         split, c->images->count ? c->images->count - 1 : 0);
     c->index = (uint32_t)index;
     return ELBO_OK;
 }

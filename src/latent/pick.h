@@ -4,8 +4,8 @@
 
 #include "train/model.h"
 
-/* Which image a word means. For a class it is the most typical one: whose code lies nearest to the class's mean code among
- * the test images. Only the splits that are open can be named. */
+/* Which image a word means. For a class it is the most typical one: whose code lies nearest to the class's mean code
+ * among the test images. Only the splits that are open can be named. */
 typedef struct elbo_choice {
     const elbo_images *images;
     uint32_t index;

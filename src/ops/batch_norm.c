@@ -1,8 +1,10 @@
-/* batch_norm2d and batch_norm1d: y = (x - mean) / sqrt(var + eps) * weight + bias, mean and variance of each channel over the
- * batch in training, running ones else. Ioffe and Szegedy, "Batch normalization", 2015; running statistics as PyTorch's.
+/* batch_norm2d and batch_norm1d: y = (x - mean) / sqrt(var + eps) * weight + bias, mean and variance of each channel
+ * over the batch in training, running ones else. Ioffe and Szegedy, "Batch normalization", 2015; running statistics as
+ * PyTorch's.
  *
- * In training every shard needs what all shards sum, so there are two meetings: moments | normalise forward, sums | gradient
- * backward. Each shard combines the others' parts itself, all in the same order, which is cheaper than one more meeting. */
+ * In training every shard needs what all shards sum, so there are two meetings: moments | normalise forward, sums |
+ * gradient backward. Each shard combines the others' parts itself, all in the same order, which is cheaper than one
+ * more meeting. */
 #include <math.h>
 #include <string.h>
 
@@ -97,8 +99,8 @@ static double combine_moments(const elbo_step *s, const elbo_pass *pass, int c, 
 
 static void run_normalise(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
     (void)thread;
-    float *mean = part_of(s, shard, BATCH_MEAN), *inverse = part_of(s, shard, BATCH_INVERSE), *scale = part_of(s, shard, A),
-          *shift = part_of(s, shard, B);
+    float *mean = part_of(s, shard, BATCH_MEAN), *inverse = part_of(s, shard, BATCH_INVERSE),
+          *scale = part_of(s, shard, A), *shift = part_of(s, shard, B);
     for (int c = 0; c < channels(s); c++) {
         double m, variance = combine_moments(s, pass, c, &m);
         mean[c] = (float)m;
@@ -110,7 +112,8 @@ static void run_normalise(const elbo_step *s, const elbo_pass *pass, int shard, 
     s->plan->device->norm->normalise(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard), mean, scale, shift, &p);
 }
 
-/* Once a step, when the shards are through: running = (1 - momentum) running + momentum batch, the variance with n - 1. */
+/* Once a step, when the shards are through: running = (1 - momentum) running + momentum batch, the variance with n -
+ * 1. */
 static void run_update_statistics(const elbo_step *s, const elbo_pass *pass, int tile, int thread) {
     (void)tile, (void)thread;
     if (pass->no_update) return;
@@ -231,7 +234,7 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
 }
 
 #define BATCH_NORM                                                                                                     \
-    .values = {{"eps", ELBO_FLOAT, false, 1e-5, 1e-12, 1}, {"momentum", ELBO_FLOAT, false, 0.1, 0, 1}},                 \
+    .values = {{"eps", ELBO_FLOAT, false, 1e-5, 1e-12, 1}, {"momentum", ELBO_FLOAT, false, 0.1, 0, 1}},                \
     .forward = forward, .backward = backward
 
 const elbo_op elbo_op_batch_norm1d = {

@@ -1,8 +1,8 @@
-/* conv2d and conv_transpose2d, as torch.nn has them (square kernels). The two share everything but the size of their output
- * and the order of their weights' first two dimensions.
+/* conv2d and conv_transpose2d, as torch.nn has them (square kernels). The two share everything but the size of their
+ * output and the order of their weights' first two dimensions.
  *
- * Weights are packed for the kernels once a step, before the first shard. Each shard leaves its share of the weights' gradient;
- * when all are through, one tile per layer adds them up in order and hands the sum to the optimiser. */
+ * Weights are packed for the kernels once a step, before the first shard. Each shard leaves its share of the weights'
+ * gradient; when all are through, one tile per layer adds them up in order and hands the sum to the optimiser. */
 #include <math.h>
 #include <stdio.h>
 
@@ -45,7 +45,8 @@ static elbo_status set_shape(elbo_graph *g, elbo_node *n, bool transposed, elbo_
     elbo_shape x = g->node[n->input[0]].shape;
     char text[40];
     if (x.rank != 3)
-        return elbo_node_fail(n, err, "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
+        return elbo_node_fail(n, err,
+                              "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
                               n->text, elbo_shape_text(x, text));
     int s = value(n, STRIDE), d = value(n, DILATION), size[2];
     if (transposed && value(n, OUTPUT_PADDING) >= s && value(n, OUTPUT_PADDING) >= d)
@@ -56,16 +57,17 @@ static elbo_status set_shape(elbo_graph *g, elbo_node *n, bool transposed, elbo_
         if (out < 1 || out > 1 << 16)
             return elbo_node_fail(n, err, "%s: its input is %s, which leaves an output of %ld %s; use %s", n->text,
                                   elbo_shape_text(x, text), out, i ? "columns" : "rows",
-                                  out > 1                 ? "less padding or a smaller stride"
-                                  : transposed            ? "a larger kernel or less padding"
-                                                          : "a smaller kernel or more padding");
+                                  out > 1      ? "less padding or a smaller stride"
+                                  : transposed ? "a larger kernel or less padding"
+                                               : "a smaller kernel or more padding");
         size[i] = (int)out;
     }
     n->shape = (elbo_shape){3, {value(n, OUT_CHANNELS), size[0], size[1]}};
     return ELBO_OK;
 }
 
-/* PyTorch's fan-in is the weight's second dimension times k^2: input channels, or output channels of the transposed kind. */
+/* PyTorch's fan-in is the weight's second dimension times k^2: input channels, or output channels of the transposed
+ * kind. */
 static elbo_status add_params(elbo_graph *g, elbo_node *n, int first, int second, elbo_error *err) {
     int k = value(n, KERNEL);
     float bound = 1.0f / sqrtf((float)second * (float)k * (float)k);
@@ -87,7 +89,9 @@ static elbo_status transpose_shape(elbo_graph *g, elbo_node *n, elbo_error *err)
 /* ---- running ---- */
 
 static const elbo_conv_kernels *kernels(const elbo_step *s) { return s->plan->device->conv; }
-static const float *bias_of(const elbo_step *s, const elbo_pass *pass) { return s->b != s->w ? pass->params + s->b : NULL; }
+static const float *bias_of(const elbo_step *s, const elbo_pass *pass) {
+    return s->b != s->w ? pass->params + s->b : NULL;
+}
 
 static void run_pack(const elbo_step *s, const elbo_pass *pass, int tile, int thread) {
     (void)tile;
@@ -108,7 +112,8 @@ static void run_backward_data(const elbo_step *s, const elbo_pass *pass, int sha
 static void run_backward_weights(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
     (void)pass;
     kernels(s)->backward_weights(s->object, s->work2 + (size_t)shard * kernels(s)->gradient_floats(s->object),
-                                 elbo_rows(s->in[1], shard), elbo_rows(s->in[0], shard), elbo_scratch(s->plan, thread), thread);
+                                 elbo_rows(s->in[1], shard), elbo_rows(s->in[0], shard), elbo_scratch(s->plan, thread),
+                                 thread);
 }
 
 /* The sum of the shards' shares. A batch with fewer images than usual left the last shards out. */
@@ -116,7 +121,8 @@ static void run_finish(const elbo_step *s, const elbo_pass *pass, int tile, int 
     const elbo_plan *p = s->plan;
     elbo_shape x = elbo_input_shape(p, s->node, 0);
     int k = value(s->node, KERNEL);
-    size_t out = (size_t)s->node->shape.dim[0], weights = out * (size_t)x.dim[0] * (size_t)k * (size_t)k, room = kernels(s)->scratch_floats(s->object);
+    size_t out = (size_t)s->node->shape.dim[0], weights = out * (size_t)x.dim[0] * (size_t)k * (size_t)k,
+           room = kernels(s)->scratch_floats(s->object);
     bool bias = s->b != s->w;
     float *dw = elbo_gradient_tile(s, s->w, thread, room);
     float *db = bias ? elbo_gradient_tile(s, s->b, thread, room + weights) : NULL;
@@ -130,7 +136,8 @@ static void run_finish(const elbo_step *s, const elbo_pass *pass, int tile, int 
 
 static elbo_conv_shape shape_for(const elbo_plan *p, const elbo_spot *spot) {
     const elbo_node *n = spot->node;
-    elbo_shape x = p->graph->node[n->input[0]].shape, y = n->shape; // a tensor's own may be that of a view before this one
+    elbo_shape x = p->graph->node[n->input[0]].shape,
+               y = n->shape; // a tensor's own may be that of a view before this one
     return (elbo_conv_shape){
         .transposed = n->op == &elbo_op_conv_transpose2d,
         .rows = p->shard_rows,
@@ -159,7 +166,8 @@ static elbo_step *new_step(elbo_plan *p, const elbo_spot *spot, const char *what
     s->object = spot->object;
     s->work = spot->work;
     s->w = p->graph->param[n->first_param].offset;
-    s->b = value(n, BIAS) ? p->graph->param[n->first_param + n->params / 2].offset : s->w; // of a stacked node, the first
+    s->b =
+        value(n, BIAS) ? p->graph->param[n->first_param + n->params / 2].offset : s->w; // of a stacked node, the first
     return s;
 }
 
@@ -253,7 +261,8 @@ const elbo_op elbo_op_conv2d = {
 };
 const elbo_op elbo_op_conv_transpose2d = {
     .name = "conv_transpose2d",
-    .usage = "conv_transpose2d OUT_CHANNELS kernel=K [stride=1] [padding=0] [output_padding=0] [dilation=1] [bias=true]",
+    .usage =
+        "conv_transpose2d OUT_CHANNELS kernel=K [stride=1] [padding=0] [output_padding=0] [dilation=1] [bias=true]",
     .values = {[OUT_CHANNELS] = {"out_channels", ELBO_INT, true, 0, 1, 1 << 16},
                [KERNEL] = {"kernel", ELBO_INT, true, 0, 1, 1024},
                [STRIDE] = {"stride", ELBO_INT, false, 1, 1, 1024},

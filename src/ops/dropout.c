@@ -1,5 +1,5 @@
-/* dropout: in training each value is 0 with probability p, else divided by 1 - p; in evaluation nothing happens. The mask
- * is a function of (seed, layer, epoch, image). */
+/* dropout: in training each value is 0 with probability p, else divided by 1 - p; in evaluation nothing happens. The
+ * mask is a function of (seed, layer, epoch, image). */
 #include <string.h>
 
 #include "ops/ops.h"

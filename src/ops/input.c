@@ -25,7 +25,8 @@ static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread
             elbo_stream stream = pass->noise;
             stream.purpose = ELBO_FOR_AUGMENTATION;
             stream.sample = index[r];
-            elbo_augment_run(pass->augment, stream, images->shape, pass->low, pass->high, row, elbo_scratch(s->plan, thread));
+            elbo_augment_run(pass->augment, stream, images->shape, pass->low, pass->high, row,
+                             elbo_scratch(s->plan, thread));
         }
     }
 }

@@ -1,9 +1,9 @@
 /* layer_norm: y = (x - mean) / sqrt(var + eps) * weight + bias, mean and variance over all values of an image, as
  * torch.nn.LayerNorm over the whole shape (Ba, Kiros and Hinton, "Layer normalization", 2016).
  *
- * Each image stands alone, so threads need not meet. Weight and bias have a value for each of the image's and lie plain, so
- * a blocked image is normalised in a plain copy, in the thread's scratch memory. Each shard leaves its sums of the weights'
- * gradients; when all are through, tiles add them up in order. */
+ * Each image stands alone, so threads need not meet. Weight and bias have a value for each of the image's and lie
+ * plain, so a blocked image is normalised in a plain copy, in the thread's scratch memory. Each shard leaves its sums
+ * of the weights' gradients; when all are through, tiles add them up in order. */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -46,7 +46,8 @@ static void from_plain(const elbo_step *s, float *blocked, const float *plain) {
 
 static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, int thread) {
     const elbo_tensor *tx = s->in[0], *ty = s->out[0];
-    const float *x = elbo_rows(tx, shard), *w = pass->params + offset_of(s, WEIGHT), *b = pass->params + offset_of(s, BIAS);
+    const float *x = elbo_rows(tx, shard), *w = pass->params + offset_of(s, WEIGHT),
+                *b = pass->params + offset_of(s, BIAS);
     float *y = elbo_rows(ty, shard), *moments = elbo_rows(s->out[1], shard);
     size_t n = size_of(s);
     float *x_room = elbo_scratch(s->plan, thread), *y_room = x_room + n;
@@ -90,7 +91,8 @@ static void run_backward(const elbo_step *s, const elbo_pass *pass, int shard, i
         bool blocked = dx && tdx->blocked;
         if (blocked && s->accumulate) to_plain(s, dx_room, dx);
         s->plan->device->norm->layer_backward(blocked ? dx_room : dx, dw, db, plain_copy(s, ty, dy, dy_room),
-                                              plain_copy(s, tx, x, x_room), w, moments[0], moments[1], n, s->accumulate);
+                                              plain_copy(s, tx, x, x_room), w, moments[0], moments[1], n,
+                                              s->accumulate);
         if (blocked) from_plain(s, dx, dx_room);
         if (dx) dx += tdx->per_image;
     }
@@ -105,7 +107,8 @@ static void run_finish(const elbo_step *s, const elbo_pass *pass, int tile, int 
         size_t offset = offset_of(s, which) + start;
         float *g = elbo_gradient_tile(s, offset, thread, 0);
         memcpy(g, sums_of(s, 0, which) + start, count * sizeof *g);
-        for (int shard = 1; shard < shards; shard++) s->plan->device->pointwise->add(g, sums_of(s, shard, which) + start, count);
+        for (int shard = 1; shard < shards; shard++)
+            s->plan->device->pointwise->add(g, sums_of(s, shard, which) + start, count);
         elbo_finish_tile(s, pass, tile, offset, g, count);
     }
 }

@@ -9,7 +9,8 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     elbo_shape x = g->node[n->input[0]].shape;
     char text[40];
     if (x.rank != 1)
-        return elbo_node_fail(n, err, "%s: its input is %s; put `flatten` before it", n->text, elbo_shape_text(x, text));
+        return elbo_node_fail(n, err, "%s: its input is %s; put `flatten` before it", n->text,
+                              elbo_shape_text(x, text));
     int in = x.dim[0], out = (int)n->value[OUT_FEATURES];
     n->shape = (elbo_shape){1, {out}};
     float bound = 1.0f / sqrtf((float)in); // PyTorch: kaiming_uniform(a=sqrt(5)), and the same for the bias
@@ -61,7 +62,8 @@ static void run_backward_weights(const elbo_step *s, const elbo_pass *pass, int 
     bool bias = s->b != s->w;
     float *dw = elbo_gradient_tile(s, w, thread, 0);
     float *db = bias ? elbo_gradient_tile(s, b, thread, (size_t)s->tile_rows * in) : NULL;
-    s->plan->device->linear->backward_weights(dw, db, s->in[0]->base + first, s->in[1]->base, pass->count, in, out, rows);
+    s->plan->device->linear->backward_weights(dw, db, s->in[0]->base + first, s->in[1]->base, pass->count, in, out,
+                                              rows);
     elbo_finish_tile(s, pass, tile, w, dw, count);
     if (bias) elbo_finish_tile(s, pass, tile, b, db, (size_t)rows);
 }

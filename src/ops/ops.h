@@ -1,5 +1,5 @@
-/* An op: what one kind of layer is. Each has a file of its own with its shape rule, its forward and its backward beside each
- * other, and a row in table.c. */
+/* An op: what one kind of layer is. Each has a file of its own with its shape rule, its forward and its backward beside
+ * each other, and a row in table.c. */
 #ifndef ELBO_OPS_H
 #define ELBO_OPS_H
 
@@ -11,7 +11,8 @@ typedef struct elbo_op {
     const char *name;
     const char *usage; // shown when the arguments are wrong: "linear OUT_FEATURES [bias=true]"
     elbo_value_spec values[ELBO_OP_MAX_VALUES];
-    /* What its argument of kind ELBO_WORD may be, ended by NULL; the value is the place in this list. NULL: any name. */
+    /* What its argument of kind ELBO_WORD may be, ended by NULL; the value is the place in this list. NULL: any
+     * name. */
     const char *const *words;
     /* The output may lie over the input: backward reads only the output. */
     bool in_place;
@@ -19,7 +20,8 @@ typedef struct elbo_op {
     bool reads_output;
     /* The output is the input under another shape: nothing is computed, unless their layouts differ. */
     bool view;
-    /* How the output lies: as the input does, plain, or blocked where the device wants it and the channels fill a block. */
+    /* How the output lies: as the input does, plain, or blocked where the device wants it and the channels fill a
+     * block. */
     enum { ELBO_LAYOUT_SAME, ELBO_LAYOUT_PLAIN, ELBO_LAYOUT_BLOCKED } layout;
     /* Sets n->shape from its inputs' shapes and adds parameters. */
     elbo_status (*shape)(elbo_graph *g, elbo_node *n, elbo_error *err);
@@ -27,7 +29,7 @@ typedef struct elbo_op {
     elbo_status (*forward)(elbo_plan *p, elbo_spot *s, elbo_error *err);
     elbo_status (*backward)(elbo_plan *p, elbo_spot *s, elbo_error *err);
     bool reads_saved; // its second input is what `save NAME` named
-    bool internal; // not a layer that a recipe can name
+    bool internal;    // not a layer that a recipe can name
 } elbo_op;
 
 /* All ops; ended by NULL. */
@@ -38,9 +40,9 @@ const elbo_op *elbo_op_find(const char *name);
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
 extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
-    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d, elbo_op_conv_transpose2d,
-    elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm,
-    elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
+    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d,
+    elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d,
+    elbo_op_layer_norm, elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
 
 /* `number` of an input's step: it gathers the batch's rows, or those of the images that codes are compared with. */
 enum { ELBO_INPUT_ROWS, ELBO_INPUT_TARGET };

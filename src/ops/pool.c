@@ -1,5 +1,5 @@
-/* max_pool2d and avg_pool2d, as torch.nn has them (square windows, floor mode, padding counted by the average). Backward of
- * the maximum finds again where it was: that costs less than to keep it. */
+/* max_pool2d and avg_pool2d, as torch.nn has them (square windows, floor mode, padding counted by the average).
+ * Backward of the maximum finds again where it was: that costs less than to keep it. */
 #include "ops/resample.h"
 
 enum { KERNEL, STRIDE, PADDING };
@@ -10,7 +10,8 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     elbo_shape x = g->node[n->input[0]].shape;
     char text[40];
     if (x.rank != 3)
-        return elbo_node_fail(n, err, "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
+        return elbo_node_fail(n, err,
+                              "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
                               n->text, elbo_shape_text(x, text));
     if (n->value[STRIDE] == 0) n->value[STRIDE] = n->value[KERNEL];
     int k = value(n, KERNEL), p = value(n, PADDING);
@@ -19,7 +20,8 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     n->shape = x;
     for (int i = 1; i < 3; i++) {
         if (x.dim[i] + 2 * p < k)
-            return elbo_node_fail(n, err, "%s: its input is %s, smaller than the kernel; use a smaller kernel or more padding",
+            return elbo_node_fail(n, err,
+                                  "%s: its input is %s, smaller than the kernel; use a smaller kernel or more padding",
                                   n->text, elbo_shape_text(x, text));
         n->shape.dim[i] = (x.dim[i] + 2 * p - k) / value(n, STRIDE) + 1;
     }

@@ -11,7 +11,8 @@ static void run(const elbo_step *s, const elbo_pass *pass, int shard, int thread
     float *dy = s->out[2] ? elbo_rows(s->out[2], shard) : NULL;
     const elbo_loss_kernels *k = s->plan->device->loss;
     const elbo_terms *terms = &s->plan->options.reconstruction;
-    float mse = elbo_term_weight(terms, ELBO_MSE), l1 = elbo_term_weight(terms, ELBO_L1), bce = elbo_term_weight(terms, ELBO_BCE);
+    float mse = elbo_term_weight(terms, ELBO_MSE), l1 = elbo_term_weight(terms, ELBO_L1),
+          bce = elbo_term_weight(terms, ELBO_BCE);
     int valid = elbo_valid_rows(s->plan, pass, shard);
     for (int r = 0; r < valid; r++, y += n, x += n) {
         float *gradient = dy ? dy + (size_t)r * n : NULL;

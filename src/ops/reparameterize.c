@@ -1,5 +1,6 @@
-/* The VAE's latent: z = mu + eps exp(logvar / 2), and its KL divergence to the prior. Kingma and Welling, "Auto-encoding
- * variational Bayes", 2013, equation 10 and appendix B. The input holds mu, then logvar, of each image: (2 Z). */
+/* The VAE's latent: z = mu + eps exp(logvar / 2), and its KL divergence to the prior. Kingma and Welling,
+ * "Auto-encoding variational Bayes", 2013, equation 10 and appendix B. The input holds mu, then logvar, of each image:
+ * (2 Z). */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -39,8 +40,8 @@ static void run_forward(const elbo_step *s, const elbo_pass *pass, int shard, in
     }
 }
 
-/* What the head left, with the latent's numbers in their own order, so that neither noise nor the sum of the KL depends on
- * how the device lays channels out. */
+/* What the head left, with the latent's numbers in their own order, so that neither noise nor the sum of the KL depends
+ * on how the device lays channels out. */
 static elbo_status plain_code(elbo_plan *p, elbo_spot *spot, elbo_tensor **code, bool gradient, elbo_error *err) {
     *code = gradient ? spot->dx[0] : spot->x[0];
     if (!(*code)->blocked) return ELBO_OK;
@@ -93,5 +94,9 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     return gradient == spot->dx[0] ? ELBO_OK : elbo_plan_convert(p, spot->node, spot->dx[0], gradient, err);
 }
 
-const elbo_op elbo_op_reparameterize = {
-    .name = "reparameterize", .internal = true, .layout = ELBO_LAYOUT_PLAIN, .shape = shape, .forward = forward, .backward = backward};
+const elbo_op elbo_op_reparameterize = {.name = "reparameterize",
+                                        .internal = true,
+                                        .layout = ELBO_LAYOUT_PLAIN,
+                                        .shape = shape,
+                                        .forward = forward,
+                                        .backward = backward};

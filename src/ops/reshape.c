@@ -12,8 +12,8 @@ static elbo_status unflatten_shape(elbo_graph *g, elbo_node *n, elbo_error *err)
     n->shape = (elbo_shape){3, {(int)n->value[0], (int)n->value[1], (int)n->value[2]}};
     if (elbo_shape_size(x) == elbo_shape_size(n->shape)) return ELBO_OK;
     char from[40], to[40];
-    return elbo_node_fail(n, err, "%s: its input is %s (%zu values), %s takes %zu; let the layer before give %zu", n->text,
-                          elbo_shape_text(x, from), elbo_shape_size(x), elbo_shape_text(n->shape, to),
+    return elbo_node_fail(n, err, "%s: its input is %s (%zu values), %s takes %zu; let the layer before give %zu",
+                          n->text, elbo_shape_text(x, from), elbo_shape_size(x), elbo_shape_text(n->shape, to),
                           elbo_shape_size(n->shape), elbo_shape_size(n->shape));
 }
 
@@ -32,9 +32,13 @@ static elbo_status backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     return elbo_plan_add(p, spot->node, dx, share, err);
 }
 
-const elbo_op elbo_op_flatten = {
-    .name = "flatten", .usage = "flatten", .view = true, .layout = ELBO_LAYOUT_PLAIN,
-    .shape = flatten_shape, .forward = forward, .backward = backward};
+const elbo_op elbo_op_flatten = {.name = "flatten",
+                                 .usage = "flatten",
+                                 .view = true,
+                                 .layout = ELBO_LAYOUT_PLAIN,
+                                 .shape = flatten_shape,
+                                 .forward = forward,
+                                 .backward = backward};
 const elbo_op elbo_op_unflatten = {
     .name = "unflatten",
     .usage = "unflatten CHANNELS HEIGHT WIDTH",

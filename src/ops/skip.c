@@ -1,5 +1,5 @@
-/* Skip connections: `save NAME` names an activation, `add NAME` adds it to another (a residual block), `concat NAME` puts its
- * channels behind the other's. */
+/* Skip connections: `save NAME` names an activation, `add NAME` adds it to another (a residual block), `concat NAME`
+ * puts its channels behind the other's. */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -10,9 +10,11 @@ static elbo_status no_steps(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
 }
 
 /* Never a node of its own: graph.c keeps the name. */
-const elbo_op elbo_op_save = {
-    .name = "save", .usage = "save NAME", .values = {{"name", ELBO_WORD, true, 0, 0, 0}}, .forward = no_steps,
-    .backward = no_steps};
+const elbo_op elbo_op_save = {.name = "save",
+                              .usage = "save NAME",
+                              .values = {{"name", ELBO_WORD, true, 0, 0, 0}},
+                              .forward = no_steps,
+                              .backward = no_steps};
 
 /* ---- add ---- */
 
@@ -33,7 +35,8 @@ static void run_copy(const elbo_step *s, const elbo_pass *pass, int shard, int t
 }
 
 /* to = from, or to += from, whatever their layouts. */
-static elbo_status bring(elbo_plan *p, const elbo_node *n, elbo_tensor *to, elbo_tensor *from, bool add, elbo_error *err) {
+static elbo_status bring(elbo_plan *p, const elbo_node *n, elbo_tensor *to, elbo_tensor *from, bool add,
+                         elbo_error *err) {
     if (to->blocked != from->blocked) {
         elbo_tensor *converted = add ? elbo_plan_activation(p, n->name, to->shape, to->blocked, from->gradient) : to;
         if (!converted) return elbo_no_memory(err);
@@ -53,7 +56,8 @@ static elbo_status add_forward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     return bring(p, spot->node, spot->y, spot->x[1], true, err);
 }
 
-/* Both inputs get the output's gradient. Where they are one activation (x + x), the second share is added to the first. */
+/* Both inputs get the output's gradient. Where they are one activation (x + x), the second share is added to the
+ * first. */
 static elbo_status add_backward(elbo_plan *p, elbo_spot *spot, elbo_error *err) {
     for (int k = 0; k < 2; k++) {
         if (!spot->dx[k] || spot->dx[k] == spot->dy) continue; // in place: the gradient is there already
@@ -80,9 +84,10 @@ static elbo_status concat_shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     elbo_shape a = g->node[n->input[0]].shape, b = g->node[n->input[1]].shape;
     char first[40], second[40];
     if (a.rank != b.rank || (a.rank == 3 && (a.dim[1] != b.dim[1] || a.dim[2] != b.dim[2])))
-        return elbo_node_fail(n, err, "%s: its input is %s, `%s` is %s; only images of one height and width, or features, "
-                                      "can stand behind each other", n->text, elbo_shape_text(a, first), n->word,
-                              elbo_shape_text(b, second));
+        return elbo_node_fail(n, err,
+                              "%s: its input is %s, `%s` is %s; only images of one height and width, or features, "
+                              "can stand behind each other",
+                              n->text, elbo_shape_text(a, first), n->word, elbo_shape_text(b, second));
     n->shape = a;
     n->shape.dim[0] += b.dim[0];
     return ELBO_OK;
@@ -94,13 +99,15 @@ static int channels_of_input(const elbo_step *s, int k) { return s->plan->graph-
 
 /* Where a channel's pixel lies in an image of the tensor. */
 static size_t at(const elbo_tensor *t, size_t pixels, size_t channel, size_t pixel) {
-    return t->blocked ? (channel / ELBO_BLOCK * pixels + pixel) * ELBO_BLOCK + channel % ELBO_BLOCK : channel * pixels + pixel;
+    return t->blocked ? (channel / ELBO_BLOCK * pixels + pixel) * ELBO_BLOCK + channel % ELBO_BLOCK
+                      : channel * pixels + pixel;
 }
 
 /* Copies `count` channels between two images, from channel `from` on and to channel `to` on; `add`: adds them. */
-static void copy_channels(size_t pixels, float *y, const elbo_tensor *ty, int to, const float *x, const elbo_tensor *tx, int from,
-                          int count, bool add) {
-    bool whole_blocks = ty->blocked && tx->blocked && to % ELBO_BLOCK == 0 && from % ELBO_BLOCK == 0 && count % ELBO_BLOCK == 0;
+static void copy_channels(size_t pixels, float *y, const elbo_tensor *ty, int to, const float *x, const elbo_tensor *tx,
+                          int from, int count, bool add) {
+    bool whole_blocks =
+        ty->blocked && tx->blocked && to % ELBO_BLOCK == 0 && from % ELBO_BLOCK == 0 && count % ELBO_BLOCK == 0;
     if (whole_blocks || (!ty->blocked && !tx->blocked)) { // both lie in one piece
         y += (size_t)to * pixels;
         x += (size_t)from * pixels;

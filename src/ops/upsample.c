@@ -10,10 +10,12 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     int scale = (int)n->value[SCALE];
     char text[40];
     if (x.rank != 3)
-        return elbo_node_fail(n, err, "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
+        return elbo_node_fail(n, err,
+                              "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
                               n->text, elbo_shape_text(x, text));
     if (x.dim[1] > (1 << 16) / scale || x.dim[2] > (1 << 16) / scale)
-        return elbo_node_fail(n, err, "%s: its input is %s, which leaves more than 65536 rows or columns; use a smaller scale",
+        return elbo_node_fail(n, err,
+                              "%s: its input is %s, which leaves more than 65536 rows or columns; use a smaller scale",
                               n->text, elbo_shape_text(x, text));
     n->shape = (elbo_shape){3, {x.dim[0], x.dim[1] * scale, x.dim[2] * scale}};
     return ELBO_OK;

@@ -84,8 +84,8 @@ static const char *meant(const elbo_signature *s, const char *key) {
 static elbo_status unknown_argument(const reading *r, const char *key) {
     const elbo_signature *s = r->signature;
     const char *near = meant(s, key);
-    return fail(r, "%s: `%s` has no argument `%s`; %s%s%sit reads `%s`", r->text, s->name, key, near ? "did you mean `" : "",
-                near ? near : "", near ? "`? " : "", s->usage);
+    return fail(r, "%s: `%s` has no argument `%s`; %s%s%sit reads `%s`", r->text, s->name, key,
+                near ? "did you mean `" : "", near ? near : "", near ? "`? " : "", s->usage);
 }
 
 elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer, elbo_place place, double *value,

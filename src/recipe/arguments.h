@@ -1,4 +1,5 @@
-/* The arguments of a layer's text, by a table of what it takes: `linear 400`, `leaky_relu negative_slope=0.2`, `rotate 10 p=0.3`. */
+/* The arguments of a layer's text, by a table of what it takes: `linear 400`, `leaky_relu negative_slope=0.2`, `rotate
+ * 10 p=0.3`. */
 #ifndef ELBO_RECIPE_ARGUMENTS_H
 #define ELBO_RECIPE_ARGUMENTS_H
 

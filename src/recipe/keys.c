@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const char *const kinds[] = {[ELBO_AE] = "ae", [ELBO_VAE] = "vae", NULL};
-static const char *const reconstructions[] = {[ELBO_BCE] = "bce", [ELBO_MSE] = "mse", [ELBO_L1] = "l1",
-                                              [ELBO_PERCEPTUAL] = "perceptual", NULL};
+static const char *const reconstructions[] = {
+    [ELBO_BCE] = "bce", [ELBO_MSE] = "mse", [ELBO_L1] = "l1", [ELBO_PERCEPTUAL] = "perceptual", NULL};
 static const char *const optimizers[] = {[ELBO_SGD] = "sgd", [ELBO_ADAM] = "adam", [ELBO_ADAMW] = "adamw", NULL};
 static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
@@ -26,7 +26,9 @@ float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind) {
 }
 
 static bool is_vae(const elbo_recipe *r) { return r->kind == ELBO_VAE; }
-static bool is_perceptual(const elbo_recipe *r) { return elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0; }
+static bool is_perceptual(const elbo_recipe *r) {
+    return elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0;
+}
 static bool is_sine(const elbo_recipe *r) { return r->kind == ELBO_VAE && r->loss.kl_schedule == ELBO_KL_SINE; }
 static bool is_sgd(const elbo_recipe *r) { return r->train.optimizer == ELBO_SGD; }
 static bool is_adam_or_adamw(const elbo_recipe *r) { return r->train.optimizer != ELBO_SGD; }
@@ -54,22 +56,26 @@ const elbo_key elbo_keys[] = {
      .help = "size of the code; none: the encoder's output is the code; {channels: 256, head: conv2d kernel=4 stride=2 "
              "padding=1}: a code of channels x height x width, made by such a layer"},
     {"image.size", ELBO_KEY_EXTENT, AT(image.height), DEFAULT("none"), FROM_TO(1, 4096),
-     .help = "height and width that photos are brought to, one number or [height, width]: the shorter side is scaled, the "
-             "centre cut out. none: images are taken as they are, photos are brought to 64"},
+     .help =
+         "height and width that photos are brought to, one number or [height, width]: the shorter side is scaled, the "
+         "centre cut out. none: images are taken as they are, photos are brought to 64"},
     {"image.channels", ELBO_KEY_SIZE, AT(image.channels), DEFAULT("none"), FROM_TO(1, 3),
      .help = "1: grey, 3: colour; none: images as they are, photos in colour"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
      .help = "what black and white are to the network"},
     {"augment", ELBO_KEY_STEPS, AT(augment), DEFAULT("[]"),
-     .help = "changes of the training images by chance, in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
-             "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
+     .help =
+         "changes of the training images by chance, in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
+         "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
-     .help = "cross entropy, squared or absolute difference, that of VGG16's features; or a weighted sum, [mse, 0.7 l1]"},
+     .help =
+         "cross entropy, squared or absolute difference, that of VGG16's features; or a weighted sum, [mse, 0.7 l1]"},
     {"loss.vgg16", ELBO_KEY_TEXT, AT(vgg16), DEFAULT("''"), ONLY(is_perceptual, "perceptual in loss.reconstruction"),
-     .help = "safetensors file of torchvision's vgg16; without it the perceptual term is off. Images go in as the network "
-             "sees them (image.range)"},
+     .help =
+         "safetensors file of torchvision's vgg16; without it the perceptual term is off. Images go in as the network "
+         "sees them (image.range)"},
     {"loss.scale", ELBO_KEY_CHOICE, AT(loss.scale), DEFAULT("sum"), .choices = scales,
      .help = "what training minimises: sums over an image's values (nats), or these over their number, as PyTorch's "
              "mse_loss has it; logs are in nats either way"},
@@ -78,12 +84,13 @@ const elbo_key elbo_keys[] = {
     {"loss.kl.warmup", ELBO_KEY_NUMBER, AT(loss.kl_warmup), DEFAULT("0"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
      .help = "epochs over which that weight grows from 0"},
     {"loss.kl.schedule", ELBO_KEY_CHOICE, AT(loss.kl_schedule), DEFAULT("constant"), ONLY(is_vae, "kind: vae"),
-     .choices = kl_schedules, .help = "how that weight goes over the epochs; sine: max(min, weight (1 + sin(2 pi epoch / "
-                                      "period)) / 2)"},
+     .choices = kl_schedules,
+     .help = "how that weight goes over the epochs; sine: max(min, weight (1 + sin(2 pi epoch / "
+             "period)) / 2)"},
     {"loss.kl.period", ELBO_KEY_NUMBER, AT(loss.kl_period), DEFAULT("20"), ABOVE(0),
      ONLY(is_sine, "loss.kl.schedule: sine"), .help = "epochs from one peak to the next"},
-    {"loss.kl.min", ELBO_KEY_NUMBER, AT(loss.kl_min), DEFAULT("0"), AT_LEAST(0), ONLY(is_sine, "loss.kl.schedule: sine"),
-     .help = "least weight"},
+    {"loss.kl.min", ELBO_KEY_NUMBER, AT(loss.kl_min), DEFAULT("0"), AT_LEAST(0),
+     ONLY(is_sine, "loss.kl.schedule: sine"), .help = "least weight"},
     {"train.epochs", ELBO_KEY_WHOLE, AT(train.epochs), DEFAULT("10"), FROM_TO(1, 1000000),
      .help = "passes over the training images"},
     {"train.batch", ELBO_KEY_WHOLE, AT(train.batch), DEFAULT("128"), FROM_TO(1, 65536), .help = "images per step"},
@@ -140,32 +147,26 @@ static void number_range(const elbo_key *key, char *out, size_t size) {
 const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
     char range[64];
     switch (key->type) {
-    case ELBO_KEY_TEXT:
-        return strcpy(out, "a text");
-    case ELBO_KEY_CHOICE:
-        return elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
+    case ELBO_KEY_TEXT: return strcpy(out, "a text");
+    case ELBO_KEY_CHOICE: return elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
     case ELBO_KEY_WHOLE:
     case ELBO_KEY_SIZE:
     case ELBO_KEY_LATENT:
         snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f%s", key->low, key->high,
                  key->type == ELBO_KEY_WHOLE ? "" : ", or none,");
         return out;
-    case ELBO_KEY_STEPS:
-        return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3],");
+    case ELBO_KEY_STEPS: return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3],");
     case ELBO_KEY_EXTENT:
-        snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f, or two, [height, width], or none,", key->low, key->high);
+        snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f, or two, [height, width], or none,", key->low,
+                 key->high);
         return out;
-    case ELBO_KEY_SEED:
-        return strcpy(out, "a whole number from 0 to 18446744073709551615");
-    case ELBO_KEY_NUMBER:
-        number_range(key, out, ELBO_WANTED);
-        return out;
+    case ELBO_KEY_SEED: return strcpy(out, "a whole number from 0 to 18446744073709551615");
+    case ELBO_KEY_NUMBER: number_range(key, out, ELBO_WANTED); return out;
     case ELBO_KEY_NUMBERS:
         number_range(key, range, sizeof range);
         snprintf(out, ELBO_WANTED, isinf(key->low) ? "a list of two numbers" : "a list of two, each %s,", range);
         return out;
-    case ELBO_KEY_LAYERS:
-        return strcpy(out, "a list of layers, such as [flatten, linear 128, relu],");
+    case ELBO_KEY_LAYERS: return strcpy(out, "a list of layers, such as [flatten, linear 128, relu],");
     case ELBO_KEY_TERMS:
         elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
         return strcat(out, ", or a list such as [mse, 0.7 l1],");

@@ -24,11 +24,11 @@ static elbo_status unknown_key(const elbo_node *node, const char *section, const
     char shown[ELBO_SHOWN], list[240];
     const char *dot = *section ? "." : "";
     elbo_text_shown(node->key, shown);
-    static const char *const usual[][2] = {{"batch_size", "train.batch"},   {"batchsize", "train.batch"},
-                                           {"learning_rate", "train.lr"},   {"latent_dim", "latent"},
-                                           {"z_dim", "latent"},             {"beta", "loss.kl"},
-                                           {"kl_weight", "loss.kl"},        {"num_epochs", "train.epochs"},
-                                           {"dataset", "data"},             {"img_size", "image.size"}};
+    static const char *const usual[][2] = {{"batch_size", "train.batch"}, {"batchsize", "train.batch"},
+                                           {"learning_rate", "train.lr"}, {"latent_dim", "latent"},
+                                           {"z_dim", "latent"},           {"beta", "loss.kl"},
+                                           {"kl_weight", "loss.kl"},      {"num_epochs", "train.epochs"},
+                                           {"dataset", "data"},           {"img_size", "image.size"}};
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) // as other programs call them
         if (!strcmp(node->key, usual[i][0]))
             return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %s?", section, dot, shown,
@@ -154,13 +154,17 @@ static elbo_status read_head(const slot *s, const elbo_node *map) {
     for (const elbo_node *node = map->first; node; node = node->next) {
         char shown[ELBO_SHOWN];
         if (strcmp(node->key, names[0]) && strcmp(node->key, names[1]))
-            return elbo_fail_at(s->err, node->place, "%s.%s: there is no such key; a latent of height and width has channels "
-                                                     "and head", s->path, elbo_text_shown(node->key, shown));
+            return elbo_fail_at(s->err, node->place,
+                                "%s.%s: there is no such key; a latent of height and width has channels "
+                                "and head",
+                                s->path, elbo_text_shown(node->key, shown));
     }
     for (int i = 0; i < 2; i++)
         if (!elbo_tree_entry(map, names[i]))
-            return elbo_fail_at(s->err, map->place, "%s: has no %s; write a size, or {channels: 256, head: conv2d kernel=4 "
-                                                    "stride=2 padding=1}", s->path, names[i]);
+            return elbo_fail_at(s->err, map->place,
+                                "%s: has no %s; write a size, or {channels: 256, head: conv2d kernel=4 "
+                                "stride=2 padding=1}",
+                                s->path, names[i]);
     elbo_recipe *r = s->recipe;
     r->latent = 0;
     slot inner = {.key = &channels, .path = "latent.channels", .to = &r->head.channels, .recipe = r, .err = s->err};
@@ -194,30 +198,22 @@ static elbo_status read_extent(const slot *s, const elbo_node *node) {
 
 static elbo_status read_value(const slot *s, const elbo_node *node) {
     switch (s->key->type) {
-    case ELBO_KEY_TEXT:
-        return read_text(s, node);
-    case ELBO_KEY_CHOICE:
-        return read_choice(s, node);
+    case ELBO_KEY_TEXT: return read_text(s, node);
+    case ELBO_KEY_CHOICE: return read_choice(s, node);
     case ELBO_KEY_WHOLE:
     case ELBO_KEY_SIZE:
-    case ELBO_KEY_SEED:
-        return read_whole(s, node);
-    case ELBO_KEY_EXTENT:
-        return read_extent(s, node);
-    case ELBO_KEY_NUMBER:
-        return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
-    case ELBO_KEY_NUMBERS:
-        return read_numbers(s, node);
+    case ELBO_KEY_SEED: return read_whole(s, node);
+    case ELBO_KEY_EXTENT: return read_extent(s, node);
+    case ELBO_KEY_NUMBER: return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
+    case ELBO_KEY_NUMBERS: return read_numbers(s, node);
     case ELBO_KEY_STEPS:
         if (node->kind != ELBO_NODE_LIST) return unwanted(s, node);
         return elbo_layers_read(s->to, node, s->path, s->err);
     case ELBO_KEY_LAYERS:
         if (node->kind != ELBO_NODE_LIST || !node->count) return unwanted(s, node);
         return elbo_layers_read(s->to, node, s->path, s->err);
-    case ELBO_KEY_LATENT:
-        return node->kind == ELBO_NODE_MAP ? read_head(s, node) : read_whole(s, node);
-    case ELBO_KEY_TERMS:
-        return elbo_terms_read(s->to, s->key, node, s->path, s->err);
+    case ELBO_KEY_LATENT: return node->kind == ELBO_NODE_MAP ? read_head(s, node) : read_whole(s, node);
+    case ELBO_KEY_TERMS: return elbo_terms_read(s->to, s->key, node, s->path, s->err);
     }
     return unwanted(s, node);
 }

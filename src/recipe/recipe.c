@@ -55,8 +55,10 @@ static elbo_status unknown_recipe(const char *name, elbo_error *err) {
     while (elbo_builtin_recipes[count].name) count++;
     for (const elbo_dataset_info *d = elbo_known_datasets; d->name; d++)
         if (!strcmp(d->name, name))
-            return elbo_fail(err, ELBO_NOT_FOUND, "%s: is a data set, not a recipe; `elbo recipes` lists recipes, and "
-                                                  "`elbo train RECIPE --data %s` trains one on it", shown, shown);
+            return elbo_fail(err, ELBO_NOT_FOUND,
+                             "%s: is a data set, not a recipe; `elbo recipes` lists recipes, and "
+                             "`elbo train RECIPE --data %s` trains one on it",
+                             shown, shown);
     const char **words = elbo_alloc((size_t)count + 1, sizeof *words);
     if (!words) return elbo_no_memory(err);
     for (int i = 0; i < count; i++) words[i] = elbo_builtin_recipes[i].name;

@@ -18,8 +18,8 @@ typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedul
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
 
 /* "mse + 0.7 l1": what is added up to the reconstruction loss. Of each term an image has the sum over its values (of
- * perceptual, whose features are other values, the mean over these times the number of the image's), so that one factor,
- * loss.scale, makes all of them means. */
+ * perceptual, whose features are other values, the mean over these times the number of the image's), so that one
+ * factor, loss.scale, makes all of them means. */
 typedef struct elbo_term {
     elbo_reconstruction kind;
     float weight;
@@ -62,8 +62,8 @@ typedef struct elbo_layers {
     int count;
 } elbo_layers;
 
-/* Layers from their text, "[conv2d 64 kernel=3, relu]". `file` names them in errors and must outlive them. What was read before
- * a failure is freed with the rest. */
+/* Layers from their text, "[conv2d 64 kernel=3, relu]". `file` names them in errors and must outlive them. What was
+ * read before a failure is freed with the rest. */
 elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err);
 void elbo_layers_free(elbo_layers *layers);
 
@@ -86,7 +86,7 @@ typedef struct elbo_recipe {
         float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
     } image;
 
-    elbo_layers augment;          // `augment: [flip, rotate 10 p=0.3]`
+    elbo_layers augment;           // `augment: [flip, rotate 10 p=0.3]`
     struct elbo_augment *augments; // the same checked and ready to run (augment/augment.h); NULL: none
 
     char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none

@@ -118,9 +118,7 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     char text[ELBO_FLOAT_TEXT];
     unsigned choice;
     switch (key->type) {
-    case ELBO_KEY_TEXT:
-        free_text(w, *(char *const *)from);
-        break;
+    case ELBO_KEY_TEXT: free_text(w, *(char *const *)from); break;
     case ELBO_KEY_CHOICE:
         memcpy(&choice, from, sizeof choice);
         word(w, key->choices[choice]);
@@ -135,16 +133,12 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         snprintf(text, sizeof text, "%d", *(const int *)from);
         word(w, key->type != ELBO_KEY_WHOLE && *(const int *)from == 0 ? "none" : text);
         break;
-    case ELBO_KEY_EXTENT:
-        extent(w, from);
-        break;
+    case ELBO_KEY_EXTENT: extent(w, from); break;
     case ELBO_KEY_SEED:
         snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)from);
         word(w, text);
         break;
-    case ELBO_KEY_NUMBER:
-        word(w, elbo_print_float(numbers[0], text));
-        break;
+    case ELBO_KEY_NUMBER: word(w, elbo_print_float(numbers[0], text)); break;
     case ELBO_KEY_NUMBERS:
         begin_list(w, YAML_FLOW_SEQUENCE_STYLE);
         word(w, elbo_print_float(numbers[0], text));
@@ -152,12 +146,8 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         end_list(w);
         break;
     case ELBO_KEY_LAYERS:
-    case ELBO_KEY_STEPS:
-        layers(w, from);
-        break;
-    case ELBO_KEY_TERMS:
-        terms(w, from);
-        break;
+    case ELBO_KEY_STEPS: layers(w, from); break;
+    case ELBO_KEY_TERMS: terms(w, from); break;
     }
 }
 

@@ -165,8 +165,7 @@ static elbo_status read_stream(reader *r, elbo_node **root) {
         switch (event.type) {
         case YAML_STREAM_START_EVENT:
         case YAML_STREAM_END_EVENT:
-        case YAML_DOCUMENT_END_EVENT:
-            break;
+        case YAML_DOCUMENT_END_EVENT: break;
         case YAML_DOCUMENT_START_EVENT:
             if (seen) status = refuse(r, &event, "a second document; a file holds one recipe");
             seen = true;

@@ -15,7 +15,8 @@ static elbo_st_tensor tensor_of(const elbo_param *p, const char *name, const flo
     return t;
 }
 
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data, elbo_error *err) {
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
+                            elbo_error *err) {
     const elbo_graph *g = &n->graph;
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
     char *path = elbo_path_join(run, "model.safetensors");
@@ -52,7 +53,8 @@ static elbo_status load_param(const elbo_safetensors *file, const char *path, co
     char name[256];
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
     const elbo_st_tensor *t = elbo_safetensors_find(file, name);
-    if (!t) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
+    if (!t)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
     bool fits = t->dtype == ELBO_ST_F32 && t->dims == p->rank;
     for (int i = 0; fits && i < p->rank; i++) fits = t->shape[i] == (size_t)p->dim[i];
     if (!fits) {
@@ -60,7 +62,8 @@ static elbo_status load_param(const elbo_safetensors *file, const char *path, co
         size_t dims[ELBO_ST_MAX_DIMS] = {0};
         for (int i = 0; i < p->rank; i++) dims[i] = (size_t)p->dim[i];
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe beside it makes it F32 %s", path, name,
-                         elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has), shape_text(dims, p->rank, wants));
+                         elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has),
+                         shape_text(dims, p->rank, wants));
     }
     memcpy(block + p->offset, t->data, p->count * sizeof(float));
     return ELBO_OK;
@@ -71,9 +74,10 @@ static elbo_status open_run_file(elbo_safetensors *file, const char *path, elbo_
     const char *version = elbo_safetensors_metadata(file, "elbo_version");
     if (version && !strcmp(version, ELBO_RUN_VERSION)) return ELBO_OK;
     elbo_status status =
-        version ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of run version %s; this elbo reads version %s", path, version,
-                            ELBO_RUN_VERSION)
-                : elbo_fail(err, ELBO_BAD_INPUT, "%s: was not written by elbo (its metadata has no elbo_version)", path);
+        version
+            ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of run version %s; this elbo reads version %s", path, version,
+                        ELBO_RUN_VERSION)
+            : elbo_fail(err, ELBO_BAD_INPUT, "%s: was not written by elbo (its metadata has no elbo_version)", path);
     elbo_safetensors_close(file);
     return status;
 }
@@ -115,8 +119,10 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
     if (!elbo_file_exists(path) && is_run_name(run))
         status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder; did you mean runs/%s?", run, run);
     else if (!elbo_file_exists(path))
-        status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder (there is no model.safetensors in it); "
-                                                "`elbo train RECIPE -o RUN` makes one", run);
+        status = elbo_fail(err, ELBO_NOT_FOUND,
+                           "%s: is not a run folder (there is no model.safetensors in it); "
+                           "`elbo train RECIPE -o RUN` makes one",
+                           run);
     else
         status = open_run_file(&file, path, err);
     if (status == ELBO_OK) {
@@ -131,7 +137,8 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
         const char *from = elbo_safetensors_metadata(&file, "elbo_data");
         const char *recipe = elbo_safetensors_metadata(&file, "elbo_recipe");
         if (status == ELBO_OK && !recipe)
-            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
+            status =
+                elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
         if (status == ELBO_OK && !(f->recipe = strdup(recipe))) status = elbo_no_memory(err);
         if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
         elbo_safetensors_close(&file);
@@ -146,7 +153,18 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 static const char *const blocks[] = {"", "optimizer.m.", "optimizer.v."};
 
 /* The position as one row of doubles: every count below 2^53 is exact. */
-enum { EPOCH, IMAGES_DONE, IMAGES, STEP, RECONSTRUCTION_SUM, KL_SUM, SQUARED_SUM, SECONDS, EPOCH_SECONDS, POSITION_FIELDS };
+enum {
+    EPOCH,
+    IMAGES_DONE,
+    IMAGES,
+    STEP,
+    RECONSTRUCTION_SUM,
+    KL_SUM,
+    SQUARED_SUM,
+    SECONDS,
+    EPOCH_SECONDS,
+    POSITION_FIELDS
+};
 static const struct {
     const char *what;
     double most;

@@ -7,12 +7,15 @@
 
 enum { MOST = 512 }; // images at once
 
-elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
-                                elbo_team *team, const elbo_network *features, elbo_error *err) {
+elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r,
+                                const elbo_device *device, elbo_team *team, const elbo_network *features,
+                                elbo_error *err) {
     *e = (elbo_evaluator){.network = n, .recipe = r, .batch = (uint32_t)elbo_graph_batch(&n->graph, MOST)};
-    elbo_plan_options options = {
-        .mode = ELBO_EVAL, .batch = (int)e->batch, .team = team, .reconstruction = r->loss.reconstruction,
-        .features = features};
+    elbo_plan_options options = {.mode = ELBO_EVAL,
+                                 .batch = (int)e->batch,
+                                 .team = team,
+                                 .reconstruction = r->loss.reconstruction,
+                                 .features = features};
     e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
     elbo_status status = elbo_plan_make(&e->plan, &n->graph, device, options, err);

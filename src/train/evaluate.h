@@ -1,4 +1,5 @@
-/* An evaluator kept ready, so that the test loss of every epoch uses one plan. `features`: of the perceptual term, or NULL. */
+/* An evaluator kept ready, so that the test loss of every epoch uses one plan. `features`: of the perceptual term, or
+ * NULL. */
 #ifndef ELBO_EVALUATE_H
 #define ELBO_EVALUATE_H
 
@@ -12,8 +13,9 @@ typedef struct elbo_evaluator {
     uint32_t batch;
 } elbo_evaluator;
 
-elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r, const elbo_device *device,
-                                elbo_team *team, const elbo_network *features, elbo_error *err);
+elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r,
+                                const elbo_device *device, elbo_team *team, const elbo_network *features,
+                                elbo_error *err);
 void elbo_evaluator_free(elbo_evaluator *e);
 void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o);
 

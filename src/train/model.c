@@ -130,8 +130,9 @@ static void take_pictures(void *context, size_t start, int count) {
 elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     if (!g->skips) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: its decoder reads what the encoder saved of an image (%d activations), so a code "
-                                          "alone cannot be decoded; a model without such skips can (`elbo train photo-vae`)",
+    return elbo_fail(err, ELBO_BAD_INPUT,
+                     "%s: its decoder reads what the encoder saved of an image (%d activations), so a code "
+                     "alone cannot be decoded; a model without such skips can (`elbo train photo-vae`)",
                      m->run, g->skips);
 }
 
@@ -146,7 +147,8 @@ static void take_skips(void *context, size_t start, int count) {
         }
 }
 
-elbo_status elbo_model_hold_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, elbo_error *err) {
+elbo_status elbo_model_hold_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                  elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     if (!g->skips) return ELBO_OK;
     elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team, .keep_skips = true};
@@ -179,7 +181,8 @@ static elbo_status check_numbers(const char *what, const float *v, size_t n, siz
     return ELBO_OK;
 }
 
-elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar, elbo_error *err) {
+elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
+                                 elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     if (logvar && g->kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder; only a VAE's code has a variance", m->run);
@@ -201,7 +204,8 @@ elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, 
 }
 
 const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
-    uint64_t hash = elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
+    uint64_t hash =
+        elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
     snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
     return text;
 }

@@ -10,8 +10,8 @@
 
 #include "base/file.h"
 
-/* In the order of removal: without its recipe a folder is no run, so nothing is resumed from what is left if we are killed
- * in between. */
+/* In the order of removal: without its recipe a folder is no run, so nothing is resumed from what is left if we are
+ * killed in between. */
 static const char *const files[] = {"recipe.yaml", "checkpoint.safetensors", "log.jsonl", "model.safetensors"};
 
 static elbo_status clean(const char *run, bool resume, elbo_error *err) {
@@ -20,7 +20,8 @@ static elbo_status clean(const char *run, bool resume, elbo_error *err) {
         char *path = elbo_path_join(run, files[i]);
         if (!path) return elbo_no_memory(err);
         elbo_writer_clean(path);
-        if (!resume && unlink(path) != 0 && errno != ENOENT) status = elbo_fail_errno(err, "%s: cannot be replaced", path);
+        if (!resume && unlink(path) != 0 && errno != ENOENT)
+            status = elbo_fail_errno(err, "%s: cannot be replaced", path);
         free(path);
     }
     return status;
@@ -30,8 +31,10 @@ elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run
                                  int set_count, elbo_error *err) {
     char *path = elbo_path_join(run, "recipe.yaml"), *name = strdup(f->recipe);
     elbo_status status = !path || !name            ? elbo_no_memory(err)
-                         : !elbo_file_exists(path) ? elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder (there is no "
-                                                                                    "recipe.yaml in it)", run)
+                         : !elbo_file_exists(path) ? elbo_fail(err, ELBO_NOT_FOUND,
+                                                               "%s: is not a run folder (there is no "
+                                                               "recipe.yaml in it)",
+                                                               run)
                                                    : elbo_recipe_open(r, path, sets, set_count, err);
     free(path);
     if (status != ELBO_OK) {
@@ -48,9 +51,11 @@ elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_e
     ELBO_TRY(elbo_make_folder(run, err));
     int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return elbo_fail_errno(err, "%s: cannot be opened", run);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { // (a file system without locks is no reason to stop)
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK) { // (a file system without locks is no reason to stop)
         close(fd);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: another elbo is training in it; wait for it, or name another folder", run);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: another elbo is training in it; wait for it, or name another folder",
+                         run);
     }
     elbo_status status = clean(run, resume, err);
     if (status == ELBO_OK)

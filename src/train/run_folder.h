@@ -9,13 +9,13 @@
 
 /* Where training stands: enough to go on to the same bits. */
 typedef struct elbo_position {
-    int epoch;             // finished epochs
-    uint32_t images_done;  // of the epoch under way
-    uint64_t step;         // optimiser steps in all
+    int epoch;                                      // finished epochs
+    uint32_t images_done;                           // of the epoch under way
+    uint64_t step;                                  // optimiser steps in all
     double reconstruction_sum, kl_sum, squared_sum; // of the epoch under way
-    double seconds;        // of training so far
-    double epoch_seconds;  // of the epoch under way
-    uint32_t images;       // of the training split: another number cannot be the same data
+    double seconds;                                 // of training so far
+    double epoch_seconds;                           // of the epoch under way
+    uint32_t images;                                // of the training split: another number cannot be the same data
 } elbo_position;
 
 /* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */
@@ -26,8 +26,10 @@ typedef struct elbo_run_facts {
 } elbo_run_facts;
 void elbo_run_facts_free(elbo_run_facts *f);
 
-/* model.safetensors: the weights, as a PyTorch state_dict, and the facts (the image shape is the network's) as metadata. */
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data, elbo_error *err);
+/* model.safetensors: the weights, as a PyTorch state_dict, and the facts (the image shape is the network's) as
+ * metadata. */
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
+                            elbo_error *err);
 /* Reads weights into a network made from the run's recipe. */
 elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
 /* The metadata alone, before there is a network. */
@@ -37,9 +39,9 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run_facts *f, const char *const *sets,
                                  int set_count, elbo_error *err);
 
-/* Makes `run` a folder that this process alone trains in, until elbo_run_folder_close or its end: a second one would take
- * the files away under the first. Removes what an earlier process that was killed left half-written and, unless `resume`,
- * the earlier run. */
+/* Makes `run` a folder that this process alone trains in, until elbo_run_folder_close or its end: a second one would
+ * take the files away under the first. Removes what an earlier process that was killed left half-written and, unless
+ * `resume`, the earlier run. */
 elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err);
 void elbo_run_folder_close(int *lock);
 

@@ -23,7 +23,8 @@ static double scheduled_kl_weight(const elbo_recipe *r, uint64_t epoch) {
 }
 
 double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch) {
-    double weight = scheduled_kl_weight(r, step / steps_per_epoch), warm = (double)r->loss.kl_warmup * (double)steps_per_epoch;
+    double weight = scheduled_kl_weight(r, step / steps_per_epoch),
+           warm = (double)r->loss.kl_warmup * (double)steps_per_epoch;
     if (warm <= 0 || (double)step >= warm) return weight;
     return weight * (double)step / warm;
 }

@@ -19,7 +19,7 @@ typedef struct trainer {
     elbo_train_options options;
     elbo_network network;
     elbo_network *features; // of the perceptual term, or NULL
-    float *m, *v; // (param_floats)
+    float *m, *v;           // (param_floats)
     elbo_team *team;
     elbo_plan plan;
     elbo_evaluator evaluator;
@@ -67,7 +67,8 @@ elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const 
         .augment = r->augments,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
         .kl_weight = (float)elbo_kl_weight(r, step - 1, steps_an_epoch),
-        .loss_scale = (float)(1 / ((double)count * (r->loss.scale == ELBO_MEAN ? (double)elbo_image_size(images->shape) : 1))),
+        .loss_scale =
+            (float)(1 / ((double)count * (r->loss.scale == ELBO_MEAN ? (double)elbo_image_size(images->shape) : 1))),
         .weights = n->params,
         .m = m,
         .v = v,
@@ -79,7 +80,8 @@ static const char advice[] = "try a smaller train.lr, or train.clip=1";
 
 /* After a step: fails with the first of the weights, or of what the optimiser keeps of them, that is not finite. */
 static elbo_status check_weights(const trainer *t, elbo_error *err) {
-    static const char *const what[] = {"weights", "running means of the gradient of", "running means of the squared gradient of"};
+    static const char *const what[] = {"weights", "running means of the gradient of",
+                                       "running means of the squared gradient of"};
     const float *const block[] = {t->network.params, t->m, t->v};
     const elbo_graph *g = &t->network.graph;
     for (int b = 0; b < 3; b++)
@@ -104,8 +106,8 @@ static elbo_status report_divergence(trainer *t, elbo_pass *pass, elbo_error *er
 static elbo_status run_step(trainer *t, elbo_error *err) {
     uint32_t left = t->data->train.count - t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
     int count = (int)(left < batch ? left : batch);
-    elbo_pass pass = elbo_training_pass(t->recipe, &t->network, &t->data->train, t->order + t->at.images_done, count, t->m,
-                                        t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
+    elbo_pass pass = elbo_training_pass(t->recipe, &t->network, &t->data->train, t->order + t->at.images_done, count,
+                                        t->m, t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
     elbo_plan_run(&t->plan, &pass);
     if (pass.diverged) return report_divergence(t, &pass, err);
     for (int i = 0; i < count; i++) {
@@ -125,8 +127,8 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
     if (!t->options.progress) return false;
     t->last_report = time;
     uint32_t images = t->data->train.count;
-    double rate = finished ? finished->images_per_second
-                           : (t->at.images_done - t->done_before) / fmax(time - t->started, 1e-9);
+    double rate =
+        finished ? finished->images_per_second : (t->at.images_done - t->done_before) / fmax(time - t->started, 1e-9);
     int epochs_after = t->recipe->train.epochs - t->at.epoch - (finished ? 0 : 1);
     double images_left = (double)epochs_after * images + (finished ? 0 : images - t->at.images_done);
     elbo_progress p = {
@@ -134,8 +136,8 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
         .epochs = t->recipe->train.epochs,
         .images_done = finished ? images : t->at.images_done,
         .images = images,
-        .loss = finished ? finished->train.loss
-                         : (t->at.reconstruction_sum + t->at.kl_sum) / fmax(t->at.images_done, 1),
+        .loss =
+            finished ? finished->train.loss : (t->at.reconstruction_sum + t->at.kl_sum) / fmax(t->at.images_done, 1),
         .images_per_second = rate,
         .seconds_left = rate > 0 ? images_left / rate : 0,
         .finished = finished,
@@ -180,16 +182,15 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
                          (unsigned long long)t->at.step, t->at.epoch + 1, advice);
     }
     ELBO_TRY(elbo_log_add(&t->log, &line, err));
-    t->at = (elbo_position){
-        .epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds, .images = t->at.images};
+    t->at =
+        (elbo_position){.epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds, .images = t->at.images};
     ELBO_TRY(save(t, err));
     *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
     return ELBO_OK;
 }
 
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
-    elbo_stream stream = {
-        .seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
+    elbo_stream stream = {.seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
     elbo_random_permutation(stream, t->order, t->data->train.count);
     t->started = t->last_report = elbo_now();
     t->done_before = t->at.images_done;
@@ -218,8 +219,8 @@ static elbo_status write_recipe(const trainer *t, elbo_error *err) {
     return status;
 }
 
-/* From the first moment the folder holds a whole run: the seed's weights, an empty log, and the recipe, without which it is
- * none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
+/* From the first moment the folder holds a whole run: the seed's weights, an empty log, and the recipe, without which
+ * it is none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
 static elbo_status begin(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_log_save(t->options.run, &t->log, err));
     ELBO_TRY(elbo_model_save(t->options.run, &t->network, t->recipe->name, t->options.data_path, err));
@@ -237,16 +238,18 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
     ELBO_TRY(elbo_log_load(run, &t->log, err));
     if (t->at.images != images)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
-                                              "began with", run, t->at.images, t->data->name, t->data->source, images);
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
+                         "began with",
+                         run, t->at.images, t->data->name, t->data->source, images);
     if (t->log.count < t->at.epoch || t->at.images_done > images)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not fit its checkpoint: %d epochs of %d", run,
                          t->log.count, t->at.epoch);
     t->log.count = t->at.epoch; // a line that was written just before the run was killed
     int wanted = t->recipe->train.epochs, begun = t->at.epoch + (t->at.images_done > 0);
     if (begun > wanted)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is in epoch %d already; train.epochs=%d would end before that", run, begun,
-                         wanted);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is in epoch %d already; train.epochs=%d would end before that", run,
+                         begun, wanted);
     t->was_finished = t->at.epoch == wanted;
     return t->was_finished ? ELBO_OK : write_recipe(t, err); // its number of epochs may be new
 }
@@ -256,7 +259,8 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     const char *device_name = t->options.device ? t->options.device : "cpu";
     const elbo_device *device = elbo_device_find(device_name);
     if (!device) return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`: there are cpu and ref", device_name);
-    if (t->data->train.count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
+    if (t->data->train.count == 0)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
     ELBO_TRY(elbo_network_make(&t->network, r, t->data->train.shape, err));
     ELBO_TRY(elbo_features_open(&t->features, r, t->data->train.shape, err));
     size_t floats = t->network.graph.param_floats;

@@ -16,8 +16,8 @@ typedef struct elbo_scores {
     double mse;                      // per value, in the recipe's range
 } elbo_scores;
 
-/* Evaluates on a set of images. `noise`: (images->count, latent) used for the reparameterisation, or NULL: drawn from the
- * seed. `mean_code`: z = mu, no noise. */
+/* Evaluates on a set of images. `noise`: (images->count, latent) used for the reparameterisation, or NULL: drawn from
+ * the seed. `mean_code`: z = mu, no noise. */
 typedef struct elbo_eval_options {
     int threads;
     uint64_t seed;
@@ -37,31 +37,31 @@ typedef struct elbo_epoch_log {
 
 /* What the caller sees of a run while it goes on. */
 typedef struct elbo_progress {
-    int epoch, epochs;           // the current one, from 1
+    int epoch, epochs;            // the current one, from 1
     uint32_t images_done, images; // of this epoch
-    double loss;                 // mean over this epoch so far, nats per image
+    double loss;                  // mean over this epoch so far, nats per image
     double images_per_second;
-    double seconds_left;         // of the whole run
+    double seconds_left;            // of the whole run
     const elbo_epoch_log *finished; // set once at the end of each epoch
 } elbo_progress;
 
 typedef struct elbo_train_options {
-    const char *run;  // the run folder, made if it is not there; NULL: nothing is written
+    const char *run;       // the run folder, made if it is not there; NULL: nothing is written
     const char *data_path; // what --data named, remembered in the run; or NULL
-    bool resume;      // go on from its checkpoint; else a run that is there is replaced
-    int threads;      // 0: all cores
-    const char *device; // NULL: "cpu"
-    /* Called before the first step, about ten times a second and at the end of each epoch. Returning true stops the run after the current step, with a
-     * checkpoint and a usable model; elbo_train then returns ELBO_STOPPED. */
+    bool resume;           // go on from its checkpoint; else a run that is there is replaced
+    int threads;           // 0: all cores
+    const char *device;    // NULL: "cpu"
+    /* Called before the first step, about ten times a second and at the end of each epoch. Returning true stops the run
+     * after the current step, with a checkpoint and a usable model; elbo_train then returns ELBO_STOPPED. */
     bool (*progress)(void *context, const elbo_progress *p);
     void *context;
 } elbo_train_options;
 
 typedef struct elbo_train_result {
     elbo_epoch_log last;
-    int epochs;      // finished
+    int epochs;        // finished
     bool was_finished; // a resumed run that had all its epochs already
-    double seconds;  // of training in all, over every part of a resumed run
+    double seconds;    // of training in all, over every part of a resumed run
 } elbo_train_result;
 
 /* Trains the recipe on the data set and writes the run folder: recipe.yaml, model.safetensors, checkpoint.safetensors,

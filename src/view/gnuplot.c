@@ -62,7 +62,8 @@ elbo_status elbo_gnuplot_check(elbo_error *err) {
     }
     free(copy);
     if (found) return ELBO_OK;
-    return elbo_fail(err, ELBO_NOT_FOUND, "gnuplot is not installed, so no figure can be drawn; install it (Debian: gnuplot-nox)");
+    return elbo_fail(err, ELBO_NOT_FOUND,
+                     "gnuplot is not installed, so no figure can be drawn; install it (Debian: gnuplot-nox)");
 }
 
 elbo_status elbo_gnuplot_run(const char *folder, const char *script, const char *settings, elbo_error *err) {

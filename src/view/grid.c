@@ -181,10 +181,12 @@ static heading measure_heading(const elbo_grid *g, const mosaic *m) {
 }
 
 /* One line of text; x and y in pixels from the left and the bottom of the canvas. */
-static void write_line(FILE *out, const char *text, const elbo_layout *l, double x, double y, const char *how, int points) {
+static void write_line(FILE *out, const char *text, const elbo_layout *l, double x, double y, const char *how,
+                       int points) {
     fprintf(out, "set label ");
     elbo_text_to_gnuplot(out, text, MAX_LABEL);
-    fprintf(out, " at screen %.6f,%.6f %s front font ',%d' textcolor rgb '#333333'\n", x / l->width, y / l->height, how, points);
+    fprintf(out, " at screen %.6f,%.6f %s front font ',%d' textcolor rgb '#333333'\n", x / l->width, y / l->height, how,
+            points);
 }
 
 /* A label of one or two lines, of which the first one stands at y. */
@@ -207,14 +209,15 @@ static void write_labels(FILE *out, const elbo_grid *g, const mosaic *m, const e
         if (head.leans)
             write_line(out, g->column_labels[c], l, x, first + 20.0, "left rotate by 45", head.points);
         else
-            write_lines(out, g->column_labels[c], l, x, first + 20.0 + (lines_of(g->column_labels[c]) - 1) * LINE, head.points);
+            write_lines(out, g->column_labels[c], l, x, first + 20.0 + (lines_of(g->column_labels[c]) - 1) * LINE,
+                        head.points);
     }
     for (int r = 0; g->headings && r < g->rows; r++)
         if (g->headings[r]) {
             fprintf(out, "set label ");
             elbo_text_to_gnuplot(out, g->headings[r], (size_t)(m->width / (0.75 * ELBO_LABEL_POINTS)));
-            fprintf(out, " at screen %.6f,%.6f left front font ',%d' textcolor rgb '#222222'\n", (double)l->left / l->width,
-                    (first - m->top[r] + 20.0) / l->height, ELBO_LABEL_POINTS);
+            fprintf(out, " at screen %.6f,%.6f left front font ',%d' textcolor rgb '#222222'\n",
+                    (double)l->left / l->width, (first - m->top[r] + 20.0) / l->height, ELBO_LABEL_POINTS);
         }
     size_t cells = (size_t)g->rows * (size_t)g->columns;
     int points = fitting_points(longest_label(g->captions, cells), m, 14);

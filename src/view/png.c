@@ -151,7 +151,8 @@ elbo_status elbo_png_read(const char *path, int channels, uint8_t **pixels, int 
     size_t size;
     ELBO_TRY(elbo_file_read(path, MAX_FILE, &file, &size, err));
     static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    if (memcmp(file, signature, size < sizeof signature ? size : sizeof signature)) { // to libspng a short text is cut short
+    if (memcmp(file, signature,
+               size < sizeof signature ? size : sizeof signature)) { // to libspng a short text is cut short
         free(file);
         return damaged(path, SPNG_ESIGNATURE, err);
     }

@@ -27,7 +27,8 @@ static char *label_of(const char *const *folders, int count, int which) {
     for (int i = 0; i < count; i++) {
         size_t n = strlen(folders[i]), m = strlen(last_part(path));
         while (n > 1 && folders[i][n - 1] == '/') n--;
-        bool same = n >= m && !strncmp(folders[i] + n - m, last_part(path), m) && (n == m || folders[i][n - m - 1] == '/');
+        bool same =
+            n >= m && !strncmp(folders[i] + n - m, last_part(path), m) && (n == m || folders[i][n - m - 1] == '/');
         if (i != which && same) unique = false;
     }
     char *label = strdup(unique ? last_part(path) : path);
@@ -45,9 +46,11 @@ elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count
         if (status == ELBO_OK && i > 0) {
             elbo_image_shape a = runs[0].model->network.graph.image, b = runs[i].model->network.graph.image;
             if (a.channels != b.channels || a.height != b.height || a.width != b.width)
-                status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, those of %s are %dx%dx%d; compare "
-                                                        "runs on images of one shape", folders[i], b.channels, b.height,
-                                   b.width, folders[0], a.channels, a.height, a.width);
+                status =
+                    elbo_fail(err, ELBO_BAD_INPUT,
+                              "%s: its images are %dx%dx%d, those of %s are %dx%dx%d; compare "
+                              "runs on images of one shape",
+                              folders[i], b.channels, b.height, b.width, folders[0], a.channels, a.height, a.width);
         }
     }
     if (status != ELBO_OK) elbo_runs_close(runs, count);

@@ -15,7 +15,7 @@ typedef struct elbo_run {
     elbo_log log;
     char *label;
     elbo_quality *quality; // its scores; NULL until they are measured or recalled
-    bool map_only; // in a report: only its latent map and its numbers; such runs come behind the others
+    bool map_only;         // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
 /* A grid of images (rows, columns, C, H, W) as a model takes and makes them; labels are the caller's to add. */
@@ -31,7 +31,8 @@ static inline elbo_grid elbo_model_grid(const elbo_model *m, int rows, int colum
 elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
 
-/* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not asked). */
+/* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not
+ * asked). */
 elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err);
 /* The same, or measured; `keep`: and written for the next time, which is right where the images are the run's own. */
 elbo_status elbo_run_measure(elbo_run *r, const elbo_exam *e, bool keep, elbo_error *err);
@@ -73,8 +74,8 @@ elbo_status elbo_map_make(elbo_map *map, elbo_model *m, const elbo_images *image
 /* By t-SNE, of the first ELBO_MAP_TSNE images at most; map->n tells how many. *kl: the divergence
  * that is left. */
 enum { ELBO_MAP_TSNE = 10000 };
-elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images, const elbo_work *work,
-                               elbo_error *err);
+elbo_status elbo_map_make_tsne(elbo_map *map, double *kl, elbo_model *m, const elbo_images *images,
+                               const elbo_work *work, elbo_error *err);
 void elbo_map_free(elbo_map *map);
 elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const elbo_images *images,
                            elbo_error *err);
@@ -82,8 +83,8 @@ elbo_status elbo_story_map(elbo_figure f, const elbo_map *map, const elbo_datase
 elbo_status elbo_story_map_of(elbo_figure f, const elbo_map *map, const elbo_dataset *d, const uint8_t *labels,
                               elbo_error *err);
 
-/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the first
- * run was trained on. */
+/* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the
+ * first run was trained on. */
 elbo_status elbo_story_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,
                               bool own_data, const elbo_work *work, elbo_error *err);
 

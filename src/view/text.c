@@ -57,26 +57,13 @@ void elbo_text_to_html(FILE *out, const char *s, int keep_lines) {
     unsigned c;
     for (int bytes; (c = elbo_text_next(s, &bytes)); s += bytes) {
         switch (c) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        case ' ':
-            fputc(keep_lines && (*s == '\n' || *s == '\t') ? *s : ' ', out);
-            break;
-        default:
-            put_character(out, s, bytes, c);
+        case '&': fputs("&amp;", out); break;
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '"': fputs("&quot;", out); break;
+        case '\'': fputs("&#39;", out); break;
+        case ' ': fputc(keep_lines && (*s == '\n' || *s == '\t') ? *s : ' ', out); break;
+        default: put_character(out, s, bytes, c);
         }
     }
 }

@@ -1,5 +1,5 @@
-/* Pictures: image grids as PNG, charts drawn by gnuplot, and the HTML report. Every figure keeps its data and the gnuplot
- * script that drew it beside it, so that a user can redraw it for a paper. */
+/* Pictures: image grids as PNG, charts drawn by gnuplot, and the HTML report. Every figure keeps its data and the
+ * gnuplot script that drew it beside it, so that a user can redraw it for a paper. */
 #ifndef ELBO_VIEW_H
 #define ELBO_VIEW_H
 
@@ -29,7 +29,7 @@ typedef struct elbo_figure {
 
 /* Loss curves: one line per series over epochs 1..n. */
 typedef struct elbo_series {
-    const char *label; // "mnist-vae (test)"
+    const char *label;  // "mnist-vae (test)"
     const float *value; // (count), nats per image; NaN: no point there
     int count;
     int group;   // series of one model share a group: same colour
@@ -43,10 +43,10 @@ typedef struct elbo_bar_series {
     const char *label;
     const double *value; // (count), finite, 0 or more
     int count;
-    int group;           // its colour: the same as of a curve's group
+    int group; // its colour: the same as of a curve's group
 } elbo_bar_series;
-elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series, int count,
-                           elbo_error *err);
+elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series,
+                           int count, elbo_error *err);
 
 /* Points in the plane coloured by class, with a legend; labels NULL: one colour. */
 elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy, // (n, 2)

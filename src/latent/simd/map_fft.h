@@ -74,18 +74,10 @@ static complex_vec *transform(const elbo_fft *f, complex_vec *data, complex_vec 
     for (int s = 0, l = f->n, stride = 1; s < f->stages; stride *= f->radix[s++]) {
         int radix = f->radix[s], groups = l / radix;
         switch (radix) {
-        case 2:
-            twiddle = stage(spare, data, twiddle, groups, stride, 2);
-            break;
-        case 3:
-            twiddle = stage(spare, data, twiddle, groups, stride, 3);
-            break;
-        case 4:
-            twiddle = stage(spare, data, twiddle, groups, stride, 4);
-            break;
-        default:
-            twiddle = stage(spare, data, twiddle, groups, stride, 5);
-            break;
+        case 2: twiddle = stage(spare, data, twiddle, groups, stride, 2); break;
+        case 3: twiddle = stage(spare, data, twiddle, groups, stride, 3); break;
+        case 4: twiddle = stage(spare, data, twiddle, groups, stride, 4); break;
+        default: twiddle = stage(spare, data, twiddle, groups, stride, 5); break;
         }
         complex_vec *swap = data;
         data = spare;

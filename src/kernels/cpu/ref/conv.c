@@ -1,5 +1,6 @@
-/* Convolutions by plain loops. The weight between input channel i and output channel o is indexed by one function, so that the
- * transposed kind differs in two places only: where its weights lie, and which of x and y is walked with a stride. */
+/* Convolutions by plain loops. The weight between input channel i and output channel o is indexed by one function, so
+ * that the transposed kind differs in two places only: where its weights lie, and which of x and y is walked with a
+ * stride. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@ struct elbo_conv {
     elbo_conv_shape s;
 };
 
-static elbo_status make(elbo_conv **c, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads, elbo_error *err) {
+static elbo_status make(elbo_conv **c, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
+                        elbo_error *err) {
     (void)need_dw, (void)need_dx, (void)threads;
     *c = malloc(sizeof **c);
     if (!*c) return elbo_fail(err, ELBO_NO_MEMORY, "out of memory");
@@ -63,9 +65,12 @@ static void walk(const elbo_conv_shape *s, visitor *visit, void *context) {
                                 int xy = s->transposed ? sy : ly, xx = s->transposed ? sx : lx;
                                 int yy = s->transposed ? ly : sy, yx = s->transposed ? lx : sx;
                                 size_t x = (((size_t)n * (size_t)s->in + (size_t)i) * (size_t)s->height + (size_t)xy) *
-                                               (size_t)s->width + (size_t)xx;
-                                size_t y = (((size_t)n * (size_t)s->out + (size_t)o) * (size_t)s->out_height + (size_t)yy) *
-                                               (size_t)s->out_width + (size_t)yx;
+                                               (size_t)s->width +
+                                           (size_t)xx;
+                                size_t y =
+                                    (((size_t)n * (size_t)s->out + (size_t)o) * (size_t)s->out_height + (size_t)yy) *
+                                        (size_t)s->out_width +
+                                    (size_t)yx;
                                 visit(context, x, y, weight_at(s, o, i, ky, kx));
                             }
 }
@@ -90,8 +95,8 @@ static void visit_backward_weights(void *context, size_t x, size_t y, size_t w) 
 
 static size_t pixels(const elbo_conv_shape *s) { return (size_t)s->out_height * (size_t)s->out_width; }
 
-static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias, float *scratch,
-                    int thread) {
+static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+                    float *scratch, int thread) {
     (void)scratch, (void)thread;
     size_t planes = (size_t)c->s.rows * (size_t)c->s.out;
     for (size_t p = 0; p < planes; p++)
@@ -99,14 +104,16 @@ static void forward(const elbo_conv *c, float *y, const float *x, const float *p
     walk(&c->s, visit_forward, &(arrays){y, x, packed});
 }
 
-static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch, int thread) {
+static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+                          int thread) {
     (void)scratch, (void)thread;
     size_t n = (size_t)c->s.rows * (size_t)c->s.in * (size_t)c->s.height * (size_t)c->s.width;
     memset(dx, 0, n * sizeof *dx);
     walk(&c->s, visit_backward_data, &(arrays){dx, dy, packed});
 }
 
-static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch, int thread) {
+static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+                             int thread) {
     (void)scratch, (void)thread;
     memset(gradient, 0, gradient_floats(c) * sizeof *gradient);
     walk(&c->s, visit_backward_weights, &(arrays){gradient, x, dy});
@@ -120,7 +127,8 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *
                             int thread) {
     (void)scratch, (void)thread;
     for (int share = 1; share < shares; share++)
-        for (size_t i = 0; i < gradient_floats(c); i++) gradients[i] += gradients[(size_t)share * gradient_floats(c) + i];
+        for (size_t i = 0; i < gradient_floats(c); i++)
+            gradients[i] += gradients[(size_t)share * gradient_floats(c) + i];
     memcpy(dw, gradients, weights(c) * sizeof *dw);
     if (dbias) memcpy(dbias, gradients + weights(c), (size_t)c->s.out * sizeof *dbias);
 }

@@ -1,6 +1,7 @@
 #include "kernels/cpu/ref/ref.h"
 
-static void forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out, float *scratch) {
+static void forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out,
+                    float *scratch) {
     (void)scratch;
     for (int r = 0; r < rows; r++)
         for (int o = 0; o < out; o++) {

@@ -37,8 +37,8 @@ static float l1(float *dy, float *squared, const float *y, const float *x, size_
     return (float)loss;
 }
 
-static float mse_l1(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight, float l1_weight,
-                    float scale) {
+static float mse_l1(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
+                    float l1_weight, float scale) {
     double absolute = 0, squares = 0;
     for (size_t i = 0; i < n; i++) {
         double error = (double)y[i] - x[i];

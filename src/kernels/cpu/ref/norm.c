@@ -51,7 +51,8 @@ static void backward(float *dx, const float *dy, const float *x, const float *me
 
 /* ---- one image by itself ---- */
 
-static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n, float eps) {
+static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n,
+                  float eps) {
     double sum = 0, deviations = 0;
     for (size_t i = 0; i < n; i++) sum += x[i];
     double m = sum / (double)n;

@@ -62,5 +62,5 @@ static void to_plain(float *plain, const float *blocked, int channels, size_t pi
     }
 }
 
-const elbo_pointwise_kernels elbo_ref_pointwise = {"ref", activation_forward, activation_backward, from_bytes, multiply,
-                                                   add, to_blocked, to_plain};
+const elbo_pointwise_kernels elbo_ref_pointwise = {
+    "ref", activation_forward, activation_backward, from_bytes, multiply, add, to_blocked, to_plain};

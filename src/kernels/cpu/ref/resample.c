@@ -11,7 +11,8 @@
         for (int ox = 0; ox < (s)->out_width; ox++)
 #define X_AT(s, row, column)                                                                                           \
     (((plane_ * (size_t)(s)->height + (size_t)(row)) * (size_t)(s)->width + (size_t)(column)) * (s)->lanes + lane_)
-#define Y_AT(s) (((plane_ * (size_t)(s)->out_height + (size_t)oy) * (size_t)(s)->out_width + (size_t)ox) * (s)->lanes + lane_)
+#define Y_AT(s)                                                                                                        \
+    (((plane_ * (size_t)(s)->out_height + (size_t)oy) * (size_t)(s)->out_width + (size_t)ox) * (s)->lanes + lane_)
 /* Runs a statement for each pixel (iy, ix) of an output's window that lies in the picture. */
 #define EACH_OF_WINDOW(s, statement)                                                                                   \
     for (int ky = 0; ky < (s)->kernel; ky++)                                                                           \

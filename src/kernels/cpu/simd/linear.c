@@ -1,8 +1,8 @@
 /* Matrix products by oneDNN's sgemm, which picks its kernel for the CPU at run time, with vector code around it.
  *
- * dnnl_sgemm is row-major: C (m, n) = A (m, k) B (k, n), 'T' meaning that the array holds the transpose. Its speed depends on
- * which operand it has to turn while packing (bench/log.md): x w^T turns the weights, at 83 GFLOP/s for 16 rows, w x^T turns x,
- * at 190. So forward makes y^T, and turns that, which is small, on its way out. */
+ * dnnl_sgemm is row-major: C (m, n) = A (m, k) B (k, n), 'T' meaning that the array holds the transpose. Its speed
+ * depends on which operand it has to turn while packing (bench/log.md): x w^T turns the weights, at 83 GFLOP/s for 16
+ * rows, w x^T turns x, at 190. So forward makes y^T, and turns that, which is small, on its way out. */
 #include <dnnl.h>
 
 #include "kernels/cpu/simd/simd.h"
@@ -25,7 +25,8 @@ static void turn_and_add(float *y, const float *turned, const float *bias, int r
             y[(size_t)r * out + o] = turned[(size_t)o * rows + r] + (bias ? bias[o] : 0);
 }
 
-static void forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out, float *scratch) {
+static void forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out,
+                    float *scratch) {
     dnnl_sgemm('N', 'T', out, rows, in, 1.0f, w, in, x, in, 0.0f, scratch, rows);
     turn_and_add(y, scratch, bias, rows, out);
 }

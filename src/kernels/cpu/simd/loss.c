@@ -41,7 +41,8 @@ static inline term mse_l1_term(vec y, vec x, weights w) {
 }
 
 static inline __attribute__((always_inline)) float reduce(float *dy, float *squared, const float *y, const float *x,
-                                                          size_t n, float scale, weights w, term (*of)(vec, vec, weights)) {
+                                                          size_t n, float scale, weights w,
+                                                          term (*of)(vec, vec, weights)) {
     vec loss = {}, squares = {};
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
@@ -72,8 +73,8 @@ static float l1(float *dy, float *squared, const float *y, const float *x, size_
     return reduce(dy, squared, y, x, n, scale, (weights){0}, l1_term);
 }
 
-static float mse_l1(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight, float l1_weight,
-                    float scale) {
+static float mse_l1(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
+                    float l1_weight, float scale) {
     return reduce(dy, squared, y, x, n, scale, (weights){mse_weight, l1_weight}, mse_l1_term);
 }
 
@@ -103,4 +104,5 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
-const elbo_loss_kernels ELBO_SIMD(loss) = {ELBO_ISA_NAME, ELBO_SIMD(normal), bce, mse, l1, mse_l1, reparameterize, reparameterize_backward};
+const elbo_loss_kernels ELBO_SIMD(loss) = {ELBO_ISA_NAME,  ELBO_SIMD(normal),      bce, mse, l1, mse_l1,
+                                           reparameterize, reparameterize_backward};

@@ -1,5 +1,5 @@
-/* Normal noise, sixteen blocks of the generator at a time: the same numbers as elbo_random_normal (base/random.h), to the last
- * few bits of a float.
+/* Normal noise, sixteen blocks of the generator at a time: the same numbers as elbo_random_normal (base/random.h), to
+ * the last few bits of a float.
  *
  * Philox4x32-10 after Salmon et al., SC 2011; Box-Muller; logarithm and sine by polynomials (Cephes, logf and sinf). */
 #include "kernels/cpu/simd/simd.h"

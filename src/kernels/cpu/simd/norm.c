@@ -1,6 +1,6 @@
-/* Normalisation, channel by channel. Blocked images are walked a vector of sixteen channels at a time; the rest (features, or
- * the few channels of an image) by loops over lanes that the compiler makes vectors of. Sums run over some pixels of one image
- * in floats, over more in doubles. */
+/* Normalisation, channel by channel. Blocked images are walked a vector of sixteen channels at a time; the rest
+ * (features, or the few channels of an image) by loops over lanes that the compiler makes vectors of. Sums run over
+ * some pixels of one image in floats, over more in doubles. */
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/cpu/simd/vector.h"
 
@@ -19,8 +19,7 @@ enum { PIXELS_IN_FLOATS = 1024 };
 static inline size_t run_end(const elbo_planes *p, size_t start) {
     return p->pixels - start < PIXELS_IN_FLOATS ? p->pixels : start + PIXELS_IN_FLOATS;
 }
-#define EACH_RUN(p)                                                                                                    \
-    for (size_t start = 0, end = run_end(p, 0); start < (p)->pixels; start = end, end = run_end(p, end))
+#define EACH_RUN(p) for (size_t start = 0, end = run_end(p, 0); start < (p)->pixels; start = end, end = run_end(p, end))
 
 static void moments_16(float *mean, float *squares, const float *x, const elbo_planes *p) {
     for (size_t g = 0; g < p->groups; g++) {
@@ -169,7 +168,9 @@ static void backward(float *dx, const float *dy, const float *x, const float *me
 /* ---- one image by itself ---- */
 
 /* The part of an array at i, zeros behind its end. */
-static inline vec part(const float *v, size_t i, size_t n) { return i + LANES <= n ? vload(v + i) : vload_part(v + i, n - i); }
+static inline vec part(const float *v, size_t i, size_t n) {
+    return i + LANES <= n ? vload(v + i) : vload_part(v + i, n - i);
+}
 static inline void put(float *v, size_t i, size_t n, vec value) {
     if (i + LANES <= n)
         vstore(v + i, value);
@@ -206,7 +207,8 @@ static double deviations_of(const float *x, float mean, size_t n) {
     return sum;
 }
 
-static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n, float eps) {
+static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n,
+                  float eps) {
     float m = (float)(sum_of(x, n) / (double)n);
     float inv = (float)(1 / __builtin_sqrt(deviations_of(x, m, n) / (double)n + eps));
     for (size_t i = 0; i < n; i += LANES) put(y, i, n, (part(x, i, n) - m) * inv * part(w, i, n) + part(b, i, n));
@@ -238,4 +240,5 @@ static void layer_backward(float *dx, float *dw, float *db, const float *dy, con
     }
 }
 
-const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments, normalise, gradient_sums, backward, layer, layer_backward};
+const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments, normalise,     gradient_sums,
+                                           backward,      layer,   layer_backward};

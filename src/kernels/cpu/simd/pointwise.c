@@ -10,8 +10,8 @@
             vstore((y) + i_, expression);                                                                              \
         }                                                                                                              \
         if (i_ < (n)) {                                                                                                \
-            vec v = vload_part((x) + i_, (n) - i_);                                                                    \
-            vstore_part((y) + i_, expression, (n) - i_);                                                               \
+            vec v = vload_part((x) + i_, (n)-i_);                                                                      \
+            vstore_part((y) + i_, expression, (n)-i_);                                                                 \
         }                                                                                                              \
     } while (0)
 
@@ -41,8 +41,8 @@ static void activation_forward(float *y, const float *x, size_t n, elbo_activati
             vstore((dx) + i_, expression);                                                                             \
         }                                                                                                              \
         if (i_ < (n)) {                                                                                                \
-            vec d = vload_part((dy) + i_, (n) - i_), v = vload_part((y) + i_, (n) - i_);                               \
-            vstore_part((dx) + i_, expression, (n) - i_);                                                              \
+            vec d = vload_part((dy) + i_, (n)-i_), v = vload_part((y) + i_, (n)-i_);                                   \
+            vstore_part((dx) + i_, expression, (n)-i_);                                                                \
         }                                                                                                              \
     } while (0)
 
@@ -75,8 +75,9 @@ static void to_blocked(float *blocked, const float *plain, int channels, size_t 
             size_t left = pixels - p < LANES ? pixels - p : LANES;
             vec tile[LANES];
             for (int c = 0; c < LANES; c++)
-                tile[c] = c >= here ? vset(0) : left == LANES ? vload(from + (size_t)c * pixels + p)
-                                                              : vload_part(from + (size_t)c * pixels + p, left);
+                tile[c] = c >= here       ? vset(0)
+                          : left == LANES ? vload(from + (size_t)c * pixels + p)
+                                          : vload_part(from + (size_t)c * pixels + p, left);
             transpose_16(tile);
             for (size_t k = 0; k < left; k++) vstore(blocked + (p + k) * LANES, tile[k]);
         }
@@ -102,5 +103,5 @@ static void to_plain(float *plain, const float *blocked, int channels, size_t pi
     }
 }
 
-const elbo_pointwise_kernels ELBO_SIMD(pointwise) = {ELBO_ISA_NAME, activation_forward, activation_backward, from_bytes,
-                                                     multiply, add, to_blocked, to_plain};
+const elbo_pointwise_kernels ELBO_SIMD(pointwise) = {
+    ELBO_ISA_NAME, activation_forward, activation_backward, from_bytes, multiply, add, to_blocked, to_plain};

@@ -1,5 +1,5 @@
-/* Pooling and upsampling of blocked images: sixteen channels of a pixel are one vector. Plain images have few channels, and
- * the plain loops of ref do for them. */
+/* Pooling and upsampling of blocked images: sixteen channels of a pixel are one vector. Plain images have few channels,
+ * and the plain loops of ref do for them. */
 #include "kernels/cpu/ref/ref.h"
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/cpu/simd/vector.h"

@@ -49,7 +49,8 @@ static inline float vsum(vec a) {
     return s[0];
 }
 
-/* Turns sixteen vectors of sixteen: in step s, elements whose index differs from their vector's in bit s change places. */
+/* Turns sixteen vectors of sixteen: in step s, elements whose index differs from their vector's in bit s change
+ * places. */
 static inline void transpose_16(vec row[LANES]) {
 #define HALF(step, low, high)                                                                                          \
     for (int i = 0; i < LANES; i++)                                                                                    \
@@ -69,8 +70,8 @@ static inline void transpose_16(vec row[LANES]) {
 #undef HALF
 }
 
-/* exp(x) within 2 ulp for -87 <= x <= 88: 2^n e^r with |r| <= ln2 / 2, Taylor to r^7. Below it stays at exp(-87); above it is
- * infinite and NaN is NaN, so that a diverged run is seen. */
+/* exp(x) within 2 ulp for -87 <= x <= 88: 2^n e^r with |r| <= ln2 / 2, Taylor to r^7. Below it stays at exp(-87); above
+ * it is infinite and NaN is NaN, so that a diverged run is seen. */
 static inline vec vexp(vec x) {
     vec held = vmin(vmax(x, vset(-87.0f)), vset(88.0f));
     const float shift = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer
@@ -85,7 +86,7 @@ static inline vec vexp(vec x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    ivec exponent = (ivec)(n + shift) << 23; // the low bits of n + shift are n's
+    ivec exponent = (ivec)(n + shift) << 23;                                     // the low bits of n + shift are n's
     return vselect(x <= 88.0f, (vec)((ivec)p + exponent), x * __builtin_inff()); // NaN times infinity is NaN
 }
 

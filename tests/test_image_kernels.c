@@ -203,24 +203,25 @@ static void max_pooling(void **state) {
 static void average_pooling(void **state) {
     (void)state;
     FOR_EACH_SET(s)
-    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) for (size_t lanes = 1; lanes <= 16; lanes += 15) {
-        elbo_resample r = pool_of(i, lanes);
-        float *x = normal(x_size(&r), 5), *y = empty(y_size(&r)), *dy = normal(y_size(&r), 6),
-              *dx = normal(x_size(&r), 7);
-        sums forward = new_sums(y_size(&r)), backward = new_sums(x_size(&r));
-        for (size_t j = 0; j < x_size(&r); j++) add_term(&backward, j, dx[j]);
-        EACH_OUTPUT for (int k = 0; k < r.kernel * r.kernel; k++) {
-            int iy = oy * r.stride - r.padding + k / r.kernel, ix = ox * r.stride - r.padding + k % r.kernel;
-            if (iy < 0 || ix < 0 || iy >= r.height || ix >= r.width) continue;
-            add_term(&forward, Y, (double)x[X(iy, ix)] / (r.kernel * r.kernel));
-            add_term(&backward, X(iy, ix), (double)dy[Y] / (r.kernel * r.kernel));
+    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
+        for (size_t lanes = 1; lanes <= 16; lanes += 15) {
+            elbo_resample r = pool_of(i, lanes);
+            float *x = normal(x_size(&r), 5), *y = empty(y_size(&r)), *dy = normal(y_size(&r), 6),
+                  *dx = normal(x_size(&r), 7);
+            sums forward = new_sums(y_size(&r)), backward = new_sums(x_size(&r));
+            for (size_t j = 0; j < x_size(&r); j++) add_term(&backward, j, dx[j]);
+            EACH_OUTPUT for (int k = 0; k < r.kernel * r.kernel; k++) {
+                int iy = oy * r.stride - r.padding + k / r.kernel, ix = ox * r.stride - r.padding + k % r.kernel;
+                if (iy < 0 || ix < 0 || iy >= r.height || ix >= r.width) continue;
+                add_term(&forward, Y, (double)x[X(iy, ix)] / (r.kernel * r.kernel));
+                add_term(&backward, X(iy, ix), (double)dy[Y] / (r.kernel * r.kernel));
+            }
+            s->resample->average_pool(y, x, &r);
+            s->resample->average_pool_backward(dx, dy, &r);
+            compare("average_pool", y, forward, y_size(&r));
+            compare("average_pool_backward", dx, backward, x_size(&r));
+            free(x), free(dy);
         }
-        s->resample->average_pool(y, x, &r);
-        s->resample->average_pool_backward(dx, dy, &r);
-        compare("average_pool", y, forward, y_size(&r));
-        compare("average_pool_backward", dx, backward, x_size(&r));
-        free(x), free(dy);
-    }
 }
 
 /* How much pixel `in` counts for output `out`: nearest, the one it lies in; bilinear, a tent, held at the edge. */

@@ -104,7 +104,9 @@ static void write_ticks(FILE *out, const bars *b) {
         fprintf(out, "%s'%d' %d", comma, one ? b->sorted[0][i].index : i + 1, i + 1);
         comma = ", ";
     }
-    fprintf(out, ") font ',%d'\n", one && b->shown > 32 ? 11 : ELBO_TICK_POINTS);
+    bool many = one && b->shown > 32,
+         wide = many && b->series->count > 100; // three digits do not fit beside each other
+    fprintf(out, ") font ',%d'%s\n", many ? 11 : ELBO_TICK_POINTS, wide ? " rotate by 90 right" : "");
 }
 
 /* At the top right, where sorted bars leave room: a line for each series, with what is not shown of it. */

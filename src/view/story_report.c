@@ -27,7 +27,7 @@ typedef struct page {
     int drawn;
     elbo_verdict (*verdict)[ELBO_MOST_VERDICTS]; // (count): of each run
     int verdicts;                                // of a run; 0: nobody was asked
-    char *text[1024]; // everything formatted for the page, freed with it
+    char *text[1024];                            // everything formatted for the page, freed with it
     int texts;
 } page;
 
@@ -60,12 +60,14 @@ static elbo_status add_curves(page *p, elbo_error *err) {
     ELBO_TRY(elbo_story_curves(figure_of(p, "loss", "Loss over the epochs"), p->runs, p->compared, err));
     bool mixed = false;
     for (int i = 1; i < p->compared; i++) mixed = mixed || is_vae(&p->runs[i]) != is_vae(&p->runs[0]);
-    show(p, "loss", "Loss curves",
-         mixed ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
-                 "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "
-                 "moving, a test value is taken after the epoch, so test starts below."
-               : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
-                 "overfitting.");
+    show(
+        p, "loss", "Loss curves",
+        mixed
+            ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
+              "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "
+              "moving, a test value is taken after the epoch, so test starts below."
+            : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
+              "overfitting.");
     return ELBO_OK;
 }
 
@@ -74,63 +76,85 @@ static elbo_status add_reconstructions(page *p, elbo_error *err) {
     int n = elbo_pick_variety(&p->data->test, p->data->classes, SHOWN, index);
     ELBO_TRY(elbo_story_reconstructions(figure_of(p, "reconstructions", "Reconstructions of test images"), p->runs,
                                         p->compared, &p->data->test, index, n, err));
-    show(p, "reconstructions", "Reconstructions",
-         is_vae(&p->runs[p->compared - 1]) && !is_vae(&p->runs[0])
-             ? "Test images that no model saw in training, above what each model makes of their codes; a VAE's are smoother, "
-               "because noise on its codes in training leaves no room for the finest detail."
-             : "Test images that no model saw in training, above what each model makes of their codes.");
+    show(
+        p, "reconstructions", "Reconstructions",
+        is_vae(&p->runs[p->compared - 1]) && !is_vae(&p->runs[0])
+            ? "Test images that no model saw in training, above what each model makes of their codes; a VAE's are smoother, "
+              "because noise on its codes in training leaves no room for the finest detail."
+            : "Test images that no model saw in training, above what each model makes of their codes.");
     return ELBO_OK;
+}
+
+/* The images that a map shows: those of the test, unless they are too few for one, as in a small folder of photos. */
+static const elbo_images *mapped(const page *p, const char **which) {
+    enum { ENOUGH = 200 };
+    bool test = p->data->test.count >= ENOUGH || p->data->test.count >= p->data->train.count;
+    *which = test ? "test" : "training";
+    return test ? &p->data->test : &p->data->train;
 }
 
 /* Beside the map by PCA, which was shown just before. Fewer than four points have no neighbourhoods. */
 static elbo_status add_tsne(page *p, int i, elbo_error *err) {
     elbo_run *r = &p->runs[i];
     elbo_map map;
-    if (p->data->test.count < 4) return ELBO_OK;
+    const char *which;
+    const elbo_images *images = mapped(p, &which);
+    if (images->count < 4) return ELBO_OK;
     double kl;
-    ELBO_TRY(elbo_map_make_tsne(&map, &kl, r->model, &p->data->test, p->work, err));
-    const char *name = say(p, "tsne-%d-%s", i + 1, is_vae(r) ? "vae" : "ae"), *title = say(p, "Latent space of %s", r->label);
+    ELBO_TRY(elbo_map_make_tsne(&map, &kl, r->model, images, p->work, err));
+    const char *name = say(p, "tsne-%d-%s", i + 1, is_vae(r) ? "vae" : "ae"),
+               *title = say(p, "Latent space of %s", r->label);
     char points[32];
     elbo_thousands((double)map.n, points);
-    elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, &p->data->test, err);
+    elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, images, err);
     elbo_map_free(&map);
     if (status != ELBO_OK) return status;
     if (p->drawn) p->figure[p->drawn - 1].beside = true;
-    show(p, name, say(p, "%s by t-SNE", title),
-         say(p, "The codes of %s test images, placed so that neighbours stay neighbours (KL divergence %.2f); how far apart two clusters "
-                "lie, and how large they are, means little.", points, kl));
+    show(
+        p, name, say(p, "%s by t-SNE", title),
+        say(p,
+            "The codes of %s %s images, placed so that neighbours stay neighbours (KL divergence %.2f); how far apart two "
+            "clusters lie, and how large they are, means little.",
+            points, which, kl));
     return ELBO_OK;
 }
 
 static elbo_status add_dimensions(page *p, elbo_error *err) {
     bool drawn = false;
-    ELBO_TRY(elbo_story_kl(figure_of(p, "kl", "What each latent dimension tells of an image"), p->runs, p->compared, &drawn, err));
+    ELBO_TRY(elbo_story_kl(figure_of(p, "kl", "What each latent dimension tells of an image"), p->runs, p->compared,
+                           &drawn, err));
     if (drawn)
-        show(p, "kl", "KL of each latent dimension",
-             "How many nats each dimension of the code costs, and so how much it can tell of an image; one near 0 carries nothing.");
+        show(
+            p, "kl", "KL of each latent dimension",
+            "How many nats each dimension of the code costs, and so how much it can tell of an image; one near 0 carries nothing.");
     return ELBO_OK;
 }
 
 static elbo_status add_maps(page *p, elbo_error *err) {
+    const char *which;
+    const elbo_images *images = mapped(p, &which);
     for (int i = 0; i < p->count; i++) {
         elbo_run *r = &p->runs[i];
         elbo_map map;
-        ELBO_TRY(elbo_map_make(&map, r->model, &p->data->test, p->work->threads, err));
+        ELBO_TRY(elbo_map_make(&map, r->model, images, p->work->threads, err));
         const char *name = say(p, "map-%d-%s", i + 1, is_vae(r) ? "vae" : "ae");
         const char *title = say(p, "Latent space of %s", r->label);
-        elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, &p->data->test, err);
+        elbo_status status = elbo_story_map(figure_of(p, name, title), &map, p->data, images, err);
         double explained = 100 * (map.explained[0] + map.explained[1]);
         bool raw = map.raw;
         elbo_map_free(&map);
         if (status != ELBO_OK) return status;
-        const char *what = p->data->classes ? "Each point is a test image, its colour the class that the model was never told"
-                                            : "Each point is a test image";
+        const char *what = say(p, "Each point is a %s image%s", which,
+                               p->data->classes ? ", its colour the class that the model was never told" : "");
         if (raw)
             show(p, name, title, say(p, "%s; the code has two dimensions, so this plane is the whole of it.", what));
         else
-            show(p, name, say(p, "%s by PCA", title),
-                 say(p, "%s; the two axes hold %.0f%% of the codes' variance, so clusters that overlap here may lie apart in "
-                        "the other dimensions.", what, explained));
+            show(
+                p, name, say(p, "%s by PCA", title),
+                say(p,
+                    "%s; the two axes hold %.0f%% of the codes' variance, so clusters that overlap here may lie apart in "
+                    "the other dimensions.",
+                    what, explained));
         if (!raw) ELBO_TRY(add_tsne(p, i, err));
     }
     return ELBO_OK;
@@ -148,15 +172,19 @@ static elbo_status add_interpolation(page *p, elbo_error *err) {
         status = elbo_expression_parse(&end[1], classes ? "class:8" : d->test.count > 1 ? "test:1" : "test:0", err);
     if (status == ELBO_OK) status = elbo_walks_make(&w, p->runs, p->compared, err);
     if (status == ELBO_OK)
-        status = elbo_story_walks(figure_of(p, "interpolation", say(p, "From %s to %s", a, b)), &w, p->runs, p->compared, err);
+        status = elbo_story_walks(figure_of(p, "interpolation", say(p, "From %s to %s", a, b)), &w, p->runs,
+                                  p->compared, err);
     elbo_walks_free(&w);
     elbo_expression_free(&end[0]);
     elbo_expression_free(&end[1]);
     if (status == ELBO_OK)
-        show(p, "interpolation", "Interpolation",
-             say(p, "A straight walk through the latent space from %s to %s, decoded at ten steps, below the same walk from pixel "
-                    "to pixel: where the space is well filled every step looks like a real image, where it has holes the steps "
-                    "look like the two images laid over each other, as the pixels do.", a, b));
+        show(
+            p, "interpolation", "Interpolation",
+            say(p,
+                "A straight walk through the latent space from %s to %s, decoded at ten steps, below the same walk from pixel "
+                "to pixel: where the space is well filled every step looks like a real image, where it has holes the steps "
+                "look like the two images laid over each other, as the pixels do.",
+                a, b));
     return status;
 }
 
@@ -180,8 +208,8 @@ static elbo_status add_samples(page *p, elbo_error *err) {
 /* ---- the table ---- */
 
 static void fill_table(page *p, elbo_report_table *table, const char **cells) {
-    static const char *const head[] = {"model",  "latent", "parameters", "epochs",  "test loss", "reconstr.",
-                                       "KL",     "MSE",    "seconds",    "images/s"};
+    static const char *const head[] = {"model",     "latent", "parameters", "epochs",  "test loss",
+                                       "reconstr.", "KL",     "MSE",        "seconds", "images/s"};
     _Static_assert(sizeof head / sizeof *head == COLUMNS, "a heading for each column");
     memcpy(cells, head, sizeof head);
     for (int i = 0; i < p->count; i++) {
@@ -202,10 +230,13 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         row[6] = s && is_vae(r) ? say(p, "%.2f", s->kl) : "–";
         row[7] = s ? say(p, "%.4f", s->mse) : "";
         row[8] = say(p, "%.1f", seconds);
-        row[9] = seconds > 0 ? say(p, "%s", elbo_thousands(log->count * (double)last->train.images / seconds, number)) : "";
+        row[9] =
+            seconds > 0 ? say(p, "%s", elbo_thousands(log->count * (double)last->train.images / seconds, number)) : "";
     }
-    *table = (elbo_report_table){
-        .title = "Scores on the test images (losses in nats per image)", .rows = p->count + 1, .columns = COLUMNS, .cells = cells};
+    *table = (elbo_report_table){.title = "Scores on the test images (losses in nats per image)",
+                                 .rows = p->count + 1,
+                                 .columns = COLUMNS,
+                                 .cells = cells};
 }
 
 /* ---- is it any good ---- */
@@ -248,11 +279,14 @@ static void fill_scores(page *p, elbo_report_table *table, const char **cells, b
         }
     }
     *table = (elbo_report_table){.title = "Pictures, codes and classes (test images; the best of a column is bold)",
-                                 .rows = p->count + 1, .columns = columns, .cells = cells, .strong = strong};
+                                 .rows = p->count + 1,
+                                 .columns = columns,
+                                 .cells = cells,
+                                 .strong = strong};
 }
 
-/* A row for each thing that is not well, and one for the rest of each run. cells: (1 + count * (ELBO_MOST_VERDICTS + 1),
- * FINDING_COLUMNS) */
+/* A row for each thing that is not well, and one for the rest of each run. cells: (1 + count * (ELBO_MOST_VERDICTS +
+ * 1), FINDING_COLUMNS) */
 static void fill_findings(page *p, elbo_report_table *table, const char **cells) {
     static const char *const head[FINDING_COLUMNS] = {"model", "check", "verdict", "evidence", "what to try"};
     int rows = 1, columns = FINDING_COLUMNS - 1; // nobody needs advice where all is well
@@ -266,14 +300,17 @@ static void fill_findings(page *p, elbo_report_table *table, const char **cells)
             const elbo_verdict *v = &p->verdict[i][k];
             if (v->health == ELBO_WELL) well = say(p, "%s%s%s", well, *well ? ", " : "", v->title);
             if (v->health != ELBO_NOTE && v->health != ELBO_ILL) continue;
-            const char *const row[FINDING_COLUMNS] = {alone ? label : "", v->title, elbo_health_name(v->health), v->evidence, v->advice};
+            const char *const row[FINDING_COLUMNS] = {alone ? label : "", v->title, elbo_health_name(v->health),
+                                                      v->evidence, v->advice};
             memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
             alone = false;
         }
-        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all checks" : "other checks", "well", well, ""};
+        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all checks" : "other checks", "well",
+                                                  well, ""};
         memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
     }
-    *table = (elbo_report_table){.title = "What the doctor finds (elbo doctor)", .rows = rows, .columns = columns, .cells = cells};
+    *table = (elbo_report_table){
+        .title = "What the doctor finds (elbo doctor)", .rows = rows, .columns = columns, .cells = cells};
 }
 
 /* ---- the page ---- */
@@ -293,7 +330,8 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
     const char **cells = calloc((size_t)(p->count + 1) * COLUMNS, sizeof *cells);
     elbo_report_listing *listings = calloc((size_t)p->count, sizeof *listings);
     const char **scores = calloc((size_t)(p->count + 1) * MOST_SCORES, sizeof *scores);
-    const char **findings = calloc((size_t)(p->count * (ELBO_MOST_VERDICTS + 1) + 1) * FINDING_COLUMNS, sizeof *findings);
+    const char **findings =
+        calloc((size_t)(p->count * (ELBO_MOST_VERDICTS + 1) + 1) * FINDING_COLUMNS, sizeof *findings);
     bool *strong = calloc((size_t)(p->count + 1) * MOST_SCORES, sizeof *strong);
     elbo_status status = cells && listings && scores && findings && strong ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
@@ -315,8 +353,11 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
         }
         elbo_report report = {
             .title = title,
-            .summary = say(p, "What %s learned from %s training images of %s, shown on %s test images. All losses are in nats "
-                              "per image; lower is better.", names, train, p->data->name, test),
+            .summary =
+                say(p,
+                    "What %s learned from %s training images of %s, shown on %s test images. All losses are in nats "
+                    "per image; lower is better.",
+                    names, train, p->data->name, test),
             .tables = table,
             .table_count = p->verdicts ? 2 : 1,
             .findings = p->verdicts ? &found : NULL,

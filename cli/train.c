@@ -2,14 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli.h"
-#include "data/photos.h"
 #include "image_files.h"
 #include "progress.h"
+#include "recipe_for.h"
 #include "train/run_folder.h"
 
 static json_t *scores_json(const elbo_scores *s) {
@@ -99,40 +98,12 @@ static void check_skips(const char *folder, const elbo_recipe *recipe, const elb
     elbo_model_close(m);
 }
 
-/* `elbo train my/photos`: data where a recipe is asked for. A built-in recipe of that name comes first. */
-static bool names_data(const char *word) {
-    struct stat at;
-    for (const elbo_builtin_recipe *b = elbo_builtin_recipes; b->name; b++)
-        if (!strcmp(b->name, word)) return false;
-    if (stat(word, &at) != 0) return false;
-    if (!S_ISDIR(at.st_mode)) return cli_ends_with(word, ".npy");
-    char *recipe = elbo_path_join(word, "recipe.yaml"); // a run, which is no data
-    bool run = recipe && elbo_file_exists(recipe);
-    free(recipe);
-    return !run && elbo_photos_there(word);
-}
-
-/* The recipe for data that come without one, by the size of the images: photographs are decoded for it once, and then
- * kept. */
-static elbo_status recipe_for(const char **recipe, const char *data, int threads, elbo_error *err) {
-    enum { SMALL = 48 }; // pixels: nearer to 32 than to 64
-    elbo_dataset d;
-    ELBO_TRY(cli_open_dataset(&d, data, data, NULL, ELBO_BOTH_SPLITS, threads, err));
-    elbo_image_shape shape = d.train.count ? d.train.shape : d.test.shape;
-    int height = d.largest[0] ? d.largest[0] : shape.height, width = d.largest[1] ? d.largest[1] : shape.width;
-    elbo_dataset_close(&d);
-    if (shape.channels == 1 && height == 28 && width == 28)
-        *recipe = "mnist-vae";
-    else
-        *recipe = height <= SMALL && width <= SMALL ? "cifar-vae" : "photo-vae";
-    return ELBO_OK;
-}
-
 /* What was asked for. */
 typedef struct request {
     const char *recipe, *run, *data, *device; // NULL: not said
     cli_texts sets;
     char epochs_set[40], seed_set[40]; // --epochs and --seed as the --set that they are short for
+    bool epochs;                       // the user said how many
     bool resume, force, json, quiet;
     int threads;
 } request;
@@ -172,6 +143,9 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
     if (words) q->recipe = argv[0];
     snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", epochs);
     snprintf(q->seed_set, sizeof q->seed_set, "train.seed=%llu", (unsigned long long)seed);
+    q->epochs = epochs > 0;
+    for (int i = 0; i < q->sets.count; i++)
+        if (!strncmp(q->sets.text[i], "train.epochs=", 13)) q->epochs = true;
     bool all = (!epochs || add_set(&q->sets, q->epochs_set)) && (seed == UINT64_MAX || add_set(&q->sets, q->seed_set));
     if (!all) cli_fail_text("train: --set is given too often");
     return all;
@@ -233,15 +207,28 @@ static int train_into(const char *folder, const request *q) {
     return code;
 }
 
+/* The word that should name a recipe names data: the recipe and the epochs that suit them. */
+static elbo_status take_data(request *q, elbo_error *err) {
+    cli_suited suited;
+    q->data = q->recipe;
+    ELBO_TRY(cli_recipe_for(&suited, q->data, q->threads, err));
+    q->recipe = suited.recipe;
+    if (q->epochs || q->resume) return ELBO_OK;
+    snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", suited.epochs);
+    if (!add_set(&q->sets, q->epochs_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
+    if (!q->quiet && !q->json)
+        fprintf(stderr,
+                "%s: recipe %s, %d epochs of %u images; --epochs N or `elbo train RECIPE --data %s` choose otherwise\n",
+                q->data, suited.recipe, suited.epochs, suited.images, q->data);
+    return ELBO_OK;
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     int code;
     request q = {0};
     if (!read_request(&q, self, argc, argv, &code)) return code;
     elbo_error err;
-    if (q.recipe && !q.data && names_data(q.recipe)) {
-        q.data = q.recipe;
-        if (recipe_for(&q.recipe, q.data, q.threads, &err) != ELBO_OK) return cli_fail(&err);
-    }
+    if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
     if (q.run) return train_into(q.run, &q);
     elbo_recipe recipe; // which the run is named after
     if (elbo_recipe_open(&recipe, q.recipe, NULL, 0, &err) != ELBO_OK) return cli_fail(&err);
@@ -259,7 +246,7 @@ const cli_command cli_train = {
     .details =
         "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
         "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
-        "28 x 28). The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops\n"
+        "28 x 28), for more epochs where there are few. The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops\n"
         "after the current step with a usable model. The same seed gives the same bits, for any number of threads and\n"
         "for a run that was interrupted.\n"
         "\n"

@@ -165,6 +165,12 @@ static void test_far_from_the_prior(void **state) {
     expect(o, "prior", "ill");
     assert_true(measured(o, "prior", "largest_variance") > 2);
     json_decref(o);
+    write_data("few-test", 400, 5); // too few for a covariance: those of training are looked at
+    train("free-few", "few-test", "kind: vae\ndata: mnist\n" DENSE "loss: {kl: 0.01}\ntrain: {batch: 64}\n", "20");
+    o = examine("free-few");
+    expect(o, "prior", "ill");
+    assert_true(measured(o, "prior", "largest_variance") > 2);
+    json_decref(o);
     train("ae", "many", "kind: ae\ndata: mnist\n" DENSE "train: {batch: 64}\n", "2");
     o = examine("ae");
     expect(o, "prior", "not asked");

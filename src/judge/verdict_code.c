@@ -138,8 +138,9 @@ static double log_determinant(double *a, size_t n) {
     return sum;
 }
 
-static elbo_status aggregate_posterior(aggregate *a, const elbo_exam *e, elbo_error *err) {
-    size_t Z = e->Z, n = e->n;
+/* mu, logvar: (n, Z) */
+static elbo_status aggregate_posterior(aggregate *a, const float *mu, const float *logvar, size_t n, size_t Z,
+                                       elbo_error *err) {
     double *mean = elbo_alloc(Z, sizeof *mean), *c = elbo_alloc(Z * Z, sizeof *c); // (Z), (Z, Z)
     if (!mean || !c) {
         free(mean);
@@ -147,12 +148,12 @@ static elbo_status aggregate_posterior(aggregate *a, const elbo_exam *e, elbo_er
         return elbo_no_memory(err);
     }
     for (size_t i = 0; i < n; i++)
-        for (size_t d = 0; d < Z; d++) mean[d] += (double)e->mu[i * Z + d] / (double)n;
+        for (size_t d = 0; d < Z; d++) mean[d] += (double)mu[i * Z + d] / (double)n;
     for (size_t i = 0; i < n; i++)
         for (size_t d = 0; d < Z; d++) {
-            double off = e->mu[i * Z + d] - mean[d];
-            for (size_t k = 0; k <= d; k++) c[d * Z + k] += off * (e->mu[i * Z + k] - mean[k]) / (double)n;
-            c[d * Z + d] += exp((double)e->logvar[i * Z + d]) / (double)n;
+            double off = mu[i * Z + d] - mean[d];
+            for (size_t k = 0; k <= d; k++) c[d * Z + k] += off * (mu[i * Z + k] - mean[k]) / (double)n;
+            c[d * Z + d] += exp((double)logvar[i * Z + d]) / (double)n;
         }
     *a = (aggregate){.narrowest = INFINITY};
     double squares = 0, trace = 0;
@@ -210,11 +211,28 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_exam *e
     return status;
 }
 
+/* By the training images, where those of the test are too few for a covariance: a small folder of photographs. */
+static elbo_status aggregate_of_training(aggregate *a, const elbo_exam *e, elbo_error *err) {
+    uint32_t *index = elbo_alloc(AGAINST, sizeof *index);
+    float *codes = elbo_alloc(2 * AGAINST * e->Z, sizeof *codes); // mu (AGAINST, Z), logvar (AGAINST, Z)
+    elbo_status status = index && codes ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        float *logvar = codes + AGAINST * e->Z;
+        size_t n = elbo_exam_some_training(e, AGAINST, index);
+        elbo_model_encode_images(e->model, &e->data->train, index, n, codes, logvar);
+        status = aggregate_posterior(a, codes, logvar, n, e->Z, err);
+    }
+    free(index);
+    free(codes);
+    return status;
+}
+
 elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
-    if (!e->logvar || e->n < 2 * e->Z) return ELBO_OK; // an autoencoder; or too few images for a covariance
+    bool enough = e->n >= 2 * e->Z, training = !enough && e->train >= e->Z && e->train >= 2;
+    if (!e->logvar || (!enough && !training)) return ELBO_OK; // an autoencoder; or too few images for a covariance
     aggregate a = {0};
     double prior = 0, test = 0;
-    ELBO_TRY(aggregate_posterior(&a, e, err));
+    ELBO_TRY(training ? aggregate_of_training(&a, e, err) : aggregate_posterior(&a, e->mu, e->logvar, e->n, e->Z, err));
     if (e->train && !e->trained_on) ELBO_TRY(measure_holes(&prior, &test, e, err));
     double each = a.kl / (double)e->Z, ratio = test > 0 ? prior / test : 1;
     elbo_number(v, "kl_to_prior", a.kl);
@@ -224,13 +242,15 @@ elbo_status elbo_check_prior(elbo_verdict *v, const elbo_exam *e, elbo_error *er
     elbo_number(v, "prior_to_code", prior);
     elbo_number(v, "test_to_code", test);
     bool off = !(each < 0.5), holes = ratio > 1.5;
-    elbo_found(v, off || holes ? ELBO_ILL : ELBO_WELL,
-               "all codes together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats for "
-               "each dimension; the "
-               "nearest training code is %.2f away from a test image's, %.2f from the prior's",
-               fabs(a.farthest_mean), a.narrowest, a.widest, each, test, prior);
+    elbo_found(
+        v, off || holes ? ELBO_ILL : ELBO_WELL,
+        "all codes%s together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats (%.2f for "
+        "each dimension); the nearest training code is %.2f away from a test image's, %.2f from the prior's",
+        training ? " of training images" : "", fabs(a.farthest_mean), a.narrowest, a.widest, a.kl, each, test, prior);
     if (off || holes)
-        elbo_advise(v, "%s. Longer training, or a larger loss.kl (it was %g), makes the codes fill the prior",
+        elbo_advise(v,
+                    "%s. `elbo sample --from gaussian` draws from where the codes are; longer training, a larger "
+                    "loss.kl (it was %g) or a smaller latent makes them fill the prior",
                     off && a.widest > 1.5 ? "images sampled from the prior come from a small part of the codes' space"
                                           : "images sampled from the prior come from where no code was seen",
                     (double)e->model->recipe.loss.kl);

@@ -1,0 +1,20 @@
+/* Data where a recipe is asked for: `elbo train my/photos`. */
+#ifndef ELBO_CLI_RECIPE_FOR_H
+#define ELBO_CLI_RECIPE_FOR_H
+
+#include "cli.h"
+
+/* Whether `word` is data: a folder with photographs or a .npy. A built-in recipe of that name comes first. */
+bool cli_names_data(const char *word);
+
+/* What suits data that come without a recipe. */
+typedef struct cli_suited {
+    const char *recipe; // a built-in one
+    int epochs;         // so many that few images are seen often enough to learn from them; not fewer than the recipe's
+    uint32_t images;    // to train on
+} cli_suited;
+
+/* By the size and number of the images. Photographs are decoded for it, once: they are kept. */
+elbo_status cli_recipe_for(cli_suited *s, const char *data, int threads, elbo_error *err);
+
+#endif

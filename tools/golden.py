@@ -106,11 +106,8 @@ EVERYTHING = {
                        train=dict(optimizer="sgd", lr=0.01, momentum=0.9, clip=10)),
 }
 
-
-
-
-# ---- photographs: residual networks, whose convolutions keep the biases that batch norm takes away again. Their gradients are
-# 0 but for rounding, of which adam would make a step, were its eps not large.
+# ---- photographs: residual networks, whose convolutions keep the biases that batch norm takes away again. Their
+# gradients are 0 but for rounding, of which adam would make a step, were its eps not large.
 
 def block(channels, name):
     conv = "conv2d %s kernel=3 padding=1" % channels
@@ -121,7 +118,14 @@ def stage(layer, channels, name, skip=None):
     return [layer % channels, "batch_norm2d", "relu"] + block(channels, name) + ([skip] if skip else [])
 
 
+def identity_stage(layers, channels, name):
+    conv = "conv2d %s kernel=3 padding=1" % channels
+    return [text % channels if "%s" in text else text for text in layers] + [
+        "batch_norm2d", "save " + name, "relu", conv, "batch_norm2d", "relu", conv, "add " + name]
+
+
 DOWN, UP = "conv2d %s kernel=4 stride=2 padding=1", "conv_transpose2d %s kernel=4 stride=2 padding=1"
+DOUBLE = ["upsample scale=2", "conv2d %s kernel=3 padding=1"]
 SLOW = dict(optimizer="adamw", lr=0.01, weight_decay=0.2, eps=0.001, schedule="cosine", eta_min=0.001, clip=0.5)
 PHOTOS = {
     "weights": dict(SMALL_VAE, loss=[(0.5, "l1")], kl=0.7, sine=(2.5, 0.3), warmup=2, scale="mean"),
@@ -136,10 +140,11 @@ PHOTOS = {
         ["conv2d 4|64 kernel=3 padding=1", "batch_norm2d", "relu", "conv2d 3 kernel=3 padding=1", "tanh"]),
     "photo-vae": dict(
         kind="vae", latent="5|256", images="small photos", range=[-1, 1], loss=[(1, "mse")], scale="mean", kl=0.5, warmup=2,
-        train=SLOW, encoder=stage(DOWN, "2|64", "x1") + stage(DOWN, "3|128", "x2") + stage(DOWN, "9|256", "x3") + ["flatten", "linear 6|512", "layer_norm", "relu"],
-        decoder=["linear 36", "unflatten 9|512 2 2", "batch_norm2d", "relu"] + stage(UP, "8|256", "y3") +
-        stage(UP, "3|128", "y2") +
-        ["conv_transpose2d 2|32 kernel=4 stride=2 padding=1", "batch_norm2d", "relu", "conv2d 3 kernel=3 padding=1", "tanh"]),
+        train=SLOW, encoder=identity_stage([DOWN], "2|32", "x1") + identity_stage([DOWN], "3|64", "x2") +
+        identity_stage([DOWN], "9|128", "x3") + ["flatten"],
+        decoder=["linear 36", "unflatten 9|128 2 2", "batch_norm2d"] + identity_stage(DOUBLE, "8|64", "y2") +
+        identity_stage(DOUBLE, "3|32", "y1") +
+        ["upsample scale=2", "conv2d 2|16 kernel=3 padding=1", "batch_norm2d", "conv2d 3 kernel=3 padding=1", "tanh"]),
 }
 VGG16 = [1, 2, 2, 3, 4, 9, 3, 3, 3, 3, 4, 3, 5]  # how wide: VGG16 itself has 64 to 512
 

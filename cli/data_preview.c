@@ -10,7 +10,7 @@
 #include "latent/pick.h"
 #include "runs.h"
 
-enum { COLUMNS = 10, EPOCHS = 4, CAPTION = 16 };
+enum { COLUMNS = 10, EPOCHS = 4, CAPTION = 40, LINE = 16 };
 
 typedef struct preview {
     const elbo_dataset *data;
@@ -30,15 +30,23 @@ static float *cell(const preview *p, int image, int version) {
     return p->images + (size_t)(row * p->columns + image % p->columns) * p->size;
 }
 
-/* A class name that fits below a small picture; never cut inside a letter. */
+/* A class name below a small picture: a longer one in two lines, a line that is too long cut, though not inside a
+ * letter. */
 static void caption(char out[CAPTION], const char *name) {
+    const char *between = NULL; // the space nearest the middle
     size_t n = strlen(name);
-    if (n >= CAPTION) {
-        n = CAPTION - 4;
-        while (n && ((unsigned char)name[n] & 0xC0) == 0x80) n--;
+    for (const char *c = name; n > LINE - 4 && *c; c++)
+        if (*c == ' ' && (!between || labs(2 * (c - name) - (long)n) < labs(2 * (between - name) - (long)n)))
+            between = c;
+    for (const char *line = name; line; line = between, between = NULL) {
+        line += *line == ' ';
+        size_t whole = between ? (size_t)(between - line) : strlen(line), shown = whole;
+        if (whole > LINE) {
+            shown = LINE - 1;
+            while (shown && ((unsigned char)line[shown] & 0xC0) == 0x80) shown--;
+        }
+        out += sprintf(out, "%.*s%s%s", (int)shown, line, shown < whole ? "..." : "", between ? "\n" : "");
     }
-    memcpy(out, name, n);
-    strcpy(out + n, name[n] ? "..." : "");
 }
 
 static void fill(preview *p) {

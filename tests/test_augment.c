@@ -58,29 +58,46 @@ static void test_flip(void **state) {
     assert_true(flipped > 160 && flipped < 240);
 }
 
-static void test_crop_moves(void **state) {
-    (void)state;
+/* What torch.nn.functional.pad sees two pixels beyond 5 and 6 pixels; -1: nothing. */
+static void check_crop(const char *steps, const int rows[H + 4], const int columns[W + 4]) {
     int seen[5][5] = {{0}};
     for (uint32_t n = 0; n < 200; n++) {
         float x[N], y[N];
         fill(x, 0, 1);
         fill(y, 0, 1);
-        run_steps("[crop padding=2 fill=black]", 7, 0, n, y);
+        run_steps(steps, 7, 0, n, y);
         int found = 0;
-        for (int dy = -2; dy <= 2; dy++)
-            for (int dx = -2; dx <= 2; dx++) {
+        for (int dy = 0; dy <= 4; dy++)
+            for (int dx = 0; dx <= 4; dx++) {
                 bool same = true;
                 for (int i = 0; i < N; i++) {
-                    int r = i / W % H + dy, c = i % W + dx;
-                    bool inside = r >= 0 && r < H && c >= 0 && c < W;
-                    same = same && y[i] == (inside ? x[i / (H * W) * H * W + r * W + c] : 0);
+                    int r = rows[i / W % H + dy], c = columns[i % W + dx];
+                    same = same && y[i] == (r < 0 || c < 0 ? 0 : x[i / (H * W) * H * W + r * W + c]);
                 }
                 found += same;
-                seen[dy + 2][dx + 2] += same;
+                seen[dy][dx] += same;
             }
         assert_int_equal(found, 1);
     }
     for (int i = 0; i < 25; i++) assert_true(seen[i / 5][i % 5] > 0);
+}
+
+static void test_crop_moves(void **state) {
+    (void)state;
+    check_crop("[crop padding=2 fill=black]", (int[]){-1, -1, 0, 1, 2, 3, 4, -1, -1},
+               (int[]){-1, -1, 0, 1, 2, 3, 4, 5, -1, -1});
+    check_crop("[crop padding=2]", (int[]){0, 0, 0, 1, 2, 3, 4, 4, 4}, (int[]){0, 0, 0, 1, 2, 3, 4, 5, 5, 5});
+    check_crop("[crop padding=2 fill=reflect]", (int[]){2, 1, 0, 1, 2, 3, 4, 3, 2},
+               (int[]){2, 1, 0, 1, 2, 3, 4, 5, 4, 3});
+}
+
+/* Far beyond, the image is mirrored again and again. */
+static void test_reflect_goes_on(void **state) {
+    (void)state;
+    static const int there_and_back[] = {0, 1, 2, 3, 2, 1};
+    for (int i = -30; i <= 30; i++)
+        assert_int_equal(elbo_fill_from(i, 4, ELBO_FILL_REFLECT), there_and_back[(i + 60) % 6]);
+    assert_int_equal(elbo_fill_from(-3, 1, ELBO_FILL_REFLECT), 0);
 }
 
 /* A turn by the angle that was drawn, found by trying angles: and what does not turn stays. */
@@ -163,7 +180,7 @@ static void test_mistakes(void **state) {
         {"[rotate 181]", "it is between 0 and 180"},
         {"[flip p=2]", "it is between 0 and 1"},
         {"[crop padding=1.5]", "it is a whole number"},
-        {"[crop padding=1 fill=red]", "it is edge or black"},
+        {"[crop padding=1 fill=red]", "it is edge or reflect or black"},
         {"[color_jitter hue=0.1]", "no argument `hue`"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -178,6 +195,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flip),
         cmocka_unit_test(test_crop_moves),
+        cmocka_unit_test(test_reflect_goes_on),
         cmocka_unit_test(test_rotate),
         cmocka_unit_test(test_color_jitter),
         cmocka_unit_test(test_chance_is_of_seed_epoch_and_image),

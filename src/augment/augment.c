@@ -5,6 +5,8 @@
 
 extern const elbo_augmentation elbo_augment_flip, elbo_augment_rotate, elbo_augment_crop, elbo_augment_color_jitter;
 
+const char *const elbo_fills[] = {"edge", "reflect", "black", NULL};
+
 const elbo_augmentation *const elbo_augmentations[] = {
     &elbo_augment_flip, &elbo_augment_rotate, &elbo_augment_crop, &elbo_augment_color_jitter, NULL,
 };

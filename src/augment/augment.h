@@ -42,7 +42,17 @@ elbo_status elbo_augment_read(elbo_augment *a, const elbo_layers *layers, elbo_e
 void elbo_augment_run(const elbo_augment *a, elbo_stream stream, elbo_image_shape shape, float low, float high,
                       float *image, float *scratch);
 
-/* What is seen where the image ends: `fill=edge` or `fill=black`. */
-enum { ELBO_FILL_EDGE, ELBO_FILL_BLACK };
+/* What is seen where the image ends: `fill=edge`, the colour there; `fill=reflect`, the image mirrored; `fill=black`. */
+enum { ELBO_FILL_EDGE, ELBO_FILL_REFLECT, ELBO_FILL_BLACK };
+extern const char *const elbo_fills[]; // in this order, ended by NULL
+
+/* The row (or column) of 0..n-1 that is seen at `i`, which may lie beyond; -1: none, it is black. */
+static inline int elbo_fill_from(int i, int n, int fill) {
+    if (i >= 0 && i < n) return i;
+    if (fill == ELBO_FILL_BLACK) return -1;
+    if (fill == ELBO_FILL_EDGE || n == 1) return i < 0 ? 0 : n - 1;
+    int period = 2 * (n - 1), k = ((i % period) + period) % period; // there and back again, the edge seen once
+    return k < n ? k : period - k;
+}
 
 #endif

@@ -1,6 +1,6 @@
 /* rotate: about the centre, by an angle from -degrees to degrees (RandomRotation). Bilinear, where torchvision takes
- * the nearest pixel unless told: small images would show it. What turns in from outside is the edge's colour, or black
- * as there. */
+ * the nearest pixel unless told: small images would show it. What turns in from outside is the edge's colour, the image
+ * mirrored, or black as there. */
 #include <math.h>
 
 #include "augment/augment.h"
@@ -10,16 +10,13 @@ enum { DEGREES, P, FILL };
 /* How a plane is read at (row, column) with `fill` beyond its edge. */
 typedef struct plane {
     const float *x; // (height, width)
-    int height, width;
-    bool black;
+    int height, width, fill;
 } plane;
 
 static float at(const plane *p, int row, int column) {
-    bool inside = row >= 0 && row < p->height && column >= 0 && column < p->width;
-    if (!inside && p->black) return 0;
-    row = row < 0 ? 0 : row >= p->height ? p->height - 1 : row;
-    column = column < 0 ? 0 : column >= p->width ? p->width - 1 : column;
-    return p->x[(size_t)row * (size_t)p->width + (size_t)column];
+    row = elbo_fill_from(row, p->height, p->fill);
+    column = elbo_fill_from(column, p->width, p->fill);
+    return row < 0 || column < 0 ? 0 : p->x[(size_t)row * (size_t)p->width + (size_t)column];
 }
 
 static bool apply(const double *value, const float *draw, elbo_image_shape s, float *x, float *y) {
@@ -38,7 +35,7 @@ static bool apply(const double *value, const float *draw, elbo_image_shape s, fl
             bool inside = r >= 0 && r + 1 < s.height && k >= 0 && k + 1 < s.width;
             const float *from = x + (inside ? (size_t)r * (size_t)s.width + (size_t)k : 0);
             for (int ch = 0; ch < s.channels; ch++, to += size, from += size) {
-                plane p = {x + (size_t)ch * size, s.height, s.width, value[FILL] == ELBO_FILL_BLACK};
+                plane p = {x + (size_t)ch * size, s.height, s.width, (int)value[FILL]};
                 float p00 = inside ? from[0] : at(&p, r, k), p01 = inside ? from[1] : at(&p, r, k + 1);
                 float p10 = inside ? from[s.width] : at(&p, r + 1, k),
                       p11 = inside ? from[s.width + 1] : at(&p, r + 1, k + 1);
@@ -48,15 +45,13 @@ static bool apply(const double *value, const float *draw, elbo_image_shape s, fl
     return true;
 }
 
-static const char *const fills[] = {"edge", "black", NULL}; // in the order of ELBO_FILL_*
-
 const elbo_augmentation elbo_augment_rotate = {
     .name = "rotate",
-    .usage = "rotate DEGREES [p=1] [fill=edge|black]",
+    .usage = "rotate DEGREES [p=1] [fill=edge|reflect|black]",
     .values = {{"degrees", ELBO_FLOAT, true, 0, 0, 180},
                {"p", ELBO_FLOAT, false, 1, 0, 1},
                {"fill", ELBO_WORD, false, 0, 0, 0}},
-    .words = fills,
+    .words = elbo_fills,
     .p = P,
     .apply = apply,
 };

@@ -85,13 +85,12 @@ static elbo_status make(sample_options *o, bool to_figure, bool *was_kept) {
     static const char *const titles[] = {"New images from the prior", "New images from a Gaussian of the codes",
                                          "New images from a mixture of Gaussians of the codes"};
     look->figure.title =
-        o->nearest ? "New above nearest training images (1 ×: as far as test images)" : titles[o->source];
+        o->nearest ? "New above nearest training images (1 ×: as far as reconstructed test images)" : titles[o->source];
     float *images = elbo_alloc((size_t)o->n * elbo_image_size(m->network.graph.image), sizeof *images);
     elbo_status status = images ? make_images(o, m, images, err) : elbo_no_memory(err);
     if (status == ELBO_OK && o->nearest) {
         elbo_work work = cli_work(look->threads);
-        status =
-            elbo_novelty_measure(&o->novelty, images, (size_t)o->n, &look->runs.data, info.low, info.high, &work, err);
+        status = elbo_novelty_measure(&o->novelty, m, images, (size_t)o->n, &look->runs.data, &work, err);
         cli_work_end();
         cli_release_interrupts();
     }
@@ -142,8 +141,9 @@ static void say(const sample_options *o, bool to_figure, bool was_kept) {
     if (o->nearest && isfinite(o->novelty.usual)) {
         double sum = 0;
         for (size_t i = 0; i < o->novelty.n; i++) sum += o->novelty.distance[i] / (double)o->novelty.n;
-        printf("nearest training image: %.2f away on average; of a test image, %.2f (median)\n", sum, o->novelty.usual);
-        printf("%zu of %zu are nearer to one than 99%% of the test images are: %s\n", o->novelty.near, o->novelty.n,
+        printf("nearest training image: %.2f away on average; of a reconstructed test image, %.2f (median)\n", sum,
+               o->novelty.usual);
+        printf("%zu of %zu are nearer to one than 99%% of those are: %s\n", o->novelty.near, o->novelty.n,
                o->novelty.near * 20 > o->novelty.n ? "some may be remembered; look at them" : "new, not remembered");
     }
     if (!to_figure) printf("%s: %d image%s\n", o->look.output, o->n, o->n == 1 ? "" : "s");
@@ -202,16 +202,13 @@ const cli_command cli_sample = {
     .arguments = "RUN",
     .summary = "new images, decoded from codes drawn from the prior or from a density of the codes",
     .details =
-        "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them "
-        "from a\n"
-        "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is "
-        "kept\n"
+        "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them from a\n"
+        "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is kept\n"
         "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
         "Image i depends on the seed and on i alone.\n"
         "\n"
-        "With --nearest the numbers under the pairs are distances in units of a test image's usual distance (median) "
-        "to\n"
-        "its nearest training image. Blurred images lie nearer to all others, so a little below 1 is no memory.\n"
+        "With --nearest the numbers under the pairs are distances to the nearest training image, in units of the median of\n"
+        "such distances of reconstructed test images, which are new and as smooth: far below 1, an image is remembered.\n"
         "\n"
         "examples:\n"
         "  elbo sample runs/mnist-vae -n 64 --seed 1\n"

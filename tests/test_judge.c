@@ -8,7 +8,7 @@
 #include "close.h"
 #include "engine.h"
 #include "judge/doctor.h"
-#include "judge/nearest.h"
+#include "latent/nearest_image.h"
 #include "judge/quality.h"
 #include "latent/probe.h"
 #include "scratch.h"
@@ -242,11 +242,13 @@ static void test_nearest(void **state) {
     enum { M = 5 };
     static float queries[M * D], x[D];
     uint32_t index[300];
-    double found[M];
+    float found[M];
+    uint32_t nearest[M];
     elbo_random_uniform((elbo_stream){.seed = 9}, queries, M * D);
     for (uint32_t i = 0; i < 300; i++) index[i] = i + 50;
     elbo_images_to_floats(&data.train, index + 280, 1, 0, 1, queries); // one is there itself
-    assert_ok(elbo_nearest_image(found, bernoulli, queries, M, &data.train, index, 300, &failure));
+    assert_ok(elbo_nearest_image(nearest, found, queries, M, &data.train, index, 300, 0, 1, &(elbo_work){0}, &failure));
+    assert_int_equal(nearest[0], index[280]);
     for (int q = 0; q < M; q++) {
         double least = INFINITY;
         for (int i = 0; i < 300; i++) {
@@ -255,7 +257,8 @@ static void test_nearest(void **state) {
             for (int k = 0; k < D; k++) d2 += ((double)x[k] - queries[q * D + k]) * ((double)x[k] - queries[q * D + k]);
             least = fmin(least, sqrt(d2));
         }
-        assert_near("distance", (size_t)q, found[q], least, 2e-2); // (0 is found as the root of a rounding error)
+        assert_near("distance", (size_t)q, (double)found[q], least,
+                    2e-2); // (0 is found as the root of a rounding error)
     }
 }
 

@@ -6,17 +6,18 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "judge/doctor.h"
-#include "judge/nearest.h"
+#include "latent/nearest_image.h"
 
 enum { ASKED = 256 };
 
 /* The median distance of m pictures to the nearest training image. */
 static elbo_status median_distance(double *median, const elbo_exam *e, const float *pictures, size_t m,
                                    elbo_error *err) {
-    double distance[ASKED];
-    ELBO_TRY(elbo_nearest_image(distance, e->model, pictures, m, &e->data->train, e->train_index, e->train, err));
-    qsort(distance, m, sizeof *distance, elbo_ascending);
-    *median = distance[m / 2];
+    float distance[ASKED];
+    ELBO_TRY(elbo_nearest_image(NULL, distance, pictures, m, &e->data->train, e->train_index, e->train,
+                                e->model->recipe.image.low, e->model->recipe.image.high, e->work, err));
+    qsort(distance, m, sizeof *distance, elbo_ascending_floats);
+    *median = (double)distance[m / 2];
     return ELBO_OK;
 }
 

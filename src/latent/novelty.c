@@ -5,67 +5,62 @@
 
 #include "base/memory.h"
 #include "base/order.h"
-#include "latent/neighbours.h"
-#include "train/model.h"
+#include "latent/nearest_image.h"
 
 enum { MOST_ASKED = 1000 };
 
-/* How near test images come to their nearest training image. */
-static elbo_status ask_test_images(elbo_novelty *v, const elbo_images *test, const float *train, size_t n, float low,
-                                   float high, const elbo_work *work, elbo_error *err) {
+static void clip(float *x, size_t n, float low, float high) {
+    for (size_t i = 0; i < n; i++) x[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+}
+
+/* How near reconstructions of test images come to their nearest training image. */
+static elbo_status ask_test_images(elbo_novelty *v, elbo_model *m, const elbo_dataset *d, const elbo_work *work,
+                                   elbo_error *err) {
     v->usual = v->rare = NAN;
-    size_t asked = test->count < MOST_ASKED ? test->count : MOST_ASKED, size = elbo_image_size(test->shape);
+    size_t count = d->test.count, asked = count < MOST_ASKED ? count : MOST_ASKED,
+           size = elbo_image_size(d->test.shape);
     if (asked == 0) return ELBO_OK;
     uint32_t index[MOST_ASKED];
-    for (size_t i = 0; i < asked; i++) index[i] = (uint32_t)(i * test->count / asked);
-    float *rows = elbo_alloc(asked * size, sizeof *rows);
-    if (!rows) return elbo_no_memory(err);
-    elbo_images_to_floats(test, index, asked, low, high, rows);
-    elbo_neighbours nb;
-    elbo_status status = elbo_neighbours_of(&nb, rows, asked, train, n, (int)size, 1, work, err);
+    float distance[MOST_ASKED], low = m->recipe.image.low, high = m->recipe.image.high;
+    for (size_t i = 0; i < asked; i++) index[i] = (uint32_t)(i * count / asked);
+    float *z = elbo_alloc(asked * m->network.graph.latent, sizeof *z),
+          *images = elbo_alloc(asked * size, sizeof *images);
+    elbo_status status = z && images ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
-        qsort(nb.distance2, asked, sizeof *nb.distance2, elbo_ascending_floats);
-        v->usual = sqrt((double)nb.distance2[asked / 2]);
-        v->rare = sqrt((double)nb.distance2[asked / 100]);
-        elbo_neighbours_free(&nb);
+        elbo_model_encode_images(m, &d->test, index, asked, z, NULL);
+        elbo_model_decode_codes(m, asked, z, images);
+        clip(images, asked * size, low, high);
+        status =
+            elbo_nearest_image(NULL, distance, images, asked, &d->train, NULL, d->train.count, low, high, work, err);
     }
-    free(rows);
+    if (status == ELBO_OK) {
+        qsort(distance, asked, sizeof *distance, elbo_ascending_floats);
+        v->usual = (double)distance[asked / 2];
+        v->rare = (double)distance[asked / 100];
+    }
+    free(z);
+    free(images);
     return status;
 }
 
-static elbo_status ask(elbo_novelty *v, const float *images, const float *train, size_t count, size_t size,
-                       const elbo_work *work, elbo_error *err) {
-    elbo_neighbours nb;
-    ELBO_TRY(elbo_neighbours_of(&nb, images, v->n, train, count, (int)size, 1, work, err));
-    for (size_t i = 0; i < v->n; i++) {
-        v->nearest[i] = nb.index[i];
-        v->distance[i] = sqrtf(nb.distance2[i]);
-        v->near += v->distance[i] < v->rare;
-    }
-    elbo_neighbours_free(&nb);
-    return ELBO_OK;
-}
-
-elbo_status elbo_novelty_measure(elbo_novelty *v, const float *images, size_t n, const elbo_dataset *d, float low,
-                                 float high, const elbo_work *work, elbo_error *err) {
-    const elbo_images *train = &d->train;
-    size_t size = elbo_image_size(train->shape);
+elbo_status elbo_novelty_measure(elbo_novelty *v, elbo_model *m, const float *images, size_t n, const elbo_dataset *d,
+                                 const elbo_work *work, elbo_error *err) {
+    size_t values = n * elbo_image_size(d->train.shape);
+    float low = m->recipe.image.low, high = m->recipe.image.high;
+    if (d->train.count == 0)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images to be compared with", d->name);
     *v = (elbo_novelty){
         .n = n, .nearest = elbo_alloc(n, sizeof *v->nearest), .distance = elbo_alloc(n, sizeof *v->distance)};
-    if (train->count == 0) {
-        elbo_novelty_free(v);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images to be compared with", d->name);
-    }
-    float *rows = elbo_alloc((size_t)train->count * size, sizeof *rows),
-          *clipped = elbo_alloc(n * size, sizeof *clipped);
-    elbo_status status = rows && clipped && v->nearest && v->distance ? ELBO_OK : elbo_no_memory(err);
+    float *clipped = elbo_alloc(values, sizeof *clipped);
+    elbo_status status = clipped && v->nearest && v->distance ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) status = ask_test_images(v, m, d, work, err);
     if (status == ELBO_OK) {
-        elbo_images_to_floats(train, NULL, train->count, low, high, rows);
-        for (size_t i = 0; i < n * size; i++) clipped[i] = images[i] < low ? low : images[i] > high ? high : images[i];
-        status = ask_test_images(v, &d->test, rows, train->count, low, high, work, err);
+        for (size_t i = 0; i < values; i++) clipped[i] = images[i];
+        clip(clipped, values, low, high);
+        status = elbo_nearest_image(v->nearest, v->distance, clipped, n, &d->train, NULL, d->train.count, low, high,
+                                    work, err);
     }
-    if (status == ELBO_OK) status = ask(v, clipped, rows, train->count, size, work, err);
-    free(rows);
+    for (size_t i = 0; status == ELBO_OK && i < n; i++) v->near += (double)v->distance[i] < v->rare;
     free(clipped);
     if (status != ELBO_OK) elbo_novelty_free(v);
     return status;

@@ -1,24 +1,26 @@
-/* Are generated images new, or remembered from training? Each one's nearest training image in pixels, and how near the
- * test images, which are new, come to theirs. */
+/* Are generated images new, or remembered from training? Each one's nearest training image in pixels, and how near
+ * images that are new come to theirs. Those are the model's reconstructions of test images: as smooth as what it
+ * generates, where the test images themselves are sharper, which alone puts them farther from everything. */
 #ifndef ELBO_NOVELTY_H
 #define ELBO_NOVELTY_H
 
 #include "data/data.h"
 #include "latent/work.h"
+#include "train/model.h"
 
 typedef struct elbo_novelty {
     size_t n;
     uint32_t *nearest; // (n) into the training images
     float *distance;   // (n), Euclidean over the pixels
-    double usual; // median over test images of the distance to their nearest training image; NaN without test images
-    double rare;  // the hundredth part of the test images comes nearer than this
+    double usual; // median over reconstructed test images of the distance to their nearest training image; NaN: no test
+    double rare;  // the hundredth part of them comes nearer than this
     size_t near;  // how many of the n do
 } elbo_novelty;
 
-/* images: (n, C, H, W) in [low, high], clipped to it as a picture is. The test images asked about are at most 1000,
- * evenly taken. */
-elbo_status elbo_novelty_measure(elbo_novelty *v, const float *images, size_t n, const elbo_dataset *d, float low,
-                                 float high, const elbo_work *work, elbo_error *err);
+/* images: (n, C, H, W) as the model decoded them; clipped to the recipe's range, as a picture is. The test images asked
+ * about are at most 1000, evenly taken. The model's decoder reads codes alone. */
+elbo_status elbo_novelty_measure(elbo_novelty *v, elbo_model *m, const float *images, size_t n, const elbo_dataset *d,
+                                 const elbo_work *work, elbo_error *err);
 void elbo_novelty_free(elbo_novelty *v);
 
 #endif

@@ -308,13 +308,17 @@ done:
 /* ---- the scan ---- */
 
 static void note_empty(const walk *w, elbo_dataset *notes) {
-    char shown[ELBO_SHOWN];
-    if (!w->empties) return;
-    elbo_text_shown(w->empty[0], shown);
+    enum { NAMED = 3 };
+    char shown[ELBO_SHOWN], list[NAMED * (ELBO_SHOWN + 2) + 8] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < w->empties && i < NAMED; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
+                                 elbo_text_shown(w->empty[i], shown));
     if (w->empties == 1)
-        elbo_dataset_note(notes, "%s: a folder without images", shown);
-    else
-        elbo_dataset_note(notes, "%zu folders without images: %s, ...", w->empties, shown);
+        elbo_dataset_note(notes, "%s: a folder without images", list);
+    else if (w->empties)
+        elbo_dataset_note(notes, "%zu folders without images: %s%s", w->empties, list,
+                          w->empties > NAMED ? ", ..." : "");
 }
 
 static elbo_status stamp_files(elbo_photos *p, elbo_error *err) {

@@ -29,15 +29,23 @@ elbo_status elbo_check_finished(elbo_verdict *v, const elbo_exam *e, elbo_error 
 }
 
 /* A loss that leaps, or ends above where it was: steps too large for the weights to settle. */
+/* The mean training loss of some epochs: of few images it goes up and down by chance from one epoch to the next. */
+static double train_around(const elbo_log *log, int first, int epochs) {
+    double sum = 0;
+    for (int i = 0; i < epochs; i++) sum += train_at(log, first + i) / epochs;
+    return sum;
+}
+
 elbo_status elbo_check_diverged(elbo_verdict *v, const elbo_exam *e, elbo_error *err) {
     (void)err;
     const elbo_log *log = e->log;
     if (log->count < 2) return ELBO_OK;
-    double best = INFINITY, leap = 1, last = train_at(log, log->count - 1);
+    int some = log->count / 20 > 1 ? log->count / 20 : 1;
+    double best = INFINITY, leap = 1, last = train_around(log, log->count - some, some);
     int leapt = 0;
     bool finite = true;
-    for (int i = 0; i < log->count; i++) {
-        double now = train_at(log, i);
+    for (int i = 0; i + some <= log->count; i++) {
+        double now = train_around(log, i, some);
         finite = finite && isfinite(now);
         if (best > 0 && now / best > leap) {
             leap = now / best;

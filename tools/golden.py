@@ -173,7 +173,7 @@ def layer(text, shape):
         return kind(int(named["kernel"]), int(named.get("stride", named["kernel"])), int(named.get("padding", 0)))
     if name == "upsample":
         mode = named.get("mode", "nearest")
-        return nn.Upsample(scale_factor=int(named.get("scale", 2)), mode=mode,
+        return nn.Upsample(scale_factor=int(named.get("scale", (values or [2])[0])), mode=mode,
                            align_corners=None if mode == "nearest" else False)
     if name == "linear":
         return nn.Linear(shape[0], values[0], bias=named.get("bias") != "false")
@@ -194,7 +194,7 @@ class Layers(nn.Module):
     def __init__(self, texts, shape, others=None):
         """`others`: layers in front, whose saved activations these may read."""
         super().__init__()
-        self.texts, first = texts, shape
+        self.texts, self.words, first = texts, [text.split() for text in texts], shape
         saved = {}
         if others:
             others.eval()(torch.zeros(2, *others.first), saved=saved)
@@ -208,8 +208,7 @@ class Layers(nn.Module):
 
     def forward(self, x, count=None, saved=None):
         saved = {} if saved is None else saved
-        for i, text in enumerate(self.texts[:count]):
-            word, *name = text.split()
+        for i, (word, *name) in enumerate(self.words[:count]):
             if word == "save":
                 saved[name[0]] = x
             elif word == "add":
@@ -229,9 +228,10 @@ class Model(nn.Module):
         shape = self.encoder.shape
         self.code = self.mu = self.logvar = None
         if "head" in spec:
-            channels, kernel, shape = spec["channels"], spec["head"].split()[1:], tuple(spec["code"])
+            channels, kernel = spec["channels"], spec["head"].split()[1:]
             named = {k.replace("kernel", "kernel_size"): int(v) for k, v in (w.split("=") for w in kernel)}
-            self.mu, self.logvar = (nn.Conv2d(self.encoder.shape[0], channels, **named) for _ in range(2))
+            self.mu, self.logvar = (nn.Conv2d(shape[0], channels, **named) for _ in range(2))
+            shape = tuple(self.mu(torch.zeros(1, *shape)).shape[1:])
         elif spec["latent"] != "none":
             latent, features = int(spec["latent"]), int(np.prod(shape))
             if self.vae:
@@ -243,6 +243,7 @@ class Model(nn.Module):
         self.flat = "head" not in spec
 
     def forward(self, x, eps):
+        """Output, KL and mean code. eps: the noise; None: drawn here."""
         saved = {}
         hidden = self.encoder(x, saved=saved)
         if not self.vae:
@@ -250,7 +251,8 @@ class Model(nn.Module):
             return self.decoder(mu, saved=saved), torch.zeros(()), mu
         hidden = hidden.flatten(1) if self.flat else hidden
         mu, logvar = self.mu(hidden), self.logvar(hidden)
-        z = mu + (eps.reshape(mu.shape) if torch.is_tensor(eps) else eps) * torch.exp(0.5 * logvar)
+        eps = torch.randn_like(mu) if eps is None else eps.reshape(mu.shape) if torch.is_tensor(eps) else eps
+        z = mu + eps * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
         return self.decoder(z, saved=saved), kl / len(x), mu.flatten(1)
 
@@ -446,4 +448,5 @@ def random_images(*shape):
     return np.where(picker.rand(*images.shape) < 0.4, 0, images).astype(np.uint8)  # black is common, as in digits
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

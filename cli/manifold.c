@@ -47,9 +47,9 @@ static void write_title(char *title, size_t size, const elbo_plane *p, const elb
         snprintf(title, size, "Latent space: first two principal axes (%.0f%% and %.0f%% of the variance)",
                  100 * p->explained[0], 100 * p->explained[1]);
     else if (latent == 2)
-        snprintf(title, size, "The latent plane at %s", numbers);
+        snprintf(title, size, "The latent plane, z%d across and z%d up, at %s", o->dims[0], o->dims[1], numbers);
     else
-        snprintf(title, size, "Latent dimensions %d (across) and %d (up) at %s", o->dims[0], o->dims[1], numbers);
+        snprintf(title, size, "Latent dimensions z%d (across) and z%d (up) at %s", o->dims[0], o->dims[1], numbers);
 }
 
 static elbo_status make(manifold_options *o, json_t **json) {

@@ -32,6 +32,14 @@ elbo_status elbo_fail_errno(elbo_error *err, const char *format, ...) {
 
 elbo_status elbo_no_memory(elbo_error *err) { return elbo_fail(err, ELBO_NO_MEMORY, "out of memory"); }
 
+elbo_status elbo_no_room(elbo_error *err, double bytes, const char *what, const char *remedy) {
+    const double mib = 1 << 20;
+    bool large = bytes >= 1024 * mib;
+    return elbo_fail(err, ELBO_NO_MEMORY, "out of memory: %s take %.*f %s%s%s", what, large ? 1 : 0,
+                     large ? bytes / mib / 1024 : bytes / mib, large ? "GiB" : "MiB", remedy ? "; " : "",
+                     remedy ? remedy : "");
+}
+
 /* Edit distance where two neighbouring letters that changed places are one mistake (Damerau); long words count as
  * far. */
 static int edit_distance(const char *a, const char *b) {

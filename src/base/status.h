@@ -12,6 +12,8 @@ elbo_status elbo_fail(elbo_error *err, elbo_status status, const char *format, .
 elbo_status elbo_fail_errno(elbo_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 elbo_status elbo_no_memory(elbo_error *err);
+/* The same of something large: "out of memory: WHAT take 3.2 GiB; REMEDY". `remedy` may be NULL. */
+elbo_status elbo_no_room(elbo_error *err, double bytes, const char *what, const char *remedy);
 
 /* The word of `words` (ended by NULL) nearest to `typed` by edit distance, or NULL where none is near: the
  * "did you mean" of every message. */

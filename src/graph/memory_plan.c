@@ -90,7 +90,9 @@ elbo_status elbo_plan_place_tensors(elbo_plan *p, elbo_error *err) {
     free(slots);
     p->arena_floats = (size_t)p->shards * size[0] + size[1];
     p->arena = elbo_alloc(p->arena_floats, sizeof(float));
-    if (!p->arena) return elbo_no_memory(err);
+    if (!p->arena)
+        return elbo_no_room(err, (double)p->arena_floats * sizeof(float), "the activations and gradients of a batch",
+                            "a smaller train.batch needs less");
     for (int i = 0; i < p->tensors; i++) {
         elbo_tensor *t = p->tensor[i];
         if (t->first < 0) continue;

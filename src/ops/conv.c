@@ -212,7 +212,9 @@ static elbo_status backward_weights(elbo_plan *p, elbo_spot *spot, elbo_error *e
     const elbo_conv_kernels *k = p->device->conv;
     size_t share = k->gradient_floats(spot->object);
     float *shares = elbo_plan_work(p, (size_t)p->shards * share);
-    if (!shares) return elbo_no_memory(err);
+    if (!shares)
+        return elbo_no_room(err, (double)p->shards * (double)share * sizeof(float),
+                            "a convolution's shares of its gradient", NULL);
 
     elbo_step *s = new_step(p, spot, "backward weights", run_backward_weights);
     if (!s) return elbo_no_memory(err);

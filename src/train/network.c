@@ -8,8 +8,9 @@ elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_
     ELBO_TRY(elbo_graph_build(&n->graph, r, image, err));
     n->params = elbo_alloc(n->graph.param_floats, sizeof(float));
     if (!n->params) {
+        double bytes = (double)n->graph.param_floats * sizeof(float);
         elbo_network_free(n);
-        return elbo_no_memory(err);
+        return elbo_no_room(err, bytes, "the network's parameters", "fewer channels or features need less");
     }
     elbo_graph_init_params(&n->graph, r->train.seed, n->params);
     return ELBO_OK;

@@ -267,7 +267,9 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     t->m = elbo_alloc(floats, sizeof(float));
     t->v = elbo_alloc(floats, sizeof(float));
     t->order = elbo_alloc(t->data->train.count, sizeof *t->order);
-    if (!t->m || !t->v || !t->order) return elbo_no_memory(err);
+    if (!t->m || !t->v || !t->order)
+        return elbo_no_room(err, 2.0 * (double)floats * sizeof(float), "the optimiser's means",
+                            "fewer channels or features need less");
     ELBO_TRY(elbo_team_make(&t->team, t->options.threads, err));
     elbo_plan_options options = {.mode = ELBO_TRAIN,
                                  .batch = r->train.batch,

@@ -24,7 +24,7 @@ static const struct cpu_level {
          &elbo_simd_pointwise_##isa,                                                                                   \
          &elbo_simd_loss_##isa,                                                                                        \
          &elbo_simd_update_##isa,                                                                                      \
-         &elbo_onednn_conv,                                                                                            \
+         &elbo_simd_conv_##isa,                                                                                        \
          &elbo_simd_norm_##isa,                                                                                        \
          &elbo_simd_resample_##isa,                                                                                    \
          &elbo_simd_near_##isa},                                                                                       \

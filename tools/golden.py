@@ -142,7 +142,7 @@ PHOTOS = {
         kind="vae", latent="5|256", images="small photos", range=[-1, 1], loss=[(1, "mse")], scale="mean", kl=0.5, warmup=2,
         train=SLOW, encoder=identity_stage([DOWN], "2|32", "x1") + identity_stage([DOWN], "3|64", "x2") +
         identity_stage([DOWN], "9|128", "x3") + ["flatten"],
-        decoder=["linear 36", "unflatten 9|128 2 2", "batch_norm2d"] + identity_stage(DOUBLE, "8|64", "y2") +
+        decoder=["linear 36|512", "unflatten 9|128 2 2", "batch_norm2d"] + identity_stage(DOUBLE, "8|64", "y2") +
         identity_stage(DOUBLE, "3|32", "y1") +
         ["upsample scale=2", "conv2d 2|16 kernel=3 padding=1", "batch_norm2d", "conv2d 3 kernel=3 padding=1", "tanh"]),
 }

@@ -189,37 +189,61 @@ static int panel_at(int channels, int first) { // vectors
 
 /* ---- weights ---- */
 
-/* u (PLACES, panels of b, a, panel): G w G^T, where filter (a, b) has its taps at w + a * step_a + b * step_b, turned by
- * half a circle where `turned`. */
-static void pack_side(float *u, const float *w, int a_count, int b_count, size_t step_a, size_t step_b, bool turned) {
-    size_t stride = (size_t)a_count * (size_t)b_count;
-    for (int first = 0; first < b_count; first += WIDE) {
-        int vectors = panel_at(b_count, first);
-        for (int a = 0; a < a_count; a++)
-            for (int v = 0; v < vectors; v++) {
-                const float *from = w + (size_t)a * step_a + (size_t)(first + v * LANES) * step_b;
-                float *to =
-                    u + (size_t)first * (size_t)a_count + (size_t)a * (size_t)(vectors * LANES) + (size_t)(v * LANES);
-                float tap[TAPS][LANES];
-                vec g[3][3], h[4][3];
-                for (int lane = 0; lane < LANES; lane++)
-                    for (int k = 0; k < TAPS; k++)
-                        tap[k][lane] = from[(size_t)lane * step_b + (size_t)(turned ? TAPS - 1 - k : k)];
-                for (int k = 0; k < TAPS; k++) g[k / 3][k % 3] = vload(tap[k]);
-                for (int j = 0; j < 3; j++) {
-                    h[0][j] = g[0][j];
-                    h[1][j] = 0.5f * (g[0][j] + g[1][j] + g[2][j]);
-                    h[2][j] = 0.5f * (g[0][j] - g[1][j] + g[2][j]);
-                    h[3][j] = g[2][j];
-                }
-                for (int i = 0; i < 4; i++) {
-                    vstore(to + (size_t)(4 * i) * stride, h[i][0]);
-                    vstore(to + (size_t)(4 * i + 1) * stride, 0.5f * (h[i][0] + h[i][1] + h[i][2]));
-                    vstore(to + (size_t)(4 * i + 2) * stride, 0.5f * (h[i][0] - h[i][1] + h[i][2]));
-                    vstore(to + (size_t)(4 * i + 3) * stride, h[i][2]);
-                }
-            }
+/* to[n] gets lane l of from[l * stride + n], for n below `count`, a multiple of 16. */
+static void gather_lanes(vec *to, const float *from, size_t stride, int count) {
+    for (int n = 0; n < count; n += LANES) {
+        for (int lane = 0; lane < LANES; lane++) to[n + lane] = vload(from + (size_t)lane * stride + (size_t)n);
+        transpose_16(to + n);
     }
+}
+
+/* G w G^T of sixteen filters.  tap: (TAPS), the last first where `turned`; to: (PLACES) at `stride` */
+static void transform_filters(float *to, size_t stride, const vec *tap, bool turned) {
+    vec g[3][3], h[4][3];
+    for (int k = 0; k < TAPS; k++) g[k / 3][k % 3] = tap[turned ? TAPS - 1 - k : k];
+    for (int j = 0; j < 3; j++) {
+        h[0][j] = g[0][j];
+        h[1][j] = 0.5f * (g[0][j] + g[1][j] + g[2][j]);
+        h[2][j] = 0.5f * (g[0][j] - g[1][j] + g[2][j]);
+        h[3][j] = g[2][j];
+    }
+    for (int i = 0; i < 4; i++) {
+        vstore(to + (size_t)(4 * i) * stride, h[i][0]);
+        vstore(to + (size_t)(4 * i + 1) * stride, 0.5f * (h[i][0] + h[i][1] + h[i][2]));
+        vstore(to + (size_t)(4 * i + 2) * stride, 0.5f * (h[i][0] - h[i][1] + h[i][2]));
+        vstore(to + (size_t)(4 * i + 3) * stride, h[i][2]);
+    }
+}
+
+/* u: (PLACES, panels of `wide`, deep, panel), where filters lie for a product that sums over `deep` channels. */
+static float *filter_at(float *u, int deep_count, int wide_count, int deep, int wide) {
+    int first = wide / WIDE * WIDE, panel = panel_at(wide_count, first) * LANES;
+    return u + (size_t)first * (size_t)deep_count + (size_t)deep * (size_t)panel + (size_t)(wide - first);
+}
+
+/* w (out, in, TAPS) for the way from x to y: lanes are output channels. */
+static void pack_forward(const elbo_conv *c, float *u, const float *w) {
+    int in = c->s.in, out = c->s.out;
+    vec tap[LANES * TAPS];
+    for (int o = 0; o < out; o += LANES)
+        for (int i = 0; i < in; i += LANES) {
+            gather_lanes(tap, w + ((size_t)o * (size_t)in + (size_t)i) * TAPS, (size_t)in * TAPS, LANES * TAPS);
+            for (int k = 0; k < LANES; k++)
+                transform_filters(filter_at(u, in, out, i + k, o), (size_t)in * (size_t)out, tap + k * TAPS, false);
+        }
+}
+
+/* The same for the way from dy to dx: lanes are input channels, filters are turned by half a circle. */
+static void pack_backward(const elbo_conv *c, float *u, const float *w) {
+    int in = c->s.in, out = c->s.out;
+    for (int o = 0; o < out; o++)
+        for (int i = 0; i < in; i += LANES) {
+            const float *from = w + ((size_t)o * (size_t)in + (size_t)i) * TAPS;
+            vec tap[TAPS];
+            for (int k = 0; k < TAPS; k++)
+                for (int lane = 0; lane < LANES; lane++) tap[k][lane] = from[lane * TAPS + k];
+            transform_filters(filter_at(u, out, in, o, i), (size_t)in * (size_t)out, tap, true);
+        }
 }
 
 static size_t side_floats(const elbo_conv *c) { return (size_t)PLACES * (size_t)c->s.in * (size_t)c->s.out; }
@@ -227,9 +251,8 @@ static size_t packed_floats(const elbo_conv *c) { return side_floats(c) * (c->ne
 
 static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
     (void)scratch, (void)thread;
-    size_t in = (size_t)c->s.in;
-    pack_side(packed, w, c->s.in, c->s.out, TAPS, in * TAPS, false);
-    if (c->need_dx) pack_side(packed + side_floats(c), w, c->s.out, c->s.in, in * TAPS, TAPS, true);
+    pack_forward(c, packed, w);
+    if (c->need_dx) pack_backward(c, packed + side_floats(c), w);
 }
 
 /* ---- the three directions ---- */
@@ -342,13 +365,14 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *
                             int thread) {
     (void)scratch, (void)thread;
     size_t in = (size_t)c->s.in, out = (size_t)c->s.out, share = gradient_floats(c);
-    for (size_t i = 0; i < in * TAPS; i++)
-        for (size_t o = 0; o < out; o += LANES) {
-            vec sum = vload(gradients + i * out + o);
-            for (int k = 1; k < shares; k++) sum += vload(gradients + (size_t)k * share + i * out + o);
-            float lane[LANES];
-            vstore(lane, sum);
-            for (size_t l = 0; l < LANES; l++) dw[(o + l) * in * TAPS + i] = lane[l];
+    for (size_t o = 0; o < out; o += LANES)
+        for (size_t i = 0; i < in * TAPS; i += LANES) { // (in x TAPS, out) to (out, in x TAPS), in squares
+            vec sum[LANES];
+            for (size_t k = 0; k < LANES; k++) sum[k] = vload(gradients + (i + k) * out + o);
+            for (int s = 1; s < shares; s++)
+                for (size_t k = 0; k < LANES; k++) sum[k] += vload(gradients + (size_t)s * share + (i + k) * out + o);
+            transpose_16(sum);
+            for (size_t k = 0; k < LANES; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
         }
     for (size_t o = 0; dbias && o < out; o++) {
         dbias[o] = 0;

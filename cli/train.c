@@ -246,9 +246,9 @@ const cli_command cli_train = {
     .details =
         "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
         "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
-        "28 x 28), for more epochs where there are few. The run folder gets recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl. Ctrl-C stops\n"
-        "after the current step with a usable model. The same seed gives the same bits, for any number of threads and\n"
-        "for a run that was interrupted.\n"
+        "28 x 28), and the fewer images, the more epochs. The run folder gets recipe.yaml, model.safetensors,\n"
+        "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
+        "gives the same bits, for any number of threads and for a run that was interrupted.\n"
         "\n"
         "examples:\n"
         "  elbo train mnist-vae\n"

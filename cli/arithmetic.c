@@ -60,15 +60,12 @@ const cli_command cli_arithmetic = {
     .arguments = "RUN \"EXPR\"",
     .summary = "computes with codes: mean(class:3) - mean(class:8) + test:17, decoded",
     .details =
-        "Codes: test:17 and train:5 are images; class:3 and class:\"Ankle boot\" the most typical test image of a "
-        "class;\n"
-        "\"my photo.png\" a file; smile a code that `elbo vector save` kept. mean(a, b, ...) is the mean of codes, "
-        "and\n"
+        "Codes: test:17 and train:5 are images; class:3 and class:\"Ankle boot\" the most typical test image of a class;\n"
+        "\"my photo.png\" a file; smile a code that `elbo vector save` kept. mean(a, b, ...) is the mean of codes, and\n"
         "mean(class:3) that of all the class's training images; lerp(a, b, t) and slerp(a, b, t) lie between a and b,\n"
         "t from 0 to 1. With them + - * / ( ), where * and / are by numbers: 2 * test:17.\n"
         "\n"
-        "The figure shows the operands, the result and the training image whose code is nearest to it: above as "
-        "pixels,\n"
+        "The figure shows the operands, the result and the training image whose code is nearest to it: above as pixels,\n"
         "where the result is the same arithmetic done with pixels, below decoded.\n"
         "\n"
         "examples:\n"

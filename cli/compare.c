@@ -97,10 +97,8 @@ const cli_command cli_compare = {
     .arguments = "RUN [RUN...]",
     .summary = "loss curves in one chart, and a table of every score",
     .details =
-        "Losses are in nats per image for every model, so the curves share one axis; they are those of the last "
-        "finished\n"
-        "epoch, from the runs' own logs. The other scores are those of `elbo eval`, kept in RUN/scores.json; what is "
-        "not\n"
+        "Losses are in nats per image for every model, so the curves share one axis; they are those of the last finished\n"
+        "epoch, from the runs' own logs. The other scores are those of `elbo eval`, kept in RUN/scores.json; what is not\n"
         "there, or was measured with other weights, is measured now. A second figure shows the KL of each latent\n"
         "dimension. The best of a column is marked where runs can be compared: on one data set, by one kind of loss.\n"
         "\n"

@@ -215,10 +215,8 @@ const cli_command cli_interpolate = {
     .arguments = "RUN [RUN...]",
     .summary = "walks from one image to another, through the latent space",
     .details =
-        "A walk has a row for each run, and one that fades the two images into each other pixel by pixel, for "
-        "contrast. A\n"
-        "number is a test image; class:3 is the test image whose code lies nearest to its class's mean code, "
-        "mean(class:3)\n"
+        "A walk has a row for each run, and one that fades the two images into each other pixel by pixel, for contrast. A\n"
+        "number is a test image; class:3 is the test image whose code lies nearest to its class's mean code, mean(class:3)\n"
         "that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif moves there and back.\n"
         "\n"
         "examples:\n"

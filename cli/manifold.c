@@ -107,14 +107,14 @@ const cli_command cli_manifold = {
     .name = "manifold",
     .arguments = "RUN",
     .summary = "a plane of the latent space, decoded as a grid",
-    .details = "A code of two dimensions: the whole space, at equal steps of the prior's probability (of an "
-               "autoencoder, of its\n"
-               "training codes). Of more: the plane of the codes' first two principal axes, or of two dimensions, the "
-               "others at 0\n"
-               "(of an autoencoder, at their mean).\n"
-               "\n"
-               "examples:\n"
-               "  elbo manifold runs/mnist-vae-2d\n"
-               "  elbo manifold runs/mnist-vae --dims 3,7 -n 12\n",
+    .details =
+        "A code of two dimensions: the whole space, at equal steps of the prior's probability (of an "
+        "autoencoder, of its\n"
+        "training codes). Of more: the plane of the codes' first two principal axes, or of two dimensions, the others at 0\n"
+        "(of an autoencoder, at their mean).\n"
+        "\n"
+        "examples:\n"
+        "  elbo manifold runs/mnist-vae-2d\n"
+        "  elbo manifold runs/mnist-vae --dims 3,7 -n 12\n",
     .run = run,
 };

@@ -134,13 +134,12 @@ const cli_command cli_pca = {
     .name = "pca",
     .arguments = "X.npy",
     .summary = "principal components of any matrix, .npy or .csv",
-    .details = "X is a .npy (rows, columns) of uint8, float32, float64, int32 or int64 (of more dimensions all but the "
-               "first are one\n"
-               "row), or text: a row per line, parted by commas, semicolons, tabs or spaces, with or without a line of "
-               "names.\n"
-               "Exact, and the same bits for any number of threads. Each axis has its largest entry positive.\n"
-               "\n"
-               "example:\n"
-               "  elbo pca codes.npy -o scores.npy -k 5 --axes axes.npy\n",
+    .details =
+        "X is a .npy (rows, columns) of uint8, float32, float64, int32 or int64 (of more dimensions all but the first are one\n"
+        "row), or text: a row per line, parted by commas, semicolons, tabs or spaces, with or without a line of names.\n"
+        "Exact, and the same bits for any number of threads. Each axis has its largest entry positive.\n"
+        "\n"
+        "example:\n"
+        "  elbo pca codes.npy -o scores.npy -k 5 --axes axes.npy\n",
     .run = run,
 };

@@ -198,16 +198,15 @@ const cli_command cli_project = {
     .name = "project",
     .arguments = "RUN",
     .summary = "a map of the latent space, coloured by class",
-    .details = "Mean codes on their first two principal axes, or as a t-SNE map; a code of two dimensions is shown as "
-               "it is by\n"
-               "--method pca. The scores say how far to trust the picture: whether neighbours in the map are "
-               "neighbours in the\n"
-               "latent space (trustworthiness), the other way round (continuity), and how many of the 10 nearest are "
-               "the same.\n"
-               "They are kept in a .json beside the figure. Ctrl-C draws a t-SNE map as far as it got.\n"
-               "\n"
-               "examples:\n"
-               "  elbo project runs/mnist-vae --method pca --npy map.npy\n"
-               "  elbo project runs/mnist-vae --method tsne --split all\n",
+    .details =
+        "Mean codes on their first two principal axes, or as a t-SNE map; a code of two dimensions is shown as it is by\n"
+        "--method pca. The scores say how far to trust the picture: whether neighbours in the map are "
+        "neighbours in the\n"
+        "latent space (trustworthiness), the other way round (continuity), and how many of the 10 nearest are the same.\n"
+        "They are kept in a .json beside the figure. Ctrl-C draws a t-SNE map as far as it got.\n"
+        "\n"
+        "examples:\n"
+        "  elbo project runs/mnist-vae --method pca --npy map.npy\n"
+        "  elbo project runs/mnist-vae --method tsne --split all\n",
     .run = run,
 };

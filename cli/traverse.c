@@ -178,8 +178,7 @@ const cli_command cli_traverse = {
     .summary = "one row per latent dimension: what changing it alone does",
     .details =
         "The most informative dimensions first: by their KL to the prior in nats, a mean over the test images; of an\n"
-        "autoencoder, by the standard deviation (sd) of its codes. A dimension of 0 nats is not used by the model, and "
-        "its\n"
+        "autoencoder, by the standard deviation (sd) of its codes. A dimension of 0 nats is not used by the model, and its\n"
         "row does not change.\n"
         "\n"
         "examples:\n"

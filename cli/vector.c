@@ -110,12 +110,12 @@ const cli_command cli_vector = {
     .name = "vector",
     .arguments = "save NAME EXPR RUN | list RUN | remove NAME RUN",
     .summary = "keeps a code with a run under a name: a direction, an attribute",
-    .details = "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A "
-               "code belongs\n"
-               "to the weights that made it: after the model is trained again it has to be saved again.\n"
-               "\n"
-               "example:\n"
-               "  elbo vector save slant 'mean(test:17, test:26) - mean(class:7)' runs/mnist-vae\n"
-               "  elbo arithmetic runs/mnist-vae 'class:4 + 2 * slant'\n",
+    .details =
+        "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A code belongs\n"
+        "to the weights that made it: after the model is trained again it has to be saved again.\n"
+        "\n"
+        "example:\n"
+        "  elbo vector save slant 'mean(test:17, test:26) - mean(class:7)' runs/mnist-vae\n"
+        "  elbo arithmetic runs/mnist-vae 'class:4 + 2 * slant'\n",
     .run = run,
 };

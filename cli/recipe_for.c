@@ -5,19 +5,21 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "data/photos.h"
 #include "image_files.h"
+
+bool cli_names_run(const char *word) {
+    char *recipe = elbo_path_join(word, "recipe.yaml");
+    bool run = recipe && elbo_file_exists(recipe);
+    free(recipe);
+    return run;
+}
 
 bool cli_names_data(const char *word) {
     struct stat at;
     for (const elbo_builtin_recipe *b = elbo_builtin_recipes; b->name; b++)
         if (!strcmp(b->name, word)) return false;
     if (stat(word, &at) != 0) return false;
-    if (!S_ISDIR(at.st_mode)) return cli_ends_with(word, ".npy");
-    char *recipe = elbo_path_join(word, "recipe.yaml"); // a run, which is no data
-    bool run = recipe && elbo_file_exists(recipe);
-    free(recipe);
-    return !run && elbo_photos_there(word);
+    return S_ISDIR(at.st_mode) ? !cli_names_run(word) : cli_ends_with(word, ".npy");
 }
 
 /* A network learns by steps, not by epochs: 500 photos pass in 32 steps, and 30 epochs of them leave it a blur. */

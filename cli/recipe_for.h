@@ -4,8 +4,10 @@
 
 #include "cli.h"
 
-/* Whether `word` is data: a folder with photographs or a .npy. A built-in recipe of that name comes first. */
+/* Whether `word` is data: a folder that is no run, or a .npy. A built-in recipe of that name comes first. */
 bool cli_names_data(const char *word);
+
+bool cli_names_run(const char *word);
 
 /* What suits data that come without a recipe. */
 typedef struct cli_suited {

@@ -1,4 +1,5 @@
 /* elbo train: a recipe, a data set, a run folder. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,9 @@ static void print_result(const elbo_train_result *result, const char *folder, co
     } else {
         printf("%s: %s loss %.2f nats/image after %d epoch%s, %s of training\n", folder, split, s->loss, result->epochs,
                plural(result->epochs), cli_duration(result->seconds, text));
-        printf("to see it: elbo report %s; to judge it: elbo doctor %s\n", folder, folder);
+        const char *quote = strpbrk(folder, " '\"()&;$*?") ? "'" : ""; // so that the line can be pasted
+        printf("to see it: elbo report %s%s%s; to judge it: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder,
+               quote);
     }
 }
 
@@ -104,6 +107,7 @@ typedef struct request {
     cli_texts sets;
     char epochs_set[40], seed_set[40]; // --epochs and --seed as the --set that they are short for
     bool epochs;                       // the user said how many
+    char data_set[2 * PATH_MAX + 8];   // the data as a --set, where they came in the recipe's place
     bool resume, force, json, quiet;
     int threads;
 } request;
@@ -207,13 +211,27 @@ static int train_into(const char *folder, const request *q) {
     return code;
 }
 
+/* data='PATH', in YAML's single quotes, where '' is one. */
+static void quote_data(char out[2 * PATH_MAX + 8], const char *path) {
+    out += sprintf(out, "data='");
+    for (int left = PATH_MAX; *path && left > 0; path++, left--) {
+        if (*path == '\'') *out++ = '\'';
+        *out++ = *path;
+    }
+    strcpy(out, "'");
+}
+
 /* The word that should name a recipe names data: the recipe and the epochs that suit them. */
 static elbo_status take_data(request *q, elbo_error *err) {
     cli_suited suited;
     q->data = q->recipe;
     ELBO_TRY(cli_recipe_for(&suited, q->data, q->threads, err));
     q->recipe = suited.recipe;
-    if (q->epochs || q->resume) return ELBO_OK;
+    if (q->resume) return ELBO_OK;
+    char place[PATH_MAX]; // recipe.yaml says it, so that it repeats the run from any folder
+    quote_data(q->data_set, realpath(q->data, place) ? place : q->data);
+    if (!add_set(&q->sets, q->data_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
+    if (q->epochs) return ELBO_OK;
     snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", suited.epochs);
     if (!add_set(&q->sets, q->epochs_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
     if (!q->quiet && !q->json)
@@ -228,6 +246,10 @@ static int run(const cli_command *self, int argc, char **argv) {
     request q = {0};
     if (!read_request(&q, self, argc, argv, &code)) return code;
     elbo_error err;
+    if (q.recipe && cli_names_run(q.recipe))
+        return cli_fail_text(
+            "%s: is a run, no recipe; `elbo train --resume -o '%s'` goes on with it, '%s/recipe.yaml' repeats it",
+            q.recipe, q.recipe, q.recipe);
     if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
     if (q.run) return train_into(q.run, &q);
     elbo_recipe recipe; // which the run is named after

@@ -129,8 +129,8 @@ static void test_recipes(void **state) {
     refused(1, WORDS("--set nonsense"), "plan", "mnist-ae", "--set", "nonsense");
     refused(1, WORDS("nowhere.yaml"), "train", "nowhere.yaml");
     refused(1, WORDS("mnits-vae", "mnist-vae"), "train", "mnits-vae");
-    refused(1, WORDS("vae", "no such recipe"), "train", "vae"); // a run in a recipe's place
-    refused(1, WORDS("mnist", "folder"), "train", "./mnist");
+    refused(1, WORDS("vae", "is a run", "--resume"), "train", "vae");
+    refused(1, WORDS("mnist", "folder"), "plan", "./mnist");
     refused(1, WORDS("device", "gpu", "cpu"), "train", "mnist-ae", "--device", "gpu", "-o", "never");
     refused(2, WORDS("--lr", "--set train.lr="), "train", "mnist-ae", "--lr", "0.1", "-o", "never");
     assert_false(there("never/recipe.yaml"));

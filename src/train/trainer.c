@@ -26,10 +26,10 @@ typedef struct trainer {
     uint32_t *order; // (train.count): this epoch's permutation
     elbo_position at;
     elbo_log log;
-    double last_save;
-    double started, last_report; // clock of this process's part of the epoch
-    uint32_t done_before;        // images of the epoch that an earlier process had done
-    int lock;                    // of the run folder, or -1
+    double last_save, save_seconds; // when the last one ended, and how long it took
+    double started, last_report;    // clock of this process's part of the epoch
+    uint32_t done_before;           // images of the epoch that an earlier process had done
+    int lock;                       // of the run folder, or -1
     bool was_finished;
 } trainer;
 
@@ -147,16 +147,21 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
 
 /* ---- epochs ---- */
 
-enum { SECONDS_BETWEEN_SAVES = 60 }; // so that a long epoch is not lost
+/* A long epoch is not lost, and short ones do not wait for the disk: a checkpoint is three times the model, and on disk
+ * before the next step, so one follows another when nine times as long was spent on training. */
+enum { SECONDS_BETWEEN_SAVES = 60, SHARE_OF_SAVING = 9 };
 
 static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     ELBO_TRY(check_weights(t, err)); // the last step may have broken what the files would hold
     if (!run) return ELBO_OK;
-    t->last_save = elbo_now();
+    double start = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
     ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
-    return elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err); // last: a resume goes by it
+    ELBO_TRY(elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err)); // last: a resume goes by it
+    t->last_save = elbo_now();
+    t->save_seconds = t->last_save - start;
+    return ELBO_OK;
 }
 
 static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
@@ -184,9 +189,9 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     ELBO_TRY(elbo_log_add(&t->log, &line, err));
     t->at =
         (elbo_position){.epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds, .images = t->at.images};
-    ELBO_TRY(save(t, err));
     *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
-    return ELBO_OK;
+    bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
+    return due || *stop || t->at.epoch == r->train.epochs ? save(t, err) : check_weights(t, err);
 }
 
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {

@@ -58,14 +58,21 @@ static bool is_vae(const elbo_run *r) { return r->model->recipe.kind == ELBO_VAE
 
 static elbo_status add_curves(page *p, elbo_error *err) {
     ELBO_TRY(elbo_story_curves(figure_of(p, "loss", "Loss over the epochs"), p->runs, p->compared, err));
-    bool mixed = false;
+    bool mixed = false, below = true;
+    for (int i = 0; i < p->compared; i++) {
+        const elbo_log *log = &p->runs[i].log;
+        below = below && log->count && log->epoch[0].test.images && log->epoch[0].test.loss < log->epoch[0].train.loss;
+    }
     for (int i = 1; i < p->compared; i++) mixed = mixed || is_vae(&p->runs[i]) != is_vae(&p->runs[0]);
     show(
         p, "loss", "Loss curves",
-        mixed
+        mixed && below
             ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
               "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "
               "moving, a test value is taken after the epoch, so test starts below."
+        : mixed
+            ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
+              "code (the KL term) as well as for its reconstruction."
             : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
               "overfitting.");
     return ELBO_OK;

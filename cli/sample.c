@@ -85,7 +85,7 @@ static elbo_status make(sample_options *o, bool to_figure, bool *was_kept) {
     static const char *const titles[] = {"New images from the prior", "New images from a Gaussian of the codes",
                                          "New images from a mixture of Gaussians of the codes"};
     look->figure.title =
-        o->nearest ? "New above nearest training images (1 ×: as far as reconstructed test images)" : titles[o->source];
+        o->nearest ? "New above nearest of training (1 ×: as new ones)" : titles[o->source];
     float *images = elbo_alloc((size_t)o->n * elbo_image_size(m->network.graph.image), sizeof *images);
     elbo_status status = images ? make_images(o, m, images, err) : elbo_no_memory(err);
     if (status == ELBO_OK && o->nearest) {
@@ -141,8 +141,9 @@ static void say(const sample_options *o, bool to_figure, bool was_kept) {
     if (o->nearest && isfinite(o->novelty.usual)) {
         double sum = 0;
         for (size_t i = 0; i < o->novelty.n; i++) sum += o->novelty.distance[i] / (double)o->novelty.n;
-        printf("nearest training image: %.2f away on average; of a reconstructed test image, %.2f (median)\n", sum,
-               o->novelty.usual);
+        printf(
+            "nearest training image: %.2f away on average (0: the same, 1.41: nothing in common); of a reconstructed test image, %.2f (median)\n",
+            sum, o->novelty.usual);
         printf("%zu of %zu are nearer to one than 99%% of those are: %s\n", o->novelty.near, o->novelty.n,
                o->novelty.near * 20 > o->novelty.n ? "some may be remembered; look at them" : "new, not remembered");
     }

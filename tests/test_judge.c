@@ -249,17 +249,29 @@ static void test_nearest(void **state) {
     elbo_images_to_floats(&data.train, index + 280, 1, 0, 1, queries); // one is there itself
     assert_ok(elbo_nearest_image(nearest, found, queries, M, &data.train, index, 300, 0, 1, &(elbo_work){0}, &failure));
     assert_int_equal(nearest[0], index[280]);
-    for (int q = 0; q < M; q++) {
-        double least = INFINITY;
-        for (int i = 0; i < 300; i++) {
-            double d2 = 0;
-            elbo_images_to_floats(&data.train, index + i, 1, 0, 1, x);
-            for (int k = 0; k < D; k++) d2 += ((double)x[k] - queries[q * D + k]) * ((double)x[k] - queries[q * D + k]);
-            least = fmin(least, sqrt(d2));
-        }
-        assert_near("distance", (size_t)q, (double)found[q], least,
-                    2e-2); // (0 is found as the root of a rounding error)
+    double mean[D] = {0};
+    for (int i = 0; i < 300; i++) {
+        elbo_images_to_floats(&data.train, index + i, 1, 0, 1, x);
+        for (int k = 0; k < D; k++) mean[k] += (double)x[k] / 300;
     }
+    for (int q = 0; q < M; q++) {
+        double most = -INFINITY; // correlation
+        for (int i = 0; i < 300; i++) {
+            double xy = 0, xx = 0, yy = 0;
+            elbo_images_to_floats(&data.train, index + i, 1, 0, 1, x);
+            for (int k = 0; k < D; k++) {
+                double a = x[k] - mean[k], b = queries[q * D + k] - mean[k];
+                xy += a * b, xx += a * a, yy += b * b;
+            }
+            most = fmax(most, xy / sqrt(xx * yy));
+        }
+        // 0 is found as the root of a rounding error.
+        assert_near("distance", (size_t)q, (double)found[q], sqrt(fmax(0, 2 - 2 * most)), q ? 1e-5 : 2e-3);
+    }
+    for (int k = 0; k < D; k++) // a pale copy is a copy
+        queries[k] = (float)(mean[k] + 0.1 * (queries[k] - mean[k]));
+    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &data.train, index, 300, 0, 1, &(elbo_work){0}, &failure));
+    assert_true(nearest[0] == index[280] && found[0] < 2e-3f);
 }
 
 /* The relu's units that are 0 for all training images, from the weights. */

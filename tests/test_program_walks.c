@@ -280,20 +280,23 @@ static void test_novelty(void **state) {
     elbo_array samples = array_of("near.npy");
     elbo_images train; // by a plain loop
     assert_int_equal(elbo_digits_make(&train, false, 300, 1, NULL), ELBO_OK);
+    double mean[784] = {0};
+    for (uint32_t j = 0; j < 300; j++)
+        for (uint32_t k = 0; k < 784; k++) mean[k] += train.bytes[j * 784 + k] / 255.0 / 300;
     for (size_t i = 0; i < 12; i++) {
-        double best = INFINITY;
+        double best = -INFINITY;
         uint32_t at = 0;
         for (uint32_t j = 0; j < 300; j++) {
-            double sum = 0;
-            for (int k = 0; k < 784; k++) {
-                double d =
-                    (double)((float *)samples.data)[i * 784 + (size_t)k] - train.bytes[j * 784 + (uint32_t)k] / 255.0;
-                sum += d * d;
+            double xy = 0, xx = 0, yy = 0;
+            for (uint32_t k = 0; k < 784; k++) {
+                double x = (double)((float *)samples.data)[i * 784 + k] - mean[k],
+                       y = train.bytes[j * 784 + k] / 255.0 - mean[k];
+                xy += x * y, xx += x * x, yy += y * y;
             }
-            if (sum < best) best = sum, at = j;
+            if (xy / sqrt(xx * yy) > best) best = xy / sqrt(xx * yy), at = j;
         }
         assert_int_equal(json_integer_value(json_array_get(index, i)), at);
-        assert_true(fabs(json_number_value(json_array_get(distance, i)) - sqrt(best)) < 1e-4);
+        assert_true(fabs(json_number_value(json_array_get(distance, i)) - sqrt(2 - 2 * best)) < 1e-4);
     }
     elbo_images_free(&train);
     elbo_array_free(&samples);

@@ -1,6 +1,6 @@
-/* Are generated images new, or remembered from training? Each one's nearest training image in pixels, and how near
- * images that are new come to theirs. Those are the model's reconstructions of test images: as smooth as what it
- * generates, where the test images themselves are sharper, which alone puts them farther from everything. */
+/* Are generated images new, or remembered from training? Each one's nearest training image (nearest_image.h), and
+ * how near images that are new come to theirs: the model's reconstructions of test images, which are as smooth as what it
+ * generates. */
 #ifndef ELBO_NOVELTY_H
 #define ELBO_NOVELTY_H
 
@@ -11,7 +11,7 @@
 typedef struct elbo_novelty {
     size_t n;
     uint32_t *nearest; // (n) into the training images
-    float *distance;   // (n), Euclidean over the pixels
+    float *distance;   // (n)
     double usual; // median over reconstructed test images of the distance to their nearest training image; NaN: no test
     double rare;  // the hundredth part of them comes nearer than this
     size_t near;  // how many of the n do

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "data/fetch.h"
 #include "data_preview.h"
+#include "image_files.h"
+#include "recipe_for.h"
 #include "runs.h"
 
 typedef struct data_options {
@@ -126,6 +128,21 @@ static int info(const elbo_dataset *d, const data_options *o) {
 
 /* ---- the command ---- */
 
+/* Without a recipe, in the shape that `elbo train NAME` would choose. */
+static elbo_status open_as_trained(elbo_dataset *d, const char *name, const data_options *o, const elbo_recipe *r,
+                                   elbo_error *err) {
+    const char *path = o->path ? o->path : name;
+    if (r || !path || cli_ends_with(path, ".npy") || !cli_names_data(path))
+        return cli_open_dataset(d, name ? name : r->data, o->path, r, ELBO_BOTH_SPLITS, 0, err);
+    cli_suited suited;
+    elbo_recipe recipe;
+    ELBO_TRY(cli_recipe_for(&suited, path, 0, err));
+    ELBO_TRY(elbo_recipe_open(&recipe, suited.recipe, NULL, 0, err));
+    elbo_status status = cli_open_dataset(d, name ? name : path, o->path, &recipe, ELBO_BOTH_SPLITS, 0, err);
+    elbo_recipe_close(&recipe);
+    return status;
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     data_options o = {0};
     cli_texts sets = {0};
@@ -160,9 +177,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_dataset d;
     elbo_recipe recipe = {0}, *r = o.recipe ? &recipe : NULL;
     if (r && elbo_recipe_open(r, o.recipe, sets.text, sets.count, &err) != ELBO_OK) return cli_fail(&err);
-    int code = cli_open_dataset(&d, name ? name : r->data, o.path, r, ELBO_BOTH_SPLITS, 0, &err) == ELBO_OK
-                   ? CLI_OK
-                   : cli_fail(&err);
+    int code = open_as_trained(&d, name, &o, r, &err) == ELBO_OK ? CLI_OK : cli_fail(&err);
     if (code == CLI_OK) {
         code = !strcmp(what, "info") ? info(&d, &o) : cli_preview(&d, r, o.count, o.output, o.json);
         elbo_dataset_close(&d);

@@ -16,6 +16,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "view/fonts.h"
+#include "view/text.h"
 #include "view/view.h"
 
 /* All that gnuplot could take for something else than text. */
@@ -306,6 +308,19 @@ static void large_images_are_reduced_and_too_many_refused(void **state) {
     free(images);
 }
 
+/* What no font has would be drawn as a box over the whole picture: it is a question mark instead. */
+static void characters_without_a_font(void **state) {
+    (void)state;
+    assert_true(elbo_font_has('A') && elbo_font_has(0xe9) && elbo_font_has(0x3b1));
+    if (system("fc-list --version >/dev/null 2>&1") != 0) skip(); // nobody to ask
+    assert_false(elbo_font_has(0x10fffd));                        // private use, the last of all
+    char text[64] = "";
+    FILE *f = fmemopen(text, sizeof text, "w");
+    elbo_text_to_gnuplot(f, "a\xf4\x8f\xbf\xbd\xc3\xa9", 0);
+    fclose(f);
+    assert_string_equal(text, "'a?\xc3\xa9'");
+}
+
 /* A program named gnuplot that does as the test wants, found before the real one. */
 static void pretend(const char *script) {
     char *path = elbo_path_join(folder, "gnuplot"), *value = elbo_format("%s:%s", folder, search_path);
@@ -395,6 +410,7 @@ int main(void) {
         IN_A_FOLDER(far_points_do_not_shrink_the_rest),
         IN_A_FOLDER(a_grid_shows_each_pixel_as_it_is),
         IN_A_FOLDER(large_images_are_reduced_and_too_many_refused),
+        cmocka_unit_test(characters_without_a_font),
         IN_A_FOLDER(without_gnuplot_one_line_says_so),
         IN_A_FOLDER(what_gnuplot_says_is_in_the_message),
         IN_A_FOLDER(half_a_picture_is_none),

@@ -1,5 +1,7 @@
 #include "view/text.h"
 
+#include "view/fonts.h"
+
 unsigned elbo_text_next(const char *s, int *bytes) {
     const unsigned char *u = (const unsigned char *)s;
     *bytes = u[0] != 0;
@@ -37,7 +39,7 @@ void elbo_text_to_gnuplot(FILE *out, const char *s, size_t longest) {
     unsigned c;
     for (int bytes; cut-- && (c = elbo_text_next(s, &bytes)); s += bytes) {
         if (c == '\'') fputc('\'', out);
-        put_character(out, s, bytes, c);
+        put_character(out, s, bytes, elbo_font_has(c) ? c : '?');
     }
     if (*s) fputs("\xe2\x80\xa6", out);
     fputc('\'', out);

@@ -13,7 +13,7 @@ unsigned elbo_text_next(const char *s, int *bytes);
 size_t elbo_text_length(const char *s);
 
 /* Writes s as a gnuplot string in single quotes: nothing inside them has a meaning to gnuplot. At most `longest`
- * characters (0: all), the cut marked by an ellipsis. */
+ * characters (0: all), the cut marked by an ellipsis; `?` for a character that no font has. */
 void elbo_text_to_gnuplot(FILE *out, const char *s, size_t longest);
 
 /* Writes s as one CSV field in double quotes (RFC 4180). */

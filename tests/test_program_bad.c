@@ -292,6 +292,11 @@ static void test_checkpoints(void **state) {
     expect_bad_resume("c-position", WORDS("c-position/checkpoint.safetensors", "position", "1e+300", "epochs"));
     spoil("c-position/checkpoint.safetensors", 8 + header, (char *)&half, 8);
     expect_bad_resume("c-position", WORDS("position", "0.5", "epochs"));
+    // as many images as before, but one of them is another
+    write_data("twin", 100, 20);
+    run_well("train", "mnist-ae", "-o", "c-twin", "-e", "1", "-q", "--data", "twin");
+    spoil("twin/train-images-idx3-ubyte", 16 + 784 * 5 + 392, "\x7b", 1);
+    expect_bad_resume("c-twin", WORDS("c-twin", "other images", "twin"));
 }
 
 /* ---- arrays and images ---- */

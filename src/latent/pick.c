@@ -70,7 +70,11 @@ elbo_status elbo_pick(elbo_choice *c, elbo_model *m, const elbo_dataset *d, cons
     *c = (elbo_choice){.images = &d->test};
     if (!strncmp(word, "class:", 6)) {
         int class_number;
-        ELBO_TRY(elbo_pick_class(&class_number, d, word + 6, err));
+        char name[ELBO_SHOWN];
+        size_t n = strlen(word + 6); // class:"Maltese dog", as an expression has it, is meant without its quotes
+        bool quoted = n >= 2 && n < sizeof name && word[6] == '"' && word[5 + n] == '"';
+        snprintf(name, sizeof name, "%.*s", quoted ? (int)n - 2 : 0, word + 7);
+        ELBO_TRY(elbo_pick_class(&class_number, d, quoted ? name : word + 6, err));
         return pick_typical(&c->index, m, &d->test, class_number, shown, err);
     }
     const char *number = word, *split = "test";

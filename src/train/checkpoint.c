@@ -157,6 +157,7 @@ enum {
     EPOCH,
     IMAGES_DONE,
     IMAGES,
+    DATA,
     STEP,
     RECONSTRUCTION_SUM,
     KL_SUM,
@@ -171,6 +172,7 @@ static const struct {
 } counts[] = {[EPOCH] = {"finished epochs", INT32_MAX - 1},
               [IMAGES_DONE] = {"images done", UINT32_MAX},
               [IMAGES] = {"training images", UINT32_MAX},
+              [DATA] = {"as the data's mark", 0x1p53},
               [STEP] = {"steps", 0x1p53}};
 
 elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
@@ -193,15 +195,11 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const f
         }
     if (status == ELBO_OK) {
         double position[POSITION_FIELDS] = {
-            [EPOCH] = at->epoch,
-            [IMAGES_DONE] = at->images_done,
-            [IMAGES] = at->images,
-            [STEP] = (double)at->step,
-            [RECONSTRUCTION_SUM] = at->reconstruction_sum,
-            [KL_SUM] = at->kl_sum,
-            [SQUARED_SUM] = at->squared_sum,
-            [SECONDS] = at->seconds,
-            [EPOCH_SECONDS] = at->epoch_seconds,
+            [EPOCH] = at->epoch,       [IMAGES_DONE] = at->images_done,
+            [IMAGES] = at->images,     [DATA] = (double)at->data,
+            [STEP] = (double)at->step, [RECONSTRUCTION_SUM] = at->reconstruction_sum,
+            [KL_SUM] = at->kl_sum,     [SQUARED_SUM] = at->squared_sum,
+            [SECONDS] = at->seconds,   [EPOCH_SECONDS] = at->epoch_seconds,
         };
         tensors[count - 1] = (elbo_st_tensor){
             .name = "position", .dtype = ELBO_ST_F64, .dims = 1, .shape = {POSITION_FIELDS}, .data = position};
@@ -228,6 +226,7 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
     *at = (elbo_position){.epoch = (int)p[EPOCH],
                           .images_done = (uint32_t)p[IMAGES_DONE],
                           .images = (uint32_t)p[IMAGES],
+                          .data = (uint64_t)p[DATA],
                           .step = (uint64_t)p[STEP],
                           .reconstruction_sum = p[RECONSTRUCTION_SUM],
                           .kl_sum = p[KL_SUM],

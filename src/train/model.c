@@ -210,6 +210,16 @@ const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRI
     return text;
 }
 
+uint64_t elbo_images_mark(const elbo_images *images) {
+    enum { LOOKED_AT = 64 }; // bytes of an image, from its middle: corners are mostly the same
+    size_t values = elbo_image_size(images->shape), size = images->bytes ? values : values * sizeof(float);
+    size_t some = size < LOOKED_AT ? size : LOOKED_AT, from = (size - some) / 2;
+    const uint8_t *first = images->bytes ? images->bytes : (const uint8_t *)images->floats;
+    uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, &images->shape, sizeof images->shape);
+    for (uint32_t i = 0; i < images->count; i++) h = elbo_checksum(h, first + i * size + from, some);
+    return h >> 11;
+}
+
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,
                            float *out) {
     size_t size = elbo_image_size(images->shape);

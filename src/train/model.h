@@ -33,6 +33,9 @@ elbo_status elbo_model_hold_skips(elbo_model *m, const elbo_images *images, cons
 /* Where the decoder needs more than codes, elbo_model_hold_skips comes first; without, the images are NaN. */
 void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
 
+/* A number below 2^53 that other images, or these in another order, hardly have. A little of each is looked at. */
+uint64_t elbo_images_mark(const elbo_images *images);
+
 /* A text that other weights do not have: what is kept beside a model tells by it whether it is of this model. */
 enum { ELBO_FINGERPRINT = 17 };
 const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]);

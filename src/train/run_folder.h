@@ -15,7 +15,8 @@ typedef struct elbo_position {
     double reconstruction_sum, kl_sum, squared_sum; // of the epoch under way
     double seconds;                                 // of training so far
     double epoch_seconds;                           // of the epoch under way
-    uint32_t images;                                // of the training split: another number cannot be the same data
+    uint32_t images;                                // of the training split, and
+    uint64_t data;                                  // elbo_images_mark of it: a run goes on with the data it began with
 } elbo_position;
 
 /* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */

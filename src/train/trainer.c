@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 #include "train/evaluate.h"
+#include "train/model.h"
 #include "train/run_folder.h"
 #include "train/vgg16.h"
 
@@ -187,8 +188,11 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
                          (unsigned long long)t->at.step, t->at.epoch + 1, advice);
     }
     ELBO_TRY(elbo_log_add(&t->log, &line, err));
-    t->at =
-        (elbo_position){.epoch = t->at.epoch + 1, .step = t->at.step, .seconds = t->at.seconds, .images = t->at.images};
+    t->at = (elbo_position){.epoch = t->at.epoch + 1,
+                            .step = t->at.step,
+                            .seconds = t->at.seconds,
+                            .images = t->at.images,
+                            .data = t->at.data};
     *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
     bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
     return due || *stop || t->at.epoch == r->train.epochs ? save(t, err) : check_weights(t, err);
@@ -240,6 +244,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     free(path);
     if (!there) return begin(t, err);
     uint32_t images = t->data->train.count;
+    uint64_t data = t->at.data;
     ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
     ELBO_TRY(elbo_log_load(run, &t->log, err));
     if (t->at.images != images)
@@ -247,6 +252,12 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
                          "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
                          "began with",
                          run, t->at.images, t->data->name, t->data->source, images);
+    if (t->at.data != data)
+        return elbo_fail(
+            err, ELBO_BAD_INPUT,
+            "%s: was trained on other images than those that %s (%s) has now, though as many; a run goes on "
+            "with the data it began with",
+            run, t->data->name, t->data->source);
     if (t->log.count < t->at.epoch || t->at.images_done > images)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not fit its checkpoint: %d epochs of %d", run,
                          t->log.count, t->at.epoch);
@@ -286,6 +297,7 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, t->features, err));
     t->at.images = t->data->train.count;
+    t->at.data = elbo_images_mark(&t->data->train);
     if (!t->options.run) return ELBO_OK;
     ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, err));
     return t->options.resume ? go_on(t, err) : begin(t, err);

@@ -39,7 +39,6 @@ static void test_recipe_and_epochs(void **state) {
 static void test_says_so(void **state) {
     (void)state;
     program p = elbo("train", "my data: 'é'", "-o", "said");
-    program_wait(&p);
     expect_code(&p, 0);
     assert_non_null(strstr(p.err, "recipe mnist-vae, 300 epochs of 60 images"));
     program_free(&p);

@@ -84,8 +84,7 @@ static elbo_status make(sample_options *o, bool to_figure, bool *was_kept) {
     ELBO_TRY(prepare(o, was_kept, err));
     static const char *const titles[] = {"New images from the prior", "New images from a Gaussian of the codes",
                                          "New images from a mixture of Gaussians of the codes"};
-    look->figure.title =
-        o->nearest ? "New above nearest of training (1 ×: as new ones)" : titles[o->source];
+    look->figure.title = o->nearest ? "New images above the nearest of training" : titles[o->source];
     float *images = elbo_alloc((size_t)o->n * elbo_image_size(m->network.graph.image), sizeof *images);
     elbo_status status = images ? make_images(o, m, images, err) : elbo_no_memory(err);
     if (status == ELBO_OK && o->nearest) {

@@ -1,18 +1,17 @@
-/* Convolutions of 3 x 3 with stride 1 by minimal filtering, F(2 x 2, 3 x 3): each tile of 2 x 2 outputs is made of 4 x 4
- * inputs by 16 multiplications for every pair of channels, where the plain sum takes 36 (Winograd 1980; Lavin and Gray,
- * "Fast algorithms for convolutional neural networks", 2016, whose B, G and A these are).
+/* Convolutions of 3 x 3 with stride 1 by minimal filtering, F(2 x 2, 3 x 3): each tile of 2 x 2 outputs is made of 4 x
+ * 4 inputs by 16 multiplications for every pair of channels, where the plain sum takes 36 (Winograd 1980; Lavin and
+ * Gray, "Fast algorithms for convolutional neural networks", 2016, whose B, G and A these are).
  *
  *     y = A^T ((G w G^T) * (B^T x B)) A        summed over input channels between the product and A
  *
  * So each of the 16 places of the transformed tiles is a matrix product of tiles x channels, and that is where the time
  * goes. dx is the same convolution of dy with the weights turned by half a circle; dw is the adjoint,
- * G^T (sum over tiles of (B^T x B) * (A dy A^T)) G. The transforms add, subtract and halve: the result is as near to the
- * exact one as the plain sum's, within a factor of two or three. */
+ * G^T (sum over tiles of (B^T x B) * (A dy A^T)) G. The transforms add, subtract and halve: the result
+ * keeps the bounds of the plain sum's (tests/test_image_kernels.c). */
 #include "kernels/cpu/simd/simd.h"
 #if ELBO_VECTOR_BYTES == 64
 #include <stdlib.h>
 
-#include "base/memory.h"
 #include "kernels/cpu/simd/vector.h"
 
 enum {
@@ -27,7 +26,6 @@ enum {
 struct elbo_conv {
     elbo_conv_shape s;
     bool need_dx;
-    int tiles; // transformed at a time
 };
 
 /* One side of the convolution, and the tiles that lie over it. */
@@ -37,7 +35,7 @@ typedef struct side {
     int offset;            // from the corner of the first tile to that of the image
 } side;
 
-static size_t place_stride(const elbo_conv *c, int channels) { return (size_t)c->tiles * (size_t)channels + PAD; }
+static size_t place_stride(int channels) { return (size_t)SOME_TILES * (size_t)channels + PAD; }
 
 /* Where tile t lies. Tiles come in rows, image after image. */
 typedef struct walk {
@@ -265,11 +263,11 @@ static side side_of(int channels, int height, int width, int tiled_height, int t
 /* y = x * u: from one side to the other. */
 static void convolve(const elbo_conv *c, float *y, const side *to, const float *x, const side *from, const float *u,
                      const float *bias, float *scratch) {
-    size_t v_stride = place_stride(c, from->channels), m_stride = place_stride(c, to->channels);
+    size_t v_stride = place_stride(from->channels), m_stride = place_stride(to->channels);
     float *v = scratch, *m = scratch + PLACES * v_stride;
     int all = c->s.rows * to->per_image;
-    for (int first = 0; first < all; first += c->tiles) {
-        int n = all - first < c->tiles ? all - first : c->tiles;
+    for (int first = 0; first < all; first += SOME_TILES) {
+        int n = all - first < SOME_TILES ? all - first : SOME_TILES;
         transform_input(v, v_stride, from, x, first, n);
         for (int place = 0; place < PLACES; place++)
             for (int o = 0; o < to->channels; o += WIDE) {
@@ -339,13 +337,13 @@ static void backward_weights(const elbo_conv *c, float *gradient, const float *x
     const elbo_conv_shape *s = &c->s;
     side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, -s->padding);
     side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 0);
-    size_t v_stride = place_stride(c, s->in), d_stride = place_stride(c, s->out), out = (size_t)s->out;
+    size_t v_stride = place_stride(s->in), d_stride = place_stride(s->out), out = (size_t)s->out;
     float *v = scratch, *d = v + PLACES * v_stride, *du = d + PLACES * d_stride;
     float *dbias = gradient + (size_t)TAPS * (size_t)s->in * out;
     memset(dbias, 0, out * sizeof *dbias);
     int all = s->rows * to.per_image;
-    for (int first = 0; first < all; first += c->tiles) {
-        int n = all - first < c->tiles ? all - first : c->tiles;
+    for (int first = 0; first < all; first += SOME_TILES) {
+        int n = all - first < SOME_TILES ? all - first : SOME_TILES;
         transform_input(v, v_stride, &from, x, first, n);
         transform_gradient(d, d_stride, s->bias ? dbias : NULL, &to, dy, first, n);
         for (int o = 0; o < s->out; o += WIDE) {
@@ -383,7 +381,7 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *
 /* ---- making ---- */
 
 static size_t scratch_floats(const elbo_conv *c) {
-    return PLACES * (place_stride(c, c->s.in) + place_stride(c, c->s.out)) + (size_t)PLACES * LANES * WIDE;
+    return PLACES * (place_stride(c->s.in) + place_stride(c->s.out)) + (size_t)PLACES * LANES * WIDE;
 }
 
 static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
@@ -391,7 +389,7 @@ static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw
     (void)need_dw, (void)threads;
     elbo_conv *c = calloc(1, sizeof *c);
     if (!c) return elbo_no_memory(err);
-    *c = (elbo_conv){.s = *s, .need_dx = need_dx, .tiles = SOME_TILES};
+    *c = (elbo_conv){.s = *s, .need_dx = need_dx};
     *conv = c;
     return ELBO_OK;
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "ops/ops.h"
+#include "nn/ops/op.h"
 #include "train/trainer.h"
-#include "train/vgg16.h"
+#include "nn/vgg16.h"
 
 /* assert_ok(f(..., &failure)): the test fails with elbo's own message. */
 #define assert_ok(call)                                                                                                \

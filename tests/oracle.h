@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "ops/ops.h"
+#include "nn/ops/op.h"
 #include "train/trainer.h"
 
 /* A forward run over `count` images. */

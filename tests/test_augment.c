@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "augment/augment.h"
+#include "data/augment/augment.h"
+#include "recipe/recipe.h"
 #include "scratch.h"
 
 #define RECIPE "kind: ae\nlatent: 2\nencoder: [flatten, linear 3]\ndecoder: [linear 784, sigmoid]\naugment: "

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "data/data.h"
-#include "data/untar.h"
+#include "formats/untar.h"
 #include "scratch.h"
 
 static scratch s;

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "data/data.h"
-#include "data/npy.h"
+#include "formats/npy.h"
 #include "scratch.h"
 
 static scratch s;

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#include "data/fetch.h"
+#include "data/download/fetch.h"
 #include "scratch.h"
 
 /* ---- the server: the first folder of an address says how it behaves ---- */

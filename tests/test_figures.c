@@ -16,9 +16,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "view/fonts.h"
-#include "view/text.h"
-#include "view/view.h"
+#include "render/fonts.h"
+#include "render/text.h"
+#include "render/render.h"
 
 /* All that gnuplot could take for something else than text. */
 #define HOSTILE "it's \"q\" {/b} a_b^c \\n @x `id` $y %d # & <i>\n\xff\xc3\xa9"

@@ -16,7 +16,7 @@
 
 #include "close.h"
 #include "engine.h"
-#include "train/safetensors.h"
+#include "formats/safetensors.h"
 
 /* Of a loss: of itself. Of a tensor: its largest difference over its largest value. */
 static const double BOUND = 1e-5;
@@ -105,8 +105,8 @@ static void load_weights(engine *e, const golden *g) {
 }
 
 static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_t *index, int step) {
-    elbo_pass pass = elbo_training_pass(&e->recipe, &e->network, &g->images, index, g->batch, e->m, e->v, step,
-                                        (uint64_t)step + 1, 1);
+    elbo_batch_args pass = elbo_training_args(&e->recipe, &e->network, &g->images, index, g->batch, e->m, e->v, step,
+                                              (uint64_t)step + 1, 1);
     if (g->eps) pass.given_noise = g->eps + (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
     elbo_plan_run(plan, &pass);
     assert_false(pass.diverged);
@@ -214,15 +214,15 @@ static void check_evaluation(const engine *e, const golden *g, const uint32_t *i
         options.keep_skips = true;
         elbo_plan plan;
         assert_ok(elbo_plan_make(&plan, graph, e->plan.device, options, &failure));
-        elbo_pass pass = {.images = half ? &codes : &g->images,
-                          .index = index,
-                          .count = g->batch,
-                          .no_noise = true,
-                          .params = e->network.params,
-                          .low = e->recipe.image.low,
-                          .high = e->recipe.image.high,
-                          .skips = skips,
-                          .skip_row = index};
+        elbo_batch_args pass = {.images = half ? &codes : &g->images,
+                                .index = index,
+                                .count = g->batch,
+                                .no_noise = true,
+                                .params = e->network.params,
+                                .low = e->recipe.image.low,
+                                .high = e->recipe.image.high,
+                                .skips = skips,
+                                .skip_row = index};
         elbo_plan_run(&plan, &pass);
         if (!half) skips = skips_of(&plan, g->batch);
         const elbo_tensor *got = half ? plan.output : plan.code; // a VAE's is mu above logvar

@@ -16,8 +16,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "close.h"
-#include "kernels/cpu/ref/ref.h"
-#include "kernels/cpu/simd/simd.h"
+#include "device/cpu/ref/ref.h"
+#include "device/cpu/simd/simd.h"
 
 static const double SUM = 32 * 0x1p-24;
 enum { GUARD = 16 };

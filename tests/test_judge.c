@@ -7,10 +7,10 @@
 
 #include "close.h"
 #include "engine.h"
-#include "judge/doctor.h"
-#include "latent/nearest_image.h"
-#include "judge/quality.h"
-#include "latent/probe.h"
+#include "explore/diagnostics/doctor.h"
+#include "explore/nearest_image.h"
+#include "explore/metrics/quality.h"
+#include "stats/probe.h"
 #include "scratch.h"
 
 enum { TRAIN = 400, TEST = 37, D = 784, Z = 3 };
@@ -18,7 +18,7 @@ enum { TRAIN = 400, TEST = 37, D = 784, Z = 3 };
 static scratch here;
 static elbo_dataset data;
 static elbo_model *bernoulli, *gaussian;
-static const elbo_work work = {.threads = 2};
+static const elbo_job work = {.threads = 2};
 
 static elbo_model *train(const char *name, const char *text) {
     char file[32], *run;
@@ -233,7 +233,7 @@ static void test_probe(void **state) {
     assert_near("accuracy", 0, accuracy, 0.722222,
                 0.003); // scikit-learn's LogisticRegression on the same, standardised
     assert_ok(elbo_probe_accuracy(&again, train_codes, train_labels, N, test_codes, test_labels, M, 4, 3,
-                                  &(elbo_work){.threads = 3}, &failure));
+                                  &(elbo_job){.threads = 3}, &failure));
     assert_true(accuracy == again);
 }
 
@@ -247,7 +247,7 @@ static void test_nearest(void **state) {
     elbo_random_uniform((elbo_stream){.seed = 9}, queries, M * D);
     for (uint32_t i = 0; i < 300; i++) index[i] = i + 50;
     elbo_images_to_floats(&data.train, index + 280, 1, 0, 1, queries); // one is there itself
-    assert_ok(elbo_nearest_image(nearest, found, queries, M, &data.train, index, 300, 0, 1, &(elbo_work){0}, &failure));
+    assert_ok(elbo_nearest_image(nearest, found, queries, M, &data.train, index, 300, 0, 1, &(elbo_job){0}, &failure));
     assert_int_equal(nearest[0], index[280]);
     double mean[D] = {0};
     for (int i = 0; i < 300; i++) {
@@ -270,7 +270,7 @@ static void test_nearest(void **state) {
     }
     for (int k = 0; k < D; k++) // a pale copy is a copy
         queries[k] = (float)(mean[k] + 0.1 * (queries[k] - mean[k]));
-    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &data.train, index, 300, 0, 1, &(elbo_work){0}, &failure));
+    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &data.train, index, 300, 0, 1, &(elbo_job){0}, &failure));
     assert_true(nearest[0] == index[280] && found[0] < 2e-3f);
 }
 
@@ -294,27 +294,27 @@ static void test_dead_units(void **state) {
         }
         dead += !alive;
     }
-    elbo_exam e;
+    elbo_eval_context e;
     elbo_log log = {0};
-    elbo_verdict v = {0};
-    assert_ok(elbo_exam_open(&e, bernoulli, &log, &data, ELBO_TEST_SPLIT, &work, &failure));
+    elbo_check v = {0};
+    assert_ok(elbo_eval_context_open(&e, bernoulli, &log, &data, ELBO_TEST_SPLIT, &work, &failure));
     assert_ok(elbo_check_dead(&v, &e, &failure));
     assert_string_equal(v.number[0].name, "units");
     assert_true(v.number[0].value == 24);
     assert_true(dead > 0 && dead < 24);
     assert_true(v.number[1].value == dead);
-    elbo_exam_close(&e);
+    elbo_eval_context_close(&e);
 }
 
 static void test_kept_scores(void **state) {
     (void)state;
-    elbo_exam e;
+    elbo_eval_context e;
     elbo_log log = {0};
     elbo_quality q, back;
     elbo_error err;
-    assert_ok(elbo_exam_open(&e, bernoulli, &log, &data, ELBO_TEST_SPLIT, &work, &failure));
+    assert_ok(elbo_eval_context_open(&e, bernoulli, &log, &data, ELBO_TEST_SPLIT, &work, &failure));
     assert_ok(elbo_quality_measure(&q, &e, (elbo_quality_options){.classes = true, .importance = 3}, &failure));
-    elbo_exam_close(&e);
+    elbo_eval_context_close(&e);
     double sum = 0;
     for (int d = 0; d < Z; d++) sum += q.latent.kl[d];
     assert_near("kl", 0, sum, q.losses.kl, 1e-4);

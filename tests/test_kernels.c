@@ -17,8 +17,8 @@
 
 #include "base/random.h"
 #include "close.h"
-#include "kernels/cpu/ref/ref.h"
-#include "kernels/cpu/simd/simd.h"
+#include "device/cpu/ref/ref.h"
+#include "device/cpu/simd/simd.h"
 
 static const double EPS = 0x1p-24;
 #define ONCE (2 * EPS)   // computed in double, rounded once

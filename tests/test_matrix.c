@@ -9,8 +9,8 @@
 #include <math.h>
 
 #include "close.h"
-#include "data/matrix.h"
-#include "data/matrix_csv.h"
+#include "formats/matrix.h"
+#include "formats/matrix_csv.h"
 #include "scratch.h"
 
 static scratch s;

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "latent/density.h"
-#include "latent/sweep.h"
+#include "explore/density.h"
+#include "explore/traversal.h"
 #include "scratch.h"
 
 enum { N = 5000 };
@@ -68,7 +68,7 @@ static void test_steps(void **state) {
     float *x = two_blobs();
     elbo_mixture m, other;
     elbo_error err;
-    elbo_work one = {.threads = 1}, three = {.threads = 3};
+    elbo_job one = {.threads = 1}, three = {.threads = 3};
     assert_int_equal(elbo_mixture_fit(&m, x, N, 2, 5, 0, &one, &err), ELBO_OK);
     assert_true(m.steps > 2);
     for (int i = 1; i < m.steps; i++)
@@ -212,7 +212,7 @@ static void test_sweep(void **state) {
     const int dim[2] = {2, 0};
     float z[12];
     const float rows[12] = {1, 2, -1, 1, 2, 1, -5, 2, 3, 5, 2, 3};
-    elbo_sweep(centre, 3, dim, 2, value, 2, z);
+    elbo_traversal(centre, 3, dim, 2, value, 2, z);
     assert_memory_equal(z, rows, sizeof rows);
 }
 

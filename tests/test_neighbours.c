@@ -13,12 +13,12 @@
 
 #include "base/random.h"
 #include "close.h"
-#include "kernels/kernels.h"
-#include "latent/cells.h"
-#include "latent/knn.h"
-#include "latent/map_scores.h"
-#include "latent/near_search.h"
-#include "latent/neighbours.h"
+#include "stats/near.h"
+#include "stats/cells.h"
+#include "stats/knn.h"
+#include "stats/embedding_scores.h"
+#include "stats/near_search.h"
+#include "stats/neighbours.h"
 
 static void well(elbo_status status, const elbo_error *err) {
     if (status != ELBO_OK) fail_msg("%s", err->message);
@@ -94,11 +94,11 @@ static void check_rows(const elbo_neighbours *nb, const float *query, const floa
 static void test_kernels_agree_with_plain_loops(void **state) {
     (void)state;
     static const int every_dims[] = {1, 2, 3, 20, 65};
-    for (int device = 0; elbo_device_names[device]; device++)
+    for (int isa = 0; isa <= (int)elbo_cpu_isa(); isa++)
         for (size_t t = 0; t < sizeof every_dims / sizeof *every_dims; t++) {
             enum { POINTS = 150, K = 7, BLOCKS = (POINTS + 15) / 16 };
             int dims = every_dims[t];
-            const elbo_near_kernels *k = elbo_device_find(elbo_device_names[device])->near;
+            const elbo_near_kernels *k = elbo_near_kernels_for((elbo_isa)isa);
             float *x = whole_numbers(POINTS, dims, 7, 9), *packed = room((size_t)BLOCKS * 16 * (size_t)dims);
             float *group = room((size_t)dims * 6), out[BLOCKS * 16], candidates[6][100], best[K], nearest[6];
             uint32_t index[BLOCKS * 16], at[6][100], best_index[K], place[6];
@@ -192,8 +192,8 @@ static void test_any_number_of_threads(void **state) {
     float *x = normal_numbers(N, DIMS, 2);
     elbo_neighbours one, three;
     elbo_error err;
-    well(elbo_neighbours_of_all(&one, x, N, DIMS, K, &(elbo_work){.threads = 1}, &err), &err);
-    well(elbo_neighbours_of_all(&three, x, N, DIMS, K, &(elbo_work){.threads = 3}, &err), &err);
+    well(elbo_neighbours_of_all(&one, x, N, DIMS, K, &(elbo_job){.threads = 1}, &err), &err);
+    well(elbo_neighbours_of_all(&three, x, N, DIMS, K, &(elbo_job){.threads = 3}, &err), &err);
     assert_memory_equal(one.index, three.index, N * K * sizeof *one.index);
     assert_memory_equal(one.distance2, three.distance2, N * K * sizeof *one.distance2);
     elbo_neighbours_free(&one);
@@ -268,12 +268,12 @@ static void test_what_is_refused(void **state) {
     assert_non_null(strstr(err.message, "point 1: dimension 1 is nan"));
     assert_int_equal(elbo_neighbours_of(&nb, x + 4, 1, x, 1, 2, 1, NULL, &err), ELBO_BAD_INPUT);
     assert_non_null(strstr(err.message, "query 0: dimension 1 is 1e+20"));
-    elbo_map_scores scores;
-    assert_int_equal(elbo_map_score(&scores, x, x, 2, 2, NULL, NULL, &err), ELBO_BAD_INPUT);
+    elbo_embedding_scores scores;
+    assert_int_equal(elbo_embedding_score(&scores, x, x, 2, 2, NULL, NULL, &err), ELBO_BAD_INPUT);
     assert_non_null(strstr(err.message, "2 points"));
     int asked = 0;
     float *many = normal_numbers(3000, 2, 4);
-    elbo_work work = {.interrupted = at_once, .context = &asked};
+    elbo_job work = {.interrupted = at_once, .context = &asked};
     assert_int_equal(elbo_neighbours_of_all(&nb, many, 3000, 2, 5, &work, &err), ELBO_STOPPED);
     assert_true(asked == 1 && !nb.index && !nb.distance2);
     free(many);
@@ -297,9 +297,9 @@ static void test_scores_are_those_of_scikit_learn(void **state) {
         int dims = golden[t].dims;
         float *x = whole_numbers(n, dims, 1, 1000), *map = whole_numbers(n, 2, 2, 1000);
         for (size_t i = 0; i < n; i++) map[2 * i] += 4 * x[i * (size_t)dims];
-        elbo_map_scores s;
+        elbo_embedding_scores s;
         elbo_error err;
-        well(elbo_map_score(&s, map, x, n, dims, NULL, NULL, &err), &err);
+        well(elbo_embedding_score(&s, map, x, n, dims, NULL, NULL, &err), &err);
         assert_int_equal(s.k, golden[t].k);
         assert_int_equal(s.asked, n);
         assert_near("trustworthiness", t, s.trustworthiness, golden[t].trustworthiness, 1e-9);
@@ -320,9 +320,9 @@ static void test_scores_are_those_of_plain_loops(void **state) {
         map[2 * i] += 9 * x[i * DIMS];
         label[i] = (uint8_t)(x[i * DIMS] + (x[i * DIMS + 1] > 2));
     }
-    elbo_map_scores s;
+    elbo_embedding_scores s;
     elbo_error err;
-    well(elbo_map_score(&s, map, x, N, DIMS, label, NULL, &err), &err);
+    well(elbo_embedding_score(&s, map, x, N, DIMS, label, NULL, &err), &err);
     static ranked near[2][N];
     static size_t rank[2][N];
     double sum[2] = {0}, hits = 0, right[2] = {0};
@@ -361,12 +361,12 @@ static void test_a_perfect_map(void **state) {
     (void)state;
     enum { N = 500 };
     float *map = normal_numbers(N, 2, 5);
-    elbo_map_scores s;
+    elbo_embedding_scores s;
     elbo_error err;
-    well(elbo_map_score(&s, map, map, N, 2, NULL, NULL, &err), &err);
+    well(elbo_embedding_score(&s, map, map, N, 2, NULL, NULL, &err), &err);
     assert_true(s.trustworthiness == 1 && s.continuity == 1 && s.recall == 1);
     for (size_t i = 0; i < 2 * N; i++) map[i] = 3; // all in one place
-    well(elbo_map_score(&s, map, map, N, 2, NULL, NULL, &err), &err);
+    well(elbo_embedding_score(&s, map, map, N, 2, NULL, NULL, &err), &err);
     assert_true(s.trustworthiness == 1 && s.continuity == 1 && s.recall == 1);
     free(map);
 }

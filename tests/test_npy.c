@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "data/npy.h"
+#include "formats/npy.h"
 #include "scratch.h"
 
 static scratch s;

@@ -304,8 +304,9 @@ static void batch_free(batch *b) {
 
 enum { EPOCH = 3 };
 
-static elbo_pass pass_of(engine *e, const batch *b, int count) {
-    elbo_pass pass = elbo_training_pass(&e->recipe, &e->network, &b->images, b->index, count, e->m, e->v, EPOCH, 1, 1);
+static elbo_batch_args pass_of(engine *e, const batch *b, int count) {
+    elbo_batch_args pass =
+        elbo_training_args(&e->recipe, &e->network, &b->images, b->index, count, e->m, e->v, EPOCH, 1, 1);
     pass.given_noise = b->noise;
     pass.no_update = true;
     return pass;
@@ -328,7 +329,7 @@ static void oracle_of(oracle *o, const engine *e, const batch *b, const double *
 static void check_code(const network *n, const batch *b, oracle *o, const char *device) {
     engine e;
     open_network(&e, n, device, ELBO_ENCODE);
-    elbo_pass pass = pass_of(&e, b, b->count);
+    elbo_batch_args pass = pass_of(&e, b, b->count);
     elbo_plan_run(&e.plan, &pass);
     o->training = false;
     oracle_run(o);
@@ -400,7 +401,7 @@ static void check_gradients(const engine *e, const double *gradient, const char 
 }
 
 /* The engine's own losses along some directions: nothing of the oracle in it. */
-static void check_slopes(engine *e, elbo_pass *pass) {
+static void check_slopes(engine *e, elbo_batch_args *pass) {
     size_t n = e->network.graph.param_floats;
     float *start = malloc(n * sizeof *start), *gradient = malloc(n * sizeof *gradient), *way = malloc(n * sizeof *way);
     memcpy(start, e->network.params, n * sizeof *start);
@@ -440,9 +441,9 @@ static void check_devices(const engine *cpu, const engine *ref) {
 }
 
 /* A run before the one that counts leaves other numbers in the arena: none of them may matter. */
-static void run_after_another(engine *e, batch *b, elbo_pass *pass) {
+static void run_after_another(engine *e, batch *b, elbo_batch_args *pass) {
     static const uint32_t first[] = {3, 2, 1, 0};
-    elbo_pass other = *pass;
+    elbo_batch_args other = *pass;
     other.index = first;
     other.count = e->plan.options.batch < 4 ? e->plan.options.batch : 4;
     elbo_plan_run(&e->plan, &other);
@@ -473,7 +474,7 @@ static void check(const network *n) {
     double *params = calloc(g->param_floats, sizeof *params), *gradient = calloc(g->param_floats, sizeof *gradient);
     for (size_t i = 0; i < g->param_floats; i++) params[i] = e[0].network.params[i];
     for (int d = 0; d < 2; d++) {
-        elbo_pass pass = pass_of(&e[d], &b, b.count);
+        elbo_batch_args pass = pass_of(&e[d], &b, b.count);
         run_after_another(&e[d], &b, &pass);
         oracle_of(&o, &e[d], &b, params);
         check_losses(&e[d], &o, devices[d]);
@@ -483,7 +484,7 @@ static void check(const network *n) {
         oracle_close(&o);
     }
     check_devices(&e[1], &e[0]);
-    elbo_pass pass = pass_of(&e[0], &b, b.count);
+    elbo_batch_args pass = pass_of(&e[0], &b, b.count);
     check_slopes(&e[0], &pass);
     for (int d = 0; d < 2; d++) engine_close(&e[d]);
     batch_free(&b);

@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/image_program.h"
+#include "data/photos/image_program.h"
 #include "scratch.h"
-#include "view/view.h"
+#include "render/render.h"
 
 static scratch s;
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "view/view.h"
+#include "render/render.h"
 
 /* Files made by hand from the specification (Python's struct and zlib), not by the library under test. */
 

@@ -3,9 +3,9 @@
 #include "program.h"
 
 #include "base/random.h"
-#include "../cli/cli.h"
-#include "data/npy.h"
-#include "view/view.h"
+#include "../apps/cli/cli.h"
+#include "formats/npy.h"
+#include "render/render.h"
 
 /* An AE and a VAE, trained for two epochs on 300 digits that lie where `mnist` is looked for. */
 static int set_up(void **state) {

@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
-#include "data/npy.h"
-#include "view/view.h"
+#include "formats/npy.h"
+#include "render/render.h"
 
 static int set_up(void **state) {
     (void)state;

@@ -2,7 +2,7 @@
 #include "program.h"
 
 #include "base/random.h"
-#include "data/npy.h"
+#include "formats/npy.h"
 
 enum { N = 300, D = 4 };
 

@@ -3,7 +3,7 @@
 
 #include "base/random.h"
 #include "close.h"
-#include "data/npy.h"
+#include "formats/npy.h"
 
 static int set_up(void **state) {
     (void)state;

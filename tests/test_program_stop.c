@@ -4,7 +4,7 @@
 
 #include <sys/time.h>
 
-#include "train/safetensors.h"
+#include "formats/safetensors.h"
 #include "train/trainer.h"
 
 static int set_up(void **state) {

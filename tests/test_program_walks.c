@@ -3,9 +3,9 @@
 
 #include <gif_lib.h>
 
-#include "data/npy.h"
-#include "view/gif.h"
-#include "view/view.h"
+#include "formats/npy.h"
+#include "formats/gif.h"
+#include "render/render.h"
 
 static int set_up(void **state) {
     (void)state;

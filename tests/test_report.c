@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "view/view.h"
+#include "render/render.h"
 
 #define HOSTILE "<script>alert('x & \"y\"')</script>\xff"
 #define ESCAPED "&lt;script&gt;alert(&#39;x &amp; &quot;y&quot;&#39;)&lt;/script&gt;?"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "train/safetensors.h"
+#include "formats/safetensors.h"
 
 static char folder[] = "/tmp/elbo-test-safetensors-XXXXXX";
 

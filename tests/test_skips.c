@@ -12,7 +12,7 @@
 #include "data/data.h"
 #include "engine.h"
 #include "scratch.h"
-#include "judge/code_use.h"
+#include "explore/metrics/code_use.h"
 
 static scratch folder;
 
@@ -61,7 +61,7 @@ static void halves_make_the_whole(elbo_model *m) {
         elbo_evaluate(&s, &m->network, &m->recipe, &digits.test, (elbo_eval_options){.mean_code = true}, &failure));
     elbo_images_to_floats(&digits.test, NULL, IMAGES, 0, 1, x);
     elbo_model_encode_images(m, &digits.test, NULL, IMAGES, z, NULL);
-    assert_ok(elbo_model_hold_skips(m, &digits.test, NULL, IMAGES, &failure));
+    assert_ok(elbo_model_set_skips(m, &digits.test, NULL, IMAGES, &failure));
     elbo_model_decode_codes(m, IMAGES, z, y);
     assert_true(fabs(mean_squared(x, y, IMAGES * SIZE) - s.mse) <= 1e-6 * s.mse);
     free(z);
@@ -78,11 +78,11 @@ static void skips_across_the_latent(void **state) {
     // A walk: codes of several images, all with the skips of the first. One alone decodes to the same bits.
     static float z[3 * 48], y[3 * SIZE], one[SIZE], own[SIZE];
     elbo_model_encode_images(m, &digits.test, NULL, 3, z, NULL);
-    assert_ok(elbo_model_hold_skips(m, &digits.test, NULL, 1, &failure));
+    assert_ok(elbo_model_set_skips(m, &digits.test, NULL, 1, &failure));
     elbo_model_decode_codes(m, 3, z, y);
     elbo_model_decode_codes(m, 1, z + 2 * 48, one);
     assert_memory_equal(one, y + 2 * SIZE, sizeof one);
-    assert_ok(elbo_model_hold_skips(m, &digits.test, (uint32_t[]){2}, 1, &failure));
+    assert_ok(elbo_model_set_skips(m, &digits.test, (uint32_t[]){2}, 1, &failure));
     elbo_model_decode_codes(m, 1, z + 2 * 48, own);
     assert_true(mean_squared(one, own, SIZE) > 1e-6);
 

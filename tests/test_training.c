@@ -23,8 +23,8 @@
 #include "engine.h"
 #include "oracle.h"
 #include "scratch.h"
-#include "train/run_folder.h"
-#include "train/safetensors.h"
+#include "run/run_folder.h"
+#include "formats/safetensors.h"
 
 static scratch folder;
 static elbo_dataset digits; // 500 to train on: eight batches of 64, the last of them short; 100 to test
@@ -443,7 +443,8 @@ static void nothing_is_updated_after_a_loss_that_is_not_finite(void **state) {
                 memcpy(before, e.network.params, n * sizeof *before);
                 uint32_t index[40];
                 for (uint32_t i = 0; i < 40; i++) index[i] = i;
-                elbo_pass pass = elbo_training_pass(&e.recipe, &e.network, &digits.train, index, 40, e.m, e.v, 0, 1, 1);
+                elbo_batch_args pass =
+                    elbo_training_args(&e.recipe, &e.network, &digits.train, index, 40, e.m, e.v, 0, 1, 1);
                 elbo_plan_run(&e.plan, &pass);
                 assert_true(pass.diverged);
                 assert_memory_equal(e.network.params, before, n * sizeof *before);
@@ -495,8 +496,8 @@ static void a_step_allocates_nothing(void **state) {
         long before = 0, during;
         for (int step = 0; step < runs[r].steps; step++) {
             if (step == 10) before = atomic_load(&allocations);
-            elbo_pass pass = elbo_training_pass(&e.recipe, &e.network, &digits.train, index, step % 2 ? 64 : 50, e.m,
-                                                e.v, 0, (uint64_t)step + 1, 100);
+            elbo_batch_args pass = elbo_training_args(&e.recipe, &e.network, &digits.train, index, step % 2 ? 64 : 50,
+                                                      e.m, e.v, 0, (uint64_t)step + 1, 100);
             elbo_plan_run(&e.plan, &pass);
         }
         during = atomic_load(&allocations) - before;

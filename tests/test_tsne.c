@@ -11,12 +11,12 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "latent/simd/map_kernels.h"
-#include "latent/tsne.h"
-#include "latent/tsne_grid.h"
+#include "stats/simd/tsne_kernels.h"
+#include "stats/tsne.h"
+#include "stats/tsne_grid.h"
 
 static elbo_error err;
-static const elbo_work quietly = {.threads = 2};
+static const elbo_job quietly = {.threads = 2};
 
 static float *normal(size_t n, uint64_t seed) {
     float *x = elbo_alloc(n, sizeof *x);
@@ -40,7 +40,7 @@ static void check_transform(int n) {
     float *data = normal((size_t)n * 32, (uint64_t)n), *scratch = elbo_alloc((size_t)n * 32, sizeof *scratch);
     float *before = malloc((size_t)n * 32 * sizeof *before);
     memcpy(before, data, (size_t)n * 32 * sizeof *before);
-    elbo_map_kernels_here()->grid->transform(&f, data, scratch);
+    elbo_tsne_kernels_here()->grid->transform(&f, data, scratch);
     for (int k = 0; k < n; k++)
         for (int lane = 0; lane < 16; lane += 5) {
             double re = 0, im = 0;
@@ -170,7 +170,7 @@ static void test_perplexity(void **state) {
         float d2[K], p[K];
         elbo_random_uniform((elbo_stream){.seed = 5, .purpose = ELBO_FOR_DIGITS}, d2, K);
         for (int i = 0; i < K; i++) d2[i] = (d2[i] + 3) * powf(10, (float)scale);
-        elbo_map_kernels_here()->force->conditional(p, d2, K, logf(30));
+        elbo_tsne_kernels_here()->force->conditional(p, d2, K, logf(30));
         double sum = 0, entropy = 0;
         for (int i = 0; i < K; i++) {
             sum += p[i];
@@ -280,11 +280,11 @@ static void test_gradient(void **state) {
         gain[i] = 1;
         at[i] = (double)y[i];
     }
-    const elbo_map_forces *k = elbo_map_kernels_here()->force;
+    const elbo_tsne_force_kernels *k = elbo_tsne_kernels_here()->force;
     k->repel(force, weight, y, 0, N, apart[0], apart[1], N);
     for (size_t i = 0; i < N; i++) z += (double)weight[i] - 1;
     assert_true(fabs(2 * k->normaliser(apart[0], apart[1], N, 0, N) / z - 1) < 1e-6);
-    elbo_map_step how = {.attraction = (float)(1 / s.sum), .repulsion = (float)(1 / z), .rate = 1, .longest = 100};
+    elbo_tsne_step how = {.attraction = (float)(1 / s.sum), .repulsion = (float)(1 / z), .rate = 1, .longest = 100};
     k->step(&s, 0, N, y, moved, force, velocity, gain, how);
     double kl = s.entropy + k->cost(&s, 0, N, y) / s.sum + log(z);
     assert_true(fabs(kl - plain_kl(&s, at, N)) < 1e-5);

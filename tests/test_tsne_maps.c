@@ -11,10 +11,10 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "latent/tsne.h"
+#include "stats/tsne.h"
 
 static elbo_error err;
-static const elbo_work quietly = {.threads = 2};
+static const elbo_job quietly = {.threads = 2};
 
 static float *clouds(size_t n, size_t dims, size_t clusters, float apart) {
     float *x = elbo_alloc(n * dims, sizeof *x), *centre = elbo_alloc(clusters * dims, sizeof *centre);
@@ -27,7 +27,7 @@ static float *clouds(size_t n, size_t dims, size_t clusters, float apart) {
 
 static elbo_tsne_result map_of(float *y, const float *x, size_t n, int dims, const elbo_tsne_options *o, int threads) {
     elbo_tsne_result r;
-    elbo_work work = {.threads = threads};
+    elbo_job work = {.threads = threads};
     if (elbo_tsne(y, &r, x, n, dims, o, &work, &err) != ELBO_OK) fail_msg("%s", err.message);
     for (size_t i = 0; i < 2 * n; i++)
         if (!isfinite(y[i])) fail_msg("%zu points: coordinate %zu is %g", n, i, (double)y[i]);
@@ -156,7 +156,7 @@ static void test_stopping(void **state) {
     elbo_tsne_options o = elbo_tsne_defaults();
     int most = 40;
     calls = 0;
-    elbo_work work = {.threads = 1, .interrupted = stop_soon, .context = &most};
+    elbo_job work = {.threads = 1, .interrupted = stop_soon, .context = &most};
     elbo_tsne_result r;
     assert_int_equal(elbo_tsne(y, &r, x, N, 3, &o, &work, &err), ELBO_STOPPED);
     assert_true(r.iterations > 10 && r.iterations <= 40 && r.kl > 0);
@@ -174,7 +174,7 @@ static void test_placing(void **state) {
     o.iterations = 500;
     map_of(map, x, N, D, &o, 2);
     assert_int_equal(elbo_tsne_transform(placed, x, M, map, x, N, D, &o, &quietly, &err), ELBO_OK);
-    const elbo_work alone = {.threads = 1};
+    const elbo_job alone = {.threads = 1};
     assert_int_equal(elbo_tsne_transform(again, x, M, map, x, N, D, &o, &alone, &err), ELBO_OK);
     assert_memory_equal(placed, again, sizeof placed);
     double near = 0, wide = spread(map, N, 0);

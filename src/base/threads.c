@@ -64,7 +64,7 @@ static void change(signpost *s) {
     if (atomic_load(&s->sleepers) > 0) syscall(SYS_futex, &s->value, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
 }
 
-void elbo_team_meet(elbo_team *team) {
+void elbo_team_barrier(elbo_team *team) {
     if (team->threads == 1) return;
     int meeting = atomic_load(&team->meeting.value);
     if (atomic_fetch_add(&team->arrived, 1) == team->threads - 1) {
@@ -83,7 +83,7 @@ static void *worker_main(void *argument) {
         wait_for_change(&start.team->job, job, start.team->spins);
         if (start.team->quit) return NULL;
         start.team->work(start.team->context, start.thread);
-        elbo_team_meet(start.team);
+        elbo_team_barrier(start.team);
     }
 }
 
@@ -146,7 +146,7 @@ void elbo_team_run(elbo_team *team, void (*work)(void *context, int thread), voi
     team->context = context;
     if (team->threads > 1) change(&team->job);
     work(context, 0);
-    elbo_team_meet(team);
+    elbo_team_barrier(team);
     omp_set_num_threads(outside);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -19,7 +19,7 @@ int elbo_team_threads(const elbo_team *team);
 /* Calls work(context, thread) on each thread and waits for all. */
 void elbo_team_run(elbo_team *team, void (*work)(void *context, int thread), void *context);
 /* Inside work: waits until every thread is here. */
-void elbo_team_meet(elbo_team *team);
+void elbo_team_barrier(elbo_team *team);
 
 /* Calls work(context, piece) for piece = 0 .. pieces-1, each once, on a team of its own; on this thread alone where no
  * thread can be had. */

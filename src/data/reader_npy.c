@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/npy.h"
+#include "formats/npy.h"
 #include "data/readers.h"
 
 enum { LONGEST_SIDE = 4096 };

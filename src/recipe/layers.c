@@ -34,7 +34,8 @@ static elbo_status read_argument(elbo_layer *layer, const char *word, size_t n, 
     return ELBO_OK;
 }
 
-static elbo_status read_layer(elbo_layer *layer, const elbo_node *node, const char *path, int number, elbo_error *err) {
+static elbo_status read_layer(elbo_layer *layer, const elbo_yaml_node *node, const char *path, int number,
+                              elbo_error *err) {
     layer->place = node->place;
     char shown[ELBO_SHOWN];
     if (node->kind != ELBO_NODE_TEXT || elbo_node_is_nothing(node))
@@ -58,20 +59,20 @@ static elbo_status read_layer(elbo_layer *layer, const elbo_node *node, const ch
     return ELBO_OK;
 }
 
-elbo_status elbo_layers_read(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err) {
+elbo_status elbo_layers_read(elbo_layers *layers, const elbo_yaml_node *node, const char *path, elbo_error *err) {
     if (node->count > ELBO_MAX_LAYERS)
         return elbo_fail_at(err, node->place, "%s: %d layers; at most %d are taken", path, node->count,
                             ELBO_MAX_LAYERS);
     layers->layer = elbo_alloc((size_t)node->count, sizeof *layers->layer);
     if (!layers->layer) return elbo_no_memory(err);
-    for (const elbo_node *child = node->first; child; child = child->next) {
+    for (const elbo_yaml_node *child = node->first; child; child = child->next) {
         int i = layers->count++;
         ELBO_TRY(read_layer(&layers->layer[i], child, path, i + 1, err));
     }
     return ELBO_OK;
 }
 
-elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err) {
+elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_yaml_node *node, const char *path, elbo_error *err) {
     layers->layer = elbo_alloc(1, sizeof *layers->layer);
     if (!layers->layer) return elbo_no_memory(err);
     layers->count = 1;
@@ -79,7 +80,7 @@ elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, con
 }
 
 elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err) {
-    elbo_node *root;
+    elbo_yaml_node *root;
     *layers = (elbo_layers){0};
     ELBO_TRY(elbo_tree_parse(&root, text, strlen(text), file, false, err));
     elbo_status status = elbo_layers_read(layers, root, "layers", err);

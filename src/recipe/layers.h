@@ -7,8 +7,8 @@
 
 /* Reads the list at `node` (the recipe's key `path`) into `layers`, which is empty. What was read before a failure is
  * in `layers` and freed with the recipe. */
-elbo_status elbo_layers_read(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err);
+elbo_status elbo_layers_read(elbo_layers *layers, const elbo_yaml_node *node, const char *path, elbo_error *err);
 /* One layer, at a node that holds its text. */
-elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_node *node, const char *path, elbo_error *err);
+elbo_status elbo_layers_read_one(elbo_layers *layers, const elbo_yaml_node *node, const char *path, elbo_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "augment/augment.h"
+#include "data/augment/augment.h"
 #include "base/memory.h"
 #include "recipe/keys.h"
 #include "recipe/layers.h"
@@ -20,7 +20,8 @@ static int length_up_to(const char *path, const char *name) {
     return 0;
 }
 
-static elbo_status unknown_key(const elbo_node *node, const char *section, const elbo_names *names, elbo_error *err) {
+static elbo_status unknown_key(const elbo_yaml_node *node, const char *section, const elbo_names *names,
+                               elbo_error *err) {
     char shown[ELBO_SHOWN], list[240];
     const char *dot = *section ? "." : "";
     elbo_text_shown(node->key, shown);
@@ -48,10 +49,10 @@ static elbo_status unknown_key(const elbo_node *node, const char *section, const
 }
 
 /* Every key of `map` is one of the table, or a section whose keys are. */
-static elbo_status check_keys(const elbo_node *map, const char *section, elbo_error *err) {
+static elbo_status check_keys(const elbo_yaml_node *map, const char *section, elbo_error *err) {
     elbo_names names;
     elbo_keys_under(section, &names);
-    for (const elbo_node *node = map->first; node; node = node->next) {
+    for (const elbo_yaml_node *node = map->first; node; node = node->next) {
         bool known = false;
         for (int i = 0; i < names.count; i++) known |= strcmp(names.name[i], node->key) == 0;
         if (!known) ELBO_TRY(unknown_key(node, section, &names, err));
@@ -79,7 +80,7 @@ typedef struct slot {
     elbo_error *err;
 } slot;
 
-static elbo_status unwanted(const slot *s, const elbo_node *node) {
+static elbo_status unwanted(const slot *s, const elbo_yaml_node *node) {
     char shown[ELBO_SHOWN], wanted[ELBO_WANTED];
     bool number = s->key->type == ELBO_KEY_NUMBER || s->key->type == ELBO_KEY_NUMBERS;
     bool infinite = number && node->kind == ELBO_NODE_TEXT && elbo_is_not_finite(node->text);
@@ -87,7 +88,7 @@ static elbo_status unwanted(const slot *s, const elbo_node *node) {
                         infinite ? " is not finite" : "", elbo_key_wanted(s->key, wanted));
 }
 
-static elbo_status read_text(const slot *s, const elbo_node *node) {
+static elbo_status read_text(const slot *s, const elbo_yaml_node *node) {
     bool may_be_empty = s->key->standard && strcmp(s->key->standard, "''") == 0;
     if (node->kind != ELBO_NODE_TEXT || elbo_node_is_nothing(node) || (!*node->text && !may_be_empty))
         return unwanted(s, node);
@@ -97,7 +98,7 @@ static elbo_status read_text(const slot *s, const elbo_node *node) {
     return ELBO_OK;
 }
 
-static elbo_status read_choice(const slot *s, const elbo_node *node) {
+static elbo_status read_choice(const slot *s, const elbo_yaml_node *node) {
     if (node->kind != ELBO_NODE_TEXT) return unwanted(s, node);
     for (unsigned i = 0; s->key->choices[i]; i++)
         if (strcmp(node->text, s->key->choices[i]) == 0) {
@@ -107,7 +108,7 @@ static elbo_status read_choice(const slot *s, const elbo_node *node) {
     return unwanted(s, node);
 }
 
-static elbo_status read_whole(const slot *s, const elbo_node *node) {
+static elbo_status read_whole(const slot *s, const elbo_yaml_node *node) {
     bool negative;
     uint64_t value;
     if (node->kind != ELBO_NODE_TEXT || !node->plain) return unwanted(s, node);
@@ -125,17 +126,17 @@ static elbo_status read_whole(const slot *s, const elbo_node *node) {
     return ELBO_OK;
 }
 
-static bool read_float(const elbo_key *key, const elbo_node *node, float *value) {
+static bool read_float(const elbo_key *key, const elbo_yaml_node *node, float *value) {
     if (node->kind != ELBO_NODE_TEXT || !node->plain || !elbo_parse_float(node->text, value)) return false;
     if (key->above ? *value <= key->low : *value < key->low) return false;
     return key->below ? *value < key->high : *value <= key->high;
 }
 
-static elbo_status read_numbers(const slot *s, const elbo_node *node) {
+static elbo_status read_numbers(const slot *s, const elbo_yaml_node *node) {
     if (node->kind != ELBO_NODE_LIST) return unwanted(s, node);
     float *to = s->to, pair[2];
     int count = 0;
-    for (const elbo_node *child = node->first; child; child = child->next, count++) {
+    for (const elbo_yaml_node *child = node->first; child; child = child->next, count++) {
         if (count < 2 && !read_float(s->key, child, &pair[count])) return unwanted(s, child);
     }
     if (count != 2) {
@@ -148,10 +149,10 @@ static elbo_status read_numbers(const slot *s, const elbo_node *node) {
 }
 
 /* `latent: {channels: 256, head: conv2d kernel=4 stride=2 padding=1}` */
-static elbo_status read_head(const slot *s, const elbo_node *map) {
+static elbo_status read_head(const slot *s, const elbo_yaml_node *map) {
     static const char *const names[] = {"channels", "head"};
     static const elbo_key channels = {.type = ELBO_KEY_WHOLE, .low = 1, .high = 65536};
-    for (const elbo_node *node = map->first; node; node = node->next) {
+    for (const elbo_yaml_node *node = map->first; node; node = node->next) {
         char shown[ELBO_SHOWN];
         if (strcmp(node->key, names[0]) && strcmp(node->key, names[1]))
             return elbo_fail_at(s->err, node->place,
@@ -173,10 +174,10 @@ static elbo_status read_head(const slot *s, const elbo_node *map) {
 }
 
 /* 64, [64, 48] or none. */
-static elbo_status read_extent(const slot *s, const elbo_node *node) {
+static elbo_status read_extent(const slot *s, const elbo_yaml_node *node) {
     int size[2] = {0}, count = 0;
-    const elbo_node *list = node->kind == ELBO_NODE_LIST ? node->first : node;
-    for (const elbo_node *n = list; n; n = node->kind == ELBO_NODE_LIST ? n->next : NULL, count++) {
+    const elbo_yaml_node *list = node->kind == ELBO_NODE_LIST ? node->first : node;
+    for (const elbo_yaml_node *n = list; n; n = node->kind == ELBO_NODE_LIST ? n->next : NULL, count++) {
         bool negative;
         uint64_t value;
         if (n->kind == ELBO_NODE_TEXT && n->plain && node == n && !strcmp(n->text, "none")) continue;
@@ -196,7 +197,7 @@ static elbo_status read_extent(const slot *s, const elbo_node *node) {
     return ELBO_OK;
 }
 
-static elbo_status read_value(const slot *s, const elbo_node *node) {
+static elbo_status read_value(const slot *s, const elbo_yaml_node *node) {
     switch (s->key->type) {
     case ELBO_KEY_TEXT: return read_text(s, node);
     case ELBO_KEY_CHOICE: return read_choice(s, node);
@@ -221,7 +222,7 @@ static elbo_status read_value(const slot *s, const elbo_node *node) {
 /* ------------------------------------------------------------------------------------------------ the table */
 
 static elbo_status read_standard(const slot *s, elbo_place place) {
-    elbo_node *root;
+    elbo_yaml_node *root;
     const char *text = s->key->standard;
     ELBO_TRY(elbo_tree_parse(&root, text, strlen(text), place.file, false, s->err));
     elbo_status status = read_value(s, root);
@@ -236,8 +237,8 @@ static bool applies_elsewhere(const elbo_recipe *r, const elbo_key *key) {
     return false;
 }
 
-static elbo_status read_key(elbo_recipe *r, const elbo_node *root, const elbo_key *key, elbo_error *err) {
-    const elbo_node *node = elbo_tree_find(root, key->path);
+static elbo_status read_key(elbo_recipe *r, const elbo_yaml_node *root, const elbo_key *key, elbo_error *err) {
+    const elbo_yaml_node *node = elbo_tree_find(root, key->path);
     char path[ELBO_SHOWN];
     snprintf(path, sizeof path, "%s", key->path);
     if (node && node->implied) *strrchr(path, '.') = 0;
@@ -256,12 +257,12 @@ static elbo_status read_key(elbo_recipe *r, const elbo_node *root, const elbo_ke
 
 /* ------------------------------------------------------------------------------------------------ keys together */
 
-static elbo_place place_at(const elbo_recipe *r, const elbo_node *root, const char *path) {
-    const elbo_node *node = elbo_tree_find(root, path);
+static elbo_place place_at(const elbo_recipe *r, const elbo_yaml_node *root, const char *path) {
+    const elbo_yaml_node *node = elbo_tree_find(root, path);
     return node ? node->place : (elbo_place){r->file, 0};
 }
 
-static elbo_status check_together(const elbo_recipe *r, const elbo_node *root, elbo_error *err) {
+static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
     char low[ELBO_FLOAT_TEXT], high[ELBO_FLOAT_TEXT];
     elbo_print_float(r->image.low, low);
     elbo_print_float(r->image.high, high);
@@ -288,7 +289,7 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_node *root, e
     return ELBO_OK;
 }
 
-elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_node *root, elbo_error *err) {
+elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
     elbo_place whole = {r->file, 0};
     char shown[ELBO_SHOWN];
     if (!root || elbo_node_is_nothing(root))

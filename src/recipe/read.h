@@ -7,6 +7,6 @@
 
 /* Fills every key of `r` from the tree or from its default. `r->file` is set; what was filled before a failure is freed
  * with the recipe. */
-elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_node *root, elbo_error *err);
+elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err);
 
 #endif

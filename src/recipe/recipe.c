@@ -1,6 +1,5 @@
 #include "recipe/recipe.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,16 +10,6 @@
 #include "recipe/layers.h"
 #include "recipe/read.h"
 #include "recipe/tree.h"
-
-elbo_status elbo_fail_at(elbo_error *err, elbo_place place, const char *format, ...) {
-    char message[sizeof err->message];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    if (place.line > 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: %s", place.file, place.line, message);
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s", place.file, message);
-}
 
 void elbo_recipe_close(elbo_recipe *r) {
     elbo_layers_free(&r->head.layer);
@@ -92,11 +81,12 @@ static elbo_status load(elbo_recipe *r, const char *name, uint8_t **text, size_t
 }
 
 /* `kl: 4` is short for `kl: {weight: 4}`. */
-static elbo_status spell_out(elbo_node *root, elbo_error *err) {
+static elbo_status spell_out(elbo_yaml_node *root, elbo_error *err) {
     return elbo_tree_wrap(root, "loss.kl", "weight", err);
 }
 
-static elbo_status apply_sets(elbo_recipe *r, elbo_node **root, const char *const *sets, int count, elbo_error *err) {
+static elbo_status apply_sets(elbo_recipe *r, elbo_yaml_node **root, const char *const *sets, int count,
+                              elbo_error *err) {
     if (count <= 0) return ELBO_OK;
     r->sets = elbo_alloc((size_t)count, sizeof *r->sets);
     if (!r->sets) return elbo_no_memory(err);
@@ -118,7 +108,7 @@ elbo_status elbo_recipe_open(elbo_recipe *r, const char *name, const char *const
     *r = (elbo_recipe){0};
     uint8_t *text = NULL;
     size_t size = 0;
-    elbo_node *root = NULL;
+    elbo_yaml_node *root = NULL;
     elbo_status status = load(r, name, &text, &size, err);
     if (status == ELBO_OK) status = elbo_tree_parse(&root, (const char *)text, size, r->file, true, err);
     free(text);

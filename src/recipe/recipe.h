@@ -1,6 +1,6 @@
 /* A recipe: one whole experiment, read from YAML and checked.
  *
- * What a layer's arguments mean is the op's business (src/ops); the recipe keeps them as words, with the place they
+ * What a layer's arguments mean is the op's business (src/nn/ops); the recipe keeps them as words, with the place they
  * were written at, so that every later error can name file and line. */
 #ifndef ELBO_RECIPE_H
 #define ELBO_RECIPE_H
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arguments.h"
 #include "base/status.h"
 
 typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
@@ -29,38 +30,6 @@ typedef struct elbo_terms {
     elbo_term term[ELBO_MAX_TERMS]; // (count), each kind once
     int count;
 } elbo_terms;
-
-/* Where something was written: "recipes/x.yaml:7". For an override `file` is "--set train.lr=1" (line 0 is not shown).
- */
-typedef struct elbo_place {
-    const char *file; // owned by the recipe
-    int line;
-} elbo_place;
-
-/* elbo_fail with ELBO_BAD_INPUT and the place in front: "recipes/x.yaml:7: ...". */
-elbo_status elbo_fail_at(elbo_error *err, elbo_place place, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* One word behind a layer's name: `400` (key NULL) or `kernel=3`. */
-typedef struct elbo_argument {
-    char *key, *value;
-} elbo_argument;
-
-enum { ELBO_MAX_ARGUMENTS = 12, ELBO_MAX_LAYERS = 256 };
-
-/* "conv2d 16 kernel=3 stride=2" */
-typedef struct elbo_layer {
-    char *text; // as written
-    char *name; // "conv2d"
-    int argument_count;
-    elbo_argument arguments[ELBO_MAX_ARGUMENTS];
-    elbo_place place;
-} elbo_layer;
-
-typedef struct elbo_layers {
-    elbo_layer *layer; // (count)
-    int count;
-} elbo_layers;
 
 /* Layers from their text, "[conv2d 64 kernel=3, relu]". `file` names them in errors and must outlive them. What was
  * read before a failure is freed with the rest. */

@@ -6,8 +6,8 @@
 #include "recipe/tree.h"
 
 /* Goes down `path` (cut in place at its dots), making maps, and puts `value` at its end. Takes `value`. */
-static elbo_status put_at(elbo_node *root, char *path, elbo_node *value, elbo_place place, elbo_error *err) {
-    elbo_node *map = root;
+static elbo_status put_at(elbo_yaml_node *root, char *path, elbo_yaml_node *value, elbo_place place, elbo_error *err) {
+    elbo_yaml_node *map = root;
     for (char *key = path;;) {
         char *dot = strchr(key, '.');
         if (dot) *dot = 0;
@@ -16,7 +16,7 @@ static elbo_status put_at(elbo_node *root, char *path, elbo_node *value, elbo_pl
             return elbo_fail_at(err, place, "the key has an empty part; a key is train.lr, say");
         }
         if (!dot) return elbo_tree_put(map, key, value) ? ELBO_OK : elbo_no_memory(err);
-        elbo_node *next = elbo_tree_entry(map, key);
+        elbo_yaml_node *next = elbo_tree_entry(map, key);
         if (next && next->kind == ELBO_NODE_LIST) {
             char shown[ELBO_SHOWN];
             elbo_tree_free(value);
@@ -35,13 +35,13 @@ static elbo_status put_at(elbo_node *root, char *path, elbo_node *value, elbo_pl
     }
 }
 
-elbo_status elbo_tree_set(elbo_node *root, const char *set, const char *file, elbo_error *err) {
+elbo_status elbo_tree_set(elbo_yaml_node *root, const char *set, const char *file, elbo_error *err) {
     elbo_place place = {file, 0};
     const char *equals = strchr(set, '=');
     if (!equals) return elbo_fail_at(err, place, "has no '='; an override is key=value, such as train.lr=0.001");
     char *path = strndup(set, (size_t)(equals - set));
     if (!path) return elbo_no_memory(err);
-    elbo_node *value = NULL;
+    elbo_yaml_node *value = NULL;
     size_t size = strlen(equals + 1);
     elbo_status status;
     int depth = 0;

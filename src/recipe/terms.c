@@ -7,14 +7,14 @@
 
 static const char blanks[] = " \t\r\n";
 
-static elbo_status unwanted(const elbo_key *key, const elbo_node *node, const char *path, elbo_error *err) {
+static elbo_status unwanted(const elbo_key *key, const elbo_yaml_node *node, const char *path, elbo_error *err) {
     char shown[ELBO_SHOWN], wanted[ELBO_WANTED];
     return elbo_fail_at(err, node->place, "%s: %s; %s is wanted", path, elbo_node_shown(node, shown),
                         elbo_key_wanted(key, wanted));
 }
 
 /* "mse" or "0.7 l1" */
-static elbo_status read_term(elbo_terms *terms, const elbo_key *key, const elbo_node *node, const char *path,
+static elbo_status read_term(elbo_terms *terms, const elbo_key *key, const elbo_yaml_node *node, const char *path,
                              elbo_error *err) {
     if (node->kind != ELBO_NODE_TEXT || strlen(node->text) >= ELBO_TERMS_TEXT) return unwanted(key, node, path, err);
     char text[ELBO_TERMS_TEXT], shown[ELBO_SHOWN], *rest = strcpy(text, node->text), *word[3] = {NULL};
@@ -36,14 +36,14 @@ static elbo_status read_term(elbo_terms *terms, const elbo_key *key, const elbo_
     return ELBO_OK;
 }
 
-elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_node *node, const char *path,
+elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_yaml_node *node, const char *path,
                             elbo_error *err) {
     *terms = (elbo_terms){0};
     if (node->kind != ELBO_NODE_LIST)
         ELBO_TRY(read_term(terms, key, node, path, err));
     else if (!node->count)
         return unwanted(key, node, path, err);
-    for (const elbo_node *child = node->first; node->kind == ELBO_NODE_LIST && child; child = child->next)
+    for (const elbo_yaml_node *child = node->first; node->kind == ELBO_NODE_LIST && child; child = child->next)
         ELBO_TRY(read_term(terms, key, child, path, err)); // each kind once: they fit
     bool bce = elbo_term_weight(terms, ELBO_BCE) > 0;
     if (bce && terms->count > 1)

@@ -6,7 +6,7 @@
 #include "recipe/tree.h"
 
 /* Reads one term, or a list of them, at `node` (the recipe's key `path`). */
-elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_node *node, const char *path,
+elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_yaml_node *node, const char *path,
                             elbo_error *err);
 
 #endif

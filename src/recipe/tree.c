@@ -5,9 +5,9 @@
 
 #include "base/memory.h"
 
-void elbo_tree_free(elbo_node *root) {
+void elbo_tree_free(elbo_yaml_node *root) {
     if (!root) return;
-    for (elbo_node *child = root->first, *next; child; child = next) { // depth is limited by the reader
+    for (elbo_yaml_node *child = root->first, *next; child; child = next) { // depth is limited by the reader
         next = child->next;
         elbo_tree_free(child);
     }
@@ -16,21 +16,21 @@ void elbo_tree_free(elbo_node *root) {
     free(root);
 }
 
-elbo_node *elbo_tree_new_map(elbo_place place) {
-    elbo_node *map = calloc(1, sizeof *map);
-    if (map) *map = (elbo_node){.kind = ELBO_NODE_MAP, .place = place};
+elbo_yaml_node *elbo_tree_new_map(elbo_place place) {
+    elbo_yaml_node *map = calloc(1, sizeof *map);
+    if (map) *map = (elbo_yaml_node){.kind = ELBO_NODE_MAP, .place = place};
     return map;
 }
 
-elbo_node *elbo_tree_entry(const elbo_node *map, const char *key) {
+elbo_yaml_node *elbo_tree_entry(const elbo_yaml_node *map, const char *key) {
     if (!map || map->kind != ELBO_NODE_MAP) return NULL;
-    for (elbo_node *child = map->first; child; child = child->next)
+    for (elbo_yaml_node *child = map->first; child; child = child->next)
         if (strcmp(child->key, key) == 0) return child;
     return NULL;
 }
 
-elbo_node *elbo_tree_find(const elbo_node *root, const char *path) {
-    const elbo_node *node = root;
+elbo_yaml_node *elbo_tree_find(const elbo_yaml_node *root, const char *path) {
+    const elbo_yaml_node *node = root;
     while (node) {
         const char *dot = strchrnul(path, '.');
         char key[64]; // the paths asked for are those of the table of keys
@@ -42,10 +42,10 @@ elbo_node *elbo_tree_find(const elbo_node *root, const char *path) {
         if (!*dot) break;
         path = dot + 1;
     }
-    return (elbo_node *)node;
+    return (elbo_yaml_node *)node;
 }
 
-bool elbo_tree_put(elbo_node *map, const char *key, elbo_node *node) {
+bool elbo_tree_put(elbo_yaml_node *map, const char *key, elbo_yaml_node *node) {
     char *copy = strdup(key);
     if (!copy) {
         elbo_tree_free(node);
@@ -53,7 +53,7 @@ bool elbo_tree_put(elbo_node *map, const char *key, elbo_node *node) {
     }
     free(node->key);
     node->key = copy;
-    elbo_node *before = NULL, *old = map->first;
+    elbo_yaml_node *before = NULL, *old = map->first;
     while (old && strcmp(old->key, key) != 0) {
         before = old;
         old = old->next;
@@ -71,24 +71,24 @@ bool elbo_tree_put(elbo_node *map, const char *key, elbo_node *node) {
     return true;
 }
 
-elbo_status elbo_tree_wrap(elbo_node *root, const char *path, const char *key, elbo_error *err) {
-    elbo_node *node = elbo_tree_find(root, path);
+elbo_status elbo_tree_wrap(elbo_yaml_node *root, const char *path, const char *key, elbo_error *err) {
+    elbo_yaml_node *node = elbo_tree_find(root, path);
     if (!node || node->kind != ELBO_NODE_TEXT) return ELBO_OK;
-    elbo_node *inner = calloc(1, sizeof *inner);
+    elbo_yaml_node *inner = calloc(1, sizeof *inner);
     if (!inner) return elbo_no_memory(err);
-    *inner = (elbo_node){.kind = ELBO_NODE_TEXT, .text = node->text, .plain = node->plain, .place = node->place};
+    *inner = (elbo_yaml_node){.kind = ELBO_NODE_TEXT, .text = node->text, .plain = node->plain, .place = node->place};
     inner->implied = true;
     node->kind = ELBO_NODE_MAP;
     node->text = NULL;
     return elbo_tree_put(node, key, inner) ? ELBO_OK : elbo_no_memory(err);
 }
 
-bool elbo_node_is_nothing(const elbo_node *node) {
+bool elbo_node_is_nothing(const elbo_yaml_node *node) {
     return node->kind == ELBO_NODE_TEXT && node->plain &&
            (!*node->text || strcmp(node->text, "~") == 0 || strcasecmp(node->text, "null") == 0);
 }
 
-const char *elbo_node_shown(const elbo_node *node, char out[ELBO_SHOWN]) {
+const char *elbo_node_shown(const elbo_yaml_node *node, char out[ELBO_SHOWN]) {
     if (node->kind == ELBO_NODE_MAP) return strcpy(out, "a map");
     if (node->kind == ELBO_NODE_LIST) return strcpy(out, node->count ? "a list" : "an empty list");
     if (elbo_node_is_nothing(node)) return strcpy(out, "nothing");

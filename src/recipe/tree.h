@@ -16,7 +16,7 @@ enum {
 
 typedef enum elbo_node_kind { ELBO_NODE_TEXT, ELBO_NODE_LIST, ELBO_NODE_MAP } elbo_node_kind;
 
-typedef struct elbo_node {
+typedef struct elbo_yaml_node {
     elbo_node_kind kind;
     char *key;    // in a map; else NULL
     char *text;   // of an ELBO_NODE_TEXT; else NULL
@@ -24,39 +24,39 @@ typedef struct elbo_node {
     bool implied; // `kl: 1` read as `kl: {weight: 1}`: the key was not written
     elbo_place place;
     int count;
-    struct elbo_node *first, *last, *next;
-} elbo_node;
+    struct elbo_yaml_node *first, *last, *next;
+} elbo_yaml_node;
 
 /* Reads one YAML document. `file` must outlive the tree. `root` is NULL for an empty text. With `lines` false the
  * places have none: a text from the command line. */
-elbo_status elbo_tree_parse(elbo_node **root, const char *text, size_t size, const char *file, bool lines,
+elbo_status elbo_tree_parse(elbo_yaml_node **root, const char *text, size_t size, const char *file, bool lines,
                             elbo_error *err);
-void elbo_tree_free(elbo_node *root);
+void elbo_tree_free(elbo_yaml_node *root);
 
 /* The entry of a map, or NULL; NULL too where `map` is no map. */
-elbo_node *elbo_tree_entry(const elbo_node *map, const char *key);
+elbo_yaml_node *elbo_tree_entry(const elbo_yaml_node *map, const char *key);
 
 /* The node at "train.lr", or NULL. */
-elbo_node *elbo_tree_find(const elbo_node *root, const char *path);
+elbo_yaml_node *elbo_tree_find(const elbo_yaml_node *root, const char *path);
 
 /* Puts `node` under `key` in the map, in place of what stood there. Takes `node`; false when memory is out (then `node`
  * is freed). */
-bool elbo_tree_put(elbo_node *map, const char *key, elbo_node *node);
+bool elbo_tree_put(elbo_yaml_node *map, const char *key, elbo_yaml_node *node);
 
 /* An empty map, or NULL. */
-elbo_node *elbo_tree_new_map(elbo_place place);
+elbo_yaml_node *elbo_tree_new_map(elbo_place place);
 
 /* Where the text stands at `path` (or nothing is written there), a map takes its place that holds it as `key`. */
-elbo_status elbo_tree_wrap(elbo_node *root, const char *path, const char *key, elbo_error *err);
+elbo_status elbo_tree_wrap(elbo_yaml_node *root, const char *path, const char *key, elbo_error *err);
 
 /* Applies "train.lr=3e-4". The part behind the '=' is YAML; maps that are missing on the way are made. `file` names the
  * override in errors and must outlive the tree. */
-elbo_status elbo_tree_set(elbo_node *root, const char *set, const char *file, elbo_error *err);
+elbo_status elbo_tree_set(elbo_yaml_node *root, const char *set, const char *file, elbo_error *err);
 
 /* What a node holds, short and on one line, for messages: `ten`, `"10"`, `a list`, `nothing`. Returns `out`. */
-const char *elbo_node_shown(const elbo_node *node, char out[ELBO_SHOWN]);
+const char *elbo_node_shown(const elbo_yaml_node *node, char out[ELBO_SHOWN]);
 
 /* True for a plain text that YAML reads as null: nothing, `~`, `null`. */
-bool elbo_node_is_nothing(const elbo_node *node);
+bool elbo_node_is_nothing(const elbo_yaml_node *node);
 
 #endif

@@ -61,7 +61,7 @@ static elbo_status check_decoration(const reader *r, const yaml_event_t *event, 
     return ELBO_OK;
 }
 
-static elbo_status read_text(const reader *r, const yaml_event_t *event, elbo_node *node) {
+static elbo_status read_text(const reader *r, const yaml_event_t *event, elbo_yaml_node *node) {
     const char *value = (const char *)event->data.scalar.value;
     ELBO_TRY(check_decoration(r, event, event->data.scalar.anchor, event->data.scalar.tag));
     if (memchr(value, 0, event->data.scalar.length)) return refuse(r, event, "a text with a zero byte in it");
@@ -71,7 +71,7 @@ static elbo_status read_text(const reader *r, const yaml_event_t *event, elbo_no
     return node->text ? ELBO_OK : elbo_no_memory(r->err);
 }
 
-static void append(elbo_node *parent, elbo_node *child) {
+static void append(elbo_yaml_node *parent, elbo_yaml_node *child) {
     if (parent->last)
         parent->last->next = child;
     else
@@ -80,16 +80,16 @@ static void append(elbo_node *parent, elbo_node *child) {
     parent->count++;
 }
 
-static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, elbo_node *node);
+static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, elbo_yaml_node *node);
 
 /* The key of a map's next entry: a new string. */
-static elbo_status read_key(const reader *r, const yaml_event_t *event, const elbo_node *map, char **key) {
-    elbo_node node = {0};
+static elbo_status read_key(const reader *r, const yaml_event_t *event, const elbo_yaml_node *map, char **key) {
+    elbo_yaml_node node = {0};
     if (event->type != YAML_SCALAR_EVENT) return refuse(r, event, "a key that is no word");
     ELBO_TRY(read_text(r, event, &node));
     *key = node.text; // the caller's, from here on
     if (!*node.text) return refuse(r, event, "a key without a name");
-    const elbo_node *twin = elbo_tree_entry(map, node.text);
+    const elbo_yaml_node *twin = elbo_tree_entry(map, node.text);
     if (!twin) return ELBO_OK;
     char shown[ELBO_SHOWN];
     elbo_text_shown(node.text, shown);
@@ -99,9 +99,9 @@ static elbo_status read_key(const reader *r, const yaml_event_t *event, const el
 }
 
 /* The value that begins with `event`, as the next child of a list (key NULL) or map. Takes `key`. */
-static elbo_status read_child(reader *r, const yaml_event_t *event, int depth, elbo_node *parent, char *key,
+static elbo_status read_child(reader *r, const yaml_event_t *event, int depth, elbo_yaml_node *parent, char *key,
                               elbo_place place) {
-    elbo_node *child = calloc(1, sizeof *child);
+    elbo_yaml_node *child = calloc(1, sizeof *child);
     if (!child) {
         free(key);
         return elbo_no_memory(r->err);
@@ -114,7 +114,7 @@ static elbo_status read_child(reader *r, const yaml_event_t *event, int depth, e
 }
 
 /* The children of a list or map, up to and with the event that ends it. In a map each is a key and a value. */
-static elbo_status read_children(reader *r, int depth, elbo_node *parent) {
+static elbo_status read_children(reader *r, int depth, elbo_yaml_node *parent) {
     bool map = parent->kind == ELBO_NODE_MAP;
     for (;;) {
         yaml_event_t event;
@@ -141,7 +141,7 @@ static elbo_status read_children(reader *r, int depth, elbo_node *parent) {
     }
 }
 
-static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, elbo_node *node) {
+static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, elbo_yaml_node *node) {
     node->place = place_of(r, event->start_mark);
     if (event->type == YAML_ALIAS_EVENT)
         return refuse(r, event, "an alias (*name); recipes have none: write the value out, in quotes if it is a text");
@@ -156,7 +156,7 @@ static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, el
     return read_children(r, depth + 1, node);
 }
 
-static elbo_status read_stream(reader *r, elbo_node **root) {
+static elbo_status read_stream(reader *r, elbo_yaml_node **root) {
     for (bool seen = false;;) {
         yaml_event_t event;
         ELBO_TRY(next_event(r, &event));
@@ -179,7 +179,7 @@ static elbo_status read_stream(reader *r, elbo_node **root) {
     }
 }
 
-elbo_status elbo_tree_parse(elbo_node **root, const char *text, size_t size, const char *file, bool lines,
+elbo_status elbo_tree_parse(elbo_yaml_node **root, const char *text, size_t size, const char *file, bool lines,
                             elbo_error *err) {
     reader r = {.text = text, .file = file, .size = size, .lines = lines, .err = err};
     *root = NULL;

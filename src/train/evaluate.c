@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "train/vgg16.h"
+#include "nn/vgg16.h"
 
 enum { MOST = 512 }; // images at once
 
@@ -36,7 +36,7 @@ void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *im
     for (uint32_t start = 0; start < images->count; start += e->batch) {
         uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
-        elbo_pass pass = {
+        elbo_batch_args pass = {
             .images = images,
             .index = e->index,
             .count = (int)count,

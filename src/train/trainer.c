@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "ops/ops.h"
+#include "nn/ops/op.h"
 #include "train/evaluate.h"
-#include "train/model.h"
-#include "train/run_folder.h"
-#include "train/vgg16.h"
+#include "run/model.h"
+#include "run/run_folder.h"
+#include "nn/vgg16.h"
 
 typedef struct trainer {
     const elbo_recipe *recipe;
@@ -55,10 +55,10 @@ static uint64_t steps_per_epoch(const trainer *t) {
     return (t->data->train.count + batch - 1) / batch;
 }
 
-elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
-                             const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
-                             uint64_t steps_an_epoch) {
-    return (elbo_pass){
+elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
+                                   const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
+                                   uint64_t steps_an_epoch) {
+    return (elbo_batch_args){
         .images = images,
         .index = index,
         .count = count,
@@ -96,7 +96,7 @@ static elbo_status check_weights(const trainer *t, elbo_error *err) {
 }
 
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
-static elbo_status report_divergence(trainer *t, elbo_pass *pass, elbo_error *err) {
+static elbo_status report_divergence(trainer *t, elbo_batch_args *pass, elbo_error *err) {
     ELBO_TRY(check_weights(t, err));
     const elbo_step *s = elbo_plan_find_nonfinite(&t->plan, pass);
     return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): `%s` (%s, %s) gives values that are not finite; %s",
@@ -107,8 +107,8 @@ static elbo_status report_divergence(trainer *t, elbo_pass *pass, elbo_error *er
 static elbo_status run_step(trainer *t, elbo_error *err) {
     uint32_t left = t->data->train.count - t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
     int count = (int)(left < batch ? left : batch);
-    elbo_pass pass = elbo_training_pass(t->recipe, &t->network, &t->data->train, t->order + t->at.images_done, count,
-                                        t->m, t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
+    elbo_batch_args pass = elbo_training_args(t->recipe, &t->network, &t->data->train, t->order + t->at.images_done,
+                                              count, t->m, t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
     elbo_plan_run(&t->plan, &pass);
     if (pass.diverged) return report_divergence(t, &pass, err);
     for (int i = 0; i < count; i++) {
@@ -297,7 +297,7 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, t->features, err));
     t->at.images = t->data->train.count;
-    t->at.data = elbo_images_mark(&t->data->train);
+    t->at.data = elbo_images_fingerprint(&t->data->train);
     if (!t->options.run) return ELBO_OK;
     ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, err));
     return t->options.resume ? go_on(t, err) : begin(t, err);

@@ -3,7 +3,7 @@
 #define ELBO_TRAINER_H
 
 #include "data/data.h"
-#include "graph/plan.h"
+#include "device/cpu/plan.h"
 #include "recipe/recipe.h"
 
 elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
@@ -70,9 +70,9 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
                        elbo_error *err);
 
 /* What one optimiser step of this recipe runs with; also for `bench` and tests. `step` counts from 1. */
-elbo_pass elbo_training_pass(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
-                             const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
-                             uint64_t steps_an_epoch);
+elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
+                                   const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
+                                   uint64_t steps_an_epoch);
 
 /* The learning rate at a step (0, 1, ...) of an epoch: schedules go by epoch, as PyTorch's. */
 double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0

@@ -1,0 +1,109 @@
+/* elbo compare: the loss curves of some runs in one chart, and a table of their scores. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runs.h"
+#include "table.h"
+#include "job.h"
+
+/* Each run's scores, on its own data: as kept in its folder, or measured now. A run whose data are not there has those
+ * of its log only, and a line says so. */
+static elbo_status measure(cli_runs *r, const char *data, int threads, elbo_error *err) {
+    elbo_job work = cli_work(threads);
+    elbo_status status = ELBO_OK;
+    for (int i = 0; i < r->count && status == ELBO_OK; i++) {
+        elbo_run *run = &r->run[i];
+        elbo_dataset d = {0};
+        elbo_eval_context e = {0};
+        elbo_error why;
+        if (!data && elbo_run_recall(run, NULL, &why) == ELBO_OK) continue;
+        if (cli_open_model_data(&d, run->model, data, ELBO_BOTH_SPLITS, threads, &why) != ELBO_OK) {
+            cli_work_end();
+            fprintf(stderr, "elbo: %s is compared by its log alone: %s\n", run->label, why.message);
+            continue;
+        }
+        status =
+            d.test.count ? elbo_eval_context_open(&e, run->model, &run->log, &d, ELBO_TEST_SPLIT, &work, err) : ELBO_OK;
+        if (status == ELBO_OK && e.n) status = elbo_run_measure(run, &e, !data, err);
+        elbo_eval_context_close(&e);
+        elbo_dataset_close(&d);
+    }
+    cli_work_end();
+    return status;
+}
+
+/* Losses of different images share an axis and mean different things. */
+static void say_of_different_data(const cli_runs *r) {
+    const char *first = r->run[0].model->recipe.data;
+    for (int i = 1; i < r->count; i++) {
+        const char *other = r->run[i].model->recipe.data;
+        if (!strcmp(first, other)) continue;
+        fprintf(stderr, "elbo: %s was trained on %s, %s on %s: their losses cannot be compared\n", r->run[0].label,
+                first, r->run[i].label, other);
+        return;
+    }
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *output = NULL, *data = NULL;
+    int threads = 0;
+    bool json = false, svg = false;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/loss.png of the first run", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    cli_runs r;
+    int code = cli_runs_open(&r, argv, words, NULL, 0, threads);
+    if (code != CLI_OK) return code;
+    say_of_different_data(&r);
+    elbo_error err;
+    cli_figure_place place, kl_place;
+    elbo_figure f = cli_figure(&place, argv[0], "loss", "Loss over the epochs", output, svg), kl = f;
+    snprintf(kl_place.name, sizeof kl_place.name, "%.240s", f.name);
+    kl.name = output ? strcat(kl_place.name, "-kl") : "kl"; // beside the first
+    kl.title = "What each latent dimension tells of an image";
+    bool drawn = false;
+    elbo_status status = elbo_figure_curves(f, r.run, r.count, &err);
+    if (status == ELBO_OK) status = measure(&r, data, threads, &err);
+    if (status == ELBO_OK) status = elbo_figure_kl(kl, r.run, r.count, &drawn, &err);
+    if (status != ELBO_OK) {
+        code = cli_fail(&err);
+    } else {
+        json_t *o = json ? json_pack("{s:o}", "runs", cli_runs_json(r.run, r.count)) : NULL;
+        if (!json) cli_print_runs(r.run, r.count);
+        if (!json) cli_print_scores(r.run, r.count);
+        if (!json) putchar('\n');
+        cli_say_figure(&f, o);
+        if (drawn && json) {
+            json_t *named = json_object();
+            cli_say_figure(&kl, named);
+            json_object_set(o, "kl_figure", json_object_get(named, "figure"));
+            json_decref(named);
+        }
+        if (drawn && !json) cli_say_figure(&kl, NULL);
+        if (json) cli_print_json(o);
+    }
+    cli_runs_close(&r);
+    return code;
+}
+
+const cli_command cli_compare = {
+    .name = "compare",
+    .arguments = "RUN [RUN...]",
+    .summary = "loss curves in one chart, and a table of every score",
+    .details =
+        "Losses are in nats per image for every model, so the curves share one axis; they are those of the last finished\n"
+        "epoch, from the runs' own logs. The other scores are those of `elbo eval`, kept in RUN/scores.json; what is not\n"
+        "there, or was measured with other weights, is measured now. A second figure shows the KL of each latent\n"
+        "dimension. The best of a column is marked where runs can be compared: on one data set, by one kind of loss.\n"
+        "\n"
+        "example:\n"
+        "  elbo compare runs/mnist-ae runs/mnist-vae\n",
+    .run = run,
+};

@@ -1,0 +1,165 @@
+/* elbo demo: an AE and a VAE side by side, every figure, one page. Two more with codes of two dimensions give maps of
+ * the whole latent space, which twenty dimensions cannot. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "progress.h"
+#include "runs.h"
+#include "table.h"
+#include "render/gnuplot.h"
+#include "job.h"
+
+enum { MOST_MODELS = 4 };
+
+/* What is trained; the first `compared` are in every figure, the others in the maps. */
+typedef struct demo_cast {
+    const char *model[MOST_MODELS];
+    int models, compared, epochs;
+    const char *folder;
+} demo_cast;
+
+static const demo_cast dense = {{"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"}, 4, 2, 10, "runs/demo"};
+static const demo_cast convolutional = {{"mnist-cae", "mnist-conv-vae"}, 2, 2, 5, "runs/demo-conv"};
+
+/* Trains one of the models into its folder, whatever was there. */
+static elbo_status train(const char *name, const char *folder, const elbo_dataset *d, const char *data_name,
+                         const char *data_path, int epochs, uint64_t seed, int threads, bool quiet, elbo_error *err) {
+    char epochs_set[40], seed_set[40], data_set[300];
+    snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", epochs);
+    snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)seed);
+    snprintf(data_set, sizeof data_set, "data=%s", data_name);
+    const char *sets[] = {epochs_set, seed_set, data_set};
+    elbo_recipe recipe;
+    ELBO_TRY(elbo_recipe_open(&recipe, name, sets, 3, err));
+    cli_bar bar = {.off = quiet};
+    if (!quiet) cli_bar_begin(&bar, &recipe, d);
+    elbo_train_options o = {
+        .run = folder, .data_path = data_path, .threads = threads, .progress = cli_bar_update, .context = &bar};
+    elbo_train_result result;
+    elbo_status status = elbo_train(&result, &recipe, d, o, err);
+    cli_bar_end(&bar);
+    elbo_recipe_close(&recipe);
+    return status;
+}
+
+/* The best data at hand: what --data names; else MNIST where it is found; else the built-in digits. */
+static elbo_status open_data(elbo_dataset *d, const char *data, const char **name, int threads, bool quiet,
+                             elbo_error *err) {
+    bool mnist = data || elbo_dataset_present("mnist");
+    *name = mnist ? "mnist" : "digits";
+    if (!mnist && !quiet)
+        fprintf(stderr,
+                "MNIST is not here, so the demo draws its own digits; `elbo data fetch mnist` gets the real ones\n");
+    return cli_open_dataset(d, *name, data, NULL, ELBO_BOTH_SPLITS, threads, err);
+}
+
+static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads,
+                bool json) {
+    elbo_error err;
+    cli_runs r = {.count = cast->models};
+    char *page = elbo_path_join(folder, "report.html");
+    int code = CLI_OK;
+    if (!page) return cli_fail_text("out of memory");
+    const char *paths[MOST_MODELS];
+    for (int i = 0; i < cast->models; i++) paths[i] = folders[i];
+    if (elbo_runs_open(r.run, paths, cast->models, threads, &err) != ELBO_OK) {
+        free(page);
+        return cli_fail(&err);
+    }
+    for (int i = cast->compared; i < cast->models; i++) r.run[i].map_only = true;
+    elbo_job work = cli_work(threads);
+    elbo_status status = elbo_figure_report(page, folder, r.run, cast->models, d, true, &work, &err);
+    cli_work_end();
+    if (status != ELBO_OK) {
+        code = cli_fail(&err);
+    } else if (json) {
+        cli_print_json(
+            json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs", cli_runs_json(r.run, cast->models)));
+    } else {
+        putchar('\n');
+        cli_print_runs(r.run, cast->models);
+        printf("\nlosses in nats per image, on the test images of %s\n\nreport: %s\n", d->name, page);
+    }
+    elbo_runs_close(r.run, cast->models);
+    free(page);
+    return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *folder = NULL, *data = NULL;
+    int epochs = 0, threads = 0;
+    uint64_t seed = 0;
+    bool conv = false, json = false;
+    cli_option options[] = {
+        {"conv", 0, CLI_FLAG, &conv, NULL, "the convolutional pair, mnist-cae and mnist-conv-vae", 0, 0},
+        {"output", 'o', CLI_TEXT, &folder, "FOLDER", "default runs/demo, or runs/demo-conv; replaces an earlier one", 0,
+         0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "28x28 images; default MNIST where it is found, else built-in digits", 0,
+         0},
+        {"epochs", 'e', CLI_INT, &epochs, "N", "for each model; default 10, or 5 of the convolutional ones", 1, 1e6},
+        {"seed", 's', CLI_U64, &seed, "N", "default 0", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 0, 0);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    const demo_cast *cast = conv ? &convolutional : &dense;
+    if (!folder) folder = cast->folder;
+    if (!epochs) epochs = cast->epochs;
+    elbo_error err;
+    elbo_dataset d;
+    const char *name;
+    if (elbo_gnuplot_check(&err) != ELBO_OK) return cli_fail(&err); // before a minute of training, not after it
+    if (open_data(&d, data, &name, threads, json, &err) != ELBO_OK) return cli_fail(&err);
+    elbo_image_shape s = d.train.shape;
+    if (s.channels != 1 || s.height != 28 || s.width != 28) {
+        cli_fail_text(
+            "%s: its images are %dx%dx%d, the demo's models read 1x28x28; `elbo train RECIPE` trains one for yours",
+            d.source, s.channels, s.height, s.width);
+        elbo_dataset_close(&d);
+        return CLI_FAILED;
+    }
+    char *folders[MOST_MODELS] = {0}, *data_path = NULL;
+    int code = CLI_OK;
+    if (data) {
+        elbo_recipe named = {.data = (char *)(uintptr_t)name}; // only read
+        data_path = cli_data_to_remember(&d, &named, data);
+    }
+    cli_catch_interrupts();
+    for (int i = 0; i < cast->models && code == CLI_OK; i++) {
+        folders[i] = elbo_path_join(folder, cast->model[i]);
+        elbo_status status =
+            folders[i] ? train(cast->model[i], folders[i], &d, name, data_path, epochs, seed, threads, json, &err)
+                       : elbo_no_memory(&err);
+        if (status == ELBO_STOPPED) {
+            fprintf(stderr, "stopped; `elbo train --resume -o %s` goes on with this model\n", folders[i]);
+            code = CLI_INTERRUPTED;
+        } else if (status != ELBO_OK) {
+            code = cli_fail(&err);
+        }
+    }
+    cli_release_interrupts();
+    if (code == CLI_OK) code = tell(cast, folder, folders, &d, threads, json);
+    for (int i = 0; i < cast->models; i++) free(folders[i]);
+    free(data_path);
+    elbo_dataset_close(&d);
+    return code;
+}
+
+const cli_command cli_demo = {
+    .name = "demo",
+    .arguments = "",
+    .summary = "the whole story: an AE and a VAE trained, every figure, one page",
+    .details =
+        "Trains mnist-ae and mnist-vae on the same images, and both again with codes of two dimensions, then draws loss\n"
+        "curves, reconstructions, latent maps, an interpolation and new samples into one HTML page. With --conv it\n"
+        "does so for a convolutional autoencoder and VAE, which takes about a minute.\n"
+        "\n"
+        "example:\n"
+        "  elbo demo && xdg-open runs/demo/report.html\n",
+    .run = run,
+};

@@ -1,0 +1,93 @@
+/* elbo encode: images to codes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "formats/npy.h"
+#include "image_files.h"
+
+/* Images from a file, or a split of the run's data set by its word. */
+static elbo_status open_images(const char *word, const char *data, elbo_model *m, int threads, elbo_images *own,
+                               elbo_dataset *set, const elbo_images **images, elbo_error *err) {
+    bool test = !strcmp(word, "test"), train = !strcmp(word, "train");
+    if (test || train) {
+        ELBO_TRY(cli_open_model_data(set, m, data, test ? ELBO_TEST_SPLIT : ELBO_TRAIN_SPLIT, threads, err));
+        *images = test ? &set->test : &set->train;
+        return ELBO_OK;
+    }
+    elbo_model_info info = elbo_model_get_info(m);
+    *images = own;
+    return cli_images_read(own, &info, word, err);
+}
+
+static elbo_status encode(elbo_model *m, const elbo_images *images, const char *output, const char *logvar_output,
+                          elbo_error *err) {
+    size_t Z = (size_t)m->network.graph.latent, shape[] = {images->count, Z};
+    if (logvar_output && m->recipe.kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT, "--logvar: %s is an autoencoder; only a VAE's code has a variance",
+                         m->run);
+    float *mu = elbo_alloc(shape[0] * Z, sizeof *mu),
+          *logvar = logvar_output ? elbo_alloc(shape[0] * Z, sizeof *mu) : NULL;
+    elbo_status status = mu && (logvar || !logvar_output) ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        elbo_model_encode_images(m, images, NULL, images->count, mu, logvar);
+        status = elbo_npy_write_f32(output, mu, 2, shape, err);
+    }
+    if (status == ELBO_OK && logvar) status = elbo_npy_write_f32(logvar_output, logvar, 2, shape, err);
+    free(mu);
+    free(logvar);
+    return status;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *output = NULL, *logvar = NULL, *data = NULL;
+    int threads = 0;
+    bool json = false;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &output, "Z.npy", "where the codes go, (N, latent) float32; needed", 0, 0},
+        {"logvar", 0, CLI_TEXT, &logvar, "V.npy", "also the logarithm of each code's variance (VAE)", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set that `test` and `train` mean", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 2, 2);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    if (!output) {
+        cli_fail_text("encode: where to? add -o Z.npy");
+        return CLI_USAGE;
+    }
+    elbo_error err;
+    elbo_model *m;
+    if (elbo_model_open(&m, argv[0], threads, &err) != ELBO_OK) return cli_fail(&err);
+    elbo_images own = {0};
+    elbo_dataset set = {0};
+    const elbo_images *images = NULL;
+    elbo_status status = open_images(argv[1], data, m, threads, &own, &set, &images, &err);
+    if (status == ELBO_OK) status = encode(m, images, output, logvar, &err);
+    uint32_t n = status == ELBO_OK ? images->count : 0;
+    int Z = m->network.graph.latent;
+    json_t *o =
+        json ? json_pack("{s:s, s:s, s:I, s:i}", "run", argv[0], "codes", output, "images", (json_int_t)n, "latent", Z)
+             : NULL;
+    int code = cli_end(status, &err, json, o, "%s: %u codes of %d\n", output, n, Z);
+    elbo_images_free(&own);
+    elbo_dataset_close(&set);
+    elbo_model_close(m);
+    return code;
+}
+
+const cli_command cli_encode = {
+    .name = "encode",
+    .arguments = "RUN IN",
+    .summary = "images to codes: a .npy, an image file, a folder of these, or a split",
+    .details =
+        "IN is a .npy of images ((N,C,H,W), (N,H,W) or (N,D); uint8, or float32 in the recipe's range), an image\n"
+        "file (scaled and cut to the model's size), a folder of these, or the word test or train for that split of\n"
+        "the run's data. A VAE gives its mean code mu. The same image gives the same bits, alone or among others.\n"
+        "\n"
+        "example:\n"
+        "  elbo encode runs/mnist-vae test -o codes.npy\n",
+    .run = run,
+};

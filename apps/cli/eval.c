@@ -1,0 +1,246 @@
+/* elbo eval: what a run scores on a split. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image_files.h"
+#include "explore/metrics/quality.h"
+#include "runs.h"
+#include "job.h"
+
+static int find_split(const char *name, elbo_splits *split) {
+    if (!strcmp(name, "test"))
+        *split = ELBO_TEST_SPLIT;
+    else if (!strcmp(name, "train"))
+        *split = ELBO_TRAIN_SPLIT;
+    else {
+        cli_fail_text("--split %s: it is train or test", name);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+/* ---- what it prints ---- */
+
+static void line(const char *label, const char *format, double value, const char *unit, const char *note) {
+    char number[48];
+    snprintf(number, sizeof number, format, value);
+    printf("  %-16s %10s%s%s", label, number, *unit ? " " : "", unit);
+    if (*note) printf("%*s%s", strlen(unit) < 4 ? 5 - (int)strlen(unit) - !!*unit : 2, "", note);
+    putchar('\n');
+}
+
+static int informative_first(const void *a, const void *b) {
+    const double *x = a, *y = b; // (value, dimension)
+    if (x[0] != y[0]) return x[0] > y[0] ? -1 : 1;
+    return x[1] < y[1] ? -1 : 1;
+}
+
+/* "3: 2.61", most informative first, eight in a line. */
+static void print_dimensions(const elbo_latent_scores *s) {
+    enum { SHOWN = 40, IN_A_LINE = 8 };
+    double(*d)[2] = malloc((size_t)s->latent * sizeof *d);
+    if (!d) return;
+    for (int i = 0; i < s->latent; i++) {
+        d[i][0] = s->kl[i];
+        d[i][1] = i;
+    }
+    qsort(d, (size_t)s->latent, sizeof *d, informative_first);
+    printf("  KL of each dimension, as dimension: nats, most informative first");
+    for (int i = 0; i < s->latent && i < SHOWN; i++)
+        printf("%s%5.0f:%5.2f", i % IN_A_LINE ? "" : "\n  ", d[i][1], d[i][0]);
+    putchar('\n');
+    double rest = 0;
+    for (int i = SHOWN; i < s->latent; i++) rest += d[i][0];
+    if (s->latent > SHOWN)
+        printf("    and %d more of %.4f or less, %.2f together\n", s->latent - SHOWN, d[SHOWN][0], rest);
+    free(d);
+}
+
+static void print_likelihood(const elbo_quality *q) {
+    char number[64], note[128];
+    printf("likelihood, estimated from below by %d importance samples\n", q->likelihood.samples);
+    snprintf(number, sizeof number, "nats  ± %.2f", q->likelihood.error);
+    if (isnan(q->constant))
+        snprintf(note, sizeof note, "(of a loss that is no density: up to a constant that nobody knows)");
+    else if (q->constant != 0)
+        snprintf(note, sizeof note, "(less the density's constant, %.2f)", q->constant);
+    else
+        note[0] = 0;
+    line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
+}
+
+static void print_table(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
+                        const elbo_code_use *use, bool mean_code) {
+    const elbo_recipe *r = &run->model->recipe;
+    bool vae = r->kind == ELBO_VAE;
+    char images[32], note[160], terms[ELBO_TERMS_TEXT];
+    elbo_terms computed = elbo_terms_computed(r);
+    bool bound = computed.count == 1 && computed.term[0].weight == 1; // a weighted sum is no likelihood
+    printf("%s on %s %s images of %s\n", run->label, elbo_thousands(q->losses.images, images),
+           e->trained_on ? "train" : "test", e->data->name);
+    line("loss", "%.4f", q->losses.loss, "nats",
+         !vae        ? ""
+         : mean_code ? "with the mean code: lower than the negative ELBO"
+         : bound     ? "reconstruction + KL: the negative ELBO"
+                     : "reconstruction + KL");
+    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_terms_text(&computed, terms));
+    if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
+    snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)r->image.low, (double)r->image.high);
+    line("MSE", "%.6f", q->losses.mse, "", note);
+    printf("pictures, decoded from the mean code\n");
+    line("PSNR", "%.2f", q->pictures.psnr, "dB", "");
+    line("SSIM", "%.4f", q->pictures.ssim, "", "");
+    cli_say_code_use(run->model, use);
+    printf("code of %d dimensions\n", q->latent.latent);
+    snprintf(note, sizeof note, "of %d: their mean code varies over the images by more than %g", q->latent.latent,
+             ELBO_ACTIVE_VARIANCE);
+    line("active units", "%.0f", q->latent.active, "", note);
+    if (q->latent.kl) print_dimensions(&q->latent);
+    if (isfinite(q->probe)) {
+        printf("classes, told from %s training codes\n", elbo_thousands((double)e->train, images));
+        line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
+        line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
+    }
+    if (q->likelihood.samples) print_likelihood(q);
+}
+
+static void print_json(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
+                       const elbo_code_use *use) {
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:I, s:s}", "run", run->model->run, "data", e->data->name, "split",
+                  e->trained_on ? "train" : "test", "images", (json_int_t)q->losses.images, "unit", "nats/image");
+    if (o && run->model->recipe.kind == ELBO_AE) json_object_set_new(o, "kl", json_real(0));
+    if (o) json_object_update_new(o, elbo_quality_to_json(q));
+    if (o && use->images)
+        json_object_update_new(o, json_pack("{s:f, s:f}", "loss_own_code", use->own, "loss_other_code", use->other));
+    cli_print_json(o);
+}
+
+/* Given noise must have a row for every image. */
+static elbo_status read_noise(const char *path, const elbo_run *r, const elbo_images *images, float **noise,
+                              elbo_error *err) {
+    if (r->model->recipe.kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT, "--noise: %s is an autoencoder, which uses none", r->label);
+    size_t n, Z = (size_t)r->model->network.graph.latent;
+    ELBO_TRY(cli_rows_read(noise, &n, Z, "rows of noise", path, err));
+    if (n == images->count) return ELBO_OK;
+    free(*noise);
+    *noise = NULL;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: its shape is (%zu, %zu); the split has %u images: (%u, %zu)", path, n, Z,
+                     images->count, images->count, Z);
+}
+
+/* ---- the command ---- */
+
+typedef struct request {
+    elbo_quality_options measure;
+    const char *noise;
+    bool json, keep; // keep: in the run's scores.json
+} request;
+
+/* In the run's folder; a likelihood that was measured earlier stays, for it costs more than all the rest. */
+static elbo_status keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
+    elbo_quality whole = *q, before;
+    elbo_error none;
+    if (!q->likelihood.samples && elbo_quality_load(&before, m, d, &none) == ELBO_OK) {
+        whole.likelihood = before.likelihood;
+        elbo_quality_free(&before);
+    }
+    return elbo_quality_save(&whole, m, d, err);
+}
+
+static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits split, request *q, elbo_error *err) {
+    const elbo_images *images = split == ELBO_TEST_SPLIT ? &d->test : &d->train;
+    elbo_job work = cli_work(q->measure.losses.threads);
+    elbo_eval_context e = {0};
+    elbo_quality scores = {0};
+    elbo_code_use use = {0};
+    float *noise = NULL;
+    elbo_status status = ELBO_OK;
+    if (q->measure.importance > 0 && run->model->recipe.kind != ELBO_VAE)
+        status = elbo_fail(err, ELBO_BAD_INPUT,
+                           "--importance: %s is an autoencoder, which is no model of probability; only a vae has a "
+                           "likelihood",
+                           run->label);
+    if (status == ELBO_OK && q->noise && images->count) status = read_noise(q->noise, run, images, &noise, err);
+    q->measure.losses.noise = noise;
+    if (status == ELBO_OK) status = elbo_eval_context_open(&e, run->model, &run->log, d, split, &work, err);
+    if (status == ELBO_OK) status = elbo_quality_measure(&scores, &e, q->measure, err);
+    if (status == ELBO_OK) status = elbo_code_use_measure(&use, run->model, images, e.mu, err);
+    // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
+    if (status == ELBO_OK && q->keep && keep(&scores, run->model, d, err) != ELBO_OK)
+        fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);
+    cli_work_end();
+    if (status == ELBO_OK && q->json) print_json(run, &e, &scores, &use);
+    if (status == ELBO_OK && !q->json) print_table(run, &e, &scores, &use, q->measure.losses.mean_code);
+    free(noise);
+    elbo_quality_free(&scores);
+    elbo_eval_context_close(&e);
+    return status;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *data = NULL, *split_name = "test";
+    bool all = false, brief = false;
+    request q = {0};
+    elbo_eval_options *o = &q.measure.losses;
+    cli_option options[] = {
+        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        {"split", 0, CLI_TEXT, &split_name, "SPLIT", "test (default) or train", 0, 0},
+        {"importance", 'k', CLI_INT, &q.measure.importance, "N",
+         "the likelihood of a VAE by N samples an image; default: not measured", 1, 100000},
+        {"all", 'a', CLI_FLAG, &all, NULL,
+         "every score: of a VAE the likelihood too, by 64 samples where -k says no other", 0, 0},
+        {"brief", 'b', CLI_FLAG, &brief, NULL, "leaves out the classes, which need the training images", 0, 0},
+        {"noise", 0, CLI_TEXT, &q.noise, "EPS.npy", "use this noise, (images, latent) float32, to check a loss by", 0,
+         0},
+        {"mean", 0, CLI_FLAG, &o->mean_code, NULL, "decode the mean code mu instead of a sample", 0, 0},
+        {"seed", 's', CLI_U64, &o->seed, "N", "of the noise; default 0", 0, 0},
+        {"threads", 't', CLI_INT, &o->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"json", 0, CLI_FLAG, &q.json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 1, 1);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    elbo_splits split;
+    int code = find_split(split_name, &split);
+    if (code != CLI_OK) return code;
+    q.measure.classes = !brief && split == ELBO_TEST_SPLIT;
+    cli_runs r;
+    code = cli_runs_open(&r, argv, 1, data, q.measure.classes ? ELBO_BOTH_SPLITS : (int)split, o->threads);
+    if (code != CLI_OK) return code;
+    if (all && !q.measure.importance && r.run[0].model->recipe.kind == ELBO_VAE) q.measure.importance = 64;
+    q.keep =
+        q.measure.classes && !q.noise && !o->mean_code && !o->seed && !data; // what compare and report would measure
+    elbo_error err;
+    if (judge(&r.run[0], &r.data, split, &q, &err) != ELBO_OK) code = cli_fail(&err);
+    cli_runs_close(&r);
+    return code;
+}
+
+const cli_command cli_eval = {
+    .name = "eval",
+    .arguments = "RUN",
+    .summary = "scores a run: losses, pictures, codes, classes, likelihood",
+    .details =
+        "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the KL\n"
+        "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. The\n"
+        "noise is a function of the seed and the image's number, so the same command gives the same digits.\n"
+        "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
+        "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"
+        "\n"
+        "Pictures: PSNR and SSIM (Wang et al. 2004) of what the mean code decodes to. Codes: active units (Burda et al.\n"
+        "2015), and what each dimension costs of the KL. Classes: how many test images the 5 nearest training codes, and\n"
+        "a linear classifier on the training codes, tell right. Likelihood: -k N or --all; log p(x) by N importance\n"
+        "samples (Burda et al. 2015) lies above the ELBO, and nearer to the truth the larger N is. On MNIST 64 samples take\n"
+        "a few seconds.\n"
+        "\n"
+        "Scores of the test images are kept in RUN/scores.json, where compare and report find them.\n"
+        "\n"
+        "examples:\n"
+        "  elbo eval runs/mnist-vae --json\n"
+        "  elbo eval runs/mnist-vae --all\n",
+    .run = run,
+};

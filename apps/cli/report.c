@@ -1,0 +1,57 @@
+/* elbo report: one page that tells what runs learned. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "runs.h"
+#include "table.h"
+#include "job.h"
+
+static int run(const cli_command *self, int argc, char **argv) {
+    const char *output = NULL, *data = NULL;
+    int threads = 0;
+    bool json = false;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &output, "FILE", "the page; default report.html in the first run's folder", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        {"threads", 't', CLI_INT, &threads, "T", "default: all cores", 1, 1024},
+        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    cli_runs r;
+    int code = cli_runs_open(&r, argv, words, data, ELBO_BOTH_SPLITS, threads);
+    if (code != CLI_OK) return code;
+    elbo_error err;
+    elbo_job work = cli_work(threads);
+    char *page = output ? NULL : elbo_path_join(argv[0], "report.html");
+    const char *path = output ? output : page;
+    elbo_status status =
+        path ? elbo_figure_report(path, argv[0], r.run, r.count, &r.data, !data, &work, &err) : elbo_no_memory(&err);
+    cli_work_end();
+    if (status != ELBO_OK)
+        code = cli_fail(&err);
+    else if (json)
+        cli_print_json(json_pack("{s:s, s:o}", "report", path, "runs", cli_runs_json(r.run, r.count)));
+    else
+        printf("%s\n", path);
+    free(page);
+    cli_runs_close(&r);
+    return code;
+}
+
+const cli_command cli_report = {
+    .name = "report",
+    .arguments = "RUN [RUN...]",
+    .summary = "writes one HTML page with every figure, number and recipe",
+    .details =
+        "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, maps of the\n"
+        "codes by PCA and t-SNE side by side, a walk, samples and the recipes. It needs no other file: pictures are\n"
+        "inside. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
+        "it.\n"
+        "\n"
+        "example:\n"
+        "  elbo report runs/mnist-ae runs/mnist-vae -o mnist.html\n",
+    .run = run,
+};

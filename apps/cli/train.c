@@ -1,0 +1,281 @@
+/* elbo train: a recipe, a data set, a run folder. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli.h"
+#include "image_files.h"
+#include "progress.h"
+#include "recipe_for.h"
+#include "run/run_folder.h"
+
+static json_t *scores_json(const elbo_scores *s) {
+    return json_pack("{s:f, s:f, s:f, s:f}", "loss", s->loss, "reconstruction", s->reconstruction, "kl", s->kl, "mse",
+                     s->mse);
+}
+
+/* A run that is finished or under way is not overwritten by a slip. */
+static int check_run_folder(const char *run, bool resume, bool force) {
+    char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
+    bool begun = model && recipe && elbo_file_exists(model) && elbo_file_exists(recipe);
+    free(recipe);
+    free(model);
+    if (resume && !begun)
+        return cli_fail_text(
+            "%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave --resume "
+            "out to start anew",
+            run);
+    if (!resume && begun && !force)
+        return cli_fail_text(
+            "%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
+            "new one elsewhere",
+            run);
+    return CLI_OK;
+}
+
+/* A resumed run goes by its own recipe; only how long it lasts may change. */
+static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, const elbo_run_facts *facts,
+                               const cli_texts *sets, elbo_error *err) {
+    if (!facts->recipe) return elbo_recipe_open(r, recipe, sets->text, sets->count, err);
+    for (int i = 0; i < sets->count; i++)
+        if (strncmp(sets->text[i], "train.epochs=", 13))
+            return elbo_fail(err, ELBO_BAD_INPUT,
+                             "--set %s: a resumed run may change train.epochs only; train anew for "
+                             "the rest",
+                             sets->text[i]);
+    if (recipe) { // the same by its name; what it says by now is not looked at
+        ELBO_TRY(elbo_recipe_open(r, recipe, NULL, 0, err));
+        elbo_status status = !strcmp(r->name, facts->recipe)
+                                 ? ELBO_OK
+                                 : elbo_fail(err, ELBO_BAD_INPUT,
+                                             "%s: was trained by the recipe %s, not %s; to go on with it: "
+                                             "elbo train --resume -o %s",
+                                             run, facts->recipe, r->name, run);
+        elbo_recipe_close(r);
+        ELBO_TRY(status);
+    }
+    return elbo_run_recipe_open(r, run, facts, sets->text, sets->count, err);
+}
+
+static const char *plural(int n) { return n == 1 ? "" : "s"; }
+
+static void print_result(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe,
+                         const elbo_dataset *dataset, bool finished, bool json) {
+    const elbo_scores *s = result->last.test.images ? &result->last.test : &result->last.train;
+    const char *split = result->last.test.images ? "test" : "training";
+    char text[32];
+    bool any = result->epochs > 0;
+    if (json) {
+        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
+                                 recipe->name, "data", dataset->name, "epochs", result->epochs, "finished", finished,
+                                 "unit", "nats/image", "train", any ? scores_json(&result->last.train) : json_null(),
+                                 "test", any ? scores_json(&result->last.test) : json_null(), "seconds",
+                                 result->seconds, "images_per_second", result->last.images_per_second));
+    } else if (result->was_finished) {
+        printf("%s: is finished: %s loss %.2f nats/image after %d epoch%s; --epochs N with a larger N trains on\n",
+               folder, split, s->loss, result->epochs, plural(result->epochs));
+    } else {
+        printf("%s: %s loss %.2f nats/image after %d epoch%s, %s of training\n", folder, split, s->loss, result->epochs,
+               plural(result->epochs), cli_duration(result->seconds, text));
+        const char *quote = strpbrk(folder, " '\"()&;$*?") ? "'" : ""; // so that the line can be pasted
+        printf("to see it: elbo report %s%s%s; to judge it: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder,
+               quote);
+    }
+}
+
+/* A decoder that reads the encoder's activations may have learned to do without the code. */
+static void check_skips(const char *folder, const elbo_recipe *recipe, const elbo_dataset *d, int threads) {
+    elbo_error err;
+    elbo_graph g;
+    elbo_model *m;
+    elbo_code_use use;
+    if (elbo_graph_build(&g, recipe, d->train.shape, &err) != ELBO_OK) return;
+    int skips = g.skips;
+    elbo_graph_free(&g);
+    if (!skips || elbo_model_open(&m, folder, threads, &err) != ELBO_OK) return;
+    if (elbo_code_use_measure(&use, m, d->test.count ? &d->test : &d->train, NULL, &err) == ELBO_OK)
+        cli_say_code_use(m, &use);
+    elbo_model_close(m);
+}
+
+/* What was asked for. */
+typedef struct request {
+    const char *recipe, *run, *data, *device; // NULL: not said
+    cli_texts sets;
+    char epochs_set[40], seed_set[40]; // --epochs and --seed as the --set that they are short for
+    bool epochs;                       // the user said how many
+    char data_set[2 * PATH_MAX + 8];   // the data as a --set, where they came in the recipe's place
+    bool resume, force, json, quiet;
+    int threads;
+} request;
+
+static bool add_set(cli_texts *sets, const char *text) {
+    if (sets->count == (int)(sizeof sets->text / sizeof *sets->text)) return false;
+    sets->text[sets->count++] = text;
+    return true;
+}
+
+/* Whether there is something to do; else `*code` is the exit code. */
+static bool read_request(request *q, const cli_command *self, int argc, char **argv, int *code) {
+    int epochs = 0;
+    uint64_t seed = UINT64_MAX;
+    cli_option options[] = {
+        {"output", 'o', CLI_TEXT, &q->run, "RUN", "the run folder; default runs/RECIPE", 0, 0},
+        {"data", 'd', CLI_TEXT, &q->data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
+        {"set", 0, CLI_TEXTS, &q->sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0,
+         0},
+        {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
+        {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
+        {"resume", 0, CLI_FLAG, &q->resume, NULL, "goes on from the run's checkpoint, to the same bits", 0, 0},
+        {"force", 0, CLI_FLAG, &q->force, NULL, "replaces a run that is there already", 0, 0},
+        {"threads", 't', CLI_INT, &q->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"device", 0, CLI_TEXT, &q->device, "NAME", "cpu, or ref: plain loops, slow, to check by", 0, 0},
+        {"json", 0, CLI_FLAG, &q->json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
+        {"quiet", 'q', CLI_FLAG, &q->quiet, NULL, "no progress", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 0, 1);
+    if (CLI_DONE(words)) return *code = CLI_CODE(words), false;
+    *code = CLI_USAGE;
+    if (words == 0 && !(q->resume && q->run)) {
+        fprintf(stderr, "elbo: train: which recipe? `elbo recipes` lists them; usage: elbo train RECIPE [options]\n");
+        return false;
+    }
+    if (words) q->recipe = argv[0];
+    snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", epochs);
+    snprintf(q->seed_set, sizeof q->seed_set, "train.seed=%llu", (unsigned long long)seed);
+    q->epochs = epochs > 0;
+    for (int i = 0; i < q->sets.count; i++)
+        if (!strncmp(q->sets.text[i], "train.epochs=", 13)) q->epochs = true;
+    bool all = (!epochs || add_set(&q->sets, q->epochs_set)) && (seed == UINT64_MAX || add_set(&q->sets, q->seed_set));
+    if (!all) cli_fail_text("train: --set is given too often");
+    return all;
+}
+
+static int train(const request *q, const char *folder, const elbo_recipe *recipe, const elbo_dataset *dataset,
+                 const char *data_path) {
+    cli_catch_interrupts();
+    cli_bar bar = {.off = q->quiet || q->json};
+    elbo_train_options o = {.run = folder,
+                            .data_path = data_path,
+                            .resume = q->resume,
+                            .threads = q->threads,
+                            .device = q->device,
+                            .progress = cli_bar_update,
+                            .context = &bar};
+    if (!bar.off) cli_say_losses(recipe);
+    if (!bar.off) cli_bar_begin(&bar, recipe, dataset);
+    elbo_error err;
+    elbo_train_result result;
+    elbo_status status = elbo_train(&result, recipe, dataset, o, &err);
+    cli_bar_end(&bar);
+    bool finished = status == ELBO_OK, stopped = status == ELBO_STOPPED;
+    if (!finished && !stopped) return cli_fail(&err);
+    if (q->json || (finished && !q->quiet)) print_result(&result, folder, recipe, dataset, finished, q->json);
+    if (finished && !bar.off && !result.was_finished) check_skips(folder, recipe, dataset, q->threads);
+    if (stopped && !q->json)
+        fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
+    return stopped ? CLI_INTERRUPTED : CLI_OK;
+}
+
+/* Opens what the run needs, trains, closes it. */
+static int train_into(const char *folder, const request *q) {
+    elbo_error err;
+    elbo_run_facts facts = {0}; // of the run to resume
+    elbo_recipe recipe;
+    elbo_dataset dataset = {0};
+    int code = q->resume ? check_run_folder(folder, true, q->force) : CLI_OK;
+    if (code != CLI_OK) return code;
+    if ((q->resume && elbo_run_facts_load(folder, &facts, &err) != ELBO_OK) ||
+        open_recipe(&recipe, q->recipe, folder, &facts, &q->sets, &err) != ELBO_OK) {
+        elbo_run_facts_free(&facts);
+        return cli_fail(&err);
+    }
+    if (!q->resume)
+        code = check_run_folder(folder, false, q->force); // now that what was asked for is known to make sense
+    if (code != CLI_OK) {
+        // said already
+    } else if (cli_open_data(&dataset, &recipe, q->data, facts.data, ELBO_BOTH_SPLITS, q->threads, &err) != ELBO_OK) {
+        code = cli_fail(&err);
+    } else {
+        char *data_path = cli_data_to_remember(&dataset, &recipe, q->data ? q->data : facts.data);
+        code = train(q, folder, &recipe, &dataset, data_path);
+        free(data_path);
+    }
+    elbo_dataset_close(&dataset);
+    elbo_recipe_close(&recipe);
+    elbo_run_facts_free(&facts);
+    return code;
+}
+
+/* data='PATH', in YAML's single quotes, where '' is one. */
+static void quote_data(char out[2 * PATH_MAX + 8], const char *path) {
+    out += sprintf(out, "data='");
+    for (int left = PATH_MAX; *path && left > 0; path++, left--) {
+        if (*path == '\'') *out++ = '\'';
+        *out++ = *path;
+    }
+    strcpy(out, "'");
+}
+
+/* The word that should name a recipe names data: the recipe and the epochs that suit them. */
+static elbo_status take_data(request *q, elbo_error *err) {
+    cli_suited suited;
+    q->data = q->recipe;
+    ELBO_TRY(cli_recipe_for(&suited, q->data, q->threads, err));
+    q->recipe = suited.recipe;
+    if (q->resume) return ELBO_OK;
+    char place[PATH_MAX]; // recipe.yaml says it, so that it repeats the run from any folder
+    quote_data(q->data_set, realpath(q->data, place) ? place : q->data);
+    if (!add_set(&q->sets, q->data_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
+    if (q->epochs) return ELBO_OK;
+    snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", suited.epochs);
+    if (!add_set(&q->sets, q->epochs_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
+    if (!q->quiet && !q->json)
+        fprintf(stderr,
+                "%s: recipe %s, %d epochs of %u images; --epochs N or `elbo train RECIPE --data %s` choose otherwise\n",
+                q->data, suited.recipe, suited.epochs, suited.images, q->data);
+    return ELBO_OK;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    int code;
+    request q = {0};
+    if (!read_request(&q, self, argc, argv, &code)) return code;
+    elbo_error err;
+    if (q.recipe && cli_names_run(q.recipe))
+        return cli_fail_text(
+            "%s: is a run, no recipe; `elbo train --resume -o '%s'` goes on with it, '%s/recipe.yaml' repeats it",
+            q.recipe, q.recipe, q.recipe);
+    if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
+    if (q.run) return train_into(q.run, &q);
+    elbo_recipe recipe; // which the run is named after
+    if (elbo_recipe_open(&recipe, q.recipe, NULL, 0, &err) != ELBO_OK) return cli_fail(&err);
+    char *folder = cli_default_run(&recipe);
+    elbo_recipe_close(&recipe);
+    code = folder ? train_into(folder, &q) : (elbo_no_memory(&err), cli_fail(&err));
+    free(folder);
+    return code;
+}
+
+const cli_command cli_train = {
+    .name = "train",
+    .arguments = "RECIPE",
+    .summary = "trains a model and writes a run folder",
+    .details =
+        "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
+        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
+        "28 x 28), and the fewer images, the more epochs. The run folder gets recipe.yaml, model.safetensors,\n"
+        "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
+        "gives the same bits, for any number of threads and for a run that was interrupted.\n"
+        "\n"
+        "examples:\n"
+        "  elbo train mnist-vae\n"
+        "  elbo train my/photos                    by the recipe that their size asks for\n"
+        "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
+        "  elbo train --resume -o runs/beta4\n",
+    .run = run,
+};

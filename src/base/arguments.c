@@ -1,0 +1,130 @@
+#include "base/arguments.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void elbo_place_text(elbo_place place, char *text, size_t size) {
+    if (!place.file)
+        text[0] = 0;
+    else if (place.line > 0)
+        snprintf(text, size, "%s:%d: ", place.file, place.line);
+    else
+        snprintf(text, size, "%s: ", place.file);
+}
+
+elbo_status elbo_fail_at(elbo_error *err, elbo_place place, const char *format, ...) {
+    char where[300], message[sizeof err->message];
+    elbo_place_text(place, where, sizeof where);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s%s", where, message);
+}
+
+typedef struct reading {
+    const elbo_signature *signature;
+    const char *text; // as written
+    elbo_place place;
+    elbo_error *err;
+} reading;
+
+static elbo_status __attribute__((format(printf, 2, 3))) fail(const reading *r, const char *format, ...) {
+    char message[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return elbo_fail_at(r->err, r->place, "%s", message);
+}
+
+/* The place of a word among those that are known. */
+static elbo_status find_word(const reading *r, const elbo_value_spec *spec, const char *text, double *value) {
+    char list[200] = "";
+    for (int i = 0; r->signature->words[i]; i++) {
+        *value = i;
+        if (!strcmp(r->signature->words[i], text)) return ELBO_OK;
+        if (i > 0) strncat(list, " or ", sizeof list - strlen(list) - 1);
+        strncat(list, r->signature->words[i], sizeof list - strlen(list) - 1);
+    }
+    return fail(r, "%s: %s=%s; it is %s", r->text, spec->name, text, list);
+}
+
+static elbo_status read_value(const reading *r, const elbo_value_spec *spec, const char *text, double *value,
+                              const char **word) {
+    if (spec->kind == ELBO_WORD) {
+        if (word) *word = text;
+        return r->signature->words ? find_word(r, spec, text, value) : ELBO_OK;
+    }
+    if (spec->kind == ELBO_BOOL) {
+        if (!strcmp(text, "true") || !strcmp(text, "false")) {
+            *value = text[0] == 't';
+            return ELBO_OK;
+        }
+        return fail(r, "%s: %s=%s; it is true or false", r->text, spec->name, text);
+    }
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !isfinite(v))
+        return fail(r, "%s: %s=%s is not a number; a layer reads `%s`", r->text, spec->name, text, r->signature->usage);
+    if (spec->kind == ELBO_INT && v != floor(v))
+        return fail(r, "%s: %s=%s; it is a whole number", r->text, spec->name, text);
+    if (v < spec->least || v > spec->most)
+        return fail(r, "%s: %s=%s; it is between %.10g and %.10g", r->text, spec->name, text, spec->least, spec->most);
+    *value = v;
+    return ELBO_OK;
+}
+
+/* A number that can only be one has its place for another's sake: output_padding of conv2d. */
+static bool not_there(const elbo_value_spec *spec) { return spec->kind == ELBO_INT && spec->least == spec->most; }
+
+static int value_index(const elbo_signature *s, const char *key) {
+    for (int i = 0; i < s->most && s->values[i].kind != ELBO_END_OF_VALUES; i++)
+        if (!strcmp(s->values[i].name, key) && !not_there(&s->values[i])) return i;
+    return -1;
+}
+
+/* PyTorch says kernel_size and scale_factor where a recipe says kernel and scale. */
+static const char *meant(const elbo_signature *s, const char *key) {
+    const char *names[ELBO_MAX_ARGUMENTS + 1];
+    int count = 0;
+    for (int i = 0; i < s->most && i < ELBO_MAX_ARGUMENTS && s->values[i].kind != ELBO_END_OF_VALUES; i++)
+        if (!not_there(&s->values[i])) names[count++] = s->values[i].name;
+    names[count] = NULL;
+    for (int i = 0; i < count; i++)
+        if (!strncmp(key, names[i], strlen(names[i]))) return names[i];
+    return elbo_nearest_word(key, names);
+}
+
+static elbo_status unknown_argument(const reading *r, const char *key) {
+    const elbo_signature *s = r->signature;
+    const char *near = meant(s, key);
+    return fail(r, "%s: `%s` has no argument `%s`; %s%s%sit reads `%s`", r->text, s->name, key,
+                near ? "did you mean `" : "", near ? near : "", near ? "`? " : "", s->usage);
+}
+
+elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer, elbo_place place, double *value,
+                                const char **word, elbo_error *err) {
+    reading r = {s, layer->text, place, err};
+    bool given[ELBO_MAX_ARGUMENTS] = {false};
+    int position = 0, count = 0;
+    while (count < s->most && s->values[count].kind != ELBO_END_OF_VALUES) count++;
+    for (int i = 0; i < count; i++) value[i] = s->values[i].otherwise;
+    for (int a = 0; a < layer->argument_count; a++) {
+        const elbo_argument *argument = &layer->arguments[a];
+        int i = argument->key ? value_index(s, argument->key) : position++;
+        if (i < 0) return unknown_argument(&r, argument->key);
+        if (i >= count)
+            return fail(&r, "%s: `%s` is one argument too many; it reads `%s`", r.text, argument->value, s->usage);
+        if (given[i]) return fail(&r, "%s: %s is given twice; it reads `%s`", r.text, s->values[i].name, s->usage);
+        given[i] = true;
+        ELBO_TRY(read_value(&r, &s->values[i], argument->value, &value[i], word));
+    }
+    for (int i = 0; i < count; i++)
+        if (s->values[i].required && !given[i])
+            return fail(&r, "%s: %s is missing; it reads `%s`", r.text, s->values[i].name, s->usage);
+    return ELBO_OK;
+}

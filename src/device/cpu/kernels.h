@@ -1,0 +1,169 @@
+/* What ops call to compute: small functions on plain arrays, outputs first, then inputs, then sizes.
+ *
+ * A device is a set of kernel groups. `ref` (plain loops, always there) is what the others are checked against; the CPU
+ * device takes each group from the fastest place this machine supports. Another device (CUDA, say) is another folder
+ * beside cpu/ and another row of the table in device.c.
+ *
+ * A kernel runs on the calling thread and allocates nothing. */
+#ifndef ELBO_KERNELS_H
+#define ELBO_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "device/cpu/conv.h"
+
+/* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
+typedef struct elbo_linear_kernels {
+    const char *name;
+    /* scratch: (out, rows) */
+    void (*forward)(float *y,                                          // (rows, out) = x w^T + bias
+                    const float *x, const float *w, const float *bias, // (rows, in), (out, in), (out) or NULL
+                    int rows, int in, int out, float *scratch);
+    void (*backward_data)(float *dx,                       // (rows, in) = dy w, or += where `accumulate`
+                          const float *dy, const float *w, // (rows, out), (out, in)
+                          int rows, int in, int out, bool accumulate);
+    /* The gradient of `tile` neighbouring outputs over all rows. dy points at the first of them in row 0. */
+    void (*backward_weights)(float *dw, float *dbias,         // (tile, in), (tile) or NULL
+                             const float *dy, const float *x, // (rows, out)[:, first:first+tile], (rows, in)
+                             int rows, int in, int out, int tile);
+} elbo_linear_kernels;
+
+typedef enum elbo_activation { ELBO_RELU, ELBO_LEAKY_RELU, ELBO_TANH, ELBO_SIGMOID } elbo_activation;
+
+/* Functions of single values. y may be x, dx may be dy. */
+typedef struct elbo_pointwise_kernels {
+    const char *name;
+    void (*activation_forward)(float *y, const float *x, size_t n, elbo_activation a, float slope);
+    /* From the output alone: every activation here can tell its derivative from y. */
+    void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n, elbo_activation a, float slope);
+    /* y = low + (high - low) * (x / 255): what a byte means in the recipe's range. */
+    void (*from_bytes)(float *y, const uint8_t *x, size_t n, float low, float high);
+    /* y = x * mask; a mask holds 0 or 1 / (1 - p). */
+    void (*multiply)(float *y, const float *x, const float *mask, size_t n);
+    void (*add)(float *y, const float *x, size_t n); // y += x
+    /* Between the layouts of conv.h, one image: (C, pixels) and (C/16, pixels, 16). Padding is written 0, and not
+     * read. */
+    void (*to_blocked)(float *blocked, const float *plain, int channels, size_t pixels);
+    void (*to_plain)(float *plain, const float *blocked, int channels, size_t pixels);
+} elbo_pointwise_kernels;
+
+/* Losses of one image each: they return nats and, where asked, write the gradient times `scale`. */
+typedef struct elbo_loss_kernels {
+    const char *name;
+    /* Elements 0 .. n-1 of a stream of standard normal numbers, as elbo_random_normal. */
+    void (*normal)(float *out, size_t n, elbo_stream s);
+    /* Bernoulli negative log-likelihood from logits l, sum over n of max(l,0) - l x + log(1 + exp(-|l|)): no log of 0.
+     * *squared: the sum of (sigmoid(l) - x)^2. dl (n) or NULL. */
+    float (*bce)(float *dl, float *squared, const float *l, const float *x, size_t n, float scale);
+    /* Gaussian with variance 1/2, less its constant: the sum of (y - x)^2, which is *squared too. */
+    float (*mse)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+    /* Laplace with scale 1, less its constant: the sum of |y - x|. */
+    float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+    /* mse_weight (y - x)^2 + l1_weight |y - x|, summed. */
+    float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
+                    float l1_weight, float scale);
+    /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
+     * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
+    float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);
+    /* Gradients of both, `weight` being that of the KL term times the loss's scale. dmu may not be dz. */
+    void (*reparameterize_backward)(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
+                                    const float *eps, size_t n, float weight);
+} elbo_loss_kernels;
+
+/* What an optimiser needs to know of one step; every field is set, whichever rule reads it. */
+typedef struct elbo_update {
+    float lr, momentum, weight_decay, beta1, beta2, eps;
+    float correction1, correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
+    float gradient_scale;           // below 1 where the gradient's norm was clipped
+    bool first;                     // SGD: momentum starts as the first gradient
+} elbo_update;
+
+/* Optimisers: one pass over parameters w (n), gradients g (n), state m and v (n). The formulas are PyTorch's. */
+typedef struct elbo_update_kernels {
+    const char *name;
+    void (*sgd)(float *w, float *m, const float *g, size_t n, const elbo_update *u);
+    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u);
+    void (*adamw)(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u);
+    double (*sum_of_squares)(const float *g, size_t n);
+} elbo_update_kernels;
+
+/* How channels lie in some images: (rows, groups, pixels, lanes), channel = group * lanes + lane. Plain images have a
+ * group per channel and one lane, blocked ones 16 lanes, features one group and a lane each. Arrays by channel hold
+ * groups * lanes. */
+typedef struct elbo_planes {
+    size_t rows, groups, pixels, lanes;
+} elbo_planes;
+
+/* What normalisation over the batch needs, channel by channel. */
+typedef struct elbo_norm_kernels {
+    const char *name;
+    /* Over rows and pixels: the mean, and the sum of squared deviations from it. */
+    void (*moments)(float *mean, float *squares, const float *x, const elbo_planes *p);
+    /* y = (x - mean) scale + shift */
+    void (*normalise)(float *y, const float *x, const float *mean, const float *scale, const float *shift,
+                      const elbo_planes *p);
+    /* Sums over rows and pixels of dy, and of dy (x - mean). */
+    void (*gradient_sums)(float *sum, float *product, const float *dy, const float *x, const float *mean,
+                          const elbo_planes *p);
+    /* dx = a dy + b (x - mean) + c; or += where `accumulate` */
+    void (*backward)(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
+                     const float *c, const elbo_planes *p, bool accumulate);
+    /* Normalisation of one image by itself, all n values of it: y = (x - mean) inverse w + b, inverse = 1 / sqrt(var +
+     * eps). *mean and *inverse are left for backward. */
+    void (*layer)(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n,
+                  float eps);
+    /* dw += dy (x - mean) inverse, db += dy; dx (NULL: nobody asks) is set, or added to where `accumulate`. */
+    void (*layer_backward)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
+                           float inverse, size_t n, bool accumulate);
+} elbo_norm_kernels;
+
+/* Images made smaller or larger, as (planes, height, width, lanes): plain ones have a plane per channel and one lane,
+ * blocked ones a plane per 16 channels and 16 lanes. */
+typedef struct elbo_resample {
+    size_t planes, lanes;
+    int height, width;           // of x
+    int out_height, out_width;   // of y
+    int kernel, stride, padding; // of pooling, as in torch.nn.MaxPool2d and AvgPool2d; square
+    int scale;                   // of upsampling: one pixel becomes scale x scale
+} elbo_resample;
+
+/* Backward adds to dx: windows overlap, and dx may hold another consumer's share. */
+typedef struct elbo_resample_kernels {
+    const char *name;
+    /* The largest value of each window, the first of equal ones; NaN is larger than all, so that a diverged run is
+     * seen. */
+    void (*max_pool)(float *y, const float *x, const elbo_resample *s);
+    void (*max_pool_backward)(float *dx, const float *dy, const float *x, const elbo_resample *s);
+    /* The sum of each window over kernel^2, padding counted as zeros. */
+    void (*average_pool)(float *y, const float *x, const elbo_resample *s);
+    void (*average_pool_backward)(float *dx, const float *dy, const elbo_resample *s);
+    void (*nearest)(float *y, const float *x, const elbo_resample *s);
+    void (*nearest_backward)(float *dx, const float *dy, const elbo_resample *s);
+    /* Between pixels' centres, those at the edge held (PyTorch's align_corners=False). */
+    void (*bilinear)(float *y, const float *x, const elbo_resample *s);
+    void (*bilinear_backward)(float *dx, const float *dy, const elbo_resample *s);
+} elbo_resample_kernels;
+
+typedef struct elbo_device {
+    const char *name;
+    const elbo_linear_kernels *linear;
+    const elbo_pointwise_kernels *pointwise;
+    const elbo_loss_kernels *loss;
+    const elbo_update_kernels *update;
+    const elbo_conv_kernels *conv;
+    const elbo_norm_kernels *norm;
+    const elbo_resample_kernels *resample;
+} elbo_device;
+
+/* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */
+const elbo_device *elbo_device_find(const char *name);
+extern const char *const elbo_device_names[]; // ended by NULL
+
+/* Single-precision peak of `threads` threads, measured now by a loop of fused multiply-adds on the widest vectors that
+ * this machine has. In FLOP per second. */
+double elbo_measure_peak(int threads);
+
+#endif

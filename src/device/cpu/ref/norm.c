@@ -1,0 +1,84 @@
+#include <math.h>
+
+#include "device/cpu/ref/ref.h"
+
+static size_t at(const elbo_planes *p, size_t row, size_t channel, size_t pixel) {
+    size_t group = channel / p->lanes, lane = channel % p->lanes;
+    return ((row * p->groups + group) * p->pixels + pixel) * p->lanes + lane;
+}
+
+/* Runs BODY for each channel c; within it, EACH runs a statement for each of its values i. */
+#define CHANNELS(p) for (size_t c = 0; c < (p)->groups * (p)->lanes; c++)
+#define EACH(p, statement)                                                                                             \
+    for (size_t r = 0; r < (p)->rows; r++)                                                                             \
+        for (size_t k = 0; k < (p)->pixels; k++) {                                                                     \
+            size_t i = at(p, r, c, k);                                                                                 \
+            statement;                                                                                                 \
+        }
+
+static void moments(float *mean, float *squares, const float *x, const elbo_planes *p) {
+    CHANNELS(p) {
+        double sum = 0, deviations = 0;
+        EACH(p, sum += x[i]);
+        double m = sum / (double)(p->rows * p->pixels);
+        EACH(p, deviations += (x[i] - m) * (x[i] - m));
+        mean[c] = (float)m;
+        squares[c] = (float)deviations;
+    }
+}
+
+static void normalise(float *y, const float *x, const float *mean, const float *scale, const float *shift,
+                      const elbo_planes *p) {
+    CHANNELS(p) { EACH(p, y[i] = (x[i] - mean[c]) * scale[c] + shift[c]); }
+}
+
+static void gradient_sums(float *sum, float *product, const float *dy, const float *x, const float *mean,
+                          const elbo_planes *p) {
+    CHANNELS(p) {
+        double s = 0, q = 0;
+        EACH(p, s += dy[i]; q += (double)dy[i] * (x[i] - mean[c]));
+        sum[c] = (float)s;
+        product[c] = (float)q;
+    }
+}
+
+static void backward(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
+                     const float *c0, const elbo_planes *p, bool accumulate) {
+    CHANNELS(p) {
+        EACH(p, float v = a[c] * dy[i] + b[c] * (x[i] - mean[c]) + c0[c]; dx[i] = accumulate ? dx[i] + v : v);
+    }
+}
+
+/* ---- one image by itself ---- */
+
+static void layer(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n,
+                  float eps) {
+    double sum = 0, deviations = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i];
+    double m = sum / (double)n;
+    for (size_t i = 0; i < n; i++) deviations += (x[i] - m) * (x[i] - m);
+    double inv = 1 / sqrt(deviations / (double)n + eps);
+    for (size_t i = 0; i < n; i++) y[i] = (float)((x[i] - m) * inv * w[i] + b[i]);
+    *mean = (float)m;
+    *inverse = (float)inv;
+}
+
+/* With xhat = (x - mean) inverse and g = dy w: dx = inverse (g - mean(g) - xhat mean(g xhat)). */
+static void layer_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
+                           float inverse, size_t n, bool accumulate) {
+    double sum = 0, product = 0;
+    for (size_t i = 0; i < n; i++) {
+        double xhat = ((double)x[i] - mean) * inverse, g = (double)dy[i] * w[i];
+        sum += g;
+        product += g * xhat;
+        dw[i] += (float)(dy[i] * xhat);
+        db[i] += dy[i];
+    }
+    for (size_t i = 0; dx && i < n; i++) {
+        double xhat = ((double)x[i] - mean) * inverse, g = (double)dy[i] * w[i];
+        double v = inverse * (g - sum / (double)n - xhat * product / (double)n);
+        dx[i] = (float)(accumulate ? dx[i] + v : v);
+    }
+}
+
+const elbo_norm_kernels elbo_ref_norm = {"ref", moments, normalise, gradient_sums, backward, layer, layer_backward};

@@ -1,0 +1,428 @@
+/* Convolutions of 3 x 3 with stride 1 by minimal filtering, F(2 x 2, 3 x 3): each tile of 2 x 2 outputs is made of 4 x
+ * 4 inputs by 16 multiplications for every pair of channels, where the plain sum takes 36 (Winograd 1980; Lavin and
+ * Gray, "Fast algorithms for convolutional neural networks", 2016, whose B, G and A these are).
+ *
+ *     y = A^T ((G w G^T) * (B^T x B)) A        summed over input channels between the product and A
+ *
+ * So each of the 16 places of the transformed tiles is a matrix product of tiles x channels, and that is where the time
+ * goes. dx is the same convolution of dy with the weights turned by half a circle; dw is the adjoint,
+ * G^T (sum over tiles of (B^T x B) * (A dy A^T)) G. The transforms add, subtract and halve: the result
+ * keeps the bounds of the plain sum's (tests/test_image_kernels.c). */
+#include "device/cpu/simd/simd.h"
+#if ELBO_VECTOR_BYTES == 64
+#include <stdlib.h>
+
+#include "device/cpu/simd/vector.h"
+
+enum {
+    PLACES = 16, // of a transformed tile
+    TAPS = 9,    // of a filter
+    PANEL = 4,   // vectors of output channels that a product holds in registers
+    WIDE = PANEL * LANES,
+    SOME_TILES = 72, // at a time: the transformed tiles stay in the second cache, or weights are read seldom enough
+    PAD = 16,        // floats between two places, so that they do not fall on the same lines of the cache
+};
+
+struct elbo_conv {
+    elbo_conv_shape s;
+    bool need_dx;
+};
+
+/* One side of the convolution, and the tiles that lie over it. */
+typedef struct side {
+    int channels, height, width;
+    int across, per_image; // tiles
+    int offset;            // from the corner of the first tile to that of the image
+} side;
+
+static size_t place_stride(int channels) { return (size_t)SOME_TILES * (size_t)channels + PAD; }
+
+/* Where tile t lies. Tiles come in rows, image after image. */
+typedef struct walk {
+    int image, top, left;
+} walk;
+static walk tile_at(const side *s, int t) {
+    int in_image = t % s->per_image;
+    return (walk){t / s->per_image, in_image / s->across * 2 + s->offset, in_image % s->across * 2 + s->offset};
+}
+
+static inline const float *pixel(const side *s, const float *x, int block, const walk *at, int row, int column) {
+    size_t plane = (size_t)at->image * (size_t)(s->channels / LANES) + (size_t)block;
+    return x +
+           ((plane * (size_t)s->height + (size_t)(at->top + row)) * (size_t)s->width + (size_t)(at->left + column)) *
+               LANES;
+}
+static inline bool inside(const side *s, const walk *at, int row, int column) {
+    int y = at->top + row, x = at->left + column;
+    return y >= 0 && y < s->height && x >= 0 && x < s->width;
+}
+static inline bool all_inside(const side *s, const walk *at, int size) {
+    return inside(s, at, 0, 0) && inside(s, at, size - 1, size - 1);
+}
+
+/* to: (PLACES, tiles, channels), B^T x B of tiles first to first + n. */
+static void transform_input(float *to, size_t stride, const side *s, const float *x, int first, int n) {
+    for (int block = 0; block < s->channels / LANES; block++)
+        for (int t = 0; t < n; t++) {
+            walk at = tile_at(s, first + t);
+            float *place = to + (size_t)t * (size_t)s->channels + (size_t)block * LANES;
+            vec d[4][4], w[4][4];
+            if (all_inside(s, &at, 4)) {
+                const float *from = pixel(s, x, block, &at, 0, 0);
+                for (int i = 0; i < 4; i++)
+                    for (int j = 0; j < 4; j++)
+                        d[i][j] = vload(from + ((size_t)i * (size_t)s->width + (size_t)j) * LANES);
+            } else {
+                for (int i = 0; i < 4; i++)
+                    for (int j = 0; j < 4; j++)
+                        d[i][j] = inside(s, &at, i, j) ? vload(pixel(s, x, block, &at, i, j)) : (vec){};
+            }
+            for (int j = 0; j < 4; j++) {
+                w[0][j] = d[0][j] - d[2][j];
+                w[1][j] = d[1][j] + d[2][j];
+                w[2][j] = d[2][j] - d[1][j];
+                w[3][j] = d[1][j] - d[3][j];
+            }
+            for (int i = 0; i < 4; i++) {
+                vstore(place + (size_t)(4 * i) * stride, w[i][0] - w[i][2]);
+                vstore(place + (size_t)(4 * i + 1) * stride, w[i][1] + w[i][2]);
+                vstore(place + (size_t)(4 * i + 2) * stride, w[i][2] - w[i][1]);
+                vstore(place + (size_t)(4 * i + 3) * stride, w[i][1] - w[i][3]);
+            }
+        }
+}
+
+/* y = A^T m A + bias, of tiles first to first + n.  from: (PLACES, tiles, channels) */
+static void transform_output(const side *s, float *y, const float *from, size_t stride, const float *bias, int first,
+                             int n) {
+    for (int block = 0; block < s->channels / LANES; block++) {
+        vec b = bias ? vload(bias + block * LANES) : (vec){};
+        for (int t = 0; t < n; t++) {
+            walk at = tile_at(s, first + t);
+            const float *place = from + (size_t)t * (size_t)s->channels + (size_t)block * LANES;
+            vec w[2][4];
+            for (int j = 0; j < 4; j++) {
+                vec m0 = vload(place + (size_t)j * stride), m1 = vload(place + (size_t)(4 + j) * stride),
+                    m2 = vload(place + (size_t)(8 + j) * stride), m3 = vload(place + (size_t)(12 + j) * stride);
+                w[0][j] = m0 + m1 + m2;
+                w[1][j] = m1 - m2 - m3;
+            }
+            for (int i = 0; i < 2; i++) {
+                if (inside(s, &at, i, 0))
+                    vstore((float *)pixel(s, y, block, &at, i, 0), w[i][0] + w[i][1] + w[i][2] + b);
+                if (inside(s, &at, i, 1))
+                    vstore((float *)pixel(s, y, block, &at, i, 1), w[i][1] - w[i][2] - w[i][3] + b);
+            }
+        }
+    }
+}
+
+/* to: (PLACES, tiles, channels), A dy A^T; dbias (channels) gets these tiles' sums added. */
+static void transform_gradient(float *to, size_t stride, float *dbias, const side *s, const float *dy, int first,
+                               int n) {
+    for (int block = 0; block < s->channels / LANES; block++) {
+        vec sum = {};
+        for (int t = 0; t < n; t++) {
+            walk at = tile_at(s, first + t);
+            float *place = to + (size_t)t * (size_t)s->channels + (size_t)block * LANES;
+            vec e[2][2];
+            for (int i = 0; i < 2; i++)
+                for (int j = 0; j < 2; j++) {
+                    e[i][j] = inside(s, &at, i, j) ? vload(pixel(s, dy, block, &at, i, j)) : (vec){};
+                    sum += e[i][j];
+                }
+            for (int i = 0; i < 4; i++) {
+                vec a = i == 0 ? e[0][0] : i == 1 ? e[0][0] + e[1][0] : i == 2 ? e[0][0] - e[1][0] : -e[1][0];
+                vec b = i == 0 ? e[0][1] : i == 1 ? e[0][1] + e[1][1] : i == 2 ? e[0][1] - e[1][1] : -e[1][1];
+                vstore(place + (size_t)(4 * i) * stride, a);
+                vstore(place + (size_t)(4 * i + 1) * stride, a + b);
+                vstore(place + (size_t)(4 * i + 2) * stride, a - b);
+                vstore(place + (size_t)(4 * i + 3) * stride, -b);
+            }
+        }
+        if (dbias) vstore(dbias + block * LANES, vload(dbias + block * LANES) + sum);
+    }
+}
+
+/* ---- products ---- */
+
+/* c (rows, vectors x LANES) = a b, where a's element (r, n) lies at r * row + n * step.  b: (k, ldb) */
+static inline __attribute__((always_inline)) void product(float *c, size_t ldc, const float *a, size_t row, size_t step,
+                                                          const float *b, size_t ldb, int k, int rows, int vectors) {
+    vec sum[12][PANEL];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) sum[r][v] = (vec){};
+    for (int n = 0; n < k; n++, a += step, b += ldb) {
+        vec p[PANEL];
+        for (int v = 0; v < vectors; v++) p[v] = vload(b + v * LANES);
+        for (int r = 0; r < rows; r++) {
+            vec q = vset(a[(size_t)r * row]);
+            for (int v = 0; v < vectors; v++) sum[r][v] += q * p[v];
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) vstore(c + (size_t)r * ldc + v * LANES, sum[r][v]);
+}
+
+/* The same for any number of rows, as many at a time as registers hold. */
+static void products(float *c, size_t ldc, const float *a, size_t row, size_t step, const float *b, size_t ldb, int k,
+                     int rows, int vectors) {
+    int r = 0;
+#define AT_A_TIME(some, vectors)                                                                                       \
+    for (; r + some <= rows; r += some)                                                                                \
+        product(c + (size_t)r * ldc, ldc, a + (size_t)r * row, row, step, b, ldb, k, some, vectors);
+    switch (vectors) {
+    case 4: AT_A_TIME(6, 4) AT_A_TIME(4, 4) AT_A_TIME(2, 4) AT_A_TIME(1, 4) break;
+    case 3: AT_A_TIME(6, 3) AT_A_TIME(4, 3) AT_A_TIME(2, 3) AT_A_TIME(1, 3) break;
+    case 2: AT_A_TIME(12, 2) AT_A_TIME(6, 2) AT_A_TIME(4, 2) AT_A_TIME(2, 2) AT_A_TIME(1, 2) break;
+    default: AT_A_TIME(12, 1) AT_A_TIME(6, 1) AT_A_TIME(4, 1) AT_A_TIME(2, 1) AT_A_TIME(1, 1)
+    }
+#undef AT_A_TIME
+}
+
+static int panel_at(int channels, int first) { // vectors
+    int left = (channels - first) / LANES;
+    return left < PANEL ? left : PANEL;
+}
+
+/* ---- weights ---- */
+
+/* to[n] gets lane l of from[l * stride + n], for n below `count`, a multiple of 16. */
+static void gather_lanes(vec *to, const float *from, size_t stride, int count) {
+    for (int n = 0; n < count; n += LANES) {
+        for (int lane = 0; lane < LANES; lane++) to[n + lane] = vload(from + (size_t)lane * stride + (size_t)n);
+        transpose_16(to + n);
+    }
+}
+
+/* G w G^T of sixteen filters.  tap: (TAPS), the last first where `turned`; to: (PLACES) at `stride` */
+static void transform_filters(float *to, size_t stride, const vec *tap, bool turned) {
+    vec g[3][3], h[4][3];
+    for (int k = 0; k < TAPS; k++) g[k / 3][k % 3] = tap[turned ? TAPS - 1 - k : k];
+    for (int j = 0; j < 3; j++) {
+        h[0][j] = g[0][j];
+        h[1][j] = 0.5f * (g[0][j] + g[1][j] + g[2][j]);
+        h[2][j] = 0.5f * (g[0][j] - g[1][j] + g[2][j]);
+        h[3][j] = g[2][j];
+    }
+    for (int i = 0; i < 4; i++) {
+        vstore(to + (size_t)(4 * i) * stride, h[i][0]);
+        vstore(to + (size_t)(4 * i + 1) * stride, 0.5f * (h[i][0] + h[i][1] + h[i][2]));
+        vstore(to + (size_t)(4 * i + 2) * stride, 0.5f * (h[i][0] - h[i][1] + h[i][2]));
+        vstore(to + (size_t)(4 * i + 3) * stride, h[i][2]);
+    }
+}
+
+/* u: (PLACES, panels of `wide`, deep, panel), where filters lie for a product that sums over `deep` channels. */
+static float *filter_at(float *u, int deep_count, int wide_count, int deep, int wide) {
+    int first = wide / WIDE * WIDE, panel = panel_at(wide_count, first) * LANES;
+    return u + (size_t)first * (size_t)deep_count + (size_t)deep * (size_t)panel + (size_t)(wide - first);
+}
+
+/* w (out, in, TAPS) for the way from x to y: lanes are output channels. */
+static void pack_forward(const elbo_conv *c, float *u, const float *w) {
+    int in = c->s.in, out = c->s.out;
+    vec tap[LANES * TAPS];
+    for (int o = 0; o < out; o += LANES)
+        for (int i = 0; i < in; i += LANES) {
+            gather_lanes(tap, w + ((size_t)o * (size_t)in + (size_t)i) * TAPS, (size_t)in * TAPS, LANES * TAPS);
+            for (int k = 0; k < LANES; k++)
+                transform_filters(filter_at(u, in, out, i + k, o), (size_t)in * (size_t)out, tap + k * TAPS, false);
+        }
+}
+
+/* The same for the way from dy to dx: lanes are input channels, filters are turned by half a circle. */
+static void pack_backward(const elbo_conv *c, float *u, const float *w) {
+    int in = c->s.in, out = c->s.out;
+    for (int o = 0; o < out; o++)
+        for (int i = 0; i < in; i += LANES) {
+            const float *from = w + ((size_t)o * (size_t)in + (size_t)i) * TAPS;
+            vec tap[TAPS];
+            for (int k = 0; k < TAPS; k++)
+                for (int lane = 0; lane < LANES; lane++) tap[k][lane] = from[lane * TAPS + k];
+            transform_filters(filter_at(u, out, in, o, i), (size_t)in * (size_t)out, tap, true);
+        }
+}
+
+static size_t side_floats(const elbo_conv *c) { return (size_t)PLACES * (size_t)c->s.in * (size_t)c->s.out; }
+static size_t packed_floats(const elbo_conv *c) { return side_floats(c) * (c->need_dx ? 2 : 1); }
+
+static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
+    (void)scratch, (void)thread;
+    pack_forward(c, packed, w);
+    if (c->need_dx) pack_backward(c, packed + side_floats(c), w);
+}
+
+/* ---- the three directions ---- */
+
+static side side_of(int channels, int height, int width, int tiled_height, int tiled_width, int offset) {
+    int across = (tiled_width + 1) / 2, down = (tiled_height + 1) / 2;
+    return (side){channels, height, width, across, across * down, offset};
+}
+
+/* y = x * u: from one side to the other. */
+static void convolve(const elbo_conv *c, float *y, const side *to, const float *x, const side *from, const float *u,
+                     const float *bias, float *scratch) {
+    size_t v_stride = place_stride(from->channels), m_stride = place_stride(to->channels);
+    float *v = scratch, *m = scratch + PLACES * v_stride;
+    int all = c->s.rows * to->per_image;
+    for (int first = 0; first < all; first += SOME_TILES) {
+        int n = all - first < SOME_TILES ? all - first : SOME_TILES;
+        transform_input(v, v_stride, from, x, first, n);
+        for (int place = 0; place < PLACES; place++)
+            for (int o = 0; o < to->channels; o += WIDE) {
+                int vectors = panel_at(to->channels, o);
+                const float *weights = u + ((size_t)place * (size_t)to->channels + (size_t)o) * (size_t)from->channels;
+                products(m + (size_t)place * m_stride + (size_t)o, (size_t)to->channels, v + (size_t)place * v_stride,
+                         (size_t)from->channels, 1, weights, (size_t)(vectors * LANES), from->channels, n, vectors);
+            }
+        transform_output(to, y, m, m_stride, bias, first, n);
+    }
+}
+
+static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+                    float *scratch, int thread) {
+    (void)thread;
+    const elbo_conv_shape *s = &c->s;
+    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, -s->padding);
+    side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 0);
+    convolve(c, y, &to, x, &from, packed, bias, scratch);
+}
+
+static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+                          int thread) {
+    (void)thread;
+    const elbo_conv_shape *s = &c->s;
+    side from = side_of(s->out, s->out_height, s->out_width, s->height, s->width, s->padding - 2);
+    side to = side_of(s->in, s->height, s->width, s->height, s->width, 0);
+    convolve(c, dx, &to, dy, &from, packed + side_floats(c), NULL, scratch);
+}
+
+/* The gradient's share: (in, TAPS, out), then the bias. */
+static size_t gradient_floats(const elbo_conv *c) {
+    return (size_t)TAPS * (size_t)c->s.in * (size_t)c->s.out + (size_t)c->s.out;
+}
+
+/* Adds G^T du G to the taps, for 16 input channels and a panel of output channels.  du: (PLACES, LANES, vectors x LANES);
+ * dw: (LANES, TAPS, out) */
+static void transform_weights(float *dw, const float *du, int vectors, size_t out, bool add) {
+    size_t stride = (size_t)(LANES * vectors * LANES);
+    for (int i = 0; i < LANES; i++)
+        for (int v = 0; v < vectors; v++) {
+            const float *from = du + (size_t)(i * vectors + v) * LANES;
+            float *to = dw + (size_t)i * TAPS * out + (size_t)(v * LANES);
+            vec h[3][4];
+            for (int j = 0; j < 4; j++) {
+                vec u0 = vload(from + (size_t)j * stride), u1 = vload(from + (size_t)(4 + j) * stride),
+                    u2 = vload(from + (size_t)(8 + j) * stride), u3 = vload(from + (size_t)(12 + j) * stride);
+                vec plus = 0.5f * (u1 + u2), minus = 0.5f * (u1 - u2);
+                h[0][j] = u0 + plus;
+                h[1][j] = minus;
+                h[2][j] = plus + u3;
+            }
+            for (int r = 0; r < 3; r++) {
+                vec plus = 0.5f * (h[r][1] + h[r][2]), minus = 0.5f * (h[r][1] - h[r][2]);
+                vec tap[3] = {h[r][0] + plus, minus, plus + h[r][3]};
+                for (int k = 0; k < 3; k++) {
+                    float *at = to + (size_t)(3 * r + k) * out;
+                    vstore(at, add ? vload(at) + tap[k] : tap[k]);
+                }
+            }
+        }
+}
+
+static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+                             int thread) {
+    (void)thread;
+    const elbo_conv_shape *s = &c->s;
+    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, -s->padding);
+    side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 0);
+    size_t v_stride = place_stride(s->in), d_stride = place_stride(s->out), out = (size_t)s->out;
+    float *v = scratch, *d = v + PLACES * v_stride, *du = d + PLACES * d_stride;
+    float *dbias = gradient + (size_t)TAPS * (size_t)s->in * out;
+    memset(dbias, 0, out * sizeof *dbias);
+    int all = s->rows * to.per_image;
+    for (int first = 0; first < all; first += SOME_TILES) {
+        int n = all - first < SOME_TILES ? all - first : SOME_TILES;
+        transform_input(v, v_stride, &from, x, first, n);
+        transform_gradient(d, d_stride, s->bias ? dbias : NULL, &to, dy, first, n);
+        for (int o = 0; o < s->out; o += WIDE) {
+            int vectors = panel_at(s->out, o);
+            size_t wide = (size_t)(vectors * LANES);
+            for (int i = 0; i < s->in; i += LANES) {
+                for (int place = 0; place < PLACES; place++)
+                    products(du + (size_t)place * LANES * wide, wide, v + (size_t)place * v_stride + (size_t)i, 1,
+                             (size_t)s->in, d + (size_t)place * d_stride + (size_t)o, out, n, LANES, vectors);
+                transform_weights(gradient + (size_t)i * TAPS * out + (size_t)o, du, vectors, out, first > 0);
+            }
+        }
+    }
+}
+
+static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
+                            int thread) {
+    (void)scratch, (void)thread;
+    size_t in = (size_t)c->s.in, out = (size_t)c->s.out, share = gradient_floats(c);
+    for (size_t o = 0; o < out; o += LANES)
+        for (size_t i = 0; i < in * TAPS; i += LANES) { // (in x TAPS, out) to (out, in x TAPS), in squares
+            vec sum[LANES];
+            for (size_t k = 0; k < LANES; k++) sum[k] = vload(gradients + (i + k) * out + o);
+            for (int s = 1; s < shares; s++)
+                for (size_t k = 0; k < LANES; k++) sum[k] += vload(gradients + (size_t)s * share + (i + k) * out + o);
+            transpose_16(sum);
+            for (size_t k = 0; k < LANES; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
+        }
+    for (size_t o = 0; dbias && o < out; o++) {
+        dbias[o] = 0;
+        for (int k = 0; k < shares; k++) dbias[o] += gradients[(size_t)k * share + in * TAPS * out + o];
+    }
+}
+
+/* ---- making ---- */
+
+static size_t scratch_floats(const elbo_conv *c) {
+    return PLACES * (place_stride(c->s.in) + place_stride(c->s.out)) + (size_t)PLACES * LANES * WIDE;
+}
+
+static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
+                        elbo_error *err) {
+    (void)need_dw, (void)threads;
+    elbo_conv *c = calloc(1, sizeof *c);
+    if (!c) return elbo_no_memory(err);
+    *c = (elbo_conv){.s = *s, .need_dx = need_dx};
+    *conv = c;
+    return ELBO_OK;
+}
+
+static const char *describe(const elbo_conv *c) {
+    (void)c;
+    return "winograd 2x2 " ELBO_ISA_NAME;
+}
+
+static const elbo_conv_kernels winograd = {
+    .name = "winograd",
+    .blocked = true,
+    .make = make,
+    .free = free,
+    .describe = describe,
+    .packed_floats = packed_floats,
+    .gradient_floats = gradient_floats,
+    .scratch_floats = scratch_floats,
+    .pack = pack,
+    .forward = forward,
+    .backward_data = backward_data,
+    .backward_weights = backward_weights,
+    .unpack_gradient = unpack_gradient,
+};
+
+const elbo_conv_kernels *ELBO_SIMD(winograd_for)(const elbo_conv_shape *s) {
+    bool fits = !s->transposed && s->kernel == 3 && s->stride == 1 && s->dilation == 1 && s->padding <= 2 &&
+                s->x_blocked && s->y_blocked && s->in % LANES == 0 && s->out % LANES == 0;
+    return fits ? &winograd : NULL;
+}
+#else
+const elbo_conv_kernels *ELBO_SIMD(winograd_for)(const elbo_conv_shape *s) {
+    (void)s;
+    return NULL; // half as many registers hold too little of a product
+}
+#endif

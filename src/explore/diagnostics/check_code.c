@@ -1,0 +1,258 @@
+/* Whether the code is used: each dimension, by the decoder, and as the prior says. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/order.h"
+#include "explore/metrics/code_use.h"
+#include "explore/diagnostics/doctor.h"
+#include "stats/neighbours.h"
+
+/* ---- dimensions ---- */
+
+/* "3, 7, 12 and 5 more" */
+static void list_idle(char *text, size_t size, const elbo_latent_scores *s, double least) {
+    enum { SHOWN = 12 };
+    int shown = 0, more = 0;
+    size_t n = 0;
+    text[0] = 0;
+    for (int d = 0; d < s->latent; d++) {
+        if (s->variance[d] > least) continue;
+        if (shown == SHOWN) {
+            more++;
+            continue;
+        }
+        n += (size_t)snprintf(text + n, size - n, "%s%d", shown++ ? ", " : "", d);
+    }
+    if (more) snprintf(text + n, size - n, " and %d more", more);
+}
+
+elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
+    if (e->n < 2) return ELBO_OK; // nothing varies over one image
+    elbo_latent_scores s;
+    ELBO_TRY(elbo_latent_score(&s, e->mu, e->logvar, e->n, (int)e->Z, err));
+    bool vae = e->logvar != NULL;
+    // A VAE's prior gives the unit; an AE's code may have any, so its widest dimension does.
+    double least = ELBO_ACTIVE_VARIANCE, widest = 0, kl_active = 0, kl_idle = 0;
+    for (int d = 0; d < s.latent; d++) widest = fmax(widest, s.variance[d]);
+    if (!vae) least = 1e-4 * widest;
+    int idle = 0;
+    for (int d = 0; d < s.latent; d++) {
+        bool is_idle = s.variance[d] <= least;
+        idle += is_idle;
+        if (vae) *(is_idle ? &kl_idle : &kl_active) += s.kl[d];
+    }
+    int used = s.latent - idle;
+    elbo_number(v, "latent", s.latent);
+    elbo_number(v, "collapsed", idle);
+    if (vae) elbo_number(v, "kl", kl_active + kl_idle);
+    char which[200], cost[120] = "";
+    list_idle(which, sizeof which, &s, least);
+    if (vae && used)
+        snprintf(cost, sizeof cost, "; KL %.2f nats, %.2f for each that is used", kl_active + kl_idle,
+                 kl_active / used);
+    if (idle == 0) {
+        if (s.latent == 1)
+            elbo_found(v, ELBO_WELL, "the only one is used: the mean code varies over the images%s", cost);
+        else
+            elbo_found(v, ELBO_WELL, "all %d are used: the mean code varies over the images in each%s", s.latent, cost);
+    } else if (used == 0) {
+        elbo_found(v, ELBO_ILL, "none of %d is used: the code is the same for every image%s", s.latent,
+                   vae ? " (posterior collapse)" : "");
+        if (vae)
+            elbo_advise(v,
+                        "a smaller loss.kl (it was %g), a warm-up of it (`kl: {weight: 1, warmup: 5}`), or a smaller "
+                        "learning rate",
+                        (double)e->model->recipe.loss.kl);
+        else
+            elbo_advise(v, "a smaller learning rate, or another seed; see the other verdicts");
+    } else {
+        elbo_found(v, ELBO_NOTE, "%d of %d carry nothing: %s%s", idle, s.latent, which, cost);
+        double weight = e->model->recipe.loss.kl;
+        if (vae && weight > 1)
+            elbo_advise(v,
+                        "a smaller loss.kl (it was %g) lets more of them carry something; if images and loss are good "
+                        "as they are, nothing",
+                        weight);
+        else
+            elbo_advise(v,
+                        "nothing, if images and loss are good: the model needs no more than %d. For more of them: %s",
+                        used, vae ? "a smaller loss.kl or a warm-up of it" : "longer training");
+    }
+    elbo_latent_scores_free(&s);
+    return ELBO_OK;
+}
+
+/* ---- the decoder ---- */
+
+elbo_status elbo_check_ignored(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
+    elbo_code_use use;
+    ELBO_TRY(elbo_code_use_measure(&use, e->model, e->images, e->mu, err));
+    if (!use.images) return ELBO_OK;
+    bool ignored = elbo_code_is_ignored(&use);
+    elbo_number(v, "loss_own_code", use.own);
+    elbo_number(v, "loss_other_code", use.other);
+    elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
+               "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", use.own,
+               use.other, ignored ? ": the code hardly matters" : "");
+    if (ignored && e->model->network.graph.skips)
+        elbo_advise(
+            v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+    else if (ignored && e->logvar)
+        elbo_advise(v,
+                    "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "
+                    "needs the code",
+                    (double)e->model->recipe.loss.kl);
+    else if (ignored)
+        elbo_advise(v, "longer training, a smaller learning rate, or another seed; see the other verdicts");
+    return ELBO_OK;
+}
+
+/* ---- the prior ---- */
+
+/* All the codes together, q(z) = mean over x of q(z|x), against N(0, I). */
+typedef struct aggregate {
+    double kl;                // of the Gaussian with the same mean and covariance, nats
+    double farthest_mean;     // the mean of a dimension that is farthest from 0
+    double narrowest, widest; // variances
+    int dimension[3];         // of these three
+} aggregate;
+
+/* log det of a symmetric positive definite matrix, which is overwritten: Cholesky.  a: (n, n) */
+static double log_determinant(double *a, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double s = a[i * n + j];
+            for (size_t k = 0; k < j; k++) s -= a[i * n + k] * a[j * n + k];
+            if (i > j) {
+                a[i * n + j] = s / a[j * n + j];
+            } else {
+                if (!(s > 0)) return -INFINITY;
+                a[i * n + i] = sqrt(s);
+                sum += log(s);
+            }
+        }
+    return sum;
+}
+
+/* mu, logvar: (n, Z) */
+static elbo_status aggregate_posterior(aggregate *a, const float *mu, const float *logvar, size_t n, size_t Z,
+                                       elbo_error *err) {
+    double *mean = elbo_alloc(Z, sizeof *mean), *c = elbo_alloc(Z * Z, sizeof *c); // (Z), (Z, Z)
+    if (!mean || !c) {
+        free(mean);
+        free(c);
+        return elbo_no_memory(err);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < Z; d++) mean[d] += (double)mu[i * Z + d] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < Z; d++) {
+            double off = mu[i * Z + d] - mean[d];
+            for (size_t k = 0; k <= d; k++) c[d * Z + k] += off * (mu[i * Z + k] - mean[k]) / (double)n;
+            c[d * Z + d] += exp((double)logvar[i * Z + d]) / (double)n;
+        }
+    *a = (aggregate){.narrowest = INFINITY};
+    double squares = 0, trace = 0;
+    for (size_t d = 0; d < Z; d++) {
+        double variance = c[d * Z + d];
+        if (fabs(mean[d]) > fabs(a->farthest_mean)) a->farthest_mean = mean[d], a->dimension[0] = (int)d;
+        if (variance < a->narrowest) a->narrowest = variance, a->dimension[1] = (int)d;
+        if (variance > a->widest) a->widest = variance, a->dimension[2] = (int)d;
+        squares += mean[d] * mean[d];
+        trace += variance;
+    }
+    a->kl = 0.5 * (trace + squares - (double)Z - log_determinant(c, Z));
+    free(mean);
+    free(c);
+    return ELBO_OK;
+}
+
+/* The median distance of some points (m, Z) to the nearest of the codes (n, Z). */
+static elbo_status median_nearest(double *median, const float *points, size_t m, const float *codes, size_t n,
+                                  const elbo_eval_context *e, elbo_error *err) {
+    elbo_neighbours nb;
+    ELBO_TRY(elbo_neighbours_of(&nb, points, m, codes, n, (int)e->Z, 1, e->work, err));
+    qsort(nb.distance2, m, sizeof *nb.distance2, elbo_ascending_floats);
+    *median = sqrt((double)nb.distance2[m / 2]);
+    elbo_neighbours_free(&nb);
+    return ELBO_OK;
+}
+
+enum { DRAWN = 500, AGAINST = 5000 };
+
+/* Holes: how much farther codes drawn from the prior lie from those of training images than codes drawn for test images
+ * do. */
+static elbo_status measure_holes(double *prior, double *test, const elbo_eval_context *e, elbo_error *err) {
+    size_t Z = e->Z, m = e->n < DRAWN ? e->n : DRAWN;
+    uint32_t *index = elbo_alloc(AGAINST, sizeof *index);
+    float *codes = elbo_alloc(AGAINST * Z, sizeof *codes), *drawn = elbo_alloc(2 * m * Z, sizeof *drawn);
+    float *posterior = drawn ? drawn + m * Z : NULL;
+    elbo_status status = index && codes && drawn ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        size_t n = elbo_eval_context_some_training(e, AGAINST, index);
+        elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL);
+        for (size_t i = 0; i < m; i++) {
+            elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, drawn + i * Z, Z);
+            elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_TEST_NOISE, .sample = (uint32_t)i}, posterior + i * Z,
+                               Z);
+            for (size_t d = 0; d < Z; d++)
+                posterior[i * Z + d] = e->mu[i * Z + d] + posterior[i * Z + d] * expf(0.5f * e->logvar[i * Z + d]);
+        }
+        status = median_nearest(prior, drawn, m, codes, n, e, err);
+        if (status == ELBO_OK) status = median_nearest(test, posterior, m, codes, n, e, err);
+    }
+    free(index);
+    free(codes);
+    free(drawn);
+    return status;
+}
+
+/* By the training images, where those of the test are too few for a covariance: a small folder of photographs. */
+static elbo_status aggregate_of_training(aggregate *a, const elbo_eval_context *e, elbo_error *err) {
+    uint32_t *index = elbo_alloc(AGAINST, sizeof *index);
+    float *codes = elbo_alloc(2 * AGAINST * e->Z, sizeof *codes); // mu (AGAINST, Z), logvar (AGAINST, Z)
+    elbo_status status = index && codes ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        float *logvar = codes + AGAINST * e->Z;
+        size_t n = elbo_eval_context_some_training(e, AGAINST, index);
+        elbo_model_encode_images(e->model, &e->data->train, index, n, codes, logvar);
+        status = aggregate_posterior(a, codes, logvar, n, e->Z, err);
+    }
+    free(index);
+    free(codes);
+    return status;
+}
+
+elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
+    bool enough = e->n >= 2 * e->Z, training = !enough && e->train >= e->Z && e->train >= 2;
+    if (!e->logvar || (!enough && !training)) return ELBO_OK; // an autoencoder; or too few images for a covariance
+    aggregate a = {0};
+    double prior = 0, test = 0;
+    ELBO_TRY(training ? aggregate_of_training(&a, e, err) : aggregate_posterior(&a, e->mu, e->logvar, e->n, e->Z, err));
+    if (e->train && !e->trained_on) ELBO_TRY(measure_holes(&prior, &test, e, err));
+    double each = a.kl / (double)e->Z, ratio = test > 0 ? prior / test : 1;
+    elbo_number(v, "kl_to_prior", a.kl);
+    elbo_number(v, "farthest_mean", a.farthest_mean);
+    elbo_number(v, "smallest_variance", a.narrowest);
+    elbo_number(v, "largest_variance", a.widest);
+    elbo_number(v, "prior_to_code", prior);
+    elbo_number(v, "test_to_code", test);
+    bool off = !(each < 0.5), holes = ratio > 1.5;
+    elbo_found(
+        v, off || holes ? ELBO_ILL : ELBO_WELL,
+        "all codes%s together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats (%.2f for "
+        "each dimension); the nearest training code is %.2f away from a test image's, %.2f from the prior's",
+        training ? " of training images" : "", fabs(a.farthest_mean), a.narrowest, a.widest, a.kl, each, test, prior);
+    if (off || holes)
+        elbo_advise(v,
+                    "%s. `elbo sample --from gaussian` draws from where the codes are; longer training, a larger "
+                    "loss.kl (it was %g) or a smaller latent makes them fill the prior",
+                    off && a.widest > 1.5 ? "images sampled from the prior come from a small part of the codes' space"
+                                          : "images sampled from the prior come from where no code was seen",
+                    (double)e->model->recipe.loss.kl);
+    return ELBO_OK;
+}

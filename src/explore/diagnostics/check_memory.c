@@ -1,0 +1,68 @@
+/* Whether the model makes new images, or gives back those it was trained on. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/order.h"
+#include "explore/diagnostics/doctor.h"
+#include "explore/nearest_image.h"
+
+enum { ASKED = 256 };
+
+/* The median distance of m pictures to the nearest training image. */
+static elbo_status median_distance(double *median, const elbo_eval_context *e, const float *pictures, size_t m,
+                                   elbo_error *err) {
+    float distance[ASKED];
+    ELBO_TRY(elbo_nearest_image(NULL, distance, pictures, m, &e->data->train, e->train_index, e->train,
+                                e->model->recipe.image.low, e->model->recipe.image.high, e->work, err));
+    qsort(distance, m, sizeof *distance, elbo_ascending_floats);
+    *median = (double)distance[m / 2];
+    return ELBO_OK;
+}
+
+elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
+    if (e->train == 0 || e->trained_on) return ELBO_OK;
+    elbo_model *model = e->model;
+    size_t m = e->n < ASKED ? e->n : ASKED, size = elbo_image_size(e->images->shape);
+    float *z = elbo_alloc(m * e->Z, sizeof *z), *pictures = elbo_alloc(m * size, sizeof *pictures);
+    double test = 0, decoded = 0, drawn = 0;
+    elbo_status status = z && pictures ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        elbo_images_to_floats(e->images, NULL, m, model->recipe.image.low, model->recipe.image.high, pictures);
+        status = median_distance(&test, e, pictures, m, err);
+    }
+    if (status == ELBO_OK) status = elbo_model_set_skips(model, e->images, NULL, m, err);
+    if (status == ELBO_OK) {
+        elbo_model_decode_codes(model, m, e->mu, pictures);
+        status = median_distance(&decoded, e, pictures, m, err);
+    }
+    bool samples = e->logvar && !model->network.graph.skips; // with skips there is no image from a code alone
+    if (status == ELBO_OK && samples) {
+        for (size_t i = 0; i < m; i++)
+            elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, z + i * e->Z, e->Z);
+        elbo_model_decode_codes(model, m, z, pictures);
+        status = median_distance(&drawn, e, pictures, m, err);
+    }
+    free(z);
+    free(pictures);
+    if (status != ELBO_OK) return status;
+    elbo_number(v, "test_image_to_train", test);
+    elbo_number(v, "reconstruction_to_train", decoded);
+    if (samples) elbo_number(v, "sample_to_train", drawn);
+    double nearest = samples && drawn < decoded ? drawn : decoded;
+    bool memorised = nearest < 0.6 * test; // 0.83 to 1.25 in healthy runs on MNIST, photos and elbo's digits
+    elbo_found(
+        v, memorised ? ELBO_ILL : ELBO_WELL,
+        "the nearest training image is %.2f away from a test image (0: the same, 1.41: nothing in common), %.2f from "
+        "a test image's reconstruction",
+        test, decoded);
+    size_t n = strlen(v->evidence);
+    if (samples)
+        snprintf(v->evidence + n, sizeof v->evidence - n, ", %.2f from a sample of the prior (medians of %zu)", drawn,
+                 m);
+    if (memorised)
+        elbo_advise(v, "%s: the model gives back training images. More images, fewer epochs, a smaller code or network",
+                    nearest == decoded ? "reconstructions of new images" : "samples");
+    return ELBO_OK;
+}

@@ -1,0 +1,39 @@
+/* A run under examination: the model, the data it is asked about, and the codes of both splits, computed once and read
+ * by every score and verdict. */
+#ifndef ELBO_EXAM_H
+#define ELBO_EXAM_H
+
+#include "base/job.h"
+#include "run/model.h"
+
+/* More training images than these change no score's second digit; of a larger split a fixed sample is looked at. */
+enum { ELBO_EXAM_TRAIN = 60000 };
+
+typedef struct elbo_eval_context {
+    elbo_model *model;
+    const elbo_log *log;
+    const elbo_dataset *data;
+    const elbo_images *images; // the judged split
+    bool trained_on;           // it is the training split
+    const elbo_job *work;      // never NULL
+    size_t n, Z;               // images judged, numbers in a code
+    float *mu, *logvar;        // (n, Z) of the judged split; logvar NULL for an AE
+    size_t train;              // training images looked at; 0: that split is not open, or empty
+    uint32_t *train_index;     // (train)
+} elbo_eval_context;
+
+/* Encodes. The model, the log, the data and `work` must outlive it. */
+elbo_status elbo_eval_context_open(elbo_eval_context *e, elbo_model *m, const elbo_log *log, const elbo_dataset *d,
+                                   elbo_splits judged, const elbo_job *work, elbo_error *err);
+void elbo_eval_context_close(elbo_eval_context *e);
+
+/* At most n training images, evenly from train_index: index (n). Returns how many. */
+size_t elbo_eval_context_some_training(const elbo_eval_context *e, size_t n, uint32_t *index);
+
+/* For scores: says how far the work is, and whether to stop. */
+elbo_status elbo_eval_context_step(const elbo_job *work, const char *what, double done, elbo_error *err);
+/* Runs work(context, piece) for each piece on the model's own threads. */
+void elbo_eval_context_parallel(const elbo_model *m, size_t pieces, void (*work)(void *context, size_t piece),
+                                void *context);
+
+#endif

@@ -1,0 +1,42 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "explore/metrics/scores.h"
+
+elbo_status elbo_latent_score(elbo_latent_scores *s, const float *mu, const float *logvar, size_t n, int latent,
+                              elbo_error *err) {
+    size_t Z = (size_t)latent;
+    *s = (elbo_latent_scores){.latent = latent,
+                              .variance = elbo_alloc(Z, sizeof(double)),
+                              .mean = elbo_alloc(Z, sizeof(double)),
+                              .kl = logvar ? elbo_alloc(Z, sizeof(double)) : NULL};
+    if (!s->variance || !s->mean || (logvar && !s->kl)) {
+        elbo_latent_scores_free(s);
+        return elbo_no_memory(err);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < Z; d++) s->mean[d] += mu[i * Z + d];
+    for (size_t d = 0; d < Z; d++) s->mean[d] /= (double)n;
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < Z; d++) {
+            double m = mu[i * Z + d], off = m - s->mean[d];
+            s->variance[d] += off * off;
+            if (!logvar) continue;
+            double v = logvar[i * Z + d];
+            s->kl[d] += 0.5 * (m * m + exp(v) - 1 - v); // Kingma and Welling 2013, appendix B
+        }
+    for (size_t d = 0; d < Z; d++) {
+        s->variance[d] = n > 1 ? s->variance[d] / (double)(n - 1) : 0;
+        if (logvar) s->kl[d] /= (double)n;
+        s->active += s->variance[d] > ELBO_ACTIVE_VARIANCE;
+    }
+    return ELBO_OK;
+}
+
+void elbo_latent_scores_free(elbo_latent_scores *s) {
+    free(s->variance);
+    free(s->mean);
+    free(s->kl);
+    *s = (elbo_latent_scores){0};
+}

@@ -1,0 +1,185 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "explore/metrics/scores.h"
+
+enum { BATCH = 512 }; // rows at once; fewer where the model takes fewer
+
+/* A plan from codes to losses, and the rows that go through it together. */
+typedef struct scorer {
+    elbo_model *model;
+    const elbo_images *images;
+    elbo_plan plan;
+    float *z, *eps;                     // (BATCH, Z)
+    double *prior;                      // (BATCH) log p(z) - log q(z | x)
+    uint32_t row[BATCH], target[BATCH]; // 0, 1, ...; the image of each row
+    uint32_t sample[BATCH];             // which of its samples
+    const float *mu, *logvar;
+    uint64_t seed;
+    int batch, count;
+} scorer;
+
+static elbo_status scorer_open(scorer *s, elbo_model *m, const elbo_images *images, elbo_error *err) {
+    *s = (scorer){.model = m, .images = images, .batch = m->batch < BATCH ? m->batch : BATCH};
+    size_t Z = (size_t)m->network.graph.latent;
+    for (uint32_t i = 0; i < BATCH; i++) s->row[i] = i;
+    elbo_plan_options options = {
+        .mode = ELBO_SCORE, .batch = s->batch, .team = m->team, .reconstruction = m->recipe.loss.reconstruction};
+    s->z = elbo_alloc(BATCH * Z, sizeof *s->z);
+    s->eps = elbo_alloc(BATCH * Z, sizeof *s->eps);
+    s->prior = elbo_alloc(BATCH, sizeof *s->prior);
+    elbo_status status = s->z && s->eps && s->prior
+                             ? elbo_plan_make(&s->plan, &m->network.graph, elbo_device_find("cpu"), options, err)
+                             : elbo_no_memory(err);
+    if (status == ELBO_OK) return ELBO_OK;
+    free(s->z);
+    free(s->eps);
+    free(s->prior);
+    return status;
+}
+
+static void scorer_close(scorer *s) {
+    elbo_plan_free(&s->plan);
+    free(s->z);
+    free(s->eps);
+    free(s->prior);
+}
+
+/* Afterwards plan.reconstruction holds -log p(x | z) of each row. */
+static void scorer_run(scorer *s) {
+    elbo_images codes = {.count = (uint32_t)s->count, .floats = s->z};
+    elbo_batch_args pass = {.images = &codes,
+                            .index = s->row,
+                            .target = s->images,
+                            .target_index = s->target,
+                            .skips = s->model->skips,
+                            .skip_row = s->row,
+                            .count = s->count,
+                            .params = s->model->network.params,
+                            .low = s->model->recipe.image.low,
+                            .high = s->model->recipe.image.high};
+    elbo_plan_run(&s->plan, &pass);
+}
+
+/* Draws a row's code, and weighs it: the 2 pi of both densities cancel. */
+static void draw(void *context, size_t r) {
+    scorer *s = context;
+    size_t Z = (size_t)s->model->network.graph.latent;
+    const float *mu = s->mu + s->target[r] * Z, *logvar = s->logvar + s->target[r] * Z;
+    float *z = s->z + r * Z, *eps = s->eps + r * Z;
+    elbo_stream stream = {
+        .seed = s->seed, .purpose = ELBO_FOR_LIKELIHOOD, .epoch = s->sample[r], .sample = s->target[r]};
+    s->plan.device->loss->normal(eps, Z, stream);
+    double sum = 0;
+    for (size_t d = 0; d < Z; d++) {
+        z[d] = mu[d] + eps[d] * expf(0.5f * logvar[d]);
+        sum += 0.5 * ((double)eps[d] * eps[d] + logvar[d] - (double)z[d] * z[d]);
+    }
+    s->prior[r] = sum;
+}
+
+/* log of a sum of exponentials, term by term: most + log(sum). */
+typedef struct log_sum {
+    double most, sum;
+} log_sum;
+
+static void add_log(log_sum *l, double term) {
+    if (term <= l->most) {
+        l->sum += exp(term - l->most);
+    } else { // (also the first, and NaN, which stays)
+        l->sum = l->sum * exp(l->most - term) + 1;
+        l->most = term;
+    }
+}
+
+static void average(elbo_likelihood *l, const double *each, size_t n) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) sum += each[i];
+    l->log_p = sum / (double)n;
+    for (size_t i = 0; i < n; i++) squares += (each[i] - l->log_p) * (each[i] - l->log_p);
+    l->error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN;
+}
+
+static elbo_status estimate(scorer *s, int samples, double *each, const elbo_job *work, elbo_error *err) {
+    uint32_t n = s->images->count, image = 0, sample = 0;
+    log_sum l = {-INFINITY, 0};
+    while (image < n) {
+        uint32_t first_image = image, first_sample = sample;
+        for (s->count = 0; s->count < s->batch && image < n; s->count++) {
+            s->target[s->count] = image;
+            s->sample[s->count] = sample;
+            if (++sample == (uint32_t)samples) {
+                sample = 0;
+                image++;
+            }
+        }
+        elbo_eval_context_parallel(s->model, (size_t)s->count, draw, s);
+        scorer_run(s);
+        for (int r = 0; r < s->count; r++) {
+            if (s->sample[r] == 0) l = (log_sum){-INFINITY, 0};
+            add_log(&l, s->prior[r] - s->plan.reconstruction->base[r]);
+            if (s->sample[r] == (uint32_t)samples - 1) each[s->target[r]] = l.most + log(l.sum) - log(samples);
+        }
+        double done = (first_image + (double)first_sample / samples) / n;
+        ELBO_TRY(elbo_eval_context_step(work, "importance sampling", done, err));
+    }
+    return ELBO_OK;
+}
+
+elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const elbo_images *images, const float *mu,
+                                     const float *logvar, int samples, uint64_t seed, double *each,
+                                     const elbo_job *work, elbo_error *err) {
+    *l = (elbo_likelihood){.samples = samples};
+    if (m->recipe.kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is an autoencoder, which is no model of probability; only a vae has a "
+                         "likelihood",
+                         m->run);
+    ELBO_TRY(elbo_model_decodes_alone(m, err)); // else p(x | z) is not all that the decoder knows of x
+    scorer s;
+    ELBO_TRY(scorer_open(&s, m, images, err));
+    s.mu = mu;
+    s.logvar = logvar;
+    s.seed = seed;
+    double *own = each ? NULL : elbo_alloc(images->count, sizeof *own);
+    elbo_status status = each || own ? estimate(&s, samples, each ? each : own, work, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) average(l, each ? each : own, images->count);
+    free(own);
+    scorer_close(&s);
+    return status;
+}
+
+double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
+    elbo_terms computed = elbo_terms_computed(r);
+    const elbo_terms *terms = &computed;
+    double D = (double)elbo_image_size(image), square = elbo_term_weight(terms, ELBO_MSE),
+           size = elbo_term_weight(terms, ELBO_L1), bernoulli = elbo_term_weight(terms, ELBO_BCE);
+    if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0) return NAN;
+    if (bernoulli > 0) return bernoulli == 1 && square == 0 && size == 0 ? 0 : NAN;
+    if (square == 0) return D * log(2 / size);
+    // the integral of exp(-a d^2 - b |d|); for b = 0, sqrt(pi / a)
+    return D * (0.5 * log(M_PI / square) + size * size / (4 * square) + log(erfc(size / (2 * sqrt(square)))));
+}
+
+elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,
+                             float *loss, elbo_error *err) {
+    scorer s;
+    ELBO_TRY(scorer_open(&s, m, images, err));
+    size_t Z = (size_t)m->network.graph.latent;
+    elbo_status status = ELBO_OK;
+    for (uint32_t start = 0; start < images->count && status == ELBO_OK; start += (uint32_t)s.batch) {
+        uint32_t left = images->count - start;
+        s.count = left < (uint32_t)s.batch ? (int)left : s.batch;
+        for (int r = 0; r < s.count; r++) {
+            s.target[r] = start + (uint32_t)r;
+            memcpy(s.z + (size_t)r * Z, z + code_of[start + (uint32_t)r] * Z, Z * sizeof *z);
+        }
+        status = elbo_model_set_skips(m, images, s.target, (size_t)s.count, err); // each image's own
+        if (status == ELBO_OK) scorer_run(&s);
+        for (int r = 0; r < s.count; r++) loss[start + (uint32_t)r] = s.plan.reconstruction->base[r];
+    }
+    scorer_close(&s);
+    return status;
+}

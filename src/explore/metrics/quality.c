@@ -1,0 +1,64 @@
+#include "explore/metrics/quality.h"
+
+#include <math.h>
+#include <stdio.h>
+
+elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, elbo_quality_options o, elbo_error *err) {
+    elbo_model *m = e->model;
+    *q = (elbo_quality){.knn = NAN, .probe = NAN, .constant = elbo_likelihood_constant(&m->recipe, e->images->shape)};
+    o.losses.threads = elbo_team_threads(m->team);
+    elbo_status status = elbo_eval_context_step(e->work, "measuring losses", 0, err);
+    if (status == ELBO_OK) status = elbo_evaluate(&q->losses, &m->network, &m->recipe, e->images, o.losses, err);
+    if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
+    if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
+    if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
+    if (status == ELBO_OK && o.importance > 0)
+        status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar, o.importance, o.losses.seed,
+                                          NULL, e->work, err);
+    if (status != ELBO_OK) elbo_quality_free(q);
+    return status;
+}
+
+void elbo_quality_free(elbo_quality *q) { elbo_latent_scores_free(&q->latent); }
+
+/* ---- the rows ---- */
+
+static double loss(const elbo_quality *q) { return q->losses.loss; }
+static double reconstruction(const elbo_quality *q) { return q->losses.reconstruction; }
+static double kl(const elbo_quality *q) { return q->latent.kl ? q->losses.kl : NAN; }
+static double mse(const elbo_quality *q) { return q->losses.mse; }
+static double psnr(const elbo_quality *q) { return q->pictures.psnr; }
+static double ssim(const elbo_quality *q) { return q->pictures.ssim; }
+static double active(const elbo_quality *q) { return q->latent.active; }
+static double knn(const elbo_quality *q) { return q->knn; }
+static double probe(const elbo_quality *q) { return q->probe; }
+static double log_p(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.log_p : NAN; }
+static double log_p_error(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.error : NAN; }
+
+const elbo_quality_row elbo_quality_rows[] = {
+    {"loss", "loss (nats)", "loss", 2, 1, -1, loss},
+    {"reconstruction", "reconstruction (nats)", "reconstr.", 2, 1, -1, reconstruction},
+    {"kl", "KL (nats)", "KL", 2, 1, 0, kl},
+    {"mse", "MSE", "MSE", 4, 1, -1, mse},
+    {"psnr", "PSNR (dB)", "PSNR dB", 2, 1, 1, psnr},
+    {"ssim", "SSIM", "SSIM", 3, 1, 1, ssim},
+    {"active_units", "active units", "active", 0, 1, 0, active},
+    {"knn_accuracy", "5 nearest codes (%)", "5-NN %", 1, 100, 1, knn},
+    {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
+    {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
+    {"log_likelihood_error", "its standard error", NULL, 2, 1, 0, log_p_error},
+    {0},
+};
+
+bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q) {
+    return row->short_label && q && isfinite(row->value(q));
+}
+
+const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q, char text[ELBO_QUALITY_TEXT]) {
+    text[0] = 0;
+    if (!elbo_quality_shown(row, q)) return text;
+    int n = snprintf(text, ELBO_QUALITY_TEXT, "%.*f", row->decimals, row->scale * row->value(q));
+    if (row->value == log_p && isfinite(q->likelihood.error))
+        snprintf(text + n, ELBO_QUALITY_TEXT - (size_t)n, " \xc2\xb1 %.2f", q->likelihood.error);
+    return text;
+}

@@ -1,0 +1,146 @@
+/* Scores as JSON, and RUN/scores.json. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "explore/metrics/quality.h"
+
+enum { VERSION = 1, LARGEST = 1 << 26 };
+
+static json_t *array_of(const double *v, int n) {
+    json_t *a = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(a, json_real(v[i]));
+    return a;
+}
+
+json_t *elbo_quality_to_json(const elbo_quality *q) {
+    json_t *o = json_object();
+    for (const elbo_quality_row *r = elbo_quality_rows; r->key; r++) {
+        double v = r->value(q);
+        if (!isfinite(v)) continue;
+        json_object_set_new(o, r->key, r->decimals ? json_real(v) : json_integer((json_int_t)v));
+    }
+    if (q->likelihood.samples) {
+        json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
+        if (isfinite(q->constant)) json_object_set_new(o, "log_likelihood_constant", json_real(q->constant));
+    }
+    json_object_set_new(o, "latent", json_integer(q->latent.latent));
+    if (q->latent.kl) json_object_set_new(o, "kl_per_dimension", array_of(q->latent.kl, q->latent.latent));
+    json_object_set_new(o, "code_variance", array_of(q->latent.variance, q->latent.latent));
+    json_object_set_new(o, "code_mean", array_of(q->latent.mean, q->latent.latent));
+    return o;
+}
+
+/* ---- what the scores belong to ---- */
+
+static uint64_t images_checksum(uint64_t h, const elbo_images *i) {
+    size_t n = i->count * elbo_image_size(i->shape);
+    h = elbo_checksum(h, &i->shape, sizeof i->shape);
+    if (i->bytes) h = elbo_checksum(h, i->bytes, n);
+    if (i->floats) h = elbo_checksum(h, i->floats, n * sizeof *i->floats);
+    return i->labels ? elbo_checksum(h, i->labels, i->count) : h;
+}
+
+/* The weights, and the recipe, which says how they are read. New strings. */
+static char *model_mark(const elbo_model *m) {
+    char *recipe = elbo_recipe_text(&m->recipe);
+    if (!recipe) return NULL;
+    uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
+    h = elbo_checksum(h, recipe, strlen(recipe));
+    free(recipe);
+    return elbo_format("%016llx", (unsigned long long)h);
+}
+
+static char *data_mark(const elbo_dataset *d) {
+    uint64_t h = images_checksum(ELBO_CHECKSUM_START, &d->test);
+    return elbo_format("%016llx", (unsigned long long)elbo_checksum(h, &d->train.count, sizeof d->train.count));
+}
+
+/* ---- the file ---- */
+
+elbo_status elbo_quality_save(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err) {
+    char *path = elbo_path_join(m->run, "scores.json"), *model = model_mark(m), *images = data_mark(data), *text = NULL;
+    json_t *o = model && images ? json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:o}", "version", VERSION, "model", model,
+                                            "data", "name", data->name, "checksum", images, "images",
+                                            (json_int_t)q->losses.images, "scores", elbo_quality_to_json(q))
+                                : NULL;
+    if (o) text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    elbo_status status = path && text ? elbo_file_write(path, text, strlen(text), err) : elbo_no_memory(err);
+    json_decref(o);
+    free(text);
+    free(images);
+    free(model);
+    free(path);
+    return status;
+}
+
+static double real_of(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+/* `latent` finite numbers, or NULL. */
+static double *read_array(const json_t *o, const char *key, int latent) {
+    const json_t *a = json_object_get(o, key);
+    if (json_array_size(a) != (size_t)latent) return NULL;
+    double *v = elbo_alloc((size_t)latent, sizeof *v);
+    for (int i = 0; v && i < latent; i++) v[i] = json_number_value(json_array_get(a, (size_t)i));
+    return v;
+}
+
+static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m) {
+    int Z = m->network.graph.latent;
+    bool vae = m->recipe.kind == ELBO_VAE;
+    q->losses = (elbo_scores){.loss = real_of(o, "loss"),
+                              .reconstruction = real_of(o, "reconstruction"),
+                              .mse = real_of(o, "mse"),
+                              .kl = vae ? real_of(o, "kl") : 0};
+    q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
+    q->knn = real_of(o, "knn_accuracy");
+    q->probe = real_of(o, "probe_accuracy");
+    q->likelihood = (elbo_likelihood){.samples = (int)json_integer_value(json_object_get(o, "importance_samples")),
+                                      .log_p = real_of(o, "log_likelihood"),
+                                      .error = real_of(o, "log_likelihood_error")};
+    q->latent = (elbo_latent_scores){.latent = Z,
+                                     .active = (int)json_integer_value(json_object_get(o, "active_units")),
+                                     .variance = read_array(o, "code_variance", Z),
+                                     .mean = read_array(o, "code_mean", Z),
+                                     .kl = vae ? read_array(o, "kl_per_dimension", Z) : NULL};
+    return isfinite(q->losses.loss) && isfinite(q->losses.kl) && q->latent.variance && q->latent.mean &&
+           (!vae || q->latent.kl);
+}
+
+static bool same_text(const json_t *o, const char *key, const char *text) {
+    const char *said = json_string_value(json_object_get(o, key));
+    return said && text && !strcmp(said, text);
+}
+
+elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err) {
+    *q = (elbo_quality){.constant = elbo_likelihood_constant(&m->recipe, m->network.graph.image)};
+    char *path = elbo_path_join(m->run, "scores.json"), *model = model_mark(m), *images = data ? data_mark(data) : NULL;
+    uint8_t *bytes = NULL;
+    size_t size;
+    elbo_status status = path && model && (images || !data) ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK)
+        status = elbo_file_exists(path) ? elbo_file_read(path, LARGEST, &bytes, &size, err) : ELBO_NOT_FOUND;
+    json_t *o = status == ELBO_OK ? json_loadb((const char *)bytes, size, 0, NULL) : NULL;
+    const json_t *about = json_object_get(o, "data");
+    bool fits = json_integer_value(json_object_get(o, "version")) == VERSION && same_text(o, "model", model) &&
+                (!data || same_text(about, "checksum", images));
+    if (status == ELBO_OK && (!fits || !read_scores(q, json_object_get(o, "scores"), m))) {
+        elbo_quality_free(q);
+        status = ELBO_NOT_FOUND;
+    }
+    if (status == ELBO_OK) q->losses.images = (uint32_t)json_integer_value(json_object_get(about, "images"));
+    if (status == ELBO_NOT_FOUND)
+        status = elbo_fail(err, ELBO_NOT_FOUND, "%s: holds no scores of this model on these images", m->run);
+    json_decref(o);
+    free(bytes);
+    free(images);
+    free(model);
+    free(path);
+    return status;
+}

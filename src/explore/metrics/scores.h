@@ -1,0 +1,74 @@
+/* How good a model is, in numbers. All are the same to the bit for any number of threads. */
+#ifndef ELBO_SCORES_H
+#define ELBO_SCORES_H
+
+#include "explore/metrics/eval_context.h"
+
+/* ---- the likelihood (likelihood.c) ---- */
+
+/* log p(x), estimated from below by k importance samples for each image: the mean over images of
+ * log 1/k sum_j p(x | z_j) p(z_j) / q(z_j | x), z_j drawn from q. Burda, Grosse and Salakhutdinov, "Importance weighted
+ * autoencoders", 2015, equation 8. k = 1 is the ELBO; more samples lift it towards log p(x).
+ *
+ * p(x | z) is what the loss says it is: bce, Bernoulli with the pixel as the probability of white; mse, Gaussian of
+ * variance 1/2, without its constant; l1, Laplace of scale 1, without its constant; a sum of them, the product of these
+ * (elbo_likelihood_constant). */
+typedef struct elbo_likelihood {
+    int samples;  // k; 0: not measured
+    double log_p; // nats per image
+    double error; // standard error of that mean over the images
+} elbo_likelihood;
+
+/* mu, logvar: (images->count, latent). `each`: (images->count), gets every image's estimate; or NULL. */
+elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const elbo_images *images, const float *mu,
+                                     const float *logvar, int samples, uint64_t seed, double *each,
+                                     const elbo_job *work, elbo_error *err);
+/* What the loss leaves out of -log p(x | z), in nats per image: added to the loss it makes a density's. NaN where no
+ * constant could: a perceptual term, a bce with another weight or beside others. */
+double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image);
+
+/* The reconstruction's loss of each image of `images` from code number code_of[i] of z, in nats.
+ * z: (rows, latent); code_of: (images->count); loss: (images->count), the caller's. */
+elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,
+                             float *loss, elbo_error *err);
+
+/* ---- the code (latent_scores.c) ---- */
+
+typedef struct elbo_latent_scores {
+    int latent;
+    int active;       // dimensions whose mean code varies over the images: variance above 0.01 (Burda et al. 2015)
+    double *variance; // (latent) of mu over the images (over n - 1)
+    double *mean;     // (latent) of mu
+    double *kl;       // (latent) mean KL(q(z_d|x) || N(0, 1)) in nats; their sum is the KL. NULL for an AE
+} elbo_latent_scores;
+#define ELBO_ACTIVE_VARIANCE 0.01
+
+elbo_status elbo_latent_score(elbo_latent_scores *s, const float *mu, const float *logvar, size_t n, int latent,
+                              elbo_error *err); // mu: (n, latent); logvar: (n, latent) or NULL
+void elbo_latent_scores_free(elbo_latent_scores *s);
+
+/* ---- the classes (class_scores.c) ---- */
+
+/* Shares of the judged codes whose class is told right by the 5 nearest training codes, and by a linear classifier
+ * fitted on the training codes. NaN where there are no labels, only one class, or no training images beside the judged
+ * ones. */
+elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context *e, elbo_error *err);
+
+/* ---- the pictures (ssim.c) ---- */
+
+/* Reconstructions from the mean code against the images, values clipped to the range as a picture's are; means over
+ * images. */
+typedef struct elbo_picture_scores {
+    double psnr; // 10 log10(range^2 / mse) of each image, in dB; at most 100
+    double ssim; // structural similarity: Wang, Bovik, Sheikh and Simoncelli 2004
+} elbo_picture_scores;
+
+elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo_images *images, const float *mu,
+                               const elbo_job *work, elbo_error *err);
+
+/* SSIM of two images with values in [0, 1]: windows of 11 x 11 weighted by a Gaussian of sigma 1.5 (of a smaller image,
+ * as large as fit), K1 = 0.01, K2 = 0.03; the mean over all windows that lie inside, and over channels.  a, b: (C, H,
+ * W) */
+double elbo_ssim(const float *a, const float *b, elbo_image_shape shape);
+
+#endif

@@ -1,0 +1,94 @@
+#include "explore/operands.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "explore/pick.h"
+#include "explore/vectors.h"
+
+int elbo_operands_splits(const elbo_expression *e) {
+    int splits = 0;
+    if (elbo_expression_has(e, ELBO_OPERAND_TEST) || elbo_expression_has(e, ELBO_OPERAND_CLASS))
+        splits |= ELBO_TEST_SPLIT;
+    if (elbo_expression_has(e, ELBO_OPERAND_TRAIN) || elbo_expression_has(e, ELBO_OPERAND_CLASS_MEAN))
+        splits |= ELBO_TRAIN_SPLIT;
+    return splits;
+}
+
+/* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the
+ * images. */
+static elbo_status class_mean(const elbo_operands *w, const char *word, bool pixels, float *mean, elbo_error *err) {
+    enum { AT_ONCE = 512 };
+    elbo_model *m = w->model;
+    const elbo_images *images = &w->data->train;
+    int class_number;
+    ELBO_TRY(elbo_pick_class(&class_number, w->data, word, err));
+    if (!images->labels) return elbo_fail(err, ELBO_BAD_INPUT, "class:%s: %s has no labels", word, w->data->name);
+    size_t dims = pixels ? elbo_image_size(images->shape) : (size_t)m->network.graph.latent, n = 0;
+    float *rows = elbo_alloc(AT_ONCE * dims, sizeof *rows);
+    double *sum = elbo_alloc(dims, sizeof *sum);
+    elbo_status status = rows && sum ? ELBO_OK : elbo_no_memory(err);
+    for (uint32_t i = 0; status == ELBO_OK && i < images->count;) {
+        uint32_t index[AT_ONCE];
+        size_t count = 0;
+        for (; i < images->count && count < AT_ONCE; i++)
+            if (images->labels[i] == class_number) index[count++] = i;
+        if (pixels)
+            elbo_images_to_floats(images, index, count, m->recipe.image.low, m->recipe.image.high, rows);
+        else
+            elbo_model_encode_images(m, images, index, count, rows, NULL);
+        for (size_t r = 0; r < count; r++)
+            for (size_t k = 0; k < dims; k++) sum[k] += rows[r * dims + k];
+        n += count;
+    }
+    if (status == ELBO_OK && n == 0)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "mean(class:%s): no training image is of it", word);
+    for (size_t k = 0; status == ELBO_OK && k < dims; k++) mean[k] = (float)(sum[k] / (double)n);
+    free(rows);
+    free(sum);
+    return status;
+}
+
+static elbo_status pick(const elbo_operands *w, const elbo_operand *o, elbo_choice *c, elbo_error *err) {
+    return elbo_pick(c, w->chooser, w->data, o->label, err);
+}
+
+elbo_status elbo_operand_pixels(void *operands, const elbo_operand *o, float *image, elbo_error *err) {
+    const elbo_operands *w = operands;
+    const elbo_recipe *r = &w->model->recipe;
+    if (o->kind == ELBO_OPERAND_SAVED)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a saved code, which has no pixels", o->word);
+    if (o->kind == ELBO_OPERAND_CLASS_MEAN) return class_mean(w, o->word, true, image, err);
+    if (o->kind == ELBO_OPERAND_FILE) return w->read_image(w->model, o->word, image, err);
+    elbo_choice c;
+    ELBO_TRY(pick(w, o, &c, err));
+    elbo_images_to_floats(c.images, &c.index, 1, r->image.low, r->image.high, image);
+    return ELBO_OK;
+}
+
+elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code, elbo_error *err) {
+    const elbo_operands *w = operands;
+    if (o->kind == ELBO_OPERAND_CLASS_MEAN) return class_mean(w, o->word, false, code, err);
+    if (o->kind == ELBO_OPERAND_SAVED) return elbo_vector_load(w->model, o->word, code, err);
+    float *image = elbo_alloc(1, elbo_image_size(w->model->network.graph.image) * sizeof *image);
+    elbo_status status = image ? elbo_operand_pixels(operands, o, image, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_encode(w->model, 1, image, code, err);
+    free(image);
+    return status;
+}
+
+elbo_status elbo_operands_set_skips(const elbo_operands *operands, const elbo_expression *e, elbo_error *err) {
+    elbo_model *m = operands->model;
+    elbo_image_shape shape = m->network.graph.image;
+    int first = 0;
+    if (!m->network.graph.skips) return ELBO_OK;
+    while (first < e->operands && e->operand[first].kind == ELBO_OPERAND_SAVED) first++;
+    if (first == e->operands) return elbo_model_decodes_alone(m, err);
+    elbo_images image = {.shape = shape, .count = 1, .floats = elbo_alloc(elbo_image_size(shape), sizeof(float))};
+    elbo_operands words = *operands;
+    elbo_status status =
+        image.floats ? elbo_operand_pixels(&words, &e->operand[first], image.floats, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_model_set_skips(m, &image, NULL, 1, err);
+    free(image.floats);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* What the words of an expression stand for: codes of a model, or pixels. */
+#ifndef ELBO_OPERANDS_H
+#define ELBO_OPERANDS_H
+
+#include "explore/expression.h"
+#include "run/model.h"
+
+typedef struct elbo_operands {
+    elbo_model *model;        // whose codes they are
+    elbo_model *chooser;      // whose codes choose a class's typical image
+    const elbo_dataset *data; // with the splits that elbo_operands_splits names
+    /* Reads an image file in the model's range.  image: (C, H, W) */
+    elbo_status (*read_image)(const elbo_model *m, const char *path, float *image, elbo_error *err);
+} elbo_operands;
+
+/* The splits that an expression speaks of; 0: none. */
+int elbo_operands_splits(const elbo_expression *e);
+
+/* Two elbo_find_code whose context is an elbo_operands: the code, (latent); the image itself, (C, H, W), of which a
+ * class's mean is the mean image, and which a saved code has none of. */
+elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code, elbo_error *err);
+elbo_status elbo_operand_pixels(void *operands, const elbo_operand *o, float *image, elbo_error *err);
+/* Where the decoder reads what the encoder saved: that of the first image that the expression names goes with the codes
+ * decoded from now on (elbo_model_set_skips). Fails where it names none. */
+elbo_status elbo_operands_set_skips(const elbo_operands *operands, const elbo_expression *e, elbo_error *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* Choosing images of a data set by a word: `17` or `test:17`, `train:5`, `class:3`, `class:Bag`. */
+#ifndef ELBO_PICK_H
+#define ELBO_PICK_H
+
+#include "run/model.h"
+
+/* Which image a word means. For a class it is the most typical one: whose code lies nearest to the class's mean code
+ * among the test images. Only the splits that are open can be named. */
+typedef struct elbo_choice {
+    const elbo_images *images;
+    uint32_t index;
+} elbo_choice;
+elbo_status elbo_pick(elbo_choice *c, elbo_model *m, const elbo_dataset *d, const char *word, elbo_error *err);
+
+/* The number of a class by its name or number; an error lists what there is. */
+elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char *word, elbo_error *err);
+
+/* Up to n images that show the variety: one of each class in turn where there are labels, else the first ones. Returns how
+ * many.  index: (n) */
+int elbo_pick_variety(const elbo_images *images, int classes, int n, uint32_t *index);
+
+#endif

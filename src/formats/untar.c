@@ -1,0 +1,99 @@
+#include "formats/untar.h"
+
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define LARGEST ((size_t)1 << 30) // bytes, packed or not
+
+enum {
+    BLOCK = 512,
+    NAME_AT = 0,
+    NAME_ROOM = 100,
+    SIZE_AT = 124,
+    SIZE_ROOM = 12,
+    SUM_AT = 148,
+    SUM_ROOM = 8,
+    TYPE_AT = 156
+};
+
+/* A number in octal digits; false where there is none. */
+static bool read_octal(const uint8_t *field, int room, uint64_t *value) {
+    int i = 0, digits = 0;
+    *value = 0;
+    while (i < room && field[i] == ' ') i++;
+    for (; i < room && field[i] >= '0' && field[i] <= '7'; i++, digits++)
+        *value = *value * 8 + (uint64_t)(field[i] - '0');
+    return digits > 0 && (i == room || field[i] == 0 || field[i] == ' ');
+}
+
+/* The header's sum is that of its bytes, with blanks where the sum itself stands. */
+static bool is_header(const uint8_t *block) {
+    uint64_t said, sum = 0;
+    for (int i = 0; i < BLOCK; i++) sum += i >= SUM_AT && i < SUM_AT + SUM_ROOM ? ' ' : block[i];
+    return read_octal(block + SUM_AT, SUM_ROOM, &said) && said == sum;
+}
+
+static elbo_status inflate_file(const char *path, uint8_t **bytes, size_t *size, elbo_error *err) {
+    uint8_t *packed;
+    size_t n, made = 0;
+    ELBO_TRY(elbo_file_read(path, LARGEST, &packed, &n, err));
+    uint32_t said = 0;
+    if (n >= 18) memcpy(&said, packed + n - 4, sizeof said); // gzip's trailer: the size of what is packed
+    struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+    *bytes = said && said <= LARGEST ? malloc(said) : NULL;
+    elbo_status status = ELBO_OK;
+    if (!inflater || (said && said <= LARGEST && !*bytes))
+        status = elbo_no_memory(err);
+    else if (!*bytes || libdeflate_gzip_decompress(inflater, packed, n, *bytes, said, &made) != LIBDEFLATE_SUCCESS)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is no gzip file, or is damaged", path);
+    libdeflate_free_decompressor(inflater);
+    free(packed);
+    if (status != ELBO_OK) free(*bytes);
+    *size = made;
+    return status;
+}
+
+static elbo_status write_member(const uint8_t *bytes, const elbo_tar_member *m, const char *folder, elbo_error *err) {
+    char *path = elbo_path_join(folder, m->name);
+    elbo_status status = path ? elbo_file_write(path, bytes, m->size, err) : elbo_no_memory(err);
+    free(path);
+    return status;
+}
+
+static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, const elbo_tar_member *members,
+                          const char *folder, elbo_error *err) {
+    int wanted = 0, found = 0;
+    while (members[wanted].name) wanted++;
+    for (size_t at = 0; at + BLOCK <= size && tar[at];) {
+        uint64_t bytes;
+        if (!is_header(tar + at) || !read_octal(tar + at + SIZE_AT, SIZE_ROOM, &bytes) || bytes > size - at - BLOCK)
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is no tar archive, or is damaged", path);
+        char name[NAME_ROOM + 1] = "";
+        memcpy(name, tar + at + NAME_AT, NAME_ROOM);
+        const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+        bool plain = tar[at + TYPE_AT] == '0' || tar[at + TYPE_AT] == 0;
+        for (const elbo_tar_member *m = members; plain && m->name; m++) {
+            if (strcmp(m->name, base) != 0) continue;
+            if (m->size != bytes)
+                return elbo_fail(err, ELBO_BAD_INPUT, "%s: its %s has %llu bytes; %llu were expected", path, m->name,
+                                 (unsigned long long)bytes, (unsigned long long)m->size);
+            ELBO_TRY(write_member(tar + at + BLOCK, m, folder, err));
+            found++;
+        }
+        at += BLOCK + (size_t)((bytes + BLOCK - 1) / BLOCK * BLOCK);
+    }
+    if (found >= wanted) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %d of the %d files that were expected", path, found, wanted);
+}
+
+elbo_status elbo_untar_gz(const char *path, const elbo_tar_member *members, const char *folder, elbo_error *err) {
+    uint8_t *tar;
+    size_t size;
+    ELBO_TRY(inflate_file(path, &tar, &size, err));
+    elbo_status status = unpack(tar, size, path, members, folder, err);
+    free(tar);
+    return status;
+}

@@ -1,0 +1,386 @@
+#include "nn/graph.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "nn/ops/op.h"
+
+/* What one layer may give for one image: a gigabyte. */
+static const size_t MOST_VALUES = (size_t)1 << 28;
+
+size_t elbo_shape_size(elbo_shape s) {
+    size_t n = 1;
+    for (int i = 0; i < s.rank; i++) n *= (size_t)s.dim[i];
+    return n;
+}
+
+char *elbo_shape_text(elbo_shape s, char text[40]) {
+    if (s.rank == 1)
+        snprintf(text, 40, "%d", s.dim[0]);
+    else
+        snprintf(text, 40, "%dx%dx%d", s.dim[0], s.dim[1], s.dim[2]);
+    return text;
+}
+
+elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *format, ...) {
+    char place[300], message[400];
+    elbo_place_text(n->place, place, sizeof place);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s%s", place, message);
+}
+
+/* ---- adding nodes and parameters ---- */
+
+static elbo_status new_node(elbo_graph *g, char *name, elbo_node **node, elbo_error *err) {
+    *node = NULL;
+    if (!name || !elbo_grow(&g->node, (size_t)g->count, &g->capacity, sizeof *g->node)) {
+        free(name);
+        return elbo_no_memory(err);
+    }
+    *node = &g->node[g->count++];
+    **node = (elbo_node){.name = name, .text = ""};
+    return ELBO_OK;
+}
+
+static void read_from(elbo_graph *g, elbo_node *n, int input) {
+    n->input[n->inputs++] = input;
+    g->node[input].consumers++;
+}
+
+static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like,
+                                 elbo_error *err) {
+    if (!name || !elbo_grow(&g->param, (size_t)g->params, &g->param_capacity, sizeof *g->param)) {
+        free(name);
+        return elbo_no_memory(err);
+    }
+    elbo_param *p = &g->param[g->params++];
+    *p = (elbo_param){.name = name,
+                      .rank = rank,
+                      .bound = like.bound,
+                      .start = like.start,
+                      .buffer = like.buffer,
+                      .offset = g->param_floats,
+                      .count = 1};
+    for (int i = 0; i < rank; i++) {
+        p->dim[i] = dim[i];
+        if (__builtin_mul_overflow(p->count, (size_t)dim[i], &p->count) || p->count > (size_t)1 << 33)
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: more than 2^33 numbers; make the layer smaller", name);
+    }
+    g->param_floats += p->count;
+    if (!p->buffer) g->weights += p->count;
+    return ELBO_OK;
+}
+
+static elbo_status add_like(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, elbo_param like,
+                            elbo_error *err) {
+    static const char *const single[] = {"", NULL};
+    const char *const *part = n->stacked ? n->stacked : single;
+    int parts = 0;
+    while (part[parts]) parts++;
+    g->param_floats = (g->param_floats + 15) / 16 * 16; // blocks start on a cache line
+    if (n->params == 0) n->first_param = g->params;
+    int share[ELBO_PARAM_MAX_DIMS];
+    memcpy(share, dim, (size_t)rank * sizeof *dim);
+    share[0] /= parts;
+    for (int i = 0; i < parts; i++) {
+        char *name = elbo_format("%s.%s", n->stacked ? part[i] : n->name, suffix);
+        ELBO_TRY(add_one_param(g, name, rank, share, like, err));
+        n->params++;
+    }
+    return ELBO_OK;
+}
+
+elbo_status elbo_graph_add_param(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim, float bound,
+                                 elbo_error *err) {
+    return add_like(g, n, suffix, rank, dim, (elbo_param){.bound = bound}, err);
+}
+
+elbo_status elbo_graph_add_constant(elbo_graph *g, elbo_node *n, const char *suffix, int rank, const int *dim,
+                                    float start, bool buffer, elbo_error *err) {
+    return add_like(g, n, suffix, rank, dim, (elbo_param){.start = start, .buffer = buffer}, err);
+}
+
+static int find_saved(const elbo_graph *g, const char *name) {
+    for (int i = 0; i < g->saved_count; i++)
+        if (!strcmp(g->saved[i].name, name)) return g->saved[i].node;
+    return -1;
+}
+
+/* `save NAME` is a name for the activation before it; the last of the list takes no node. */
+static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
+    if (find_saved(g, n->word) >= 0) return elbo_node_fail(n, err, "%s: the name is taken; use another", n->text);
+    if (g->saved_count == ELBO_MAX_SAVED)
+        return elbo_node_fail(n, err, "%s: at most %d are saved", n->text, ELBO_MAX_SAVED);
+    g->saved[g->saved_count++] = (elbo_saved){n->word, g->count - 2};
+    free(g->node[--g->count].name);
+    return ELBO_OK;
+}
+
+/* The second input of `add` and `concat`. */
+static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
+    int saved = find_saved(g, n->word);
+    if (saved >= 0) {
+        read_from(g, n, saved);
+        return ELBO_OK;
+    }
+    const char *names[ELBO_MAX_SAVED + 1];
+    for (int i = 0; i < g->saved_count; i++) names[i] = g->saved[i].name;
+    names[g->saved_count] = NULL;
+    const char *nearest = elbo_nearest_word(n->word, names);
+    if (nearest)
+        return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; did you mean `%s`?", n->text, n->word, nearest);
+    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` behind an earlier layer", n->text,
+                          n->word, n->word);
+}
+
+static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, const elbo_layer *layer, elbo_error *err) {
+    elbo_node *n;
+    ELBO_TRY(new_node(g, elbo_format("%s.%d", prefix, number), &n, err));
+    n->place = layer->place;
+    n->text = layer->text;
+    ELBO_TRY(elbo_op_read_layer(n, layer, err));
+    if (n->op == &elbo_op_save) return save(g, n, err);
+    read_from(g, n, g->count - 2);
+    if (n->op->reads_saved) ELBO_TRY(read_saved(g, n, err));
+    ELBO_TRY(n->op->shape(g, n, err));
+    char text[40];
+    if (elbo_shape_size(n->shape) > MOST_VALUES) // and so no number of features or channels runs over
+        return elbo_node_fail(n, err, "%s: gives %s, more than 2^28 values an image; make it smaller", n->text,
+                              elbo_shape_text(n->shape, text));
+    return ELBO_OK;
+}
+
+/* ---- building ---- */
+
+/* "code" for an AE; "mu" above "logvar" for a VAE: one product computes both. */
+static const char *const gaussian[] = {"mu", "logvar", NULL};
+
+static elbo_status new_head(elbo_graph *g, const elbo_recipe *r, elbo_node **n, elbo_error *err) {
+    bool vae = r->kind == ELBO_VAE;
+    ELBO_TRY(new_node(g, strdup(vae ? "mu+logvar" : "code"), n, err));
+    (*n)->place = r->latent_place;
+    (*n)->stacked = vae ? gaussian : NULL;
+    return ELBO_OK;
+}
+
+/* `head: conv2d kernel=4 stride=2 padding=1`, with the channels that the latent has. Other layers with weights keep
+ * their outputs in another dimension than the first, in which mu and logvar are stacked. */
+static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    elbo_layer layer = r->head.layer.layer[0];
+    elbo_node *n;
+    ELBO_TRY(new_head(g, r, &n, err));
+    n->place = layer.place;
+    n->text = layer.text;
+    if (strcmp(layer.name, elbo_op_conv2d.name))
+        return elbo_node_fail(n, err, "latent.head: %s; it is a conv2d, such as conv2d kernel=4 stride=2 padding=1",
+                              n->text);
+    if (layer.argument_count == ELBO_MAX_ARGUMENTS || (layer.argument_count && !layer.arguments[0].key))
+        return elbo_node_fail(n, err, "latent.head: %s; its channels are latent.channels: write conv2d kernel=K",
+                              n->text);
+    char channels[16];
+    snprintf(channels, sizeof channels, "%d", r->kind == ELBO_VAE ? 2 * r->head.channels : r->head.channels);
+    layer.arguments[layer.argument_count++] = (elbo_argument){.value = channels};
+    ELBO_TRY(elbo_op_read_layer(n, &layer, err));
+    read_from(g, n, g->count - 2);
+    return n->op->shape(g, n, err);
+}
+
+static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    elbo_node *n;
+    if (g->node[g->count - 1].shape.rank != 1) { // as tutorials do: x.view(-1, features)
+        ELBO_TRY(new_node(g, strdup("flatten"), &n, err));
+        n->op = &elbo_op_flatten;
+        n->place = r->latent_place;
+        read_from(g, n, g->count - 2);
+        ELBO_TRY(n->op->shape(g, n, err));
+    }
+    ELBO_TRY(new_head(g, r, &n, err));
+    n->op = &elbo_op_linear;
+    n->text = "latent";
+    n->value[0] = r->kind == ELBO_VAE ? 2.0 * r->latent : r->latent;
+    n->value[1] = 1;
+    read_from(g, n, g->count - 2);
+    return n->op->shape(g, n, err);
+}
+
+static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    if (r->latent > 0) ELBO_TRY(add_head(g, r, err));
+    if (r->head.channels > 0) ELBO_TRY(add_conv_head(g, r, err));
+    g->at.code = g->at.latent = g->count - 1;
+    if (r->kind == ELBO_VAE) {
+        elbo_node *n;
+        if (r->latent == 0 && r->head.channels == 0) {
+            char place[300];
+            elbo_place_text(r->latent_place, place, sizeof place);
+            return elbo_fail(err, ELBO_BAD_INPUT,
+                             "%slatent: none has no room for mu and logvar; a vae needs a number, as `latent: 20`",
+                             place);
+        }
+        ELBO_TRY(new_node(g, strdup("sample"), &n, err));
+        n->op = &elbo_op_reparameterize;
+        n->place = r->latent_place;
+        n->text = "mu + eps * exp(logvar / 2)";
+        read_from(g, n, g->count - 2);
+        ELBO_TRY(n->op->shape(g, n, err));
+        g->at.latent = g->count - 1;
+    }
+    g->code_shape = g->node[g->at.latent].shape;
+    g->latent = (int)elbo_shape_size(g->code_shape);
+    return ELBO_OK;
+}
+
+static bool same_shape(elbo_shape a, elbo_shape b) {
+    return a.rank == b.rank && !memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim);
+}
+
+static bool is_conv(const elbo_node *n) { return n->op == &elbo_op_conv2d || n->op == &elbo_op_conv_transpose2d; }
+
+/* What would make an image of the size `want` of what the layer gives. */
+static void output_advice(const elbo_graph *g, const elbo_node *n, elbo_shape want, char *text, size_t room) {
+    const int *got = n->shape.dim;
+    char channels[40] = "", size[40] = "";
+    if (got[0] != want.dim[0] && is_conv(n))
+        snprintf(channels, sizeof channels, "%d channel%s", want.dim[0], want.dim[0] > 1 ? "s" : "");
+    else if (got[0] != want.dim[0])
+        snprintf(channels, sizeof channels, "`conv2d %d kernel=1` behind it", want.dim[0]);
+    int scale = want.dim[1] / got[1];
+    if (got[1] != want.dim[1] || got[2] != want.dim[2]) {
+        if (scale > 1 && scale <= 256 && got[1] * scale == want.dim[1] && got[2] * scale == want.dim[2])
+            snprintf(size, sizeof size, "`upsample %d` behind it", scale);
+        else if (!is_conv(n) || !elbo_conv_argument_for(n, g->node[n->input[0]].shape, want, size, sizeof size)) {
+            snprintf(text, room, "`flatten, linear %zu` behind it", elbo_shape_size(want));
+            return;
+        }
+    }
+    snprintf(text, room, "%s%s%s", channels, *channels && *size ? ", " : "", size);
+}
+
+/* The decoder must end in the image's shape, or in as many features; and BCE in a sigmoid. */
+static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    elbo_node *last = &g->node[g->count - 1];
+    elbo_shape want = g->node[g->at.input].shape;
+    size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
+    if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
+        char shape[40], image[40], advice[120];
+        const elbo_node *n =
+            last; // the error names the layer whose size is wrong, not an activation or a flatten behind it
+        while (n->input[0] > g->at.latent && !is_conv(n) && n->op != &elbo_op_linear &&
+               (n->op == &elbo_op_flatten || same_shape(n->shape, g->node[n->input[0]].shape)))
+            n = &g->node[n->input[0]];
+        elbo_shape_text(n->shape, shape);
+        elbo_shape_text(want, image);
+        if (n->shape.rank == 1)
+            return elbo_node_fail(n, err,
+                                  "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`",
+                                  n->text, shape, image, values, values);
+        output_advice(g, n, want, advice, sizeof advice);
+        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape,
+                              image, advice);
+    }
+    g->at.output = g->at.logits = g->count - 1;
+    bool sigmoid = last->op == &elbo_op_sigmoid;
+    if (elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) > 0) {
+        if (!sigmoid)
+            return elbo_node_fail(last, err,
+                                  "%s: loss bce is for outputs between 0 and 1; end the decoder with `sigmoid`, or use "
+                                  "`loss: {reconstruction: mse}`",
+                                  last->text);
+        if (r->image.low != 0 || r->image.high != 1)
+            return elbo_node_fail(last, err,
+                                  "loss bce is for pixels between 0 and 1, not %g to %g; set `image: {range: "
+                                  "[0, 1]}` or use `loss: {reconstruction: mse}`",
+                                  (double)r->image.low, (double)r->image.high);
+        g->at.logits = last->input[0];
+    }
+    return ELBO_OK;
+}
+
+/* What the decoder needs besides the code. */
+static void find_skips(elbo_graph *g) {
+    for (int i = g->at.latent + 1; i < g->count; i++)
+        for (int k = 0; k < g->node[i].inputs; k++) {
+            int from = g->node[i].input[k];
+            bool known = from >= g->at.latent;
+            for (int s = 0; s < g->skips; s++) known |= g->skip[s] == from;
+            if (known) continue;
+            g->skip[g->skips++] = from; // each has a name of its own: they fit
+            g->skip_floats += elbo_shape_size(g->node[from].shape);
+        }
+}
+
+int elbo_graph_batch(const elbo_graph *g, int most) {
+    size_t floats = 0, budget = (size_t)1 << 28;
+    for (int i = 0; i < g->count; i++) floats += elbo_shape_size(g->node[i].shape);
+    int batch = 1;
+    while (2 * batch <= most && (size_t)(2 * batch) * floats <= budget) batch *= 2;
+    return batch;
+}
+
+static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+    elbo_node *n;
+    ELBO_TRY(new_node(g, strdup("input"), &n, err));
+    n->op = &elbo_op_input;
+    n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    g->at.input = 0;
+    for (int i = 0; i < r->encoder.count; i++) ELBO_TRY(add_layer(g, "encoder", i, &r->encoder.layer[i], err));
+    ELBO_TRY(add_latent(g, r, err));
+    for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
+    ELBO_TRY(check_output(g, r, err));
+    find_skips(g);
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    return ELBO_OK;
+}
+
+elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+    *g = (elbo_graph){.image = image, .kind = r->kind};
+    elbo_status status = build(g, r, image, err);
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image,
+                                      elbo_error *err) {
+    *g = (elbo_graph){.image = image};
+    elbo_node *n;
+    elbo_status status = new_node(g, strdup("input"), &n, err);
+    if (status == ELBO_OK) {
+        n->op = &elbo_op_input;
+        n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
+    }
+    for (int i = 0; status == ELBO_OK && i < layers->count; i++)
+        status = add_layer(g, "features", i, &layers->layer[i], err);
+    g->at.output = g->at.logits = g->count - 1;
+    g->param_floats = (g->param_floats + 15) / 16 * 16;
+    if (status != ELBO_OK) elbo_graph_free(g);
+    return status;
+}
+
+void elbo_graph_forget_texts(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) g->node[i].text = g->node[i].op ? g->node[i].op->name : "";
+}
+
+void elbo_graph_free(elbo_graph *g) {
+    for (int i = 0; i < g->count; i++) free(g->node[i].name);
+    for (int i = 0; i < g->params; i++) free(g->param[i].name);
+    free(g->node);
+    free(g->param);
+    *g = (elbo_graph){0};
+}
+
+void elbo_graph_init_params(const elbo_graph *g, uint64_t seed, float *block) {
+    memset(block, 0, g->param_floats * sizeof *block);
+    for (int i = 0; i < g->params; i++) {
+        const elbo_param *p = &g->param[i];
+        float *w = block + p->offset;
+        elbo_random_uniform((elbo_stream){.seed = seed, .purpose = ELBO_FOR_WEIGHTS, .sample = (uint32_t)i}, w,
+                            p->count);
+        for (size_t k = 0; k < p->count; k++) w[k] = p->bound > 0 ? p->bound * (2 * w[k] - 1) : p->start;
+    }
+}

@@ -1,0 +1,71 @@
+#include "render/text.h"
+
+#include "render/fonts.h"
+
+unsigned elbo_text_next(const char *s, int *bytes) {
+    const unsigned char *u = (const unsigned char *)s;
+    *bytes = u[0] != 0;
+    if (u[0] < 0x20 || u[0] == 0x7f) return u[0] ? ' ' : 0;
+    if (u[0] < 0x80) return u[0];
+    int more = u[0] >= 0xc2 && u[0] < 0xe0 ? 1 : u[0] >= 0xe0 && u[0] < 0xf0 ? 2 : u[0] >= 0xf0 && u[0] < 0xf5 ? 3 : 0;
+    if (!more) return '?';
+    unsigned c = u[0] & (0x3fu >> more);
+    for (int i = 1; i <= more; i++) { // a NUL is no continuation byte, so this never runs past the end
+        if ((u[i] & 0xc0) != 0x80) return '?';
+        c = c << 6 | (u[i] & 0x3f);
+    }
+    static const unsigned smallest[4] = {0, 0x80, 0x800, 0x10000};
+    if (c < smallest[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c == 0xfffe || c == 0xffff) return '?';
+    *bytes = more + 1;
+    return c >= 0x80 && c < 0xa0 ? ' ' : c;
+}
+
+size_t elbo_text_length(const char *s) {
+    size_t n = 0;
+    for (int bytes; elbo_text_next(s, &bytes); s += bytes) n++;
+    return n;
+}
+
+static void put_character(FILE *out, const char *s, int bytes, unsigned c) {
+    if (c == '?' || c == ' ')
+        fputc((int)c, out);
+    else
+        fwrite(s, 1, (size_t)bytes, out);
+}
+
+void elbo_text_to_gnuplot(FILE *out, const char *s, size_t longest) {
+    size_t cut = longest && elbo_text_length(s) > longest ? longest - 1 : (size_t)-1;
+    fputc('\'', out);
+    unsigned c;
+    for (int bytes; cut-- && (c = elbo_text_next(s, &bytes)); s += bytes) {
+        if (c == '\'') fputc('\'', out);
+        put_character(out, s, bytes, elbo_font_has(c) ? c : '?');
+    }
+    if (*s) fputs("\xe2\x80\xa6", out);
+    fputc('\'', out);
+}
+
+void elbo_text_to_csv(FILE *out, const char *s) {
+    fputc('"', out);
+    unsigned c;
+    for (int bytes; (c = elbo_text_next(s, &bytes)); s += bytes) {
+        if (c == '"') fputc('"', out);
+        put_character(out, s, bytes, c);
+    }
+    fputc('"', out);
+}
+
+void elbo_text_to_html(FILE *out, const char *s, int keep_lines) {
+    unsigned c;
+    for (int bytes; (c = elbo_text_next(s, &bytes)); s += bytes) {
+        switch (c) {
+        case '&': fputs("&amp;", out); break;
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '"': fputs("&quot;", out); break;
+        case '\'': fputs("&#39;", out); break;
+        case ' ': fputc(keep_lines && (*s == '\n' || *s == '\t') ? *s : ' ', out); break;
+        default: put_character(out, s, bytes, c);
+        }
+    }
+}

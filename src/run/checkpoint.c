@@ -1,0 +1,255 @@
+/* model.safetensors and checkpoint.safetensors. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "run/run_folder.h"
+#include "formats/safetensors.h"
+
+static elbo_st_tensor tensor_of(const elbo_param *p, const char *name, const float *block) {
+    elbo_st_tensor t = {.name = name, .dtype = ELBO_ST_F32, .dims = p->rank, .data = block + p->offset};
+    for (int i = 0; i < p->rank; i++) t.shape[i] = (size_t)p->dim[i];
+    return t;
+}
+
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
+                            elbo_error *err) {
+    const elbo_graph *g = &n->graph;
+    elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
+    char *path = elbo_path_join(run, "model.safetensors");
+    elbo_status status = ELBO_NO_MEMORY;
+    if (tensors && path) {
+        for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
+        char shape[64];
+        snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
+        elbo_st_pair pairs[] = {{"format", "pt"},
+                                {"elbo_version", ELBO_RUN_VERSION},
+                                {"elbo_image_shape", shape},
+                                {"elbo_recipe", recipe},
+                                {"elbo_data", data}};
+        status = elbo_safetensors_write(path, tensors, g->params, pairs, data ? 5 : 4, err);
+    } else {
+        elbo_no_memory(err);
+    }
+    free(tensors);
+    free(path);
+    return status;
+}
+
+static const char *shape_text(const size_t *shape, int dims, char text[120]) {
+    size_t used = (size_t)snprintf(text, 120, "[");
+    for (int i = 0; i < dims && used < 90; i++)
+        used += (size_t)snprintf(text + used, 120 - used, i ? ", %zu" : "%zu", shape[i]);
+    snprintf(text + used, 120 - used, "]");
+    return text;
+}
+
+/* Copies FILE's tensor PREFIX+name into its place in a block, its shape checked. */
+static elbo_status load_param(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
+                              float *block, elbo_error *err) {
+    char name[256];
+    snprintf(name, sizeof name, "%s%s", prefix, p->name);
+    const elbo_st_tensor *t = elbo_safetensors_find(file, name);
+    if (!t)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
+    bool fits = t->dtype == ELBO_ST_F32 && t->dims == p->rank;
+    for (int i = 0; fits && i < p->rank; i++) fits = t->shape[i] == (size_t)p->dim[i];
+    if (!fits) {
+        char has[120], wants[120];
+        size_t dims[ELBO_ST_MAX_DIMS] = {0};
+        for (int i = 0; i < p->rank; i++) dims[i] = (size_t)p->dim[i];
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe beside it makes it F32 %s", path, name,
+                         elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has),
+                         shape_text(dims, p->rank, wants));
+    }
+    memcpy(block + p->offset, t->data, p->count * sizeof(float));
+    return ELBO_OK;
+}
+
+static elbo_status open_run_file(elbo_safetensors *file, const char *path, elbo_error *err) {
+    ELBO_TRY(elbo_safetensors_open(file, path, err));
+    const char *version = elbo_safetensors_metadata(file, "elbo_version");
+    if (version && !strcmp(version, ELBO_RUN_VERSION)) return ELBO_OK;
+    elbo_status status =
+        version
+            ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of run version %s; this elbo reads version %s", path, version,
+                        ELBO_RUN_VERSION)
+            : elbo_fail(err, ELBO_BAD_INPUT, "%s: was not written by elbo (its metadata has no elbo_version)", path);
+    elbo_safetensors_close(file);
+    return status;
+}
+
+elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
+    char *path = elbo_path_join(run, "model.safetensors");
+    if (!path) return elbo_no_memory(err);
+    elbo_safetensors file;
+    elbo_status status = open_run_file(&file, path, err);
+    if (status == ELBO_OK) {
+        for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
+            status = load_param(&file, path, "", &n->graph.param[i], n->params, err);
+        elbo_safetensors_close(&file);
+    }
+    free(path);
+    return status;
+}
+
+void elbo_run_facts_free(elbo_run_facts *f) {
+    free(f->recipe);
+    free(f->data);
+    *f = (elbo_run_facts){0};
+}
+
+/* A recipe's name where its run stands in runs/, the folder that `elbo train` writes to by itself. */
+static bool is_run_name(const char *run) {
+    char path[300];
+    int n = snprintf(path, sizeof path, "runs/%s/model.safetensors", run);
+    return n > 0 && (size_t)n < sizeof path && elbo_file_exists(path);
+}
+
+elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *err) {
+    *f = (elbo_run_facts){0};
+    elbo_image_shape *image = &f->image;
+    char *path = elbo_path_join(run, "model.safetensors");
+    if (!path) return elbo_no_memory(err);
+    elbo_safetensors file;
+    elbo_status status = ELBO_OK;
+    if (!elbo_file_exists(path) && is_run_name(run))
+        status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder; did you mean runs/%s?", run, run);
+    else if (!elbo_file_exists(path))
+        status = elbo_fail(err, ELBO_NOT_FOUND,
+                           "%s: is not a run folder (there is no model.safetensors in it); "
+                           "`elbo train RECIPE -o RUN` makes one",
+                           run);
+    else
+        status = open_run_file(&file, path, err);
+    if (status == ELBO_OK) {
+        const char *shape = elbo_safetensors_metadata(&file, "elbo_image_shape");
+        int end = 0;
+        bool read = shape && sscanf(shape, "%d,%d,%d%n", &image->channels, &image->height, &image->width, &end) == 3 &&
+                    shape[end] == 0;
+        if (!read || image->channels < 1 || image->height < 1 || image->width < 1 || image->channels > 4096 ||
+            image->height > 65536 || image->width > 65536)
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_image_shape is `%s`, not channels,height,width", path,
+                               shape ? shape : "");
+        const char *from = elbo_safetensors_metadata(&file, "elbo_data");
+        const char *recipe = elbo_safetensors_metadata(&file, "elbo_recipe");
+        if (status == ELBO_OK && !recipe)
+            status =
+                elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
+        if (status == ELBO_OK && !(f->recipe = strdup(recipe))) status = elbo_no_memory(err);
+        if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
+        elbo_safetensors_close(&file);
+    }
+    if (status != ELBO_OK) elbo_run_facts_free(f);
+    free(path);
+    return status;
+}
+
+/* ---- checkpoint ---- */
+
+static const char *const blocks[] = {"", "optimizer.m.", "optimizer.v."};
+
+/* The position as one row of doubles: every count below 2^53 is exact. */
+enum {
+    EPOCH,
+    IMAGES_DONE,
+    IMAGES,
+    DATA,
+    STEP,
+    RECONSTRUCTION_SUM,
+    KL_SUM,
+    SQUARED_SUM,
+    SECONDS,
+    EPOCH_SECONDS,
+    POSITION_FIELDS
+};
+static const struct {
+    const char *what;
+    double most;
+} counts[] = {[EPOCH] = {"finished epochs", INT32_MAX - 1},
+              [IMAGES_DONE] = {"images done", UINT32_MAX},
+              [IMAGES] = {"training images", UINT32_MAX},
+              [DATA] = {"as the data's mark", 0x1p53},
+              [STEP] = {"steps", 0x1p53}};
+
+elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
+                                 const elbo_position *at, elbo_error *err) {
+    const elbo_graph *g = &n->graph;
+    const float *source[] = {n->params, m, v};
+    int count = 3 * g->params + 1;
+    elbo_st_tensor *tensors = calloc((size_t)count, sizeof *tensors);
+    char **names = calloc((size_t)count, sizeof *names);
+    char *path = elbo_path_join(run, "checkpoint.safetensors");
+    elbo_status status = tensors && names && path ? ELBO_OK : elbo_no_memory(err);
+    for (int b = 0, k = 0; status == ELBO_OK && b < 3; b++)
+        for (int i = 0; i < g->params; i++, k++) {
+            names[k] = elbo_format("%s%s", blocks[b], g->param[i].name);
+            if (!names[k]) {
+                status = elbo_no_memory(err);
+                break;
+            }
+            tensors[k] = tensor_of(&g->param[i], names[k], source[b]);
+        }
+    if (status == ELBO_OK) {
+        double position[POSITION_FIELDS] = {
+            [EPOCH] = at->epoch,       [IMAGES_DONE] = at->images_done,
+            [IMAGES] = at->images,     [DATA] = (double)at->data,
+            [STEP] = (double)at->step, [RECONSTRUCTION_SUM] = at->reconstruction_sum,
+            [KL_SUM] = at->kl_sum,     [SQUARED_SUM] = at->squared_sum,
+            [SECONDS] = at->seconds,   [EPOCH_SECONDS] = at->epoch_seconds,
+        };
+        tensors[count - 1] = (elbo_st_tensor){
+            .name = "position", .dtype = ELBO_ST_F64, .dims = 1, .shape = {POSITION_FIELDS}, .data = position};
+        elbo_st_pair pairs[] = {{"elbo_version", ELBO_RUN_VERSION}};
+        status = elbo_safetensors_write(path, tensors, count, pairs, 1, err);
+    }
+    for (int k = 0; names && k < count; k++) free(names[k]);
+    free(names);
+    free(tensors);
+    free(path);
+    return status;
+}
+
+static elbo_status load_position(const elbo_safetensors *file, const char *path, elbo_position *at, elbo_error *err) {
+    const elbo_st_tensor *t = elbo_safetensors_find(file, "position");
+    if (!t || t->dtype != ELBO_ST_F64 || t->dims != 1 || t->shape[0] != POSITION_FIELDS)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` is missing or of another shape", path);
+    double p[POSITION_FIELDS];
+    memcpy(p, t->data, sizeof p);
+    for (int i = 0; i < RECONSTRUCTION_SUM; i++)
+        if (!(p[i] >= 0 && p[i] <= counts[i].most && p[i] == floor(p[i])))
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` says %g %s; the file is damaged", path, p[i],
+                             counts[i].what);
+    *at = (elbo_position){.epoch = (int)p[EPOCH],
+                          .images_done = (uint32_t)p[IMAGES_DONE],
+                          .images = (uint32_t)p[IMAGES],
+                          .data = (uint64_t)p[DATA],
+                          .step = (uint64_t)p[STEP],
+                          .reconstruction_sum = p[RECONSTRUCTION_SUM],
+                          .kl_sum = p[KL_SUM],
+                          .squared_sum = p[SQUARED_SUM],
+                          .seconds = p[SECONDS],
+                          .epoch_seconds = p[EPOCH_SECONDS]};
+    return ELBO_OK;
+}
+
+elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
+                                 elbo_error *err) {
+    float *target[] = {n->params, m, v};
+    char *path = elbo_path_join(run, "checkpoint.safetensors");
+    if (!path) return elbo_no_memory(err);
+    elbo_safetensors file;
+    elbo_status status = open_run_file(&file, path, err);
+    if (status == ELBO_OK) {
+        for (int b = 0; b < 3; b++)
+            for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
+                status = load_param(&file, path, blocks[b], &n->graph.param[i], target[b], err);
+        if (status == ELBO_OK) status = load_position(&file, path, at, err);
+        elbo_safetensors_close(&file);
+    }
+    free(path);
+    return status;
+}

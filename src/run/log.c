@@ -1,0 +1,95 @@
+/* log.jsonl: one JSON object a line and epoch, written anew after each (it is small), so that it is always whole. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "run/run_folder.h"
+
+elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err) {
+    if (!elbo_grow(&log->epoch, (size_t)log->count, &log->capacity, sizeof *log->epoch)) return elbo_no_memory(err);
+    log->epoch[log->count++] = *line;
+    return ELBO_OK;
+}
+
+void elbo_log_free(elbo_log *log) {
+    free(log->epoch);
+    *log = (elbo_log){0};
+}
+
+static json_t *scores_to_json(const elbo_scores *s) {
+    return json_pack("{s:I, s:f, s:f, s:f, s:f}", "images", (json_int_t)s->images, "loss", s->loss, "reconstruction",
+                     s->reconstruction, "kl", s->kl, "mse", s->mse);
+}
+
+/* A float as a recipe has it: 0.001, where its double would be 0.00100000005. */
+static double as_written(double v) {
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", v);
+    return strtod(text, NULL);
+}
+
+elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err) {
+    char *path = elbo_path_join(run, "log.jsonl");
+    if (!path) return elbo_no_memory(err);
+    elbo_writer w;
+    elbo_status status = elbo_writer_open(&w, path, err);
+    free(path);
+    if (status != ELBO_OK) return status;
+    for (int i = 0; i < log->count; i++) {
+        const elbo_epoch_log *e = &log->epoch[i];
+        json_t *line = json_pack("{s:i, s:s, s:o, s:o, s:f, s:f, s:f, s:f}", "epoch", e->epoch, "unit", "nats/image",
+                                 "train", scores_to_json(&e->train), "test", scores_to_json(&e->test), "seconds",
+                                 e->seconds, "images_per_second", e->images_per_second, "lr", as_written(e->lr),
+                                 "kl_weight", as_written(e->kl_weight));
+        bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
+        json_decref(line);
+        if (!written) {
+            elbo_writer_abandon(&w);
+            return elbo_fail(err, ELBO_IO, "%s/log.jsonl: cannot be written", run);
+        }
+        fputc('\n', w.stream);
+    }
+    return elbo_writer_commit(&w, err);
+}
+
+static bool read_scores(const json_t *line, const char *split, elbo_scores *s) {
+    json_int_t images = 0;
+    json_t *o = json_object_get(line, split);
+    if (json_unpack(o, "{s:I, s:F, s:F, s:F, s:F}", "images", &images, "loss", &s->loss, "reconstruction",
+                    &s->reconstruction, "kl", &s->kl, "mse", &s->mse) != 0)
+        return false;
+    s->images = (uint32_t)images;
+    return true;
+}
+
+elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err) {
+    *log = (elbo_log){0};
+    char *path = elbo_path_join(run, "log.jsonl");
+    if (!path) return elbo_no_memory(err);
+    uint8_t *text = NULL;
+    size_t size;
+    elbo_status status = elbo_file_read(path, (size_t)1 << 30, &text, &size, err);
+    int number = 0;
+    char *rest = (char *)text, *line;
+    while (status == ELBO_OK && (line = strsep(&rest, "\n"))) {
+        number++;
+        if (!*line) continue;
+        json_t *o = json_loads(line, 0, NULL);
+        elbo_epoch_log e = {0};
+        bool read =
+            o &&
+            json_unpack(o, "{s:i, s:F, s:F, s:F, s:F}", "epoch", &e.epoch, "seconds", &e.seconds, "images_per_second",
+                        &e.images_per_second, "lr", &e.lr, "kl_weight", &e.kl_weight) == 0 &&
+            read_scores(o, "train", &e.train) && read_scores(o, "test", &e.test);
+        json_decref(o);
+        status = read ? elbo_log_add(log, &e, err)
+                      : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);
+    }
+    free(text);
+    free(path);
+    if (status != ELBO_OK) elbo_log_free(log);
+    return status;
+}

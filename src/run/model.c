@@ -1,0 +1,233 @@
+#include "run/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "run/run_folder.h"
+
+/* Rows of one run: four shards, and codes of a set of any size in pieces of it; fewer of large networks. */
+enum { MOST = 128 };
+
+static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
+    ELBO_TRY(elbo_run_facts_load(m->run, &m->facts, err));
+    ELBO_TRY(elbo_run_recipe_open(&m->recipe, m->run, &m->facts, NULL, 0, err));
+    ELBO_TRY(elbo_network_make(&m->network, &m->recipe, m->facts.image, err));
+    ELBO_TRY(elbo_model_load(m->run, &m->network, err));
+    ELBO_TRY(elbo_team_make(&m->team, threads, err));
+    m->batch = elbo_graph_batch(&m->network.graph, MOST);
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team};
+    ELBO_TRY(elbo_plan_make(&m->encoder, &m->network.graph, elbo_device_find("cpu"), options, err));
+    options.mode = ELBO_DECODE;
+    return elbo_plan_make(&m->decoder, &m->network.graph, elbo_device_find("cpu"), options, err);
+}
+
+elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err) {
+    *model = NULL;
+    elbo_model *m = calloc(1, sizeof *m);
+    if (!m || !(m->run = strdup(run))) {
+        free(m);
+        return elbo_no_memory(err);
+    }
+    elbo_status status = open_network(m, threads, err);
+    if (status != ELBO_OK) {
+        elbo_model_close(m);
+        return status;
+    }
+    *model = m;
+    return ELBO_OK;
+}
+
+void elbo_model_close(elbo_model *m) {
+    if (!m) return;
+    elbo_plan_free(&m->encoder);
+    elbo_plan_free(&m->decoder);
+    elbo_plan_free(&m->skip_encoder);
+    free(m->skips);
+    elbo_team_free(m->team);
+    elbo_network_free(&m->network);
+    elbo_recipe_close(&m->recipe);
+    elbo_run_facts_free(&m->facts);
+    free(m->run);
+    free(m);
+}
+
+elbo_model_info elbo_model_get_info(const elbo_model *m) {
+    const elbo_graph *g = &m->network.graph;
+    return (elbo_model_info){.name = m->recipe.name,
+                             .kind = elbo_kind_name(m->recipe.kind),
+                             .channels = g->image.channels,
+                             .height = g->image.height,
+                             .width = g->image.width,
+                             .latent = g->latent,
+                             .low = m->recipe.image.low,
+                             .high = m->recipe.image.high};
+}
+
+/* Runs a plan over n rows of `images`, a batch at a time, and hands each batch's result to `take`. */
+static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images, const uint32_t *index,
+                           size_t n, void (*take)(void *context, size_t start, int count), void *context) {
+    uint32_t rows[MOST], skip_row[MOST];
+    size_t batch = (size_t)m->batch;
+    for (size_t start = 0; start < n; start += batch) {
+        int count = (int)(n - start < batch ? n - start : batch);
+        for (int i = 0; i < count; i++) {
+            size_t row = start + (size_t)i;
+            rows[i] = index ? index[row] : (uint32_t)row;
+            skip_row[i] = m->held ? (uint32_t)(row % m->held) : 0;
+        }
+        elbo_batch_args pass = {.images = images,
+                                .index = rows,
+                                .count = count,
+                                .params = m->network.params,
+                                .skips = m->skips,
+                                .skip_row = skip_row,
+                                .low = m->recipe.image.low,
+                                .high = m->recipe.image.high};
+        elbo_plan_run(plan, &pass);
+        take(context, start, count);
+    }
+}
+
+struct codes {
+    const elbo_model *model;
+    float *mu, *logvar; // (n, latent)
+};
+
+static void take_codes(void *context, size_t start, int count) {
+    const struct codes *c = context;
+    size_t Z = (size_t)c->model->network.graph.latent, width = c->model->encoder.code->per_image;
+    for (int i = 0; i < count; i++) {
+        const float *row = c->model->encoder.code->base + (size_t)i * width; // a VAE's holds mu, then logvar
+        memcpy(c->mu + (start + (size_t)i) * Z, row, Z * sizeof *row);
+        if (c->logvar) memcpy(c->logvar + (start + (size_t)i) * Z, row + Z, Z * sizeof *row);
+    }
+}
+
+void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
+                              float *logvar) {
+    struct codes c = {m, mu, m->recipe.kind == ELBO_VAE ? logvar : NULL};
+    run_in_batches(m, &m->encoder, images, index, n, take_codes, &c);
+}
+
+struct pictures {
+    const elbo_model *model;
+    float *images; // (n, C, H, W)
+};
+
+static void take_pictures(void *context, size_t start, int count) {
+    const struct pictures *p = context;
+    size_t size = p->model->decoder.output->per_image;
+    memcpy(p->images + start * size, p->model->decoder.output->base, (size_t)count * size * sizeof(float));
+}
+
+/* ---- what the decoder reads of the encoder ---- */
+
+elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    if (!g->skips) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT,
+                     "%s: its decoder reads what the encoder saved of an image (%d activations), so a code "
+                     "alone cannot be decoded; a model without such skips can (`elbo train photo-vae`)",
+                     m->run, g->skips);
+}
+
+static void take_skips(void *context, size_t start, int count) {
+    elbo_model *m = context;
+    const elbo_graph *g = &m->network.graph;
+    float *row = m->skips + start * g->skip_floats;
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < g->skips; row += m->skip_encoder.skip[k]->per_image, k++) {
+            const elbo_tensor *t = m->skip_encoder.skip[k];
+            memcpy(row, t->base + (size_t)i * t->per_image, t->per_image * sizeof *row);
+        }
+}
+
+elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                 elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    if (!g->skips) return ELBO_OK;
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team, .keep_skips = true};
+    if (!m->skip_encoder.steps) ELBO_TRY(elbo_plan_make(&m->skip_encoder, g, elbo_device_find("cpu"), options, err));
+    free(m->skips);
+    m->held = 0;
+    m->skips = n ? elbo_alloc(n * g->skip_floats, sizeof *m->skips) : NULL;
+    if (n && !m->skips) return elbo_no_memory(err);
+    run_in_batches(m, &m->skip_encoder, images, index, n, take_skips, m);
+    m->held = n;
+    return ELBO_OK;
+}
+
+void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images) {
+    size_t size = elbo_image_size(m->network.graph.image);
+    if (m->network.graph.skips && !m->held) { // a caller's mistake: seen at once, and in every picture
+        for (size_t i = 0; i < n * size; i++) images[i] = NAN;
+        return;
+    }
+    elbo_images rows = {.count = (uint32_t)n, .floats = (float *)(uintptr_t)z}; // only read
+    struct pictures p = {m, images};
+    run_in_batches(m, &m->decoder, &rows, NULL, n, take_pictures, &p);
+}
+
+static elbo_status check_numbers(const char *what, const float *v, size_t n, size_t width, elbo_error *err) {
+    if (n > UINT32_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu rows; at most 2^32 - 1 in one call", n);
+    for (size_t i = 0; i < n * width; i++)
+        if (!isfinite(v[i]))
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s %zu: value %zu is not finite", what, i / width, i % width);
+    return ELBO_OK;
+}
+
+elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
+                                 elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    if (logvar && g->kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder; only a VAE's code has a variance", m->run);
+    ELBO_TRY(check_numbers("image", images, n, elbo_image_size(g->image), err));
+    elbo_images rows = {.shape = g->image, .count = (uint32_t)n, .floats = (float *)(uintptr_t)images};
+    elbo_model_encode_images(m, &rows, NULL, n, mu, logvar);
+    return ELBO_OK;
+}
+
+elbo_status elbo_encode(elbo_model *m, size_t n, const float *images, float *z, elbo_error *err) {
+    return elbo_encode_gaussian(m, n, images, z, NULL, err);
+}
+
+elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+    ELBO_TRY(elbo_model_decodes_alone(m, err));
+    ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
+    elbo_model_decode_codes(m, n, z, images);
+    return ELBO_OK;
+}
+
+const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
+    uint64_t hash =
+        elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
+    snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
+    return text;
+}
+
+uint64_t elbo_images_fingerprint(const elbo_images *images) {
+    enum { LOOKED_AT = 64 }; // bytes of an image, from its middle: corners are mostly the same
+    size_t values = elbo_image_size(images->shape), size = images->bytes ? values : values * sizeof(float);
+    size_t some = size < LOOKED_AT ? size : LOOKED_AT, from = (size - some) / 2;
+    const uint8_t *first = images->bytes ? images->bytes : (const uint8_t *)images->floats;
+    uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, &images->shape, sizeof images->shape);
+    for (uint32_t i = 0; i < images->count; i++) h = elbo_checksum(h, first + i * size + from, some);
+    return h >> 11;
+}
+
+void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,
+                           float *out) {
+    size_t size = elbo_image_size(images->shape);
+    for (size_t i = 0; i < n; i++, out += size) {
+        size_t row = index ? index[i] : i;
+        if (images->floats)
+            memcpy(out, images->floats + row * size, size * sizeof *out);
+        else
+            elbo_device_find("cpu")->pointwise->from_bytes(out, images->bytes + row * size, size, low, high);
+    }
+}

@@ -1,0 +1,47 @@
+/* A trained model opened from its run folder: the public elbo_model, and what the commands need besides. */
+#ifndef ELBO_MODEL_H
+#define ELBO_MODEL_H
+
+#include "elbo/elbo.h"
+#include "run/run_folder.h"
+
+struct elbo_model {
+    char *run;
+    elbo_run_facts facts;
+    elbo_recipe recipe;
+    elbo_network network;
+    elbo_plan encoder, decoder;
+    int batch; // images at once
+    /* A decoder that reads the encoder's activations: those of some images. */
+    elbo_plan skip_encoder; // an encoder that keeps them, made when first asked for
+    float *skips;           // (held, graph.skip_floats)
+    size_t held;
+    elbo_team *team;
+};
+
+/* Encodes rows of a data set, bytes as they are. `logvar` may be NULL.  index: (n) or NULL for 0..n-1; mu: (n, latent). */
+void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
+                              float *logvar);
+/* Where the decoder reads what the encoder saved (`save` in the encoder, `concat` or `add` in the decoder), codes alone
+ * cannot be decoded: fails, and says so in one line. */
+elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
+/* Keeps of n images what the decoder reads besides their codes: codes decoded from now on go with these images in turn,
+ * code i with image i % n. One image is for a walk, as many as there are codes are for reconstructions. Does nothing
+ * for models whose decoder reads codes alone. */
+elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                 elbo_error *err);
+/* Where the decoder needs more than codes, elbo_model_set_skips comes first; without, the images are NaN. */
+void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
+
+/* A number below 2^53 that other images, or these in another order, hardly have. A little of each is looked at. */
+uint64_t elbo_images_fingerprint(const elbo_images *images);
+
+/* A text that other weights do not have: what is kept beside a model tells by it whether it is of this model. */
+enum { ELBO_FINGERPRINT = 17 };
+const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]);
+
+/* Rows of a data set as the network sees them: floats in the recipe's range.  out: (n, C, H, W). */
+void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,
+                           float *out);
+
+#endif

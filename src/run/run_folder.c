@@ -1,0 +1,71 @@
+/* Taking a run folder for training, and what stays in it. */
+#include "run/run_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+/* In the order of removal: without its recipe a folder is no run, so nothing is resumed from what is left if we are
+ * killed in between. */
+static const char *const files[] = {"recipe.yaml", "checkpoint.safetensors", "log.jsonl", "model.safetensors"};
+
+static elbo_status clean(const char *run, bool resume, elbo_error *err) {
+    elbo_status status = ELBO_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files && status == ELBO_OK; i++) {
+        char *path = elbo_path_join(run, files[i]);
+        if (!path) return elbo_no_memory(err);
+        elbo_writer_clean(path);
+        if (!resume && unlink(path) != 0 && errno != ENOENT)
+            status = elbo_fail_errno(err, "%s: cannot be replaced", path);
+        free(path);
+    }
+    return status;
+}
+
+elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run_facts *f, const char *const *sets,
+                                 int set_count, elbo_error *err) {
+    char *path = elbo_path_join(run, "recipe.yaml"), *name = strdup(f->recipe);
+    elbo_status status = !path || !name            ? elbo_no_memory(err)
+                         : !elbo_file_exists(path) ? elbo_fail(err, ELBO_NOT_FOUND,
+                                                               "%s: is not a run folder (there is no "
+                                                               "recipe.yaml in it)",
+                                                               run)
+                                                   : elbo_recipe_open(r, path, sets, set_count, err);
+    free(path);
+    if (status != ELBO_OK) {
+        free(name);
+        return status;
+    }
+    free(r->name);
+    r->name = name;
+    return ELBO_OK;
+}
+
+elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err) {
+    *lock = -1;
+    ELBO_TRY(elbo_make_folder(run, err));
+    int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return elbo_fail_errno(err, "%s: cannot be opened", run);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK) { // (a file system without locks is no reason to stop)
+        close(fd);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: another elbo is training in it; wait for it, or name another folder",
+                         run);
+    }
+    elbo_status status = clean(run, resume, err);
+    if (status == ELBO_OK)
+        *lock = fd;
+    else
+        close(fd);
+    return status;
+}
+
+void elbo_run_folder_close(int *lock) {
+    if (*lock >= 0) close(*lock);
+    *lock = -1;
+}

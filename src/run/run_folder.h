@@ -1,0 +1,66 @@
+/* The files of a run folder, each written whole or not at all. */
+#ifndef ELBO_RUN_FOLDER_H
+#define ELBO_RUN_FOLDER_H
+
+#include "train/trainer.h"
+
+/* What a run folder's version is; another one is refused with a clear line. */
+#define ELBO_RUN_VERSION "1"
+
+/* Where training stands: enough to go on to the same bits. */
+typedef struct elbo_position {
+    int epoch;                                      // finished epochs
+    uint32_t images_done;                           // of the epoch under way
+    uint64_t step;                                  // optimiser steps in all
+    double reconstruction_sum, kl_sum, squared_sum; // of the epoch under way
+    double seconds;                                 // of training so far
+    double epoch_seconds;                           // of the epoch under way
+    uint32_t images;                                // of the training split, and
+    uint64_t data; // elbo_images_fingerprint of it: a run goes on with the data it began with
+} elbo_position;
+
+/* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */
+typedef struct elbo_run_facts {
+    elbo_image_shape image;
+    char *recipe; // its name, "mnist-vae"
+    char *data;   // what --data named, or NULL
+} elbo_run_facts;
+void elbo_run_facts_free(elbo_run_facts *f);
+
+/* model.safetensors: the weights, as a PyTorch state_dict, and the facts (the image shape is the network's) as
+ * metadata. */
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
+                            elbo_error *err);
+/* Reads weights into a network made from the run's recipe. */
+elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
+/* The metadata alone, before there is a network. */
+elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *err);
+
+/* The run's own recipe.yaml, under the name that its recipe had. */
+elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run_facts *f, const char *const *sets,
+                                 int set_count, elbo_error *err);
+
+/* Makes `run` a folder that this process alone trains in, until elbo_run_folder_close or its end: a second one would
+ * take the files away under the first. Removes what an earlier process that was killed left half-written and, unless
+ * `resume`, the earlier run. */
+elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err);
+void elbo_run_folder_close(int *lock);
+
+/* checkpoint.safetensors: weights, m and v (param_floats each), position. */
+elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
+                                 const elbo_position *at, elbo_error *err);
+elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
+                                 elbo_error *err);
+
+/* log.jsonl. */
+typedef struct elbo_log {
+    elbo_epoch_log *epoch; // (count)
+    int count;
+    size_t capacity;
+} elbo_log;
+elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err);
+elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err);
+elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err);
+void elbo_log_free(elbo_log *log);
+
+#endif

@@ -104,6 +104,15 @@ void elbo_plan_run(elbo_plan *p, elbo_batch_args *pass) {
     elbo_team_run(p->options.team, run_phases, &(job){p, pass});
 }
 
+void elbo_plan_add_metrics(const elbo_plan *p, int count, double *sum) {
+    const elbo_tensor *const tensors[] = {p->reconstruction, p->kl, p->squared};
+    for (int k = 0; k < 3; k++) {
+        if (!tensors[k]) continue;
+        for (int i = 0; i < count; i++) *sum += tensors[k]->base[i];
+        sum++;
+    }
+}
+
 const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_batch_args *pass) {
     for (int i = 0; i < p->steps; i++) {
         const elbo_step *s = &p->step[i];

@@ -202,6 +202,10 @@ void elbo_plan_free(elbo_plan *p);
 /* Runs all steps on a batch. */
 void elbo_plan_run(elbo_plan *p, elbo_batch_args *pass);
 
+/* Adds the last batch's losses, summed over its first `count` images in order, to sum: (metrics), as elbo_metrics_of
+ * lists them. */
+void elbo_plan_add_metrics(const elbo_plan *p, int count, double *sum);
+
 /* From now on, adds up what time each thread spends in each step. */
 elbo_status elbo_plan_profile(elbo_plan *p, elbo_error *err);
 

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "nn/ops/op.h"
+#include "device/cpu/program.h"
 #include "train/trainer.h"
 #include "nn/vgg16.h"
 
@@ -22,8 +23,10 @@ typedef struct engine {
     elbo_recipe recipe;
     elbo_network network, *features;
     elbo_team *team;
+    elbo_state state;
     elbo_plan plan;
-    float *m, *v; // (param_floats)
+    float *grads;  // (param_floats) of the last run
+    bool diverged; // the last run
 } engine;
 
 /* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
@@ -35,40 +38,67 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
     assert_ok(elbo_network_make(&e->network, r, image, &failure));
     assert_ok(elbo_features_open(&e->features, r, image, &failure));
     assert_ok(elbo_team_make(&e->team, threads, &failure));
+    const elbo_device *where;
+    assert_ok(elbo_device_find(&where, device, &failure));
+    const elbo_optimizer_rule *rule = mode == ELBO_TRAIN ? elbo_optimizer_rule_of(r->train.optimizer) : NULL;
+    assert_ok(elbo_state_open(&e->state, where, &e->network, e->team, rule, &failure));
     elbo_plan_options options = {.mode = mode,
                                  .batch = batch ? batch : r->train.batch,
-                                 .team = e->team,
-                                 .reconstruction = r->loss.reconstruction,
-                                 .optimizer = r->train.optimizer,
                                  .clip = r->train.clip,
                                  .features = e->features,
-                                 .keep_grads = true};
-    assert_ok(elbo_plan_make(&e->plan, &e->network.graph, elbo_device_find(device), options, &failure));
-    size_t n = e->network.graph.param_floats;
-    e->m = calloc(n + 1, sizeof *e->m);
-    e->v = calloc(n + 1, sizeof *e->v);
-    assert_non_null(e->m);
-    assert_non_null(e->v);
+                                 .keep_gradients = true};
+    assert_ok(elbo_plan_make(&e->plan, &e->state, &options, &failure));
+    e->grads = calloc(e->network.graph.param_floats + 1, sizeof *e->grads);
+    assert_non_null(e->grads);
+}
+
+/* What `elbo train` runs a step with. */
+static inline elbo_batch_args engine_args(const engine *e, const elbo_images *images, const uint32_t *index, int count,
+                                          int epoch, uint64_t step, uint64_t steps_an_epoch) {
+    return elbo_training_args(&e->recipe, &e->network.graph, images, index, count, epoch, step, steps_an_epoch);
+}
+
+static inline void engine_run(engine *e, const elbo_batch_args *args) {
+    elbo_run_report report;
+    assert_ok(elbo_plan_run(&e->plan, args, 1, &failure));
+    assert_ok(elbo_plan_wait(&e->plan, &report, &failure));
+    e->diverged = report.diverged;
+    if (e->plan.options.mode == ELBO_TRAIN && e->plan.options.keep_gradients)
+        elbo_plan_read_gradients(&e->plan, e->grads);
 }
 
 static inline void engine_close(engine *e) {
     elbo_plan_free(&e->plan);
+    elbo_state_close(&e->state);
     elbo_team_free(e->team);
     elbo_network_free(&e->network);
     elbo_features_free(e->features);
     elbo_recipe_close(&e->recipe);
-    free(e->m);
-    free(e->v);
+    free(e->grads);
+}
+
+/* Of each of the first `count` images, the weighted sum of the metrics of a role.  to: (count) */
+static inline void engine_losses(engine *e, elbo_metric_role role, int count, double *to) {
+    const elbo_metrics *m = &e->network.graph.metrics;
+    memset(to, 0, (size_t)count * sizeof *to);
+    for (int k = 0; k < m->count; k++)
+        for (int i = 0; e->plan.metric[k] && m->metric[k].role == role && i < count; i++) {
+            float value;
+            elbo_plan_read(&e->plan, e->plan.metric[k], i, 1, &value);
+            to[i] += (role == ELBO_METRIC_RECONSTRUCTION ? m->metric[k].weight : 1) * (double)value;
+        }
 }
 
 /* Means over the images of a run. */
-static inline elbo_scores engine_scores(const engine *e, int count) {
+static inline elbo_scores engine_scores(engine *e, int count) {
     elbo_scores s = {.images = (uint32_t)count};
-    for (int i = 0; i < count; i++) {
-        s.reconstruction += e->plan.reconstruction->base[i] / (double)count;
-        s.mse += e->plan.squared->base[i] / (double)count / (double)elbo_image_size(e->network.graph.image);
-        if (e->plan.kl) s.kl += e->plan.kl->base[i] / (double)count;
+    double *each = malloc((size_t)count * sizeof *each + 1), *mean[] = {&s.reconstruction, &s.kl, &s.mse};
+    for (int role = 0; role < 3; role++) {
+        engine_losses(e, (elbo_metric_role)role, count, each);
+        for (int i = 0; i < count; i++) *mean[role] += each[i] / (double)count;
     }
+    free(each);
+    s.mse /= (double)elbo_image_size(e->network.graph.image);
     s.loss = s.reconstruction + s.kl;
     return s;
 }

@@ -96,8 +96,8 @@ static void keep_worst(double *most, double error) {
 }
 
 static void load_weights(engine *e, const golden *g) {
-    memset(e->m, 0, e->network.graph.param_floats * sizeof *e->m);
-    memset(e->v, 0, e->network.graph.param_floats * sizeof *e->v);
+    for (int k = 0; k < e->state.optimizer->arrays; k++)
+        memset(e->state.array[k], 0, e->network.graph.param_floats * sizeof(float));
     for (int i = 0; i < e->network.graph.params; i++) {
         const elbo_param *p = &e->network.graph.param[i];
         memcpy(e->network.params + p->offset, param(g, "", p), p->count * sizeof(float));
@@ -105,11 +105,13 @@ static void load_weights(engine *e, const golden *g) {
 }
 
 static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_t *index, int step) {
-    elbo_batch_args pass = elbo_training_args(&e->recipe, &e->network, &g->images, index, g->batch, e->m, e->v, step,
-                                              (uint64_t)step + 1, 1);
-    if (g->eps) pass.given_noise = g->eps + (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
-    elbo_plan_run(plan, &pass);
-    assert_false(pass.diverged);
+    elbo_batch_args args = engine_args(e, &g->images, index, g->batch, step, (uint64_t)step + 1, 1);
+    if (g->eps) args.given_noise = g->eps + (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
+    elbo_run_report report;
+    assert_ok(elbo_plan_run(plan, &args, 1, &failure));
+    assert_ok(elbo_plan_wait(plan, &report, &failure));
+    assert_false(report.diverged);
+    if (plan == &e->plan) elbo_plan_read_gradients(plan, e->grads);
 }
 
 /* `scale` is what errors are relative to; NaN counts as an error. Only weights may have exceptions. */
@@ -150,7 +152,7 @@ static void check_gradients(const engine *e, const golden *g, worst *w) {
         const elbo_param *p = &e->network.graph.param[i];
         if (p->buffer) continue; // a running statistic
         const float *want = param(g, "grad.", p);
-        check_tensor(g, "gradient of ", p, e->plan.grads + p->offset, want,
+        check_tensor(g, "gradient of ", p, e->grads + p->offset, want,
                      gradient_scale(g, &e->network.graph, largest(want, NULL, p->count)), bound, 0, &w->gradient);
     }
 }
@@ -186,20 +188,19 @@ static void check_steps(engine *e, const golden *g, const uint32_t *index, worst
 }
 
 /* What an encoder kept for the decoder, image by image: (batch, skip_floats). */
-static float *skips_of(const elbo_plan *plan, int batch) {
+static float *skips_of(elbo_plan *plan, int batch) {
     const elbo_graph *g = plan->graph;
     float *skips = malloc((size_t)batch * g->skip_floats * sizeof *skips + 1), *row = skips;
     assert_non_null(skips);
     for (int i = 0; i < batch; i++)
-        for (int k = 0; k < g->skips; row += plan->skip[k]->per_image, k++)
-            memcpy(row, plan->skip[k]->base + (size_t)i * plan->skip[k]->per_image,
-                   plan->skip[k]->per_image * sizeof *row);
+        for (int k = 0; k < g->skips; row += elbo_shape_size(plan->skip[k]->shape), k++)
+            elbo_plan_read(plan, plan->skip[k], i, 1, row);
     return skips;
 }
 
 /* Of convolutional models: what the weights after the last step make of the batch in evaluation, with running
  * statistics and without noise, by the two plans that `elbo encode` and `elbo decode` run. */
-static void check_evaluation(const engine *e, const golden *g, const uint32_t *index, worst *w) {
+static void check_evaluation(engine *e, const golden *g, const uint32_t *index, worst *w) {
     if (!elbo_safetensors_find(&g->file, "output")) return;
     static const char *const names[] = {"code", "output"};
     float *skips = NULL;
@@ -213,30 +214,33 @@ static void check_evaluation(const engine *e, const golden *g, const uint32_t *i
         options.mode = half ? ELBO_DECODE : ELBO_ENCODE;
         options.keep_skips = true;
         elbo_plan plan;
-        assert_ok(elbo_plan_make(&plan, graph, e->plan.device, options, &failure));
+        assert_ok(elbo_plan_make(&plan, &e->state, &options, &failure));
         elbo_batch_args pass = {.images = half ? &codes : &g->images,
                                 .index = index,
                                 .count = g->batch,
                                 .no_noise = true,
-                                .params = e->network.params,
                                 .low = e->recipe.image.low,
                                 .high = e->recipe.image.high,
                                 .skips = skips,
                                 .skip_row = index};
-        elbo_plan_run(&plan, &pass);
+        assert_ok(elbo_plan_run_one(&plan, &pass, &failure));
         if (!half) skips = skips_of(&plan, g->batch);
         const elbo_tensor *got = half ? plan.output : plan.code; // a VAE's is mu above logvar
         const elbo_st_tensor *t = tensor(g, "", names[half]);
         const float *want = t->data;
         size_t size = half ? elbo_image_size(graph->image) : latent, all = (size_t)g->batch * size;
+        size_t width = elbo_shape_size(got->shape);
+        float *values = malloc((size_t)g->batch * width * sizeof *values);
+        elbo_plan_read(&plan, got, 0, g->batch, values);
         for (int i = 0; i < g->batch; i++)
             for (size_t k = 0; k < size; k++) {
-                double value = got->base[(size_t)i * got->per_image + k], scale = largest(want, NULL, all);
+                double value = values[(size_t)i * width + k], scale = largest(want, NULL, all);
                 if (!half) code[(size_t)i * size + k] = (float)value;
                 double error = fabs(value - want[(size_t)i * size + k]) / scale;
                 keep_worst(&w->output, error);
                 assert_near(names[half], (size_t)i * size + k, value, want[(size_t)i * size + k], BOUND * scale);
             }
+        free(values);
         elbo_plan_free(&plan);
     }
     free(code);
@@ -251,15 +255,19 @@ static void check_without_gradients(engine *e, const golden *g, const uint32_t *
     assert_non_null(kept);
     memcpy(kept, e->network.params, bytes);
     elbo_plan_options options = e->plan.options;
-    options.keep_grads = false;
-    assert_ok(elbo_team_make(&options.team, 3, &failure));
+    options.keep_gradients = false;
+    elbo_team *team;
+    assert_ok(elbo_team_make(&team, 3, &failure));
+    elbo_state state;
+    assert_ok(elbo_state_open(&state, e->state.device, &e->network, team, e->state.optimizer, &failure));
     elbo_plan plan;
-    assert_ok(elbo_plan_make(&plan, &e->network.graph, e->plan.device, options, &failure));
+    assert_ok(elbo_plan_make(&plan, &state, &options, &failure));
     load_weights(e, g);
     for (int step = 0; step < g->steps; step++) take_step(e, &plan, g, index, step);
     assert_memory_equal(e->network.params, kept, bytes);
     elbo_plan_free(&plan);
-    elbo_team_free(options.team);
+    elbo_state_close(&state);
+    elbo_team_free(team);
     free(kept);
 }
 
@@ -289,14 +297,14 @@ static void replay(void **state) {
     uint32_t *index = malloc((size_t)g.batch * sizeof *index);
     assert_non_null(index);
     for (int i = 0; i < g.batch; i++) index[i] = (uint32_t)i;
-    for (int d = 0; elbo_device_names[d]; d++) {
+    for (int d = 0; elbo_devices[d]; d++) {
         engine e;
         worst w = {0};
         char vgg16[600];
         const char *const sets[] = {vgg16}; // a golden file of a perceptual loss holds its weights, too
         bool perceptual = elbo_safetensors_find(&g.file, "vgg16.features.0.weight") != NULL;
         if (perceptual) write_vgg16(&g, vgg16, sizeof vgg16);
-        engine_open(&e, g.recipe, sets, perceptual, g.images.shape, elbo_device_names[d], ELBO_TRAIN, 0, 2);
+        engine_open(&e, g.recipe, sets, perceptual, g.images.shape, elbo_devices[d]->name, ELBO_TRAIN, 0, 2);
         check_steps(&e, &g, index, &w);
         check_evaluation(&e, &g, index, &w);
         check_without_gradients(&e, &g, index);
@@ -304,7 +312,7 @@ static void replay(void **state) {
         if (perceptual) unlink(strchr(vgg16, '=') + 1);
         print_message("%-16s %-4s worst relative errors: loss %.1e, gradient %.1e, weight %.1e (of its change %.1e), "
                       "output %.1e\n",
-                      name, elbo_device_names[d], w.loss, w.gradient, w.weight, w.change, w.output);
+                      name, elbo_devices[d]->name, w.loss, w.gradient, w.weight, w.change, w.output);
     }
     free(index);
     elbo_safetensors_close(&g.file);

@@ -305,8 +305,7 @@ static void batch_free(batch *b) {
 enum { EPOCH = 3 };
 
 static elbo_batch_args pass_of(engine *e, const batch *b, int count) {
-    elbo_batch_args pass =
-        elbo_training_args(&e->recipe, &e->network, &b->images, b->index, count, e->m, e->v, EPOCH, 1, 1);
+    elbo_batch_args pass = engine_args(e, &b->images, b->index, count, EPOCH, 1, 1);
     pass.given_noise = b->noise;
     pass.no_update = true;
     return pass;
@@ -330,23 +329,31 @@ static void check_code(const network *n, const batch *b, oracle *o, const char *
     engine e;
     open_network(&e, n, device, ELBO_ENCODE);
     elbo_batch_args pass = pass_of(&e, b, b->count);
-    elbo_plan_run(&e.plan, &pass);
+    engine_run(&e, &pass);
     o->training = false;
     oracle_run(o);
-    size_t width = e.plan.code->per_image;
+    size_t width = elbo_shape_size(e.plan.code->shape);
     assert_int_equal(width, oracle_size(&e.network.graph.node[e.network.graph.at.code]));
-    assert_tensors_near("code", e.plan.code->base, o->output[e.network.graph.at.code], (size_t)b->count * width,
-                        VALUES);
+    float *code = malloc((size_t)b->count * width * sizeof *code);
+    elbo_plan_read(&e.plan, e.plan.code, 0, b->count, code);
+    assert_tensors_near("code", code, o->output[e.network.graph.at.code], (size_t)b->count * width, VALUES);
+    free(code);
     o->training = true;
     engine_close(&e);
 }
 
-static void check_losses(const engine *e, const oracle *o, const char *device) {
+static void check_losses(engine *e, const oracle *o, const char *device) {
+    double *reconstruction = calloc((size_t)o->count, sizeof *reconstruction),
+           *kl = calloc((size_t)o->count, sizeof *kl);
+    engine_losses(e, ELBO_METRIC_RECONSTRUCTION, o->count, reconstruction);
+    engine_losses(e, ELBO_METRIC_KL, o->count, kl);
     for (int i = 0; i < o->count; i++) {
-        assert_near(device, (size_t)i, e->plan.reconstruction->base[i], o->row_reconstruction[i],
+        assert_near(device, (size_t)i, reconstruction[i], o->row_reconstruction[i],
                     VALUES * (1 + o->row_reconstruction[i]));
-        if (e->plan.kl) assert_near("kl", (size_t)i, e->plan.kl->base[i], o->row_kl[i], VALUES * (1 + o->row_kl[i]));
+        if (e->network.graph.kind == ELBO_VAE)
+            assert_near("kl", (size_t)i, kl[i], o->row_kl[i], VALUES * (1 + o->row_kl[i]));
     }
+    free(reconstruction), free(kl);
     elbo_scores s = engine_scores(e, o->count);
     assert_near("reconstruction", 0, s.reconstruction, o->reconstruction, VALUES * (1 + o->reconstruction));
     assert_near("mse", 0, s.mse * (double)elbo_image_size(e->network.graph.image), o->squared,
@@ -380,7 +387,7 @@ static void differentiate(oracle *o, double *params, double *gradient) {
 static double gradient_scale(const engine *e, const elbo_param *p) {
     double largest[2] = {0}; // of this one, of all
     for (size_t i = 0; i < e->network.graph.param_floats; i++) {
-        double size = fabs(e->plan.grads[i]);
+        double size = fabs(e->grads[i]);
         largest[1] = fmax(largest[1], size);
         if (i >= p->offset && i < p->offset + p->count) largest[0] = fmax(largest[0], size);
     }
@@ -392,7 +399,7 @@ static void check_gradients(const engine *e, const double *gradient, const char 
     for (int i = 0; i < e->network.graph.params; i++) {
         const elbo_param *p = &e->network.graph.param[i];
         if (p->buffer) continue;
-        const float *got = e->plan.grads + p->offset;
+        const float *got = e->grads + p->offset;
         char what[80];
         snprintf(what, sizeof what, "%s: gradient of %s", device, p->name);
         double allowed = GRADIENTS * gradient_scale(e, p);
@@ -405,7 +412,7 @@ static void check_slopes(engine *e, elbo_batch_args *pass) {
     size_t n = e->network.graph.param_floats;
     float *start = malloc(n * sizeof *start), *gradient = malloc(n * sizeof *gradient), *way = malloc(n * sizeof *way);
     memcpy(start, e->network.params, n * sizeof *start);
-    memcpy(gradient, e->plan.grads, n * sizeof *gradient);
+    memcpy(gradient, e->grads, n * sizeof *gradient);
     double norm = 0;
     for (size_t i = 0; i < n; i++) norm += (double)gradient[i] * gradient[i];
     norm = sqrt(norm);
@@ -420,7 +427,7 @@ static void check_slopes(engine *e, elbo_batch_args *pass) {
         for (int side = 0; side < 2; side++) {
             double h = side ? 1e-2 : -1e-2;
             for (size_t i = 0; i < n; i++) e->network.params[i] = (float)(start[i] + h * way[i] / sqrt(length));
-            elbo_plan_run(&e->plan, pass);
+            engine_run(e, pass);
             elbo_scores s = engine_scores(e, pass->count);
             loss[side] = s.reconstruction + e->recipe.loss.kl * s.kl;
         }
@@ -434,7 +441,7 @@ static void check_devices(const engine *cpu, const engine *ref) {
     for (int i = 0; i < cpu->network.graph.params; i++) {
         const elbo_param *p = &cpu->network.graph.param[i];
         if (p->buffer) continue;
-        const float *got = cpu->plan.grads + p->offset, *want = ref->plan.grads + p->offset;
+        const float *got = cpu->grads + p->offset, *want = ref->grads + p->offset;
         double allowed = GRADIENTS * gradient_scale(ref, p);
         for (size_t k = 0; k < p->count; k++) assert_near(p->name, k, got[k], want[k], allowed);
     }
@@ -446,21 +453,23 @@ static void run_after_another(engine *e, batch *b, elbo_batch_args *pass) {
     elbo_batch_args other = *pass;
     other.index = first;
     other.count = e->plan.options.batch < 4 ? e->plan.options.batch : 4;
-    elbo_plan_run(&e->plan, &other);
+    engine_run(e, &other);
     if (e->plan.options.batch > b->count) { // more rows than then
         uint32_t *all = malloc((size_t)b->images.count * sizeof *all);
         for (uint32_t i = 0; i < b->images.count; i++) all[i] = i;
         other.index = all;
         other.count = e->plan.options.batch < (int)b->images.count ? e->plan.options.batch : (int)b->images.count;
-        elbo_plan_run(&e->plan, &other);
+        engine_run(e, &other);
         free(all);
     }
     for (int i = 0; i < e->network.graph.params; i++) {
         const elbo_param *p = &e->network.graph.param[i];
-        if (!p->buffer) memset(e->plan.grads + p->offset, 0xff, p->count * sizeof(float)); // NaN: each must be written
+        if (!p->buffer)
+            memset(((elbo_cpu_program *)e->plan.program)->grads + p->offset, 0xff,
+                   p->count * sizeof(float)); // NaN: each must be written
     }
-    elbo_plan_run(&e->plan, pass);
-    assert_false(pass->diverged);
+    engine_run(e, pass);
+    assert_false(e->diverged);
 }
 
 static void check(const network *n) {

@@ -261,9 +261,13 @@ static elbo_position position_of(const experiment *x, const char *run) {
     elbo_network n;
     elbo_position at;
     assert_ok(elbo_network_make(&n, &r, digits.train.shape, &failure));
-    float *m = calloc(n.graph.param_floats, sizeof *m), *v = calloc(n.graph.param_floats, sizeof *v);
-    assert_ok(elbo_checkpoint_load(run, &n, m, v, &at, &failure));
-    free(m), free(v);
+    elbo_team *team;
+    elbo_state state;
+    assert_ok(elbo_team_make(&team, 1, &failure));
+    assert_ok(elbo_state_open(&state, elbo_devices[0], &n, team, elbo_optimizer_rule_of(r.train.optimizer), &failure));
+    assert_ok(elbo_checkpoint_load(run, &state, &at, &failure));
+    elbo_state_close(&state);
+    elbo_team_free(team);
     elbo_network_free(&n);
     elbo_recipe_close(&r);
     return at;
@@ -429,12 +433,12 @@ static void divergence_in_the_last_step_of_an_epoch(void **state) {
 /* A weight that is infinite already: no update is made, by either device. */
 static void nothing_is_updated_after_a_loss_that_is_not_finite(void **state) {
     (void)state;
-    for (int d = 0; elbo_device_names[d]; d++)
+    for (int d = 0; elbo_devices[d]; d++)
         for (int clip = 0; clip < 2; clip++)
             for (int which = 0; which < 3; which++) {
                 engine e;
                 const char *sets[] = {clip ? "train.clip=1" : "train.clip=0"};
-                engine_open(&e, "mnist-vae-2d", sets, 1, digits.train.shape, elbo_device_names[d], ELBO_TRAIN, 40, 2);
+                engine_open(&e, "mnist-vae-2d", sets, 1, digits.train.shape, elbo_devices[d]->name, ELBO_TRAIN, 40, 2);
                 size_t n = e.network.graph.param_floats;
                 const elbo_param *p = &e.network.graph.param[which == 2 ? e.network.graph.params - 1 : 0];
                 e.network.params[p->offset + 405] =
@@ -443,15 +447,15 @@ static void nothing_is_updated_after_a_loss_that_is_not_finite(void **state) {
                 memcpy(before, e.network.params, n * sizeof *before);
                 uint32_t index[40];
                 for (uint32_t i = 0; i < 40; i++) index[i] = i;
-                elbo_batch_args pass =
-                    elbo_training_args(&e.recipe, &e.network, &digits.train, index, 40, e.m, e.v, 0, 1, 1);
-                elbo_plan_run(&e.plan, &pass);
-                assert_true(pass.diverged);
+                elbo_batch_args args = engine_args(&e, &digits.train, index, 40, 0, 1, 1);
+                engine_run(&e, &args);
+                assert_true(e.diverged);
                 assert_memory_equal(e.network.params, before, n * sizeof *before);
-                for (size_t i = 0; i < n; i++) assert_true(e.m[i] == 0 && e.v[i] == 0);
-                const elbo_step *s = elbo_plan_find_nonfinite(&e.plan, &pass);
-                assert_non_null(s);
-                assert_string_equal(s->node->name, which == 2 ? "decoder.2" : "encoder.1");
+                for (size_t i = 0; i < n; i++) assert_true(e.state.array[0][i] == 0 && e.state.array[1][i] == 0);
+                const char *what;
+                const elbo_node *found = e.state.device->find_nonfinite(&e.plan, &args, &what);
+                assert_non_null(found);
+                assert_string_equal(found->name, which == 2 ? "decoder.2" : "encoder.1");
                 free(before);
                 engine_close(&e);
             }
@@ -496,9 +500,9 @@ static void a_step_allocates_nothing(void **state) {
         long before = 0, during;
         for (int step = 0; step < runs[r].steps; step++) {
             if (step == 10) before = atomic_load(&allocations);
-            elbo_batch_args pass = elbo_training_args(&e.recipe, &e.network, &digits.train, index, step % 2 ? 64 : 50,
-                                                      e.m, e.v, 0, (uint64_t)step + 1, 100);
-            elbo_plan_run(&e.plan, &pass);
+            elbo_batch_args args =
+                engine_args(&e, &digits.train, index, step % 2 ? 64 : 50, 0, (uint64_t)step + 1, 100);
+            engine_run(&e, &args);
         }
         during = atomic_load(&allocations) - before;
         engine_close(&e);

@@ -8,6 +8,7 @@
 #include "base/order.h"
 #include "base/threads.h"
 #include "cli.h"
+#include "device/cpu/kernels.h"
 #include "nn/vgg16.h"
 
 /* Speed does not depend on what the pictures show, so any bytes will do; no data set need be there. */
@@ -30,7 +31,7 @@ typedef struct bench {
     elbo_team *team;
     elbo_plan plan;
     elbo_images images;
-    float *m, *v;
+    elbo_state state;
     uint32_t *index;
     double *seconds; // (steps)
     int steps, warmup, threads;
@@ -41,9 +42,10 @@ static double run_step(bench *b, int step) {
     for (int i = 0; i < batch; i++)
         b->index[i] = (uint32_t)(((uint64_t)step * (uint64_t)batch + (uint64_t)i) % b->images.count);
     double start = elbo_now();
-    elbo_batch_args pass = elbo_training_args(&b->recipe, &b->network, &b->images, b->index, batch, b->m, b->v, 0,
-                                              (uint64_t)step + 1, 469);
-    elbo_plan_run(&b->plan, &pass);
+    elbo_batch_args args =
+        elbo_training_args(&b->recipe, &b->network.graph, &b->images, b->index, batch, 0, (uint64_t)step + 1, 469);
+    elbo_error err;
+    elbo_plan_run_one(&b->plan, &args, &err);
     return elbo_now() - start;
 }
 
@@ -64,38 +66,29 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
     ELBO_TRY(elbo_network_make(&b->network, r, shape, err));
     ELBO_TRY(elbo_team_make(&b->team, b->threads, err));
     ELBO_TRY(elbo_features_open(&b->features, r, shape, err));
-    elbo_plan_options o = {.mode = ELBO_TRAIN,
-                           .batch = r->train.batch,
-                           .team = b->team,
-                           .clip = r->train.clip,
-                           .features = b->features,
-                           .reconstruction = r->loss.reconstruction,
-                           .optimizer = r->train.optimizer};
-    const elbo_device *where = elbo_device_find(device);
-    if (!where) return elbo_fail(err, ELBO_BAD_INPUT, "--device %s: there are cpu and ref", device);
-    ELBO_TRY(elbo_plan_make(&b->plan, &b->network.graph, where, o, err));
+    const elbo_device *where;
+    ELBO_TRY(elbo_device_find(&where, device, err));
+    ELBO_TRY(elbo_state_open(&b->state, where, &b->network, b->team, elbo_optimizer_rule_of(r->train.optimizer), err));
+    elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = b->features};
+    ELBO_TRY(elbo_plan_make(&b->plan, &b->state, &o, err));
     ELBO_TRY(make_images(&b->images, shape, err));
-    b->m = elbo_alloc(b->network.graph.param_floats, sizeof(float));
-    b->v = elbo_alloc(b->network.graph.param_floats, sizeof(float));
     b->index = calloc((size_t)r->train.batch, sizeof *b->index);
     b->seconds = calloc((size_t)b->steps, sizeof *b->seconds);
-    return b->m && b->v && b->index && b->seconds ? ELBO_OK : elbo_no_memory(err);
+    return b->index && b->seconds ? ELBO_OK : elbo_no_memory(err);
 }
 
 /* Where the time goes: of each step, its share of all threads' working time, and its speed. */
 static void print_profile(const bench *b) {
     const elbo_plan *p = &b->plan;
     double total = 0, images = (double)b->recipe.train.batch * (b->steps + b->warmup);
-    for (int i = 0; i < b->threads * p->steps; i++) total += p->step_seconds[i];
+    elbo_step_info s;
+    for (int i = 0; p->state->device->step_info(p, i, &s); i++) total += s.seconds;
     printf("%-14s %-16s %-28s %8s %7s %9s  %s\n", "node", "step", "layer", "us/batch", "share", "GFLOP/s", "kernel");
-    for (int i = 0; i < p->steps; i++) {
-        const elbo_step *s = &p->step[i];
-        double seconds = 0;
-        for (int t = 0; t < b->threads; t++) seconds += p->step_seconds[t * p->steps + i];
+    for (int i = 0; p->state->device->step_info(p, i, &s); i++) {
         char speed[32] = "";
-        if (s->flop_per_image > 0) snprintf(speed, sizeof speed, "%.1f", s->flop_per_image * images / seconds * 1e-9);
-        printf("%-14s %-16s %-28.28s %8.1f %6.1f%% %9s  %s\n", s->node->name, s->what, s->node->text,
-               1e6 * seconds / (b->steps + b->warmup), 100 * seconds / total, speed, s->kernel);
+        if (s.flop_per_image > 0) snprintf(speed, sizeof speed, "%.1f", s.flop_per_image * images / s.seconds * 1e-9);
+        printf("%-14s %-16s %-28.28s %8.1f %6.1f%% %9s  %s\n", s.node->name, s.what, s.node->text,
+               1e6 * s.seconds / (b->steps + b->warmup), 100 * s.seconds / total, speed, s.kernel);
     }
     printf("\n%.1f us of work a batch on %d threads; GFLOP/s are those of one thread\n\n",
            1e6 * total / (b->steps + b->warmup), b->threads);
@@ -103,7 +96,8 @@ static void print_profile(const bench *b) {
 
 static void print_result(const bench *b, bool json) {
     double flop = 0, batch = b->recipe.train.batch;
-    for (int i = 0; i < b->plan.steps; i++) flop += b->plan.step[i].flop_per_image * batch;
+    elbo_step_info s;
+    for (int i = 0; b->state.device->step_info(&b->plan, i, &s); i++) flop += s.flop_per_image * batch;
     double median = b->seconds[b->steps / 2], best = b->seconds[0], peak = elbo_measure_peak(b->threads);
     double rate = batch / median, best_rate = batch / best, gflops = flop / median * 1e-9;
     if (json) {
@@ -122,7 +116,7 @@ static void print_result(const bench *b, bool json) {
 
 static int run(const cli_command *self, int argc, char **argv) {
     bench b = {.steps = 150, .warmup = 15};
-    const char *data = NULL, *device = "cpu";
+    const char *data = NULL, *device = NULL;
     cli_texts sets = {0};
     bool json = false, profile = false;
     cli_option options[] = {
@@ -147,7 +141,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_status status = cli_image_shape(&shape, &b.recipe, data, &err);
     if (status == ELBO_OK) status = prepare(&b, device, shape, &err);
     if (status == ELBO_OK) {
-        if (profile) status = elbo_plan_profile(&b.plan, &err);
+        if (profile) status = b.state.device->profile(&b.plan, &err);
     }
     if (status == ELBO_OK) {
         run_steps(&b);
@@ -155,13 +149,12 @@ static int run(const cli_command *self, int argc, char **argv) {
         print_result(&b, json);
     }
     elbo_plan_free(&b.plan);
+    elbo_state_close(&b.state);
     elbo_team_free(b.team);
     elbo_network_free(&b.network);
     elbo_features_free(b.features);
     elbo_recipe_close(&b.recipe);
     elbo_images_free(&b.images);
-    free(b.m);
-    free(b.v);
     free(b.index);
     free(b.seconds);
     return status == ELBO_OK ? CLI_OK : cli_fail(&err);

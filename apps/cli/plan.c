@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cli.h"
+#include "nn/vgg16.h"
+#include "train/trainer.h"
 
 static const struct {
     const char *name;
@@ -21,54 +23,81 @@ static int find_mode(const char *name, elbo_mode *mode) {
 
 static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     char weights[32], bytes[32];
+    elbo_program_info program;
+    p->state->device->program_info(p, &program);
     printf("%s, %s parameters; a batch of %d in %d shards of %d images\n\n", r->name,
-           elbo_thousands((double)p->graph->weights, weights), p->options.batch, p->shards, p->shard_rows);
+           elbo_thousands((double)p->graph->weights, weights), p->options.batch, program.shards, program.shard_rows);
     printf("%-5s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", "phase", "node", "step", "layer", "output", "pieces",
            "MFLOP", "kernel");
     double total = 0;
-    for (int f = 0; f < p->phases; f++)
-        for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++) {
-            const elbo_step *s = &p->step[i];
-            char pieces[24], shape[40];
-            snprintf(pieces, sizeof pieces, s->tiles == 1 ? "%d tile" : s->tiles ? "%d tiles" : "by shard", s->tiles);
-            double mflop = s->flop_per_image * p->options.batch * 1e-6;
-            total += mflop;
-            printf("%-5d %-14s %-16s %-28.28s %12s  %-8s %10.1f  %s\n", f + 1, s->node->name, s->what, s->node->text,
-                   elbo_shape_text(s->node->shape, shape), pieces, mflop, s->kernel);
-        }
-    size_t whole = 0;
-    for (int i = 0; i < p->tensors; i++)
-        if (p->tensor[i]->first >= 0) whole += p->tensor[i]->per_image * (size_t)(p->shards * p->shard_rows);
+    elbo_step_info s;
+    for (int i = 0; p->state->device->step_info(p, i, &s); i++) {
+        char pieces[24], shape[40];
+        snprintf(pieces, sizeof pieces, s.tiles == 1 ? "%d tile" : s.tiles ? "%d tiles" : "by shard", s.tiles);
+        double mflop = s.flop_per_image * p->options.batch * 1e-6;
+        total += mflop;
+        printf("%-5d %-14s %-16s %-28.28s %12s  %-8s %10.1f  %s\n", s.phase, s.node->name, s.what, s.node->text,
+               elbo_shape_text(s.node->shape, shape), pieces, mflop, s.kernel);
+    }
     printf("\n%.1f MFLOP a batch, %.3f MFLOP an image\n", total, total / p->options.batch);
-    printf("activations and gradients: %s bytes", elbo_thousands(4.0 * (double)p->arena_floats, bytes));
-    printf(" (%s without sharing memory)\n", elbo_thousands(4.0 * (double)whole, bytes));
-    if (p->work_floats)
-        printf("packed weights and the shards' shares of gradients: %s bytes\n",
-               elbo_thousands(4.0 * (double)p->work_floats, bytes));
-    int copies = p->options.mode == ELBO_TRAIN ? 3 : 1;
-    printf("parameters%s: %s bytes\n", copies > 1 ? " and optimiser state" : "",
+    printf("activations and gradients: %s bytes", elbo_thousands(4.0 * (double)program.activation_floats, bytes));
+    printf(" (%s without sharing memory)\n", elbo_thousands(4.0 * (double)program.unshared_floats, bytes));
+    if (program.work_floats)
+        printf("packed weights and the shards' parts of gradients: %s bytes\n",
+               elbo_thousands(4.0 * (double)program.work_floats, bytes));
+    const elbo_optimizer_rule *optimizer = p->state->optimizer;
+    int copies = 1 + (optimizer ? optimizer->arrays : 0);
+    printf("parameters%s: %s bytes\n", copies > 1 ? " and optimizer state" : "",
            elbo_thousands(4.0 * copies * (double)p->graph->param_floats, bytes));
 }
 
 static json_t *plan_json(const elbo_plan *p, const elbo_recipe *r) {
     json_t *steps = json_array();
-    for (int f = 0; f < p->phases; f++)
-        for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++) {
-            const elbo_step *s = &p->step[i];
-            char shape[40];
-            json_array_append_new(steps, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:f, s:s}", "phase", f + 1, "node",
-                                                   s->node->name, "step", s->what, "layer", s->node->text, "output",
-                                                   elbo_shape_text(s->node->shape, shape), "tiles", s->tiles, "flop",
-                                                   s->flop_per_image * p->options.batch, "kernel", s->kernel));
-        }
+    elbo_program_info program;
+    p->state->device->program_info(p, &program);
+    elbo_step_info s;
+    for (int i = 0; p->state->device->step_info(p, i, &s); i++) {
+        char shape[40];
+        json_array_append_new(steps, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:f, s:s}", "phase", s.phase, "node",
+                                               s.node->name, "step", s.what, "layer", s.node->text, "output",
+                                               elbo_shape_text(s.node->shape, shape), "tiles", s.tiles, "flop",
+                                               s.flop_per_image * p->options.batch, "kernel", s.kernel));
+    }
     return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:o}", "recipe", r->name, "batch", p->options.batch, "shards",
-                     p->shards, "parameters", (json_int_t)p->graph->weights, "parameter_bytes",
-                     (json_int_t)(4 * p->graph->param_floats), "activation_bytes", (json_int_t)(4 * p->arena_floats),
-                     "steps", steps);
+                     program.shards, "parameters", (json_int_t)p->graph->weights, "parameter_bytes",
+                     (json_int_t)(4 * p->graph->param_floats), "activation_bytes",
+                     (json_int_t)(4 * program.activation_floats), "steps", steps);
+}
+
+/* Lowers the recipe's plan and shows it. Weights that a perceptual loss looks with are read, so that its steps are
+ * there. */
+static elbo_status show(const elbo_recipe *r, elbo_image_shape shape, elbo_mode mode, const char *device_name,
+                        bool json, elbo_error *err) {
+    const elbo_device *device;
+    elbo_network network = {0}, *features = NULL;
+    elbo_team *team = NULL;
+    elbo_state state = {0};
+    elbo_plan plan = {0};
+    elbo_status status = elbo_device_find(&device, device_name, err);
+    if (status == ELBO_OK) status = elbo_network_make(&network, r, shape, err);
+    if (status == ELBO_OK) status = elbo_features_open(&features, r, shape, err);
+    if (status == ELBO_OK) status = elbo_team_make(&team, 1, err);
+    const elbo_optimizer_rule *rule = mode == ELBO_TRAIN ? elbo_optimizer_rule_of(r->train.optimizer) : NULL;
+    if (status == ELBO_OK) status = elbo_state_open(&state, device, &network, team, rule, err);
+    elbo_plan_options o = {.mode = mode, .batch = r->train.batch, .clip = r->train.clip, .features = features};
+    if (status == ELBO_OK) status = elbo_plan_make(&plan, &state, &o, err);
+    if (status == ELBO_OK && json) cli_print_json(plan_json(&plan, r));
+    if (status == ELBO_OK && !json) print_table(&plan, r);
+    elbo_plan_free(&plan);
+    elbo_state_close(&state);
+    elbo_team_free(team);
+    elbo_features_free(features);
+    elbo_network_free(&network);
+    return status;
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *data = NULL, *device = "cpu", *mode_name = "train";
+    const char *data = NULL, *device = NULL, *mode_name = "train";
     cli_texts sets = {0};
     bool json = false;
     cli_option options[] = {
@@ -86,41 +115,12 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (code != CLI_OK) return code;
     elbo_error err;
     elbo_recipe r;
-    elbo_graph g;
-    elbo_plan p;
-    if (elbo_recipe_open(&r, argv[0], sets.text, sets.count, &err) != ELBO_OK) return cli_fail(&err);
     elbo_image_shape shape;
-    if (cli_image_shape(&shape, &r, data, &err) != ELBO_OK) {
-        elbo_recipe_close(&r);
-        return cli_fail(&err);
-    }
-    if (elbo_graph_build(&g, &r, shape, &err) != ELBO_OK) {
-        elbo_recipe_close(&r);
-        return cli_fail(&err);
-    }
-    const elbo_device *where = elbo_device_find(device);
-    elbo_team *team = NULL;
-    elbo_plan_options o = {.mode = mode,
-                           .batch = r.train.batch,
-                           .clip = r.train.clip,
-                           .reconstruction = r.loss.reconstruction,
-                           .optimizer = r.train.optimizer};
-    if (!where) {
-        code = cli_fail_text("--device %s: there are cpu and ref", device);
-    } else if (elbo_team_make(&team, 1, &err) != ELBO_OK ||
-               (o.team = team, elbo_plan_make(&p, &g, where, o, &err)) != ELBO_OK) {
-        code = cli_fail(&err);
-    } else {
-        if (json)
-            cli_print_json(plan_json(&p, &r));
-        else
-            print_table(&p, &r);
-        elbo_plan_free(&p);
-    }
-    elbo_team_free(team);
-    elbo_graph_free(&g);
+    if (elbo_recipe_open(&r, argv[0], sets.text, sets.count, &err) != ELBO_OK) return cli_fail(&err);
+    elbo_status status = cli_image_shape(&shape, &r, data, &err);
+    if (status == ELBO_OK) status = show(&r, shape, mode, device, json, &err);
     elbo_recipe_close(&r);
-    return code;
+    return status == ELBO_OK ? CLI_OK : cli_fail(&err);
 }
 
 const cli_command cli_plan = {

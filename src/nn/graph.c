@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "nn/ops/op.h"
+#include "base/random.h"
+#include "nn/losses/loss.h"
 
 /* What one layer may give for one image: a gigabyte. */
 static const size_t MOST_VALUES = (size_t)1 << 28;
@@ -49,10 +50,7 @@ static elbo_status new_node(elbo_graph *g, char *name, elbo_node **node, elbo_er
     return ELBO_OK;
 }
 
-static void read_from(elbo_graph *g, elbo_node *n, int input) {
-    n->input[n->inputs++] = input;
-    g->node[input].consumers++;
-}
+static void read_from(elbo_node *n, int input) { n->input[n->inputs++] = input; }
 
 static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like,
                                  elbo_error *err) {
@@ -127,7 +125,7 @@ static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
 static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     int saved = find_saved(g, n->word);
     if (saved >= 0) {
-        read_from(g, n, saved);
+        read_from(n, saved);
         return ELBO_OK;
     }
     const char *names[ELBO_MAX_SAVED + 1];
@@ -147,7 +145,7 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
     n->text = layer->text;
     ELBO_TRY(elbo_op_read_layer(n, layer, err));
     if (n->op == &elbo_op_save) return save(g, n, err);
-    read_from(g, n, g->count - 2);
+    read_from(n, g->count - 2);
     if (n->op->reads_saved) ELBO_TRY(read_saved(g, n, err));
     ELBO_TRY(n->op->shape(g, n, err));
     char text[40];
@@ -188,7 +186,7 @@ static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error
     snprintf(channels, sizeof channels, "%d", r->kind == ELBO_VAE ? 2 * r->head.channels : r->head.channels);
     layer.arguments[layer.argument_count++] = (elbo_argument){.value = channels};
     ELBO_TRY(elbo_op_read_layer(n, &layer, err));
-    read_from(g, n, g->count - 2);
+    read_from(n, g->count - 2);
     return n->op->shape(g, n, err);
 }
 
@@ -198,7 +196,7 @@ static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err
         ELBO_TRY(new_node(g, strdup("flatten"), &n, err));
         n->op = &elbo_op_flatten;
         n->place = r->latent_place;
-        read_from(g, n, g->count - 2);
+        read_from(n, g->count - 2);
         ELBO_TRY(n->op->shape(g, n, err));
     }
     ELBO_TRY(new_head(g, r, &n, err));
@@ -206,7 +204,7 @@ static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err
     n->text = "latent";
     n->value[0] = r->kind == ELBO_VAE ? 2.0 * r->latent : r->latent;
     n->value[1] = 1;
-    read_from(g, n, g->count - 2);
+    read_from(n, g->count - 2);
     return n->op->shape(g, n, err);
 }
 
@@ -224,10 +222,10 @@ static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *e
                              place);
         }
         ELBO_TRY(new_node(g, strdup("sample"), &n, err));
-        n->op = &elbo_op_reparameterize;
+        n->op = &elbo_op_sample;
         n->place = r->latent_place;
         n->text = "mu + eps * exp(logvar / 2)";
-        read_from(g, n, g->count - 2);
+        read_from(n, g->count - 2);
         ELBO_TRY(n->op->shape(g, n, err));
         g->at.latent = g->count - 1;
     }
@@ -302,9 +300,29 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     return ELBO_OK;
 }
 
+/* The losses behind the network: of the reconstruction against the image, of the posterior against the prior. */
+static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    g->metrics = elbo_metrics_of(r);
+    for (int k = 0; k < g->metrics.count; k++) {
+        const elbo_metric *m = &g->metrics.metric[k];
+        g->loss[k] = -1;
+        if (m->role == ELBO_METRIC_MEASURED) continue;
+        elbo_node *n;
+        ELBO_TRY(new_node(g, strdup(m->name), &n, err));
+        n->op = elbo_loss_find(m->name)->op;
+        n->text = "loss";
+        n->value[0] = m->weight;
+        g->loss[k] = g->count - 1;
+        read_from(n, m->role == ELBO_METRIC_KL ? g->at.code : g->at.logits);
+        if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.input);
+        ELBO_TRY(n->op->shape(g, n, err));
+    }
+    return ELBO_OK;
+}
+
 /* What the decoder needs besides the code. */
 static void find_skips(elbo_graph *g) {
-    for (int i = g->at.latent + 1; i < g->count; i++)
+    for (int i = g->at.latent + 1; i < g->count; i++) // (the losses are not there yet)
         for (int k = 0; k < g->node[i].inputs; k++) {
             int from = g->node[i].input[k];
             bool known = from >= g->at.latent;
@@ -334,6 +352,7 @@ static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape i
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(check_output(g, r, err));
     find_skips(g);
+    ELBO_TRY(add_losses(g, r, err));
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "data/data.h"
+#include "nn/metrics.h"
 #include "recipe/recipe.h"
 
 /* One image's worth of an activation: (features), or (channels, height, width). */
@@ -42,7 +43,6 @@ typedef struct elbo_node {
     const char *text; // as the recipe says it: "linear 400"
     elbo_place place;
     int input[ELBO_MAX_INPUTS], inputs; // node numbers
-    int consumers;                      // nodes that read this one's output
     elbo_shape shape;                   // of the output, per image
     double value[ELBO_OP_MAX_VALUES];   // the op's arguments, in the order of its table
     const char *word;                   // an argument that is a name: of a saved activation, of a mode; or NULL
@@ -80,6 +80,8 @@ typedef struct elbo_graph {
     int skip[ELBO_MAX_SAVED], skips; // the encoder's nodes that the decoder reads
     size_t skip_floats;              // of all of them, for one image
     elbo_taps at;
+    elbo_metrics metrics;       // what the losses measure
+    int loss[ELBO_MAX_METRICS]; // the node of each; -1: measured beside another
     elbo_image_shape image;
     elbo_kind kind;
     elbo_shape code_shape; // of the latent as the decoder reads it

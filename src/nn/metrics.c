@@ -2,10 +2,18 @@
 
 #include <string.h>
 
+#include "nn/losses/loss.h"
+
+static void add(elbo_metrics *m, const char *loss, double weight) {
+    const elbo_loss *l = elbo_loss_find(loss);
+    m->metric[m->count++] = (elbo_metric){l->op->name, l->unit, l->role, weight};
+}
+
 elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
     elbo_metrics m = {.count = 0};
-    m.metric[m.count++] = (elbo_metric){"reconstruction", "nats/image", ELBO_METRIC_RECONSTRUCTION, 1};
-    if (r->kind == ELBO_VAE) m.metric[m.count++] = (elbo_metric){"kl", "nats/image", ELBO_METRIC_KL, r->loss.kl};
+    elbo_terms terms = elbo_terms_computed(r);
+    for (int i = 0; i < terms.count; i++) add(&m, elbo_reconstruction_name(terms.term[i].kind), terms.term[i].weight);
+    if (r->kind == ELBO_VAE) add(&m, "kl", r->loss.kl);
     m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_MEASURED, 0};
     return m;
 }
@@ -25,8 +33,8 @@ double elbo_metrics_sum(const elbo_metrics *m, const double *value, elbo_metric_
 
 double elbo_objective(const elbo_recipe *r, const elbo_metrics *m, const double *value, double kl_weight,
                       size_t values_per_image) {
-    double sum = elbo_metrics_sum(m, value, ELBO_METRIC_RECONSTRUCTION) +
-                 kl_weight * elbo_metrics_sum(m, value, ELBO_METRIC_KL);
+    double sum =
+        elbo_metrics_sum(m, value, ELBO_METRIC_RECONSTRUCTION) + kl_weight * elbo_metrics_sum(m, value, ELBO_METRIC_KL);
     return r->loss.scale == ELBO_MEAN ? sum / (double)values_per_image : sum;
 }
 

@@ -150,7 +150,12 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 
 /* ---- checkpoint ---- */
 
-static const char *const blocks[] = {"", "optimizer.m.", "optimizer.v."};
+/* "" before the weights' names, "optimizer.m." before those of what the optimiser keeps. */
+static const char *prefix_of(const elbo_optimizer_rule *rule, int block, char text[64]) {
+    text[0] = 0;
+    if (block > 0) snprintf(text, 64, "optimizer.%s.", rule->array[block - 1].name);
+    return text;
+}
 
 /* The position as one row of doubles: every count below 2^53 is exact. */
 enum {
@@ -175,23 +180,22 @@ static const struct {
               [DATA] = {"as the data's mark", 0x1p53},
               [STEP] = {"steps", 0x1p53}};
 
-elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
-                                 const elbo_position *at, elbo_error *err) {
-    const elbo_graph *g = &n->graph;
-    const float *source[] = {n->params, m, v};
-    int count = 3 * g->params + 1;
+elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, elbo_error *err) {
+    const elbo_graph *g = s->graph;
+    int blocks = 1 + s->optimizer->arrays, count = blocks * g->params + 1;
+    char prefix[64];
     elbo_st_tensor *tensors = calloc((size_t)count, sizeof *tensors);
     char **names = calloc((size_t)count, sizeof *names);
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     elbo_status status = tensors && names && path ? ELBO_OK : elbo_no_memory(err);
-    for (int b = 0, k = 0; status == ELBO_OK && b < 3; b++)
+    for (int b = 0, k = 0; status == ELBO_OK && b < blocks; b++)
         for (int i = 0; i < g->params; i++, k++) {
-            names[k] = elbo_format("%s%s", blocks[b], g->param[i].name);
+            names[k] = elbo_format("%s%s", prefix_of(s->optimizer, b, prefix), g->param[i].name);
             if (!names[k]) {
                 status = elbo_no_memory(err);
                 break;
             }
-            tensors[k] = tensor_of(&g->param[i], names[k], source[b]);
+            tensors[k] = tensor_of(&g->param[i], names[k], b ? s->array[b - 1] : s->params);
         }
     if (status == ELBO_OK) {
         double position[POSITION_FIELDS] = {
@@ -236,17 +240,17 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
     return ELBO_OK;
 }
 
-elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
-                                 elbo_error *err) {
-    float *target[] = {n->params, m, v};
+elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_error *err) {
+    char prefix[64];
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
     elbo_status status = open_run_file(&file, path, err);
     if (status == ELBO_OK) {
-        for (int b = 0; b < 3; b++)
-            for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
-                status = load_param(&file, path, blocks[b], &n->graph.param[i], target[b], err);
+        for (int b = 0; b <= s->optimizer->arrays; b++)
+            for (int i = 0; status == ELBO_OK && i < s->graph->params; i++)
+                status = load_param(&file, path, prefix_of(s->optimizer, b, prefix), &s->graph->param[i],
+                                    b ? s->array[b - 1] : s->params, err);
         if (status == ELBO_OK) status = load_position(&file, path, at, err);
         elbo_safetensors_close(&file);
     }

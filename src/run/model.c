@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "device/cpu/kernels.h"
 #include "run/run_folder.h"
 
 /* Rows of one run: four shards, and codes of a set of any size in pieces of it; fewer of large networks. */
@@ -20,10 +21,14 @@ static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     ELBO_TRY(elbo_model_load(m->run, &m->network, err));
     ELBO_TRY(elbo_team_make(&m->team, threads, err));
     m->batch = elbo_graph_batch(&m->network.graph, MOST);
-    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team};
-    ELBO_TRY(elbo_plan_make(&m->encoder, &m->network.graph, elbo_device_find("cpu"), options, err));
+    ELBO_TRY(elbo_state_open(&m->state, elbo_devices[0], &m->network, m->team, NULL, err));
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch};
+    ELBO_TRY(elbo_plan_make(&m->encoder, &m->state, &options, err));
+    m->code_rows = elbo_alloc((size_t)m->batch * elbo_shape_size(m->network.graph.node[m->network.graph.at.code].shape),
+                              sizeof *m->code_rows);
+    if (!m->code_rows) return elbo_no_memory(err);
     options.mode = ELBO_DECODE;
-    return elbo_plan_make(&m->decoder, &m->network.graph, elbo_device_find("cpu"), options, err);
+    return elbo_plan_make(&m->decoder, &m->state, &options, err);
 }
 
 elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err) {
@@ -47,7 +52,9 @@ void elbo_model_close(elbo_model *m) {
     elbo_plan_free(&m->encoder);
     elbo_plan_free(&m->decoder);
     elbo_plan_free(&m->skip_encoder);
+    elbo_state_close(&m->state);
     free(m->skips);
+    free(m->code_rows);
     elbo_team_free(m->team);
     elbo_network_free(&m->network);
     elbo_recipe_close(&m->recipe);
@@ -80,29 +87,31 @@ static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_imag
             rows[i] = index ? index[row] : (uint32_t)row;
             skip_row[i] = m->held ? (uint32_t)(row % m->held) : 0;
         }
-        elbo_batch_args pass = {.images = images,
+        elbo_batch_args args = {.images = images,
                                 .index = rows,
                                 .count = count,
-                                .params = m->network.params,
                                 .skips = m->skips,
                                 .skip_row = skip_row,
                                 .low = m->recipe.image.low,
                                 .high = m->recipe.image.high};
-        elbo_plan_run(plan, &pass);
+        elbo_error err; // a batch of a plan that is made cannot fail on the host
+        if (elbo_plan_run_one(plan, &args, &err) != ELBO_OK) return;
         take(context, start, count);
     }
 }
 
 struct codes {
-    const elbo_model *model;
+    elbo_model *model;
     float *mu, *logvar; // (n, latent)
 };
 
 static void take_codes(void *context, size_t start, int count) {
     const struct codes *c = context;
-    size_t Z = (size_t)c->model->network.graph.latent, width = c->model->encoder.code->per_image;
+    const elbo_graph *g = &c->model->network.graph;
+    size_t Z = (size_t)g->latent, width = elbo_shape_size(g->node[g->at.code].shape);
+    elbo_plan_read(&c->model->encoder, c->model->encoder.code, 0, count, c->model->code_rows);
     for (int i = 0; i < count; i++) {
-        const float *row = c->model->encoder.code->base + (size_t)i * width; // a VAE's holds mu, then logvar
+        const float *row = c->model->code_rows + (size_t)i * width; // a VAE's holds mu, then logvar
         memcpy(c->mu + (start + (size_t)i) * Z, row, Z * sizeof *row);
         if (c->logvar) memcpy(c->logvar + (start + (size_t)i) * Z, row + Z, Z * sizeof *row);
     }
@@ -115,14 +124,14 @@ void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const ui
 }
 
 struct pictures {
-    const elbo_model *model;
+    elbo_model *model;
     float *images; // (n, C, H, W)
 };
 
 static void take_pictures(void *context, size_t start, int count) {
     const struct pictures *p = context;
-    size_t size = p->model->decoder.output->per_image;
-    memcpy(p->images + start * size, p->model->decoder.output->base, (size_t)count * size * sizeof(float));
+    size_t size = elbo_image_size(p->model->network.graph.image);
+    elbo_plan_read(&p->model->decoder, p->model->decoder.output, 0, count, p->images + start * size);
 }
 
 /* ---- what the decoder reads of the encoder ---- */
@@ -141,18 +150,16 @@ static void take_skips(void *context, size_t start, int count) {
     const elbo_graph *g = &m->network.graph;
     float *row = m->skips + start * g->skip_floats;
     for (int i = 0; i < count; i++)
-        for (int k = 0; k < g->skips; row += m->skip_encoder.skip[k]->per_image, k++) {
-            const elbo_tensor *t = m->skip_encoder.skip[k];
-            memcpy(row, t->base + (size_t)i * t->per_image, t->per_image * sizeof *row);
-        }
+        for (int k = 0; k < g->skips; row += elbo_shape_size(g->node[g->skip[k]].shape), k++)
+            elbo_plan_read(&m->skip_encoder, m->skip_encoder.skip[k], i, 1, row);
 }
 
 elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
                                  elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     if (!g->skips) return ELBO_OK;
-    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .team = m->team, .keep_skips = true};
-    if (!m->skip_encoder.steps) ELBO_TRY(elbo_plan_make(&m->skip_encoder, g, elbo_device_find("cpu"), options, err));
+    elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch, .keep_skips = true};
+    if (!m->skip_encoder.program) ELBO_TRY(elbo_plan_make(&m->skip_encoder, &m->state, &options, err));
     free(m->skips);
     m->held = 0;
     m->skips = n ? elbo_alloc(n * g->skip_floats, sizeof *m->skips) : NULL;
@@ -228,6 +235,6 @@ void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, siz
         if (images->floats)
             memcpy(out, images->floats + row * size, size * sizeof *out);
         else
-            elbo_device_find("cpu")->pointwise->from_bytes(out, images->bytes + row * size, size, low, high);
+            elbo_kernels_here()->pointwise->from_bytes(out, images->bytes + row * size, size, low, high);
     }
 }

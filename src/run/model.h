@@ -3,6 +3,7 @@
 #define ELBO_MODEL_H
 
 #include "elbo/elbo.h"
+#include "device/device.h"
 #include "run/run_folder.h"
 
 struct elbo_model {
@@ -10,8 +11,10 @@ struct elbo_model {
     elbo_run_facts facts;
     elbo_recipe recipe;
     elbo_network network;
+    elbo_state state;
     elbo_plan encoder, decoder;
-    int batch; // images at once
+    float *code_rows; // (batch, Z or 2 Z)
+    int batch;        // images at once
     /* A decoder that reads the encoder's activations: those of some images. */
     elbo_plan skip_encoder; // an encoder that keeps them, made when first asked for
     float *skips;           // (held, graph.skip_floats)

@@ -2,6 +2,7 @@
 #ifndef ELBO_RUN_FOLDER_H
 #define ELBO_RUN_FOLDER_H
 
+#include "device/device.h"
 #include "train/trainer.h"
 
 /* What a run folder's version is; another one is refused with a clear line. */
@@ -46,11 +47,10 @@ elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run
 elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err);
 void elbo_run_folder_close(int *lock);
 
-/* checkpoint.safetensors: weights, m and v (param_floats each), position. */
-elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
-                                 const elbo_position *at, elbo_error *err);
-elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
-                                 elbo_error *err);
+/* checkpoint.safetensors: weights, what the optimiser keeps of each (their host blocks: elbo_state_get before, put after),
+ * position. */
+elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, elbo_error *err);
+elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_error *err);
 
 /* log.jsonl. */
 typedef struct elbo_log {

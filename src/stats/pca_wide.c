@@ -28,7 +28,7 @@ typedef struct wide_job {
 
 static void run_piece(void *context, int piece) {
     const wide_job *j = context;
-    const elbo_linear_kernels *k = elbo_device_find("cpu")->linear;
+    const elbo_linear_kernels *k = elbo_kernels_here()->linear;
     size_t start = (size_t)piece * PIECE_ROWS, rows = j->n - start < PIECE_ROWS ? j->n - start : PIECE_ROWS;
     size_t width = (size_t)j->width, dims = (size_t)j->dims;
     float *y = j->room + (size_t)piece * 2 * PIECE_ROWS * width;

@@ -207,7 +207,7 @@ elbo_status elbo_probe_accuracy(double *accuracy, const float *train, const uint
     if (n == 0 || m == 0 || classes < 2)
         return elbo_fail(err, ELBO_BAD_INPUT, "a linear probe needs codes of two classes or more");
     size_t most = n > m ? n : m, D = (size_t)dims, C = (size_t)classes;
-    probe p = {.linear = elbo_device_find("cpu")->linear,
+    probe p = {.linear = elbo_kernels_here()->linear,
                .dims = dims,
                .classes = classes,
                .threads = work->threads,

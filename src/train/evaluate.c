@@ -2,23 +2,19 @@
 #include "train/evaluate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "nn/vgg16.h"
 
 enum { MOST = 512 }; // images at once
 
-elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r,
-                                const elbo_device *device, elbo_team *team, const elbo_network *features,
+elbo_status elbo_evaluator_make(elbo_evaluator *e, elbo_state *s, const elbo_recipe *r, const elbo_network *features,
                                 elbo_error *err) {
-    *e = (elbo_evaluator){.network = n, .recipe = r, .batch = (uint32_t)elbo_graph_batch(&n->graph, MOST)};
-    elbo_plan_options options = {.mode = ELBO_EVAL,
-                                 .batch = (int)e->batch,
-                                 .team = team,
-                                 .reconstruction = r->loss.reconstruction,
-                                 .features = features};
+    *e = (elbo_evaluator){.recipe = r, .batch = (uint32_t)elbo_graph_batch(s->graph, MOST)};
+    elbo_plan_options options = {.mode = ELBO_EVAL, .batch = (int)e->batch, .features = features};
     e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
-    elbo_status status = elbo_plan_make(&e->plan, &n->graph, device, options, err);
+    elbo_status status = elbo_plan_make(&e->plan, s, &options, err);
     if (status != ELBO_OK) elbo_evaluator_free(e); // the caller may free it again
     return status;
 }
@@ -30,52 +26,54 @@ void elbo_evaluator_free(elbo_evaluator *e) {
     e->index = NULL;
 }
 
-void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o) {
+elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o,
+                               elbo_error *err) {
     *s = (elbo_scores){.images = images->count};
-    double squared = 0;
+    memset(e->plan.total, 0, sizeof e->plan.total);
     for (uint32_t start = 0; start < images->count; start += e->batch) {
         uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
-        elbo_batch_args pass = {
+        elbo_batch_args args = {
             .images = images,
             .index = e->index,
             .count = (int)count,
-            .params = e->network->params,
             .low = e->recipe->image.low,
             .high = e->recipe->image.high,
             .noise = {.seed = o->seed, .purpose = ELBO_FOR_TEST_NOISE},
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };
-        elbo_plan_run(&e->plan, &pass);
-        for (uint32_t i = 0; i < count; i++) {
-            s->reconstruction += e->plan.reconstruction->base[i];
-            squared += e->plan.squared->base[i];
-            if (e->plan.kl) s->kl += e->plan.kl->base[i];
-        }
+        ELBO_TRY(elbo_plan_run_one(&e->plan, &args, err));
     }
-    s->reconstruction /= images->count;
-    s->kl /= images->count;
+    const elbo_metrics *m = &e->plan.graph->metrics;
+    s->reconstruction = elbo_metrics_sum(m, e->plan.total, ELBO_METRIC_RECONSTRUCTION) / images->count;
+    s->kl = elbo_metrics_sum(m, e->plan.total, ELBO_METRIC_KL) / images->count;
     s->loss = s->reconstruction + s->kl;
-    s->mse = squared / images->count / (double)elbo_image_size(images->shape);
+    s->mse = elbo_metrics_sum(m, e->plan.total, ELBO_METRIC_MEASURED) / images->count /
+             (double)elbo_image_size(images->shape);
+    return ELBO_OK;
+}
+
+static elbo_status evaluate(elbo_scores *s, elbo_state *state, const elbo_recipe *r, const elbo_images *images,
+                            const elbo_network *features, const elbo_eval_options *o, elbo_error *err) {
+    elbo_evaluator e;
+    ELBO_TRY(elbo_evaluator_make(&e, state, r, features, err));
+    elbo_status status = elbo_evaluator_run(&e, s, images, o, err);
+    elbo_evaluator_free(&e);
+    return status;
 }
 
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
                           elbo_eval_options o, elbo_error *err) {
-    elbo_team *team;
+    elbo_team *team = NULL;
+    elbo_state state = {0};
     elbo_network *features;
     ELBO_TRY(elbo_features_open(&features, r, images->shape, err));
+    if (!o.device) o.device = elbo_devices[0];
     elbo_status status = elbo_team_make(&team, o.threads, err);
-    if (status != ELBO_OK) {
-        elbo_features_free(features);
-        return status;
-    }
-    elbo_evaluator e;
-    status = elbo_evaluator_make(&e, n, r, elbo_device_find("cpu"), team, features, err);
-    if (status == ELBO_OK) {
-        elbo_evaluator_run(&e, s, images, &o);
-        elbo_evaluator_free(&e);
-    }
+    if (status == ELBO_OK) status = elbo_state_open(&state, o.device, n, team, NULL, err);
+    if (status == ELBO_OK) status = evaluate(s, &state, r, images, features, &o, err);
+    elbo_state_close(&state);
     elbo_team_free(team);
     elbo_features_free(features);
     return status;

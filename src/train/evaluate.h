@@ -7,16 +7,16 @@
 
 typedef struct elbo_evaluator {
     elbo_plan plan;
-    const elbo_network *network;
     const elbo_recipe *recipe;
     uint32_t *index; // (batch)
     uint32_t batch;
 } elbo_evaluator;
 
-elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r,
-                                const elbo_device *device, elbo_team *team, const elbo_network *features,
+/* The state must outlive the evaluator. */
+elbo_status elbo_evaluator_make(elbo_evaluator *e, elbo_state *s, const elbo_recipe *r, const elbo_network *features,
                                 elbo_error *err);
 void elbo_evaluator_free(elbo_evaluator *e);
-void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o);
+elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o,
+                               elbo_error *err);
 
 #endif

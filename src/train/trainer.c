@@ -14,13 +14,15 @@
 #include "run/run_folder.h"
 #include "nn/vgg16.h"
 
+enum { MOST_STEPS = 64 }; // in one run of a device
+
 typedef struct trainer {
     const elbo_recipe *recipe;
     const elbo_dataset *data;
     elbo_train_options options;
     elbo_network network;
     elbo_network *features; // of the perceptual term, or NULL
-    float *m, *v;           // (param_floats)
+    elbo_state state;
     elbo_team *team;
     elbo_plan plan;
     elbo_evaluator evaluator;
@@ -55,70 +57,92 @@ static uint64_t steps_per_epoch(const trainer *t) {
     return (t->data->train.count + batch - 1) / batch;
 }
 
-elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
-                                   const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
+elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, const elbo_images *images,
+                                   const uint32_t *index, int count, int epoch, uint64_t step,
                                    uint64_t steps_an_epoch) {
-    return (elbo_batch_args){
+    double values = r->loss.scale == ELBO_MEAN ? (double)elbo_image_size(images->shape) : 1;
+    elbo_batch_args args = {
         .images = images,
         .index = index,
         .count = count,
-        .params = n->params,
         .low = r->image.low,
         .high = r->image.high,
         .augment = r->augments,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
-        .kl_weight = (float)elbo_kl_weight(r, step - 1, steps_an_epoch),
-        .loss_scale =
-            (float)(1 / ((double)count * (r->loss.scale == ELBO_MEAN ? (double)elbo_image_size(images->shape) : 1))),
-        .weights = n->params,
-        .m = m,
-        .v = v,
+        .loss_scale = (float)(1 / ((double)count * values)),
         .update = update_at(r, epoch, step),
     };
+    for (int k = 0; k < g->metrics.count; k++)
+        args.loss_weight[k] = g->metrics.metric[k].role == ELBO_METRIC_KL
+                                  ? (float)elbo_kl_weight(r, step - 1, steps_an_epoch)
+                                  : (float)g->metrics.metric[k].weight;
+    return args;
+}
+
+/* Between the position, which the checkpoint keeps, and the plan, which adds up. */
+static double total_of(const trainer *t, elbo_metric_role role) {
+    return elbo_metrics_sum(&t->network.graph.metrics, t->plan.total, role);
+}
+static void sums_from_plan(trainer *t) {
+    t->at.reconstruction_sum = total_of(t, ELBO_METRIC_RECONSTRUCTION);
+    t->at.kl_sum = total_of(t, ELBO_METRIC_KL);
+    t->at.squared_sum = total_of(t, ELBO_METRIC_MEASURED);
+}
+static void sums_to_plan(trainer *t) {
+    const elbo_metrics *m = &t->network.graph.metrics;
+    for (int k = 0; k < m->count; k++)
+        t->plan.total[k] = m->metric[k].role == ELBO_METRIC_RECONSTRUCTION ? t->at.reconstruction_sum
+                           : m->metric[k].role == ELBO_METRIC_KL           ? t->at.kl_sum
+                                                                           : t->at.squared_sum;
 }
 
 static const char advice[] = "try a smaller train.lr, or train.clip=1";
 
 /* After a step: fails with the first of the weights, or of what the optimiser keeps of them, that is not finite. */
 static elbo_status check_weights(const trainer *t, elbo_error *err) {
-    static const char *const what[] = {"weights", "running means of the gradient of",
-                                       "running means of the squared gradient of"};
-    const float *const block[] = {t->network.params, t->m, t->v};
     const elbo_graph *g = &t->network.graph;
-    for (int b = 0; b < 3; b++)
+    const elbo_optimizer_rule *rule = t->state.optimizer;
+    for (int b = 0; b <= rule->arrays; b++) {
+        const float *block = b ? t->state.array[b - 1] : t->network.params;
         for (int i = 0; i < g->params; i++)
             for (size_t k = 0; k < g->param[i].count; k++)
-                if (!isfinite(block[b][g->param[i].offset + k]))
+                if (!isfinite(block[g->param[i].offset + k]))
                     return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): %s `%s` are no longer finite; %s",
-                                     (unsigned long long)t->at.step, t->at.epoch + (t->at.images_done > 0), what[b],
-                                     g->param[i].name, advice);
+                                     (unsigned long long)t->at.step, t->at.epoch + (t->at.images_done > 0),
+                                     b ? rule->array[b - 1].what : "weights", g->param[i].name, advice);
+    }
     return ELBO_OK;
 }
 
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
-static elbo_status report_divergence(trainer *t, elbo_batch_args *pass, elbo_error *err) {
+static elbo_status report_divergence(trainer *t, const elbo_batch_args *args, elbo_error *err) {
     ELBO_TRY(check_weights(t, err));
-    const elbo_step *s = elbo_plan_find_nonfinite(&t->plan, pass);
+    const char *what = "sum";
+    const elbo_node *n = t->state.device->find_nonfinite(&t->plan, args, &what);
     return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): `%s` (%s, %s) gives values that are not finite; %s",
-                     (unsigned long long)t->at.step + 1, t->at.epoch + 1, s ? s->node->name : "loss",
-                     s ? s->node->op->name : "loss", s ? s->what : "sum", advice);
+                     (unsigned long long)t->at.step + 1, t->at.epoch + 1, n ? n->name : "loss",
+                     n ? n->op->name : "loss", what, advice);
 }
 
-static elbo_status run_step(trainer *t, elbo_error *err) {
-    uint32_t left = t->data->train.count - t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
-    int count = (int)(left < batch ? left : batch);
-    elbo_batch_args pass = elbo_training_args(t->recipe, &t->network, &t->data->train, t->order + t->at.images_done,
-                                              count, t->m, t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
-    elbo_plan_run(&t->plan, &pass);
-    if (pass.diverged) return report_divergence(t, &pass, err);
-    for (int i = 0; i < count; i++) {
-        t->at.reconstruction_sum += t->plan.reconstruction->base[i];
-        t->at.squared_sum += t->plan.squared->base[i];
-        if (t->plan.kl) t->at.kl_sum += t->plan.kl->base[i];
+/* A run of the device: as many steps as it wants at once, or as are left of the epoch. */
+static elbo_status run_steps(trainer *t, elbo_error *err) {
+    elbo_batch_args args[MOST_STEPS];
+    uint32_t done = t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
+    int steps = 0;
+    while (steps < t->state.device->steps_at_once && steps < MOST_STEPS && done < t->data->train.count) {
+        uint32_t left = t->data->train.count - done, count = left < batch ? left : batch;
+        args[steps] = elbo_training_args(t->recipe, &t->network.graph, &t->data->train, t->order + done, (int)count,
+                                         t->at.epoch, t->at.step + 1 + (uint64_t)steps, steps_per_epoch(t));
+        done += count;
+        steps++;
     }
-    t->at.images_done += (uint32_t)count;
-    t->at.step++;
-    return ELBO_OK;
+    elbo_run_report report;
+    ELBO_TRY(elbo_plan_run(&t->plan, args, steps, err));
+    ELBO_TRY(elbo_plan_wait(&t->plan, &report, err));
+    for (int i = 0; i < report.steps; i++) t->at.images_done += (uint32_t)args[i].count;
+    t->at.step += (uint64_t)report.steps;
+    sums_from_plan(t);
+    return report.diverged ? report_divergence(t, &args[report.steps], err) : ELBO_OK;
 }
 
 /* ---- telling the caller ---- */
@@ -154,12 +178,13 @@ enum { SECONDS_BETWEEN_SAVES = 60, SHARE_OF_SAVING = 9 };
 
 static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
+    ELBO_TRY(elbo_state_get(&t->state, err));
     ELBO_TRY(check_weights(t, err)); // the last step may have broken what the files would hold
     if (!run) return ELBO_OK;
     double start = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
     ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
-    ELBO_TRY(elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err)); // last: a resume goes by it
+    ELBO_TRY(elbo_checkpoint_save(run, &t->state, &t->at, err)); // last: a resume goes by it
     t->last_save = elbo_now();
     t->save_seconds = t->last_save - start;
     return ELBO_OK;
@@ -181,7 +206,7 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
         .kl_weight = elbo_kl_weight(r, t->at.step - 1, steps_per_epoch(t)),
     };
     elbo_eval_options o = {.seed = r->train.seed};
-    if (t->data->test.count) elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o);
+    if (t->data->test.count) ELBO_TRY(elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o, err));
     if (!isfinite(line.test.loss) || !isfinite(line.test.mse) || !isfinite(line.train.mse)) {
         ELBO_TRY(check_weights(t, err));
         return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): the loss of the `test` images is not finite; %s",
@@ -201,11 +226,12 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
     elbo_stream stream = {.seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
     elbo_random_permutation(stream, t->order, t->data->train.count);
+    sums_to_plan(t);
     t->started = t->last_report = elbo_now();
     t->done_before = t->at.images_done;
     double earlier_seconds = t->at.seconds, earlier_epoch = t->at.epoch_seconds;
     while (t->at.images_done < t->data->train.count && !*stop) {
-        ELBO_TRY(run_step(t, err));
+        ELBO_TRY(run_steps(t, err));
         double time = elbo_now();
         t->at.epoch_seconds = earlier_epoch + time - t->started;
         t->at.seconds = earlier_seconds + time - t->started;
@@ -245,7 +271,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     if (!there) return begin(t, err);
     uint32_t images = t->data->train.count;
     uint64_t data = t->at.data;
-    ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
+    ELBO_TRY(elbo_checkpoint_load(run, &t->state, &t->at, err));
     ELBO_TRY(elbo_log_load(run, &t->log, err));
     if (t->at.images != images)
         return elbo_fail(err, ELBO_BAD_INPUT,
@@ -272,35 +298,27 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
 
 static elbo_status prepare(trainer *t, elbo_error *err) {
     const elbo_recipe *r = t->recipe;
-    const char *device_name = t->options.device ? t->options.device : "cpu";
-    const elbo_device *device = elbo_device_find(device_name);
-    if (!device) return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`: there are cpu and ref", device_name);
+    const elbo_device *device;
+    ELBO_TRY(elbo_device_find(&device, t->options.device, err));
     if (t->data->train.count == 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
     ELBO_TRY(elbo_network_make(&t->network, r, t->data->train.shape, err));
     ELBO_TRY(elbo_features_open(&t->features, r, t->data->train.shape, err));
-    size_t floats = t->network.graph.param_floats;
-    t->m = elbo_alloc(floats, sizeof(float));
-    t->v = elbo_alloc(floats, sizeof(float));
     t->order = elbo_alloc(t->data->train.count, sizeof *t->order);
-    if (!t->m || !t->v || !t->order)
-        return elbo_no_room(err, 2.0 * (double)floats * sizeof(float), "the optimiser's means",
-                            "fewer channels or features need less");
+    if (!t->order) return elbo_no_memory(err);
     ELBO_TRY(elbo_team_make(&t->team, t->options.threads, err));
-    elbo_plan_options options = {.mode = ELBO_TRAIN,
-                                 .batch = r->train.batch,
-                                 .team = t->team,
-                                 .reconstruction = r->loss.reconstruction,
-                                 .optimizer = r->train.optimizer,
-                                 .clip = r->train.clip,
-                                 .features = t->features};
-    ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
-    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, t->features, err));
+    ELBO_TRY(elbo_state_open(&t->state, device, &t->network, t->team, elbo_optimizer_rule_of(r->train.optimizer), err));
+    elbo_plan_options options = {
+        .mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = t->features};
+    ELBO_TRY(elbo_plan_make(&t->plan, &t->state, &options, err));
+    ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->state, r, t->features, err));
     t->at.images = t->data->train.count;
     t->at.data = elbo_images_fingerprint(&t->data->train);
     if (!t->options.run) return ELBO_OK;
     ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, err));
-    return t->options.resume ? go_on(t, err) : begin(t, err);
+    if (!t->options.resume) return begin(t, err);
+    ELBO_TRY(go_on(t, err));
+    return elbo_state_put(&t->state, err);
 }
 
 static elbo_status run(trainer *t, elbo_error *err) {
@@ -323,12 +341,11 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
     if (t.log.count) result->last = t.log.epoch[t.log.count - 1];
     if (t.evaluator.index) elbo_evaluator_free(&t.evaluator);
     elbo_plan_free(&t.plan);
+    elbo_state_close(&t.state);
     elbo_team_free(t.team);
     elbo_network_free(&t.network);
     elbo_features_free(t.features);
     elbo_log_free(&t.log);
-    free(t.m);
-    free(t.v);
     free(t.order);
     return status;
 }

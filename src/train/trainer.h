@@ -3,7 +3,7 @@
 #define ELBO_TRAINER_H
 
 #include "data/data.h"
-#include "device/cpu/plan.h"
+#include "device/device.h"
 #include "recipe/recipe.h"
 
 elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
@@ -19,6 +19,7 @@ typedef struct elbo_scores {
 /* Evaluates on a set of images. `noise`: (images->count, latent) used for the reparameterisation, or NULL: drawn from
  * the seed. `mean_code`: z = mu, no noise. */
 typedef struct elbo_eval_options {
+    const elbo_device *device; // NULL: the first of elbo_devices
     int threads;
     uint64_t seed;
     const float *noise;
@@ -50,7 +51,7 @@ typedef struct elbo_train_options {
     const char *data_path; // what --data named, remembered in the run; or NULL
     bool resume;           // go on from its checkpoint; else a run that is there is replaced
     int threads;           // 0: all cores
-    const char *device;    // NULL: "cpu"
+    const char *device;    // NULL: the first of elbo_devices
     /* Called before the first step, about ten times a second and at the end of each epoch. Returning true stops the run
      * after the current step, with a checkpoint and a usable model; elbo_train then returns ELBO_STOPPED. */
     bool (*progress)(void *context, const elbo_progress *p);
@@ -70,9 +71,8 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
                        elbo_error *err);
 
 /* What one optimiser step of this recipe runs with; also for `bench` and tests. `step` counts from 1. */
-elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_network *n, const elbo_images *images,
-                                   const uint32_t *index, int count, float *m, float *v, int epoch, uint64_t step,
-                                   uint64_t steps_an_epoch);
+elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, const elbo_images *images,
+                                   const uint32_t *index, int count, int epoch, uint64_t step, uint64_t steps_an_epoch);
 
 /* The learning rate at a step (0, 1, ...) of an epoch: schedules go by epoch, as PyTorch's. */
 double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0

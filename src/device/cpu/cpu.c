@@ -1,71 +1,64 @@
-/* The table of devices, and which kernels each takes on this machine. */
-#include <stdlib.h>
-#include <string.h>
+/* The CPU as a device. Host memory is its memory: weights and the optimiser's arrays are used where they lie. */
+#include "device/cpu/cpu.h"
 
-#include "base/clock.h"
-#include "base/cpu.h"
-#include "base/threads.h"
-#include "device/cpu/ref/ref.h"
-#include "device/cpu/simd/simd.h"
-#include "device/cpu/kernels.h"
+#include "base/memory.h"
+#include "device/cpu/program_make.h"
 
-static const elbo_device ref = {"ref",          &elbo_ref_linear, &elbo_ref_pointwise, &elbo_ref_loss, &elbo_ref_update,
-                                &elbo_ref_conv, &elbo_ref_norm,   &elbo_ref_resample};
-
-/* The CPU device, by instruction set. */
-static const struct cpu_level {
-    elbo_device device;
-    double (*fma_loop)(long rounds);
-} levels[] = {
-#define LEVEL(isa)                                                                                                     \
-    {                                                                                                                  \
-        {"cpu",                                                                                                        \
-         &elbo_simd_linear_##isa,                                                                                      \
-         &elbo_simd_pointwise_##isa,                                                                                   \
-         &elbo_simd_loss_##isa,                                                                                        \
-         &elbo_simd_update_##isa,                                                                                      \
-         &elbo_simd_conv_##isa,                                                                                        \
-         &elbo_simd_norm_##isa,                                                                                        \
-         &elbo_simd_resample_##isa},                                                                                   \
-            elbo_simd_fma_loop_##isa                                                                                   \
-    }
-    [ELBO_ISA_BASELINE] = LEVEL(baseline),
-#if defined(__x86_64__)
-    [ELBO_ISA_AVX2] = LEVEL(avx2),
-    [ELBO_ISA_AVX512] = LEVEL(avx512),
-#endif
-};
-
-static const struct cpu_level *this_cpu(void) { return &levels[elbo_cpu_isa()]; }
-
-const char *const elbo_device_names[] = {"cpu", "ref", NULL};
-
-const elbo_device *elbo_device_find(const char *name) {
-    if (!strcmp(name, "cpu")) return &this_cpu()->device;
-    if (!strcmp(name, "ref")) return &ref;
-    return NULL;
+static elbo_status lower(elbo_plan *plan, const elbo_kernels *kernels, elbo_error *err) {
+    elbo_state *s = plan->state;
+    return elbo_cpu_program_make(plan, kernels, s->team, s->params, s->array, 0, err);
 }
 
-struct peak {
-    double (*loop)(long rounds);
-    double flop;
-};
+static elbo_status lower_cpu(elbo_plan *plan, elbo_error *err) { return lower(plan, elbo_kernels_here(), err); }
+static elbo_status lower_ref(elbo_plan *plan, elbo_error *err) { return lower(plan, &elbo_kernels_ref, err); }
 
-static void measure_piece(void *context, int piece) {
-    (void)piece;
-    struct peak *p = context;
-    p->flop = p->loop(400000); // every piece does the same, so which one writes last is no matter
+static void free_program(elbo_plan *plan) {
+    elbo_cpu_program_free(plan->program);
+    plan->program = NULL;
 }
 
-double elbo_measure_peak(int threads) {
-    if (threads <= 0) threads = elbo_threads_default();
-    struct peak p = {.loop = this_cpu()->fma_loop};
-    double best = 0;
-    for (int attempt = 0; attempt < 12; attempt++) { // the best: the machine's peak, not its mood
-        double start = elbo_now();
-        elbo_parallel_for(threads, threads, measure_piece, &p);
-        double rate = threads * p.flop / (elbo_now() - start);
-        if (rate > best) best = rate;
-    }
-    return best;
+static elbo_status profile(elbo_plan *plan, elbo_error *err) {
+    elbo_cpu_program *p = plan->program;
+    p->step_seconds = elbo_alloc((size_t)elbo_team_threads(p->team) * (size_t)p->steps, sizeof *p->step_seconds);
+    return p->step_seconds ? ELBO_OK : elbo_no_memory(err);
 }
+
+static bool step_info(const elbo_plan *plan, int step, elbo_step_info *info) {
+    const elbo_cpu_program *p = plan->program;
+    if (step >= p->steps) return false;
+    const elbo_cpu_step *s = &p->step[step];
+    int phase = 0;
+    while (p->phase[phase].first + p->phase[phase].count <= step) phase++;
+    *info = (elbo_step_info){.phase = phase + 1,
+                             .node = s->node,
+                             .what = s->what,
+                             .kernel = s->kernel,
+                             .tiles = s->tiles,
+                             .flop_per_image = s->flop_per_image};
+    for (int t = 0; p->step_seconds && t < elbo_team_threads(p->team); t++)
+        info->seconds += p->step_seconds[t * p->steps + step];
+    return true;
+}
+
+static void program_info(const elbo_plan *plan, elbo_program_info *info) {
+    const elbo_cpu_program *p = plan->program;
+    *info = (elbo_program_info){.shards = p->shards,
+                                .shard_rows = p->shard_rows,
+                                .activation_floats = p->arena_floats,
+                                .work_floats = p->work_floats};
+    for (int i = 0; i < p->tensors; i++)
+        if (p->tensor[i]->first >= 0)
+            info->unshared_floats += p->tensor[i]->per_image * (size_t)(p->shards * p->shard_rows);
+}
+
+#define CPU                                                                                                            \
+    .steps_at_once = 1, .free_program = free_program, .run = elbo_cpu_run, .wait = elbo_cpu_wait,                      \
+    .read = elbo_cpu_read, .read_gradients = elbo_cpu_read_gradients, .find_nonfinite = elbo_cpu_find_nonfinite,       \
+    .profile = profile, .step_info = step_info, .program_info = program_info
+
+const elbo_device elbo_device_cpu = {
+    .name = "cpu", .about = "this processor, with the widest vectors it has", .lower = lower_cpu, CPU};
+const elbo_device elbo_device_ref = {.name = "ref",
+                                     .about = "plain loops without vectors, which the others are checked against",
+                                     .lower = lower_ref,
+                                     CPU};

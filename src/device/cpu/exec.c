@@ -1,47 +1,51 @@
-/* Running a plan: every thread walks the phases and takes pieces until there are none; threads meet between phases. */
+/* Running a program: every thread walks the phases and takes pieces until there are none; threads meet between phases. */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/clock.h"
-#include "device/cpu/plan.h"
+#include "device/cpu/cpu.h"
+#include "device/cpu/program.h"
 
 /* A batch of fewer images than the plan was made for leaves its last shards out. */
-static int pieces_of(const elbo_plan *p, const elbo_phase *phase, const elbo_batch_args *pass) {
+static int pieces_of(const elbo_cpu_program *p, const elbo_phase *phase, const elbo_batch_args *args) {
     if (phase->tiled) return phase->pieces;
-    return (pass->count + p->shard_rows - 1) / p->shard_rows;
+    return (args->count + p->shard_rows - 1) / p->shard_rows;
 }
 
-static void run_step(const elbo_plan *p, int number, const elbo_batch_args *pass, int piece, int thread) {
-    const elbo_step *s = &p->step[number];
+static void run_step(const elbo_cpu_program *p, int number, const elbo_batch_args *args, int piece, int thread) {
+    const elbo_cpu_step *s = &p->step[number];
     if (!p->step_seconds) {
-        s->run(s, pass, piece, thread);
+        s->run(s, args, piece, thread);
         return;
     }
     double start = elbo_now();
-    s->run(s, pass, piece, thread);
+    s->run(s, args, piece, thread);
     p->step_seconds[thread * p->steps + number] += elbo_now() - start;
 }
 
-static void run_piece(const elbo_plan *p, const elbo_phase *phase, const elbo_batch_args *pass, int first_tile,
+static void run_piece(const elbo_cpu_program *p, const elbo_phase *phase, const elbo_batch_args *args, int first_tile,
                       int piece, int thread) {
     if (phase->tiled) {
         elbo_tile t = p->tile[first_tile + piece];
-        run_step(p, t.step, pass, t.tile, thread);
+        run_step(p, t.step, args, t.tile, thread);
         return;
     }
-    for (int i = phase->first; i < phase->first + phase->count; i++) run_step(p, i, pass, piece, thread);
+    for (int i = phase->first; i < phase->first + phase->count; i++) run_step(p, i, args, piece, thread);
 }
 
-static bool losses_are_finite(const elbo_plan *p, const elbo_batch_args *pass) {
+static bool losses_are_finite(const elbo_cpu_program *p, const elbo_batch_args *args) {
     float sum = 0; // of zeros: a value times 0 is 0, or NaN where it is not finite
-    for (int i = 0; i < pass->count; i++) sum += 0 * p->reconstruction->base[i];
-    for (int i = 0; p->kl && i < pass->count; i++) sum += 0 * p->kl->base[i];
+    for (int k = 0; k < p->graph->metrics.count; k++) {
+        const elbo_tensor *metric = p->plan->metric[k];
+        for (int i = 0; metric && i < args->count; i++) sum += 0 * p->read[metric->index]->base[i];
+    }
     return sum == 0;
 }
 
 typedef struct job {
-    elbo_plan *plan;
-    elbo_batch_args *pass;
+    elbo_cpu_program *program;
+    const elbo_batch_args *args;
 } job;
 
 /* ---- who takes what ---- */
@@ -49,12 +53,12 @@ typedef struct job {
 static uint64_t range_of(uint64_t first, uint64_t end) { return first << 32 | end; }
 
 /* Every thread begins with an equal part of a phase's pieces. */
-static void share_out(const elbo_plan *p, const elbo_batch_args *pass) {
-    int threads = elbo_team_threads(p->options.team);
+static void share_out(const elbo_cpu_program *p, const elbo_batch_args *args) {
+    int threads = elbo_team_threads(p->team);
     for (int f = 0; f < p->phases; f++) {
-        uint64_t pieces = (uint64_t)pieces_of(p, &p->phase[f], pass), n = (uint64_t)threads;
+        uint64_t pieces = (uint64_t)pieces_of(p, &p->phase[f], args), n = (uint64_t)threads;
         for (uint64_t t = 0; t < n; t++)
-            atomic_store_explicit(&p->share[f * threads + (int)t].range, range_of(pieces * t / n, pieces * (t + 1) / n),
+            atomic_store_explicit(&p->range[f * threads + (int)t].range, range_of(pieces * t / n, pieces * (t + 1) / n),
                                   memory_order_relaxed);
     }
 }
@@ -73,60 +77,91 @@ static int take(elbo_thread_range *share, bool last) {
 }
 
 /* A piece of the thread's own, or else one of its neighbours'. */
-static int next_piece(const elbo_plan *p, int phase, int thread) {
-    int threads = elbo_team_threads(p->options.team);
-    elbo_thread_range *share = p->share + (size_t)phase * (size_t)threads;
+static int next_piece(const elbo_cpu_program *p, int phase, int thread) {
+    int threads = elbo_team_threads(p->team);
+    elbo_thread_range *share = p->range + (size_t)phase * (size_t)threads;
     int piece = take(&share[thread], false);
     for (int i = 1; i < threads && piece < 0; i++) piece = take(&share[(thread + i) % threads], true);
     return piece;
 }
 
 static void run_phases(void *context, int thread) {
-    elbo_plan *p = ((job *)context)->plan;
-    elbo_batch_args *pass = ((job *)context)->pass;
+    elbo_cpu_program *p = ((job *)context)->program;
+    const elbo_batch_args *args = ((job *)context)->args;
     for (int f = 0; f < p->phases; f++) {
         const elbo_phase *phase = &p->phase[f];
-        if (f > 0) elbo_team_barrier(p->options.team);
-        if (f > 0 && phase->tiled && !losses_are_finite(p, pass)) { // all threads see the same: all leave
-            if (thread == 0) pass->diverged = true;
+        if (f > 0) elbo_team_barrier(p->team);
+        if (f > 0 && phase->tiled && !losses_are_finite(p, args)) { // all threads see the same: all leave
+            if (thread == 0) p->diverged = true;
             return;
         }
         int first_tile = p->step[phase->first].first_tile;
-        for (int piece; (piece = next_piece(p, f, thread)) >= 0;) run_piece(p, phase, pass, first_tile, piece, thread);
+        for (int piece; (piece = next_piece(p, f, thread)) >= 0;) run_piece(p, phase, args, first_tile, piece, thread);
     }
 }
 
-void elbo_plan_run(elbo_plan *p, elbo_batch_args *pass) {
-    share_out(p, pass);
-    if (p->options.clip > 0)
+static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
+    share_out(p, args);
+    if (p->plan->options.clip > 0)
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
-    pass->diverged = false;
-    elbo_team_run(p->options.team, run_phases, &(job){p, pass});
+    p->diverged = false;
+    elbo_team_run(p->team, run_phases, &(job){p, args});
 }
 
-void elbo_plan_add_metrics(const elbo_plan *p, int count, double *sum) {
-    const elbo_tensor *const tensors[] = {p->reconstruction, p->kl, p->squared};
-    for (int k = 0; k < 3; k++) {
-        if (!tensors[k]) continue;
-        for (int i = 0; i < count; i++) *sum += tensors[k]->base[i];
-        sum++;
+/* Image by image, so that a sum is the same however many steps were run at once. */
+static void add_losses(const elbo_cpu_program *p, int count) {
+    for (int k = 0; k < p->graph->metrics.count; k++) {
+        const elbo_tensor *metric = p->plan->metric[k];
+        for (int i = 0; metric && i < count; i++) p->plan->total[k] += p->read[metric->index]->base[i];
     }
 }
 
-const elbo_step *elbo_plan_find_nonfinite(elbo_plan *p, elbo_batch_args *pass) {
+elbo_status elbo_cpu_run(elbo_plan *plan, const elbo_batch_args *args, int steps, elbo_error *err) {
+    (void)err;
+    elbo_cpu_program *p = plan->program;
+    for (p->steps_run = 0; p->steps_run < steps; p->steps_run++) {
+        run_batch(p, &args[p->steps_run]);
+        if (p->diverged) break;
+        add_losses(p, args[p->steps_run].count);
+    }
+    return ELBO_OK;
+}
+
+elbo_status elbo_cpu_wait(elbo_plan *plan, elbo_run_report *report, elbo_error *err) {
+    (void)err;
+    const elbo_cpu_program *p = plan->program;
+    *report = (elbo_run_report){.diverged = p->diverged, .steps = p->steps_run};
+    return ELBO_OK;
+}
+
+void elbo_cpu_read(elbo_plan *plan, const elbo_tensor *t, int first, int count, float *to) {
+    const elbo_cpu_tensor *from = ((elbo_cpu_program *)plan->program)->read[t->index];
+    memcpy(to, from->base + (size_t)first * from->per_image, (size_t)count * from->per_image * sizeof *to);
+}
+
+void elbo_cpu_read_gradients(elbo_plan *plan, float *to) {
+    memcpy(to, ((elbo_cpu_program *)plan->program)->grads, plan->graph->param_floats * sizeof *to);
+}
+
+static bool is_finite(const elbo_cpu_tensor *t, int shard, size_t rows) {
+    const float *v = elbo_cpu_rows(t, shard);
+    for (size_t j = 0; j < rows * t->per_image; j++)
+        if (!isfinite(v[j])) return false;
+    return true;
+}
+
+const elbo_node *elbo_cpu_find_nonfinite(elbo_plan *plan, const elbo_batch_args *args, const char **what) {
+    elbo_cpu_program *p = plan->program;
     for (int i = 0; i < p->steps; i++) {
-        const elbo_step *s = &p->step[i];
-        if (s->tiles) continue;
-        for (int shard = 0; shard * p->shard_rows < pass->count; shard++) {
-            s->run(s, pass, shard, 0);
-            size_t rows = (size_t)elbo_valid_rows(p, pass, shard);
-            for (int k = 0; k < ELBO_STEP_TENSORS; k++) {
-                const elbo_tensor *t = s->out[k];
-                if (!t) continue;
-                const float *v = elbo_rows(t, shard);
-                for (size_t j = 0; j < rows * t->per_image; j++)
-                    if (!isfinite(v[j])) return s;
-            }
+        const elbo_cpu_step *s = &p->step[i];
+        for (int shard = 0; !s->tiles && shard * p->shard_rows < args->count; shard++) {
+            s->run(s, args, shard, 0);
+            size_t rows = (size_t)elbo_cpu_valid_rows(p, args, shard);
+            for (int k = 0; k < ELBO_STEP_TENSORS; k++)
+                if (s->out[k] && !is_finite(s->out[k], shard, rows)) {
+                    *what = s->what;
+                    return s->node;
+                }
         }
     }
     return NULL;

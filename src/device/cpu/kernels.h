@@ -1,8 +1,5 @@
-/* What ops call to compute: small functions on plain arrays, outputs first, then inputs, then sizes.
- *
- * A device is a set of kernel groups. `ref` (plain loops, always there) is what the others are checked against; the CPU
- * device takes each group from the fastest place this machine supports. Another device (CUDA, say) is another folder
- * beside cpu/ and another row of the table in device.c.
+/* What the CPU's steps call to compute: small functions on plain arrays, outputs first, then inputs, then sizes. Device
+ * `cpu` takes each group from the fastest place this machine supports, device `ref` plain loops.
  *
  * A kernel runs on the calling thread and allocates nothing. */
 #ifndef ELBO_KERNELS_H
@@ -14,6 +11,7 @@
 
 #include "base/random.h"
 #include "device/cpu/conv.h"
+#include "nn/optimizer.h"
 
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
 typedef struct elbo_linear_kernels {
@@ -62,7 +60,7 @@ typedef struct elbo_loss_kernels {
     float (*mse)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
     /* Laplace with scale 1, less its constant: the sum of |y - x|. */
     float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
-    /* mse_weight (y - x)^2 + l1_weight |y - x|, summed. */
+    /* Both at once: returns the sum of |y - x|; the gradient is that of mse_weight (y - x)^2 + l1_weight |y - x|. */
     float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
                     float l1_weight, float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
@@ -72,14 +70,6 @@ typedef struct elbo_loss_kernels {
     void (*reparameterize_backward)(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
                                     const float *eps, size_t n, float weight);
 } elbo_loss_kernels;
-
-/* What an optimiser needs to know of one step; every field is set, whichever rule reads it. */
-typedef struct elbo_update {
-    float lr, momentum, weight_decay, beta1, beta2, eps;
-    float correction1, correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
-    float gradient_scale;           // below 1 where the gradient's norm was clipped
-    bool first;                     // SGD: momentum starts as the first gradient
-} elbo_update;
 
 /* Optimisers: one pass over parameters w (n), gradients g (n), state m and v (n). The formulas are PyTorch's. */
 typedef struct elbo_update_kernels {
@@ -147,7 +137,7 @@ typedef struct elbo_resample_kernels {
     void (*bilinear_backward)(float *dx, const float *dy, const elbo_resample *s);
 } elbo_resample_kernels;
 
-typedef struct elbo_device {
+typedef struct elbo_kernels {
     const char *name;
     const elbo_linear_kernels *linear;
     const elbo_pointwise_kernels *pointwise;
@@ -156,11 +146,11 @@ typedef struct elbo_device {
     const elbo_conv_kernels *conv;
     const elbo_norm_kernels *norm;
     const elbo_resample_kernels *resample;
-} elbo_device;
+} elbo_kernels;
 
-/* "cpu": the fastest kernels for this machine; "ref": plain loops. NULL where there is no such device. */
-const elbo_device *elbo_device_find(const char *name);
-extern const char *const elbo_device_names[]; // ended by NULL
+/* The fastest for this machine. Also for host code that has arrays of its own. */
+const elbo_kernels *elbo_kernels_here(void);
+extern const elbo_kernels elbo_kernels_ref; // plain loops: what all others are checked against
 
 /* Single-precision peak of `threads` threads, measured now by a loop of fused multiply-adds on the widest vectors that
  * this machine has. In FLOP per second. */

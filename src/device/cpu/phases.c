@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "device/cpu/plan_make.h"
+#include "device/cpu/program_make.h"
 
 /* Weights are packed before the first shard starts; their gradients may wait until every shard is through, and what
  * needs all of those comes last. So there are two or three phases, instead of two for each layer. */
-static int schedule_rank(const elbo_step *s) {
+static int schedule_rank(const elbo_cpu_step *s) {
     if (s->early) return 0;
     if (s->tiles == 0) return 1;
     return s->barrier ? 3 : 2;
@@ -15,13 +15,13 @@ static int schedule_rank(const elbo_step *s) {
 
 /* The first layer's weights are updated before the last one's: the next batch reads them first, and what has just been
  * written is slow to read for another core (bench/log.md, 10). */
-elbo_status elbo_plan_sort_steps(elbo_plan *p, elbo_error *err) {
-    elbo_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
+elbo_status elbo_cpu_sort_steps(elbo_cpu_program *p, elbo_error *err) {
+    elbo_cpu_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
     if (!sorted) return elbo_no_memory(err);
     int n = 0;
     for (int turn = 0; turn < 4; turn++)
         for (int i = 0; i < p->steps; i++) {
-            const elbo_step *s = &p->step[turn == 2 ? p->steps - 1 - i : i];
+            const elbo_cpu_step *s = &p->step[turn == 2 ? p->steps - 1 - i : i];
             if (schedule_rank(s) == turn) sorted[n++] = *s;
         }
     memcpy(p->step, sorted, (size_t)p->steps * sizeof *sorted);
@@ -29,7 +29,7 @@ elbo_status elbo_plan_sort_steps(elbo_plan *p, elbo_error *err) {
     return ELBO_OK;
 }
 
-elbo_status elbo_plan_cut_phases(elbo_plan *p, elbo_error *err) {
+elbo_status elbo_cpu_cut_phases(elbo_cpu_program *p, elbo_error *err) {
     p->phase = calloc((size_t)p->steps, sizeof *p->phase);
     int tiles = 0;
     for (int i = 0; i < p->steps; i++) tiles += p->step[i].tiles;
@@ -37,7 +37,7 @@ elbo_status elbo_plan_cut_phases(elbo_plan *p, elbo_error *err) {
     p->tile_squares = calloc((size_t)tiles + 1, sizeof *p->tile_squares);
     if (!p->phase || !p->tile || !p->tile_squares) return elbo_no_memory(err);
     for (int i = 0; i < p->steps; i++) {
-        elbo_step *s = &p->step[i];
+        elbo_cpu_step *s = &p->step[i];
         bool tiled = s->tiles > 0;
         elbo_phase *last = p->phases ? &p->phase[p->phases - 1] : NULL;
         if (!last || s->barrier || last->tiled != tiled) {
@@ -51,6 +51,6 @@ elbo_status elbo_plan_cut_phases(elbo_plan *p, elbo_error *err) {
             last->pieces++;
         }
     }
-    p->share = elbo_alloc((size_t)p->phases * (size_t)elbo_team_threads(p->options.team), sizeof *p->share);
-    return p->share ? ELBO_OK : elbo_no_memory(err);
+    p->range = elbo_alloc((size_t)p->phases * (size_t)elbo_team_threads(p->team), sizeof *p->range);
+    return p->range ? ELBO_OK : elbo_no_memory(err);
 }

@@ -1,57 +1,58 @@
 /* From gradients to new weights: tile by tile while each is warm, or, with clipping, all of them at the end. */
 #include <math.h>
 
-#include "device/cpu/plan_make.h"
+#include "device/cpu/program_make.h"
 
 /* Parameters that one piece of a clipped update takes. */
 enum { UPDATE_TILE = 16384 };
 
-static void update_range(const elbo_plan *p, const elbo_batch_args *pass, size_t offset, const float *g, size_t n,
-                         const elbo_update *u) {
-    const elbo_update_kernels *k = p->device->update;
-    float *w = pass->weights + offset, *m = pass->m + offset, *v = pass->v + offset;
-    switch (p->options.optimizer) {
+static void update_range(const elbo_cpu_program *p, size_t offset, const float *g, size_t n, const elbo_update *u) {
+    const elbo_update_kernels *k = p->kernels->update;
+    float *w = p->params + offset, *m = p->array[0] + offset;
+    switch (p->plan->state->optimizer->kind) {
     case ELBO_SGD: k->sgd(w, m, g, n, u); break;
-    case ELBO_ADAM: k->adam(w, m, v, g, n, u); break;
-    case ELBO_ADAMW: k->adamw(w, m, v, g, n, u); break;
+    case ELBO_ADAM: k->adam(w, m, p->array[1] + offset, g, n, u); break;
+    case ELBO_ADAMW: k->adamw(w, m, p->array[1] + offset, g, n, u); break;
     }
 }
 
-float *elbo_gradient_tile(const elbo_step *s, size_t offset, int thread, size_t scratch_offset) {
-    const elbo_plan *p = s->plan;
-    return p->grads ? p->grads + offset : elbo_scratch(p, thread) + scratch_offset;
+float *elbo_cpu_gradient_tile(const elbo_cpu_step *s, size_t offset, int thread, size_t scratch_offset) {
+    const elbo_cpu_program *p = s->program;
+    return p->grads ? p->grads + offset : elbo_cpu_scratch(p, thread) + scratch_offset;
 }
 
-void elbo_finish_tile(const elbo_step *s, const elbo_batch_args *pass, int tile, size_t offset, const float *g,
-                      size_t n) {
-    const elbo_plan *p = s->plan;
-    if (p->options.clip > 0)
-        p->tile_squares[s->first_tile + tile] += p->device->update->sum_of_squares(g, n);
-    else if (!pass->no_update)
-        update_range(p, pass, offset, g, n, &pass->update); // while the tile is warm
+void elbo_cpu_finish_tile(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, size_t offset, const float *g,
+                          size_t n) {
+    const elbo_cpu_program *p = s->program;
+    if (p->plan->options.clip > 0)
+        p->tile_squares[s->first_tile + tile] += p->kernels->update->sum_of_squares(g, n);
+    else if (!args->no_update)
+        update_range(p, offset, g, n, &args->update); // while the tile is warm
 }
 
 /* With clipping the whole gradient must be known before the first weight may change. */
-static void clipped_update(const elbo_step *s, const elbo_batch_args *pass, int tile, int thread) {
+static void clipped_update(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     (void)thread;
-    if (pass->no_update) return;
-    const elbo_plan *p = s->plan;
+    if (args->no_update) return;
+    const elbo_cpu_program *p = s->program;
     double squares = 0;
     for (int i = 0; i < s->first_tile; i++) squares += p->tile_squares[i];
     double norm = sqrt(squares);
-    elbo_update u = pass->update;
-    if (norm > p->options.clip) u.gradient_scale = (float)(p->options.clip / (norm + 1e-6)); // as clip_grad_norm_
+    elbo_update u = args->update;
+    if (norm > p->plan->options.clip)
+        u.gradient_scale = (float)(p->plan->options.clip / (norm + 1e-6)); // as clip_grad_norm_
     size_t start = (size_t)tile * UPDATE_TILE, end = start + UPDATE_TILE;
     for (int i = 0; i < p->graph->params; i++) {
         const elbo_param *q = &p->graph->param[i];
         size_t from = q->offset > start ? q->offset : start,
                to = q->offset + q->count < end ? q->offset + q->count : end;
-        if (!q->buffer && from < to) update_range(p, pass, from, p->grads + from, to - from, &u);
+        if (!q->buffer && from < to) update_range(p, from, p->grads + from, to - from, &u);
     }
 }
 
-elbo_status elbo_plan_clipped_update(elbo_plan *p, elbo_error *err) {
-    elbo_step *s = elbo_plan_step(p, &p->graph->node[0], "clip and update", p->device->update->name, clipped_update);
+elbo_status elbo_cpu_clipped_update(elbo_cpu_program *p, elbo_error *err) {
+    elbo_cpu_step *s =
+        elbo_cpu_new_step(p, &p->graph->node[0], "clip and update", p->kernels->update->name, clipped_update);
     if (!s) return elbo_no_memory(err);
     s->tiles = (int)((p->graph->param_floats + UPDATE_TILE - 1) / UPDATE_TILE);
     s->barrier = true;

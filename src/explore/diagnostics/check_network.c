@@ -74,13 +74,21 @@ typedef struct layer {
 } layer;
 
 /* Of `count` images, which units of each layer are ever above 0. */
-static void look(layer *l, int layers, const elbo_plan *p, int count) {
-    for (int i = 0; i < layers; i++) {
-        const float *y = p->watched[l[i].node]->base;
-        for (int r = 0; r < count; r++)
+static void look(layer *l, int layers, elbo_plan *p, int count, float *room) {
+    for (int i = 0; i < layers; i++)
+        for (int r = 0; r < count; r++) {
+            elbo_plan_read(p, p->watched[l[i].node], r, 1, room);
+            const float *y = room;
             for (int u = 0; u < l[i].units; u++)
                 for (size_t k = 0; k < l[i].pixels; k++) l[i].alive[u] |= *y++ > 0;
-    }
+        }
+}
+
+static size_t largest(const layer *l, int layers) {
+    size_t most = 1;
+    for (int i = 0; i < layers; i++)
+        if ((size_t)l[i].units * l[i].pixels > most) most = (size_t)l[i].units * l[i].pixels;
+    return most;
 }
 
 static elbo_status run_layers(layer *l, int layers, const bool *watch, const elbo_eval_context *e, uint32_t *seen,
@@ -88,33 +96,35 @@ static elbo_status run_layers(layer *l, int layers, const bool *watch, const elb
     elbo_model *m = e->model;
     const elbo_images *images = e->train ? &e->data->train : e->images;
     uint32_t *chosen = elbo_alloc(IMAGES, sizeof *chosen);
-    if (!chosen) return elbo_no_memory(err);
+    float *room = elbo_alloc(largest(l, layers), sizeof *room);
+    if (!chosen || !room) {
+        free(chosen);
+        free(room);
+        return elbo_no_memory(err);
+    }
     *seen = (uint32_t)(e->n < IMAGES ? e->n : IMAGES);
     for (uint32_t i = 0; i < *seen; i++) chosen[i] = i;
     if (e->train) *seen = (uint32_t)elbo_eval_context_some_training(e, IMAGES, chosen);
     uint32_t batch = (uint32_t)m->batch;
     elbo_plan plan = {0};
-    elbo_plan_options o = {.mode = ELBO_EVAL,
-                           .batch = (int)batch,
-                           .team = m->team,
-                           .reconstruction = m->recipe.loss.reconstruction,
-                           .watch = watch};
-    elbo_status status = elbo_plan_make(&plan, &m->network.graph, elbo_device_find("cpu"), o, err);
+    elbo_plan_options o = {.mode = ELBO_EVAL, .batch = (int)batch, .watch = watch};
+    elbo_status status = elbo_plan_make(&plan, &m->state, &o, err);
     for (uint32_t start = 0; start < *seen && status == ELBO_OK; start += batch) {
         uint32_t count = *seen - start < batch ? *seen - start : batch;
-        elbo_batch_args pass = {.images = images,
+        elbo_batch_args args = {.images = images,
                                 .index = chosen + start,
                                 .count = (int)count,
-                                .params = m->network.params,
                                 .low = m->recipe.image.low,
                                 .high = m->recipe.image.high,
                                 .noise = {.purpose = ELBO_FOR_TEST_NOISE}}; // codes as training draws them
-        elbo_plan_run(&plan, &pass);
-        look(l, layers, &plan, (int)count);
+        status = elbo_plan_run_one(&plan, &args, err);
+        if (status != ELBO_OK) break;
+        look(l, layers, &plan, (int)count, room);
         status = elbo_eval_context_step(e->work, "looking for dead units", (double)start / *seen, err);
     }
     elbo_plan_free(&plan);
     free(chosen);
+    free(room);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "device/cpu/kernels.h"
 #include "explore/metrics/scores.h"
 
 enum { BATCH = 512 }; // rows at once; fewer where the model takes fewer
@@ -14,6 +15,8 @@ typedef struct scorer {
     elbo_plan plan;
     float *z, *eps;                     // (BATCH, Z)
     double *prior;                      // (BATCH) log p(z) - log q(z | x)
+    double loss[BATCH];                 // -log p(x | z)
+    float term[BATCH];                  // of one loss
     uint32_t row[BATCH], target[BATCH]; // 0, 1, ...; the image of each row
     uint32_t sample[BATCH];             // which of its samples
     const float *mu, *logvar;
@@ -25,14 +28,12 @@ static elbo_status scorer_open(scorer *s, elbo_model *m, const elbo_images *imag
     *s = (scorer){.model = m, .images = images, .batch = m->batch < BATCH ? m->batch : BATCH};
     size_t Z = (size_t)m->network.graph.latent;
     for (uint32_t i = 0; i < BATCH; i++) s->row[i] = i;
-    elbo_plan_options options = {
-        .mode = ELBO_SCORE, .batch = s->batch, .team = m->team, .reconstruction = m->recipe.loss.reconstruction};
+    elbo_plan_options options = {.mode = ELBO_SCORE, .batch = s->batch};
     s->z = elbo_alloc(BATCH * Z, sizeof *s->z);
     s->eps = elbo_alloc(BATCH * Z, sizeof *s->eps);
     s->prior = elbo_alloc(BATCH, sizeof *s->prior);
-    elbo_status status = s->z && s->eps && s->prior
-                             ? elbo_plan_make(&s->plan, &m->network.graph, elbo_device_find("cpu"), options, err)
-                             : elbo_no_memory(err);
+    elbo_status status =
+        s->z && s->eps && s->prior ? elbo_plan_make(&s->plan, &m->state, &options, err) : elbo_no_memory(err);
     if (status == ELBO_OK) return ELBO_OK;
     free(s->z);
     free(s->eps);
@@ -47,20 +48,27 @@ static void scorer_close(scorer *s) {
     free(s->prior);
 }
 
-/* Afterwards plan.reconstruction holds -log p(x | z) of each row. */
-static void scorer_run(scorer *s) {
+/* Afterwards `loss` holds -log p(x | z) of each row. */
+static elbo_status scorer_run(scorer *s, elbo_error *err) {
     elbo_images codes = {.count = (uint32_t)s->count, .floats = s->z};
-    elbo_batch_args pass = {.images = &codes,
+    elbo_batch_args args = {.images = &codes,
                             .index = s->row,
                             .target = s->images,
                             .target_index = s->target,
                             .skips = s->model->skips,
                             .skip_row = s->row,
                             .count = s->count,
-                            .params = s->model->network.params,
                             .low = s->model->recipe.image.low,
                             .high = s->model->recipe.image.high};
-    elbo_plan_run(&s->plan, &pass);
+    ELBO_TRY(elbo_plan_run_one(&s->plan, &args, err));
+    const elbo_metrics *m = &s->plan.graph->metrics;
+    for (int r = 0; r < s->count; r++) s->loss[r] = 0;
+    for (int k = 0; k < m->count; k++) {
+        if (m->metric[k].role != ELBO_METRIC_RECONSTRUCTION || !s->plan.metric[k]) continue;
+        elbo_plan_read(&s->plan, s->plan.metric[k], 0, s->count, s->term);
+        for (int r = 0; r < s->count; r++) s->loss[r] += m->metric[k].weight * s->term[r];
+    }
+    return ELBO_OK;
 }
 
 /* Draws a row's code, and weighs it: the 2 pi of both densities cancel. */
@@ -71,7 +79,7 @@ static void draw(void *context, size_t r) {
     float *z = s->z + r * Z, *eps = s->eps + r * Z;
     elbo_stream stream = {
         .seed = s->seed, .purpose = ELBO_FOR_LIKELIHOOD, .epoch = s->sample[r], .sample = s->target[r]};
-    s->plan.device->loss->normal(eps, Z, stream);
+    elbo_kernels_here()->loss->normal(eps, Z, stream);
     double sum = 0;
     for (size_t d = 0; d < Z; d++) {
         z[d] = mu[d] + eps[d] * expf(0.5f * logvar[d]);
@@ -116,10 +124,10 @@ static elbo_status estimate(scorer *s, int samples, double *each, const elbo_job
             }
         }
         elbo_eval_context_parallel(s->model, (size_t)s->count, draw, s);
-        scorer_run(s);
+        ELBO_TRY(scorer_run(s, err));
         for (int r = 0; r < s->count; r++) {
             if (s->sample[r] == 0) l = (log_sum){-INFINITY, 0};
-            add_log(&l, s->prior[r] - s->plan.reconstruction->base[r]);
+            add_log(&l, s->prior[r] - s->loss[r]);
             if (s->sample[r] == (uint32_t)samples - 1) each[s->target[r]] = l.most + log(l.sum) - log(samples);
         }
         double done = (first_image + (double)first_sample / samples) / n;
@@ -177,8 +185,8 @@ elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const flo
             memcpy(s.z + (size_t)r * Z, z + code_of[start + (uint32_t)r] * Z, Z * sizeof *z);
         }
         status = elbo_model_set_skips(m, images, s.target, (size_t)s.count, err); // each image's own
-        if (status == ELBO_OK) scorer_run(&s);
-        for (int r = 0; r < s.count; r++) loss[start + (uint32_t)r] = s.plan.reconstruction->base[r];
+        if (status == ELBO_OK) status = scorer_run(&s, err);
+        for (int r = 0; r < s.count; r++) loss[start + (uint32_t)r] = (float)s.loss[r];
     }
     scorer_close(&s);
     return status;

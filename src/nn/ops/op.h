@@ -3,9 +3,8 @@
 #ifndef ELBO_OPS_H
 #define ELBO_OPS_H
 
-#include "nn/graph.h"
-#include "device/cpu/plan.h"
 #include "base/arguments.h"
+#include "nn/work.h"
 
 typedef struct elbo_op {
     const char *name;
@@ -20,14 +19,11 @@ typedef struct elbo_op {
     bool reads_output;
     /* The output is the input under another shape: nothing is computed, unless their layouts differ. */
     bool view;
-    /* How the output lies: as the input does, plain, or blocked where the device wants it and the channels fill a
-     * block. */
-    enum { ELBO_LAYOUT_SAME, ELBO_LAYOUT_PLAIN, ELBO_LAYOUT_BLOCKED } layout;
     /* Sets n->shape from its inputs' shapes and adds parameters. */
     elbo_status (*shape)(elbo_graph *g, elbo_node *n, elbo_error *err);
-    /* Append steps to the plan; backward is called only for training. */
-    elbo_status (*forward)(elbo_plan *p, elbo_node_plan *s, elbo_error *err);
-    elbo_status (*backward)(elbo_plan *p, elbo_node_plan *s, elbo_error *err);
+    /* Append work to the plan; backward is called only where something learns. */
+    elbo_status (*forward)(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err);
+    elbo_status (*backward)(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err);
     bool reads_saved; // its second input is what `save NAME` named
     bool internal;    // not a layer that a recipe can name
 } elbo_op;
@@ -40,21 +36,54 @@ const elbo_op *elbo_op_find(const char *name);
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
 extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
-    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_reparameterize, elbo_op_conv2d,
-    elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d,
-    elbo_op_layer_norm, elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
+    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_sample, elbo_op_conv2d, elbo_op_conv_transpose2d,
+    elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm,
+    elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
 
-/* `number` of an input's step: it gathers the batch's rows, or those of the images that codes are compared with. */
-enum { ELBO_INPUT_ROWS, ELBO_INPUT_TARGET };
+/* The losses (losses/), ops that a recipe names under `loss`: their first argument is their weight. */
+extern const elbo_op elbo_loss_bce, elbo_loss_mse, elbo_loss_l1, elbo_loss_perceptual, elbo_loss_kl;
 
 /* Writes the one argument of a convolution, changed, that makes rows and columns of y from x; false: there is none. */
 bool elbo_conv_argument_for(const elbo_node *n, elbo_shape x, elbo_shape y, char *text, size_t room);
 
-/* Not a layer: the reconstruction's loss against the image, put behind the network by the plan. */
-elbo_status elbo_add_reconstruction_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient,
-                                         elbo_tensor *image, elbo_error *err);
-/* Behind it, where there is a network to look with: the difference of features, added to that loss and its gradient. */
-elbo_status elbo_add_perceptual_loss(elbo_plan *p, elbo_tensor *prediction, elbo_tensor *gradient, elbo_tensor *image,
-                                     elbo_error *err);
+/* Arguments of ops, as places in node->value; parameters of norms, as places behind node->first_param. */
+enum { ELBO_LINEAR_OUT_FEATURES, ELBO_LINEAR_BIAS };
+enum {
+    ELBO_CONV_OUT_CHANNELS,
+    ELBO_CONV_KERNEL,
+    ELBO_CONV_STRIDE,
+    ELBO_CONV_PADDING,
+    ELBO_CONV_OUTPUT_PADDING,
+    ELBO_CONV_DILATION,
+    ELBO_CONV_BIAS
+};
+enum { ELBO_POOL_KERNEL, ELBO_POOL_STRIDE, ELBO_POOL_PADDING };
+enum { ELBO_UPSAMPLE_SCALE, ELBO_UPSAMPLE_MODE };
+enum { ELBO_UPSAMPLE_NEAREST, ELBO_UPSAMPLE_BILINEAR };
+enum { ELBO_NORM_EPS, ELBO_NORM_MOMENTUM };
+enum { ELBO_NORM_WEIGHT, ELBO_NORM_BIAS, ELBO_NORM_RUNNING_MEAN, ELBO_NORM_RUNNING_VAR };
+enum { ELBO_DROPOUT_P };
+enum { ELBO_ACTIVATION_SLOPE };
+
+/* ---- for ops: the usual items ---- */
+
+/* y from all inputs. */
+static inline elbo_status elbo_append_forward(elbo_plan *p, elbo_work_kind kind, const elbo_node *n,
+                                              const elbo_node_io *io, elbo_error *err) {
+    return elbo_plan_append(p, (elbo_work){kind, ELBO_FORWARD, n, {io->x[0], io->x[1]}, {io->y}}, err);
+}
+
+/* The first input's gradient, where anybody asks for it, from dy and what else the item reads. */
+static inline elbo_status elbo_append_to_input(elbo_plan *p, elbo_work_kind kind, const elbo_node *n,
+                                               const elbo_node_io *io, elbo_tensor *reads, elbo_error *err) {
+    if (!io->dx[0]) return ELBO_OK;
+    return elbo_plan_append(p, (elbo_work){kind, ELBO_TO_INPUT, n, {io->dy, reads}, {io->dx[0]}}, err);
+}
+
+/* The gradient of weights, from dy and x, and at once their update. */
+static inline elbo_status elbo_append_to_weights(elbo_plan *p, elbo_work_kind kind, const elbo_node *n,
+                                                 const elbo_node_io *io, elbo_error *err) {
+    return elbo_plan_append(p, (elbo_work){kind, ELBO_TO_WEIGHTS, n, {io->dy, io->x[0]}, {NULL}}, err);
+}
 
 #endif

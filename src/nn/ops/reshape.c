@@ -1,4 +1,4 @@
-/* flatten and unflatten: the same values under another shape. Nothing is computed. */
+/* flatten and unflatten: the same values under another shape. */
 #include "nn/ops/op.h"
 
 static elbo_status flatten_shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
@@ -17,25 +17,17 @@ static elbo_status unflatten_shape(elbo_graph *g, elbo_node *n, elbo_error *err)
                           elbo_shape_size(n->shape), elbo_shape_size(n->shape));
 }
 
-/* Nothing, unless the features lie in another layout than the image: then a copy, and its gradient the way back. */
-static elbo_status forward(elbo_plan *p, elbo_node_plan *spot, elbo_error *err) {
-    return spot->y == spot->x[0] ? ELBO_OK : elbo_plan_convert(p, spot->node, spot->y, spot->x[0], err);
+static elbo_status forward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
+    return elbo_append_forward(p, ELBO_WORK_RESHAPE, n, io, err);
 }
 
-static elbo_status backward(elbo_plan *p, elbo_node_plan *spot, elbo_error *err) {
-    elbo_tensor *dx = spot->dx[0];
-    if (!dx || dx == spot->dy) return ELBO_OK;
-    if (!spot->accumulate[0]) return elbo_plan_convert(p, spot->node, dx, spot->dy, err);
-    elbo_tensor *share = elbo_plan_activation(p, spot->node->name, dx->shape, dx->blocked, true);
-    if (!share) return elbo_no_memory(err);
-    ELBO_TRY(elbo_plan_convert(p, spot->node, share, spot->dy, err));
-    return elbo_plan_add(p, spot->node, dx, share, err);
+static elbo_status backward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
+    return elbo_append_to_input(p, ELBO_WORK_RESHAPE, n, io, NULL, err);
 }
 
 const elbo_op elbo_op_flatten = {.name = "flatten",
                                  .usage = "flatten",
                                  .view = true,
-                                 .layout = ELBO_LAYOUT_PLAIN,
                                  .shape = flatten_shape,
                                  .forward = forward,
                                  .backward = backward};
@@ -46,7 +38,6 @@ const elbo_op elbo_op_unflatten = {
                {"height", ELBO_INT, true, 0, 1, 65536},
                {"width", ELBO_INT, true, 0, 1, 65536}},
     .view = true,
-    .layout = ELBO_LAYOUT_BLOCKED,
     .shape = unflatten_shape,
     .forward = forward,
     .backward = backward,

@@ -24,7 +24,7 @@ const elbo_op *const elbo_ops[] = {
     &elbo_op_add,
     &elbo_op_concat,
     &elbo_op_input,
-    &elbo_op_reparameterize,
+    &elbo_op_sample,
     NULL,
 };
 

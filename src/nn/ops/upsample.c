@@ -1,13 +1,11 @@
 /* upsample: each pixel becomes scale x scale, as torch.nn.Upsample (bilinear with align_corners=False). */
-#include "nn/ops/resample.h"
+#include "nn/ops/op.h"
 
-enum { SCALE, MODE };
-enum { NEAREST, BILINEAR };
-static const char *const modes[] = {[NEAREST] = "nearest", [BILINEAR] = "bilinear", NULL};
+static const char *const modes[] = {[ELBO_UPSAMPLE_NEAREST] = "nearest", [ELBO_UPSAMPLE_BILINEAR] = "bilinear", NULL};
 
 static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     elbo_shape x = g->node[n->input[0]].shape;
-    int scale = (int)n->value[SCALE];
+    int scale = (int)n->value[ELBO_UPSAMPLE_SCALE];
     char text[40];
     if (x.rank != 3)
         return elbo_node_fail(n, err,
@@ -21,40 +19,19 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     return ELBO_OK;
 }
 
-static elbo_resample geometry(const elbo_step *s, const elbo_tensor *x) {
-    elbo_resample r = elbo_resample_of(s, x);
-    r.scale = (int)s->node->value[SCALE];
-    return r;
+static elbo_status forward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
+    return elbo_append_forward(p, ELBO_WORK_UPSAMPLE, n, io, err);
 }
 
-static void run_forward(const elbo_step *s, const elbo_batch_args *pass, int shard, int thread) {
-    (void)pass, (void)thread;
-    const elbo_resample_kernels *k = s->plan->device->resample;
-    elbo_resample r = geometry(s, s->in[0]);
-    bool bilinear = s->node->value[MODE] == BILINEAR;
-    (bilinear ? k->bilinear : k->nearest)(elbo_rows(s->out[0], shard), elbo_rows(s->in[0], shard), &r);
-}
-
-static void run_backward(const elbo_step *s, const elbo_batch_args *pass, int shard, int thread) {
-    (void)pass, (void)thread;
-    const elbo_resample_kernels *k = s->plan->device->resample;
-    elbo_resample r = geometry(s, s->out[0]);
-    bool bilinear = s->node->value[MODE] == BILINEAR;
-    (bilinear ? k->bilinear_backward : k->nearest_backward)(elbo_resample_dx(s, shard), elbo_rows(s->in[0], shard), &r);
-}
-
-static elbo_status forward(elbo_plan *p, elbo_node_plan *spot, elbo_error *err) {
-    return elbo_resample_forward(p, spot, run_forward, err);
-}
-
-static elbo_status backward(elbo_plan *p, elbo_node_plan *spot, elbo_error *err) {
-    return elbo_resample_backward(p, spot, false, run_backward, err);
+static elbo_status backward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
+    return elbo_append_to_input(p, ELBO_WORK_UPSAMPLE, n, io, NULL, err);
 }
 
 const elbo_op elbo_op_upsample = {
     .name = "upsample",
     .usage = "upsample [scale=2] [mode=nearest|bilinear]",
-    .values = {[SCALE] = {"scale", ELBO_INT, false, 2, 1, 256}, [MODE] = {"mode", ELBO_WORD, false, NEAREST, 0, 0}},
+    .values = {[ELBO_UPSAMPLE_SCALE] = {"scale", ELBO_INT, false, 2, 1, 256},
+               [ELBO_UPSAMPLE_MODE] = {"mode", ELBO_WORD, false, ELBO_UPSAMPLE_NEAREST, 0, 0}},
     .words = modes,
     .shape = shape,
     .forward = forward,

@@ -47,7 +47,7 @@ static float mse_l1(float *dy, float *squared, const float *y, const float *x, s
         if (dy) dy[i] = (float)(scale * (mse_weight * 2 * error + l1_weight * ((error > 0) - (error < 0))));
     }
     *squared = (float)squares;
-    return (float)(mse_weight * squares + l1_weight * absolute);
+    return (float)absolute;
 }
 
 static float reparameterize(float *z, const float *mu, const float *logvar, const float *eps, size_t n) {

@@ -37,7 +37,7 @@ static inline term l1_term(vec y, vec x, weights w) {
 
 static inline term mse_l1_term(vec y, vec x, weights w) {
     vec error = y - x, sign = vselect(error > 0.0f, vset(1), vselect(error < 0.0f, vset(-1), vset(0)));
-    return (term){w.mse * (error * error) + w.l1 * vabs(error), error * error, 2.0f * w.mse * error + w.l1 * sign};
+    return (term){vabs(error), error * error, 2.0f * w.mse * error + w.l1 * sign};
 }
 
 static inline __attribute__((always_inline)) float reduce(float *dy, float *squared, const float *y, const float *x,

@@ -5,19 +5,19 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "device/cpu/plan_make.h"
+#include "device/cpu/program_make.h"
 
-static void touch(elbo_tensor *t, int when) {
+static void touch(elbo_cpu_tensor *t, int when) {
     if (!t) return;
     if (t->first < 0) t->first = when;
     t->last = when;
 }
 
-static void find_lifetimes(elbo_plan *p) {
+static void find_lifetimes(elbo_cpu_program *p) {
     for (int f = 0; f < p->phases; f++)
         for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++)
             for (int k = 0; k < ELBO_STEP_TENSORS; k++) {
-                elbo_tensor *in = p->step[i].in[k], *out = p->step[i].out[k];
+                elbo_cpu_tensor *in = p->step[i].in[k], *out = p->step[i].out[k];
                 // A tile reads rows of all shards; what the caller reads after the run is laid out for it, too.
                 if (in && p->phase[f].tiled) in->whole_batch = true;
                 if (out && out->kept) out->whole_batch = true;
@@ -25,7 +25,7 @@ static void find_lifetimes(elbo_plan *p) {
     for (int f = 0; f < p->phases; f++)
         for (int i = p->phase[f].first; i < p->phase[f].first + p->phase[f].count; i++)
             for (int k = 0; k < ELBO_STEP_TENSORS; k++) {
-                elbo_tensor *in = p->step[i].in[k], *out = p->step[i].out[k];
+                elbo_cpu_tensor *in = p->step[i].in[k], *out = p->step[i].out[k];
                 touch(in, in && in->whole_batch ? f : i);
                 touch(out, out && out->whole_batch ? f : i);
             }
@@ -34,7 +34,7 @@ static void find_lifetimes(elbo_plan *p) {
 }
 
 typedef struct slot {
-    elbo_tensor *tensor;
+    elbo_cpu_tensor *tensor;
     size_t start, size;
 } slot;
 
@@ -69,7 +69,7 @@ static size_t pack(slot *slots, int n) {
 
 static size_t round_up(size_t floats) { return (floats + 15) / 16 * 16; }
 
-elbo_status elbo_plan_place_tensors(elbo_plan *p, elbo_error *err) {
+elbo_status elbo_cpu_place_tensors(elbo_cpu_program *p, elbo_error *err) {
     find_lifetimes(p);
     slot *slots = calloc((size_t)p->tensors + 1, sizeof *slots);
     if (!slots) return elbo_no_memory(err);
@@ -77,7 +77,7 @@ elbo_status elbo_plan_place_tensors(elbo_plan *p, elbo_error *err) {
     for (int whole = 0; whole <= 1; whole++) {
         int n = 0;
         for (int i = 0; i < p->tensors; i++) {
-            elbo_tensor *t = p->tensor[i];
+            elbo_cpu_tensor *t = p->tensor[i];
             if (t->first < 0 || t->whole_batch != whole) continue;
             size_t rows = (size_t)p->shard_rows * (size_t)(whole ? p->shards : 1);
             slots[n++] = (slot){.tensor = t, .size = round_up(rows * t->per_image)};
@@ -94,7 +94,7 @@ elbo_status elbo_plan_place_tensors(elbo_plan *p, elbo_error *err) {
         return elbo_no_room(err, (double)p->arena_floats * sizeof(float), "the activations and gradients of a batch",
                             "a smaller train.batch needs less");
     for (int i = 0; i < p->tensors; i++) {
-        elbo_tensor *t = p->tensor[i];
+        elbo_cpu_tensor *t = p->tensor[i];
         if (t->first < 0) continue;
         size_t offset = t->shard_stride;
         t->base = p->arena + (t->whole_batch ? (size_t)p->shards * size[0] : 0) + offset;

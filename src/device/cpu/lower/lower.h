@@ -1,0 +1,35 @@
+/* Lowerings: how the CPU computes each kind of work. One file each, forward above backward, and a row in table.c. */
+#ifndef ELBO_CPU_LOWER_H
+#define ELBO_CPU_LOWER_H
+
+#include "device/cpu/program.h"
+#include "nn/losses/loss.h"
+
+/* Each appends steps. */
+typedef elbo_status elbo_cpu_lower(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
+
+typedef struct elbo_cpu_lowering {
+    elbo_cpu_lower *forward, *to_weights, *to_input; // to_input also where one item asks for both
+    /* How the output lies: as the input does, plain, or blocked where the kernels want it and the channels fill a
+     * block. */
+    enum { ELBO_LAYOUT_SAME, ELBO_LAYOUT_PLAIN, ELBO_LAYOUT_BLOCKED } layout;
+} elbo_cpu_lowering;
+
+extern const elbo_cpu_lowering *const elbo_cpu_lowerings[ELBO_WORK_KINDS];
+
+extern const elbo_cpu_lowering elbo_cpu_lower_linear, elbo_cpu_lower_conv, elbo_cpu_lower_activation,
+    elbo_cpu_lower_dropout, elbo_cpu_lower_batch_norm, elbo_cpu_lower_layer_norm, elbo_cpu_lower_pool,
+    elbo_cpu_lower_upsample, elbo_cpu_lower_reshape, elbo_cpu_lower_add, elbo_cpu_lower_concat, elbo_cpu_lower_sample;
+
+/* rows.c: what the caller gives; `target`: the images that codes are compared with. */
+elbo_status elbo_cpu_lower_rows(elbo_cpu_program *p, elbo_cpu_node *np, bool target, elbo_error *err);
+elbo_status elbo_cpu_lower_skip(elbo_cpu_program *p, elbo_cpu_node *np, size_t offset, elbo_error *err);
+
+/* The losses of the reconstruction, together: they share one pass over it. `gradient`: NULL in evaluation. */
+elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *prediction, elbo_cpu_tensor *gradient,
+                                        elbo_error *err);
+/* Behind them: adds to their gradient. */
+elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_tensor *prediction,
+                                      elbo_cpu_tensor *gradient, elbo_error *err);
+
+#endif

@@ -1,0 +1,100 @@
+/* The latent of a VAE and its KL divergence, in one pass forward and one back. */
+#include <string.h>
+
+#include "device/cpu/lower/lower.h"
+
+static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *room,
+                             size_t Z) {
+    if (args->no_noise) return NULL;
+    if (args->given_noise) {
+        memcpy(room, args->given_noise + image * Z, Z * sizeof *room);
+    } else {
+        elbo_stream stream = args->noise;
+        stream.sample = image;
+        s->program->kernels->loss->normal(room, Z, stream);
+    }
+    return room;
+}
+
+static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
+    (void)thread;
+    size_t Z = s->out[0]->per_image;
+    const float *code = elbo_cpu_rows(s->in[0], shard); // (rows, 2 Z)
+    float *z = elbo_cpu_rows(s->out[0], shard), *kl = elbo_cpu_rows(s->out[1], shard),
+          *eps = elbo_cpu_rows(s->out[2], shard);
+    int valid = elbo_cpu_valid_rows(s->program, args, shard);
+    for (int r = 0; r < s->program->shard_rows; r++, code += 2 * Z, z += Z, eps += Z) {
+        if (r >= valid) {
+            memset(z, 0, Z * sizeof *z);
+            continue;
+        }
+        uint32_t image = args->index[shard * s->program->shard_rows + r];
+        kl[r] = s->program->kernels->loss->reparameterize(z, code, code + Z, noise_of(s, args, image, eps, Z), Z);
+    }
+}
+
+/* What the head left, with the latent's numbers in their own order, so that neither noise nor the sum of the KL depends
+ * on how the device lays channels out. */
+static elbo_status plain_code(elbo_cpu_program *p, elbo_cpu_node *np, elbo_cpu_tensor **code, bool gradient,
+                              elbo_error *err) {
+    *code = gradient ? np->dx[0] : np->x[0];
+    if (!(*code)->blocked) return ELBO_OK;
+    *code = elbo_cpu_activation(p, np->node->name, (*code)->shape, false, gradient);
+    return *code ? ELBO_OK : elbo_no_memory(err);
+}
+
+/* The metric of the KL, which is computed in the same pass; -1: the plan has none. */
+static int kl_metric(const elbo_cpu_program *p) {
+    for (int k = 0; k < p->graph->metrics.count; k++)
+        if (p->graph->loss[k] >= 0 && p->graph->node[p->graph->loss[k]].op == &elbo_loss_kl) return k;
+    return -1;
+}
+
+static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {
+    elbo_cpu_tensor *code;
+    ELBO_TRY(plain_code(p, np, &code, false, err));
+    if (code != np->x[0]) ELBO_TRY(elbo_cpu_convert(p, np->node, code, np->x[0], err));
+    np->object = code; // backward reads it, too
+    np->aux = elbo_cpu_new_tensor(p, "noise", np->y->per_image, false);
+    int metric = kl_metric(p);
+    elbo_cpu_tensor *kl = metric < 0 ? elbo_cpu_new_tensor(p, "kl", 1, false) : elbo_cpu_metric(p, metric);
+    elbo_cpu_step *s = elbo_cpu_new_step(p, np->node, "forward", p->kernels->loss->name, run_forward);
+    if (!np->aux || !kl || !s) return elbo_no_memory(err);
+    s->in[0] = code;
+    s->out[0] = np->y;
+    s->out[1] = kl;
+    s->out[2] = np->aux;
+    return ELBO_OK;
+}
+
+static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
+    (void)thread;
+    size_t Z = s->in[0]->per_image;
+    const float *dz = elbo_cpu_rows(s->in[0], shard), *code = elbo_cpu_rows(s->in[1], shard),
+                *eps = elbo_cpu_rows(s->in[2], shard);
+    float *dcode = elbo_cpu_rows(s->out[0], shard); // (rows, 2 Z)
+    float weight = s->number < 0 ? 0 : args->loss_weight[s->number];
+    int valid = elbo_cpu_valid_rows(s->program, args, shard);
+    for (int r = 0; r < s->program->shard_rows; r++, dz += Z, code += 2 * Z, eps += Z, dcode += 2 * Z) {
+        if (r >= valid)
+            memset(dcode, 0, 2 * Z * sizeof *dcode);
+        else
+            s->program->kernels->loss->reparameterize_backward(
+                dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z, weight * args->loss_scale);
+    }
+}
+
+static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {
+    elbo_cpu_tensor *gradient;
+    ELBO_TRY(plain_code(p, np, &gradient, true, err));
+    elbo_cpu_step *s = elbo_cpu_new_step(p, np->node, "backward", p->kernels->loss->name, run_backward);
+    if (!s) return elbo_no_memory(err);
+    s->in[0] = np->dy;
+    s->in[1] = np->object;
+    s->in[2] = np->aux;
+    s->out[0] = gradient;
+    s->number = kl_metric(p);
+    return gradient == np->dx[0] ? ELBO_OK : elbo_cpu_convert(p, np->node, np->dx[0], gradient, err);
+}
+
+const elbo_cpu_lowering elbo_cpu_lower_sample = {.forward = forward, .to_input = backward, .layout = ELBO_LAYOUT_PLAIN};

@@ -1,0 +1,16 @@
+/* Absolute error: the sum over an image's values of |y - x|, the negative log-likelihood of a Laplace distribution with
+ * scale 1 less its constant. PyTorch's l1_loss(reduction="sum"). */
+#include "nn/losses/loss.h"
+
+static elbo_status forward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
+    return elbo_append_forward(p, ELBO_WORK_PIXEL_LOSS, n, io, err);
+}
+
+static elbo_status backward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
+    if (!io->dx[0]) return ELBO_OK;
+    return elbo_plan_append(p, (elbo_work){ELBO_WORK_PIXEL_LOSS, ELBO_TO_INPUT, n, {io->x[0], io->x[1]}, {io->dx[0]}},
+                            err);
+}
+
+const elbo_op elbo_loss_l1 = {
+    .name = "l1", .internal = true, .shape = elbo_loss_shape, .forward = forward, .backward = backward};

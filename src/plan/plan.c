@@ -1,0 +1,166 @@
+/* From a graph to the list of work that each mode is made of. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "nn/ops/op.h"
+
+elbo_status elbo_plan_append(elbo_plan *p, elbo_work w, elbo_error *err) {
+    if (p->options.mode != ELBO_TRAIN) w.direction &= ~ELBO_TO_WEIGHTS; // frozen
+    if (!w.direction) return ELBO_OK;
+    if (!elbo_grow(&p->work, (size_t)p->works, &p->work_capacity, sizeof *p->work)) return elbo_no_memory(err);
+    for (int k = 0; k < ELBO_WORK_TENSORS; k++)
+        if (w.in[k] && w.direction == ELBO_FORWARD) w.in[k]->readers++;
+    p->work[p->works++] = w;
+    return ELBO_OK;
+}
+
+static elbo_tensor *new_tensor(elbo_plan *p, const elbo_node *n, bool gradient) {
+    if (!elbo_grow(&p->tensor, (size_t)p->tensors, &p->tensor_capacity, sizeof *p->tensor)) return NULL;
+    elbo_tensor *t = malloc(sizeof *t);
+    if (!t) return NULL;
+    *t = (elbo_tensor){.index = p->tensors, .name = n->name, .shape = n->shape, .gradient = gradient};
+    return p->tensor[p->tensors++] = t;
+}
+
+bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n) {
+    for (int k = 0; k < n->inputs; k++)
+        if (p->io[n->input[k]].learns) return true;
+    return false;
+}
+
+/* Hands a node's output to the caller. */
+static elbo_status read_node(elbo_plan *p, int node, elbo_tensor **t, elbo_error *err) {
+    *t = p->io[node].y;
+    (*t)->read = true;
+    return elbo_plan_append(
+        p, (elbo_work){.kind = ELBO_WORK_READ, .direction = ELBO_FORWARD, .node = &p->graph->node[node], .in = {*t}},
+        err);
+}
+
+/* A node whose output the caller gives. */
+static elbo_status give_node(elbo_plan *p, int node, elbo_work_kind kind, elbo_error *err) {
+    const elbo_node *n = &p->graph->node[node];
+    elbo_tensor *y = p->io[node].y = new_tensor(p, n, false);
+    if (!y) return elbo_no_memory(err);
+    return elbo_plan_append(p, (elbo_work){.kind = kind, .direction = ELBO_FORWARD, .node = n, .out = {y}}, err);
+}
+
+static elbo_status forward_node(elbo_plan *p, int node, elbo_error *err) {
+    const elbo_node *n = &p->graph->node[node];
+    elbo_node_io *io = &p->io[node];
+    for (int k = 0; k < n->inputs; k++) io->x[k] = p->io[n->input[k]].y;
+    io->learns = n->params > 0 || p->options.frozen_backward || elbo_plan_learns_before(p, n);
+    io->y = new_tensor(p, n, false);
+    if (!io->y) return elbo_no_memory(err);
+    return n->op->forward(p, n, io, err);
+}
+
+static elbo_status watch(elbo_plan *p, int node, elbo_error *err) {
+    if (!p->options.watch || !p->options.watch[node]) return ELBO_OK;
+    return read_node(p, node, &p->watched[node], err);
+}
+
+/* Nodes first..last, the first of them filled from the caller's rows. */
+static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *err) {
+    ELBO_TRY(give_node(p, first, p->options.mode == ELBO_FEATURES ? ELBO_WORK_FEATURES : ELBO_WORK_ROWS, err));
+    p->io[first].learns = p->options.frozen_backward;
+    ELBO_TRY(watch(p, first, err));
+    for (int i = first + 1; i <= last; i++) {
+        ELBO_TRY(forward_node(p, i, err));
+        ELBO_TRY(watch(p, i, err));
+    }
+    return ELBO_OK;
+}
+
+/* The loss nodes that this mode computes: a code that is scored has no posterior. */
+static bool has_loss(const elbo_plan *p, int metric) {
+    const elbo_op *op = p->graph->node[p->graph->loss[metric]].op;
+    if (op == &elbo_loss_perceptual && !p->options.features) return false;
+    return p->options.mode != ELBO_SCORE || p->graph->metrics.metric[metric].role == ELBO_METRIC_RECONSTRUCTION;
+}
+
+static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
+    const elbo_graph *g = p->graph;
+    for (int k = 0; k < g->metrics.count; k++) {
+        if (g->loss[k] < 0) { // measured beside the losses, in the same pass
+            p->metric[k] = new_tensor(p, &(elbo_node){.shape = {1, {1}}}, false);
+            if (!p->metric[k]) return elbo_no_memory(err);
+            p->metric[k]->name = g->metrics.metric[k].name;
+        } else if (has_loss(p, k)) {
+            ELBO_TRY(forward_node(p, g->loss[k], err));
+            p->metric[k] = p->io[g->loss[k]].y;
+        }
+        if (p->metric[k]) p->metric[k]->read = true;
+    }
+    return ELBO_OK;
+}
+
+/* Gradients of the nodes behind which there is something to learn, from the last to the first. */
+static elbo_status plan_backward(elbo_plan *p, int last, elbo_error *err) {
+    const elbo_graph *g = p->graph;
+    for (int i = 0; i <= last; i++)
+        if (p->io[i].learns && !(p->io[i].dy = new_tensor(p, &g->node[i], true))) return elbo_no_memory(err);
+    for (int i = g->count - 1; i >= 0; i--) {
+        const elbo_node *n = &g->node[i];
+        elbo_node_io *io = &p->io[i];
+        if (!io->y || !io->learns || !n->op->backward) continue;
+        for (int k = 0; k < n->inputs; k++) io->dx[k] = p->io[n->input[k]].dy;
+        ELBO_TRY(n->op->backward(p, n, io, err));
+    }
+    return ELBO_OK;
+}
+
+/* A decoder's inputs besides the code: what the encoder saved for it. */
+static elbo_status give_skips(elbo_plan *p, elbo_error *err) {
+    for (int i = 0; i < p->graph->skips; i++) ELBO_TRY(give_node(p, p->graph->skip[i], ELBO_WORK_SKIP, err));
+    return ELBO_OK;
+}
+
+static elbo_status plan_mode(elbo_plan *p, elbo_error *err) {
+    const elbo_taps *at = &p->graph->at;
+    switch (p->options.mode) {
+    case ELBO_ENCODE:
+        ELBO_TRY(plan_forward(p, at->input, at->code, err));
+        ELBO_TRY(read_node(p, at->code, &p->code, err));
+        for (int i = 0; p->options.keep_skips && i < p->graph->skips; i++)
+            ELBO_TRY(read_node(p, p->graph->skip[i], &p->skip[i], err));
+        return ELBO_OK;
+    case ELBO_DECODE:
+        ELBO_TRY(give_skips(p, err));
+        ELBO_TRY(plan_forward(p, at->latent, at->output, err));
+        return read_node(p, at->output, &p->output, err);
+    case ELBO_EVAL: ELBO_TRY(plan_forward(p, at->input, at->logits, err)); return plan_losses(p, err);
+    case ELBO_SCORE:
+        ELBO_TRY(give_skips(p, err));
+        ELBO_TRY(plan_forward(p, at->latent, at->logits, err));
+        ELBO_TRY(give_node(p, at->input, ELBO_WORK_TARGET, err));
+        return plan_losses(p, err);
+    case ELBO_TRAIN:
+        ELBO_TRY(plan_forward(p, at->input, at->logits, err));
+        ELBO_TRY(plan_losses(p, err));
+        return plan_backward(p, at->logits, err);
+    case ELBO_FEATURES:
+        ELBO_TRY(plan_forward(p, 0, at->output, err));
+        return p->options.frozen_backward ? plan_backward(p, at->output, err) : ELBO_OK;
+    }
+    return ELBO_OK;
+}
+
+elbo_status elbo_plan_write(elbo_plan *p, const elbo_graph *g, const elbo_plan_options *options, elbo_error *err) {
+    *p = (elbo_plan){.options = *options, .graph = g};
+    p->io = elbo_alloc((size_t)g->count, sizeof *p->io);
+    p->watched = elbo_alloc((size_t)g->count, sizeof *p->watched);
+    if (!p->io || !p->watched) return elbo_no_memory(err);
+    return plan_mode(p, err);
+}
+
+void elbo_plan_clear(elbo_plan *p) {
+    for (int i = 0; i < p->tensors; i++) free(p->tensor[i]);
+    free(p->tensor);
+    free(p->work);
+    free(p->io);
+    free(p->watched);
+    *p = (elbo_plan){0};
+}

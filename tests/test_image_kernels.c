@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/cpu/tree.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "close.h"
@@ -554,7 +555,8 @@ static void check_convolution(const elbo_conv_kernels *k, const elbo_conv_shape 
     k->forward(c, y, x, packed, s->bias ? e.pb : NULL, scratch, THREAD);
     k->backward_data(c, dx, dy, packed, scratch, THREAD);
     for (size_t i = 0; i < SHARES; i++) k->backward_weights(c, gradients + i * share, x, dy, scratch, THREAD);
-    k->unpack_gradient(c, dw, s->bias ? db : NULL, gradients, SHARES, scratch, THREAD);
+    elbo_tree_sum(elbo_kernels_here(), gradients, gradients, share, SHARES, share);
+    k->unpack_gradient(c, dw, s->bias ? db : NULL, gradients, scratch, THREAD);
     check_guard("packed", packed, k->packed_floats(c));
     check_guard("scratch", scratch, k->scratch_floats(c));
     check_guard("gradients", gradients, SHARES * share);

@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "close.h"
+#include "device/cpu/tree.h"
 #include "device/cpu/ref/ref.h"
 #include "device/cpu/simd/simd.h"
 
@@ -223,6 +224,33 @@ static void bytes_products_and_sums(void **state) {
         assert_guard("add", y, n);
         for (size_t i = 0; i < n; i++) assert_near("add", i, y[i], (double)before[i] + x[i], ONCE * fabs(y[i]) + TINY);
     }
+}
+
+/* ---- the tree in which gradients are summed ---- */
+
+/* Level by level: neighbours are joined, one without a neighbour moves up as it is. */
+static float tree_by_levels(const float *leaf, int leaves) {
+    float level[16];
+    for (int i = 0; i < leaves; i++) level[i] = leaf[i];
+    for (int n = leaves; n > 1; n = (n + 1) / 2)
+        for (int i = 0; i < n; i += 2) level[i / 2] = i + 1 < n ? level[i] + level[i + 1] : level[i];
+    return level[0];
+}
+
+static void tree_sums(void **state) {
+    (void)state;
+    enum { N = 1300, STRIDE = 1312, LEAVES = 11 };
+    float *leaf = malloc(sizeof(float) * LEAVES * STRIDE), *sum = malloc(sizeof(float) * N);
+    elbo_random_normal((elbo_stream){.seed = 3, .purpose = ELBO_FOR_PICKING}, leaf, (size_t)LEAVES * STRIDE);
+    for (int leaves = 1; leaves <= LEAVES; leaves++) {
+        elbo_tree_sum(elbo_kernels_here(), sum, leaf, STRIDE, leaves, N);
+        for (size_t i = 0; i < N; i++) {
+            float column[LEAVES];
+            for (int k = 0; k < leaves; k++) column[k] = leaf[(size_t)k * STRIDE + i];
+            assert_true(sum[i] == tree_by_levels(column, leaves)); // to the bit
+        }
+    }
+    free(leaf), free(sum);
 }
 
 /* ---- losses ---- */
@@ -632,6 +660,7 @@ int main(void) {
         cmocka_unit_test(activations),
         cmocka_unit_test(exp_tanh_and_sigmoid_everywhere),
         cmocka_unit_test(bytes_products_and_sums),
+        cmocka_unit_test(tree_sums),
         cmocka_unit_test(losses),
         cmocka_unit_test(reparameterization),
         cmocka_unit_test(nan_stays_nan),

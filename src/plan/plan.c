@@ -148,8 +148,17 @@ static elbo_status plan_mode(elbo_plan *p, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* As many parts as a batch affords without products of few rows, which are slow (bench/log.md): one to eight ranks may
+ * own whole subtrees and make the same bits. The batch decides, never the machine. */
+static int parts_of(int batch) {
+    enum { MOST_PARTS = 8, LEAST_ROWS = 64 };
+    int parts = 1;
+    while (parts < MOST_PARTS && batch >= 2 * parts * LEAST_ROWS) parts *= 2;
+    return parts;
+}
+
 elbo_status elbo_plan_write(elbo_plan *p, const elbo_graph *g, const elbo_plan_options *options, elbo_error *err) {
-    *p = (elbo_plan){.options = *options, .graph = g};
+    *p = (elbo_plan){.options = *options, .graph = g, .parts = parts_of(options->batch)};
     p->io = elbo_alloc((size_t)g->count, sizeof *p->io);
     p->watched = elbo_alloc((size_t)g->count, sizeof *p->watched);
     if (!p->io || !p->watched) return elbo_no_memory(err);

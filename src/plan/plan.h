@@ -29,6 +29,7 @@ typedef struct elbo_plan_options {
 struct elbo_plan {
     elbo_plan_options options;
     const elbo_graph *graph;
+    int parts; // of a batch, a power of two: gradients are summed in a binary tree of them, whoever computes which
     elbo_work *work; // (works)
     int works;
     size_t work_capacity;

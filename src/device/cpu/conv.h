@@ -48,9 +48,8 @@ typedef struct elbo_conv_kernels {
                           int thread);
     void (*backward_weights)(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread);
-    /* Adds up `shares` gradients that lie one behind the other, in order, into PyTorch's layout. dbias (out) or
-     * NULL. */
-    void (*unpack_gradient)(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
+    /* Into PyTorch's layout. dbias (out) or NULL. */
+    void (*unpack_gradient)(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread);
 } elbo_conv_kernels;
 

@@ -186,6 +186,7 @@ elbo_status elbo_cpu_program_make(elbo_plan *plan, const elbo_kernels *kernels, 
         .plan = plan, .graph = plan->graph, .kernels = kernels, .team = team, .params = params, .array = array};
     p->shard_rows = shard_rows ? shard_rows : rows_of_a_shard(plan->graph, batch);
     p->shards = (batch + p->shard_rows - 1) / p->shard_rows;
+    p->part_rows = (p->shards + plan->parts - 1) / plan->parts * p->shard_rows;
     return make(p, err);
 }
 

@@ -115,6 +115,7 @@ struct elbo_cpu_program {
     elbo_tile *tile; // of all tiled phases, in order
     int tiles;
     int shard_rows, shards;
+    int part_rows; // of the batch, whole shards: leaves of the tree in which gradients are summed
 
     elbo_owned *owned;
     int owned_count;

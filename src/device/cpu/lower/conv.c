@@ -1,6 +1,7 @@
 /* Convolutions. Weights are packed for the kernels once a step, before the first shard. Each shard leaves its part of the
- * weights' gradient; when all are through, one tile per layer adds them up in order and hands the sum to the optimiser. */
+ * weights' gradient; when all are through, one tile per layer adds them up in a tree and hands the sum to the optimiser. */
 #include "device/cpu/lower/lower.h"
+#include "device/cpu/tree.h"
 
 static int value(const elbo_node *n, int i) { return (int)n->value[i]; }
 
@@ -34,7 +35,7 @@ static void run_backward_weights(const elbo_cpu_step *s, const elbo_batch_args *
                                  elbo_cpu_scratch(s->program, thread), thread);
 }
 
-/* The sum of the shards' shares. A batch with fewer images than usual left the last shards out. */
+/* The sum of the shards' parts. A batch with fewer images than usual left the last shards out. */
 static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     const elbo_cpu_program *p = s->program;
     elbo_shape x = elbo_input_shape(p->graph, s->node, 0);
@@ -45,7 +46,9 @@ static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int 
     float *dw = elbo_cpu_gradient_tile(s, s->w, thread, room);
     float *db = bias ? elbo_cpu_gradient_tile(s, s->b, thread, room + weights) : NULL;
     int shards = (args->count + p->shard_rows - 1) / p->shard_rows;
-    kernels(s)->unpack_gradient(s->object, dw, db, s->work2, shards, elbo_cpu_scratch(p, thread), thread);
+    size_t floats = kernels(s)->gradient_floats(s->object);
+    if (shards > 1) elbo_tree_sum(p->kernels, s->work2, s->work2, floats, shards, floats);
+    kernels(s)->unpack_gradient(s->object, dw, db, s->work2, elbo_cpu_scratch(p, thread), thread);
     elbo_cpu_finish_tile(s, args, tile, s->w, dw, weights);
     if (bias) elbo_cpu_finish_tile(s, args, tile, s->b, db, out);
 }

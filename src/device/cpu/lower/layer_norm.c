@@ -1,9 +1,10 @@
 /* Normalisation of each image by itself, so threads need not meet. Weight and bias have a value for each of the image's
  * and lie plain, so a blocked image is normalised in a plain copy, in the thread's scratch memory. Each shard leaves its
- * sums of the weights' gradients; when all are through, tiles add them up in order. */
+ * sums of the weights' gradients; when all are through, tiles add them up in a tree. */
 #include <string.h>
 
 #include "device/cpu/lower/lower.h"
+#include "device/cpu/tree.h"
 
 enum { TILE = 8192 }; // values of a tile
 
@@ -99,9 +100,7 @@ static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int 
     for (int which = ELBO_NORM_WEIGHT; which <= ELBO_NORM_BIAS; which++) {
         size_t offset = offset_of(s, which) + start;
         float *g = elbo_cpu_gradient_tile(s, offset, thread, 0);
-        memcpy(g, sums_of(s, 0, which) + start, count * sizeof *g);
-        for (int shard = 1; shard < shards; shard++)
-            s->program->kernels->pointwise->add(g, sums_of(s, shard, which) + start, count);
+        elbo_tree_sum(s->program->kernels, g, sums_of(s, 0, which) + start, 2 * size_of(s), shards, count);
         elbo_cpu_finish_tile(s, args, tile, offset, g, count);
     }
 }

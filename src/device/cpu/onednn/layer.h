@@ -97,8 +97,8 @@ size_t elbo_onednn_gradient_floats(const elbo_conv *c);
 size_t elbo_onednn_wide_floats(const elbo_conv *c);
 size_t elbo_onednn_turned_floats(const elbo_conv *c);
 void elbo_onednn_pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread);
-void elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares,
-                                 float *scratch, int thread);
+void elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+                                 int thread);
 
 /* ---- few_channels.c ---- */
 

@@ -62,18 +62,13 @@ void elbo_onednn_pack(const elbo_conv *c, float *packed, const float *plain, flo
     if (c->few) memcpy(packed + c->to_small.packed + c->to_large.packed, plain, plain_weights(c) * sizeof *plain);
 }
 
-void elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares,
-                                 float *scratch, int thread) {
-    size_t n = elbo_onednn_gradient_floats(c);
-    for (int share = 1; share < shares; share++) {
-        const float *more = gradients + (size_t)share * n;
-        for (size_t i = 0; i < n; i++) gradients[i] += more[i];
-    }
+void elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+                                 int thread) {
     float *plain = c->turned ? turned_room(c, scratch) : dw,
           *all = c->layout == ONEDNN_WIDE ? wide_room(c, scratch) : plain;
-    elbo_onednn_run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradients, all});
+    elbo_onednn_run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradient, all});
     for (size_t r = 0; c->layout == ONEDNN_WIDE && r < rows_of(c); r++)
         memcpy(plain + r * row_there(c), all + r * row_wide(c), row_there(c) * sizeof *dw);
     if (c->turned) turn_weights(c, dw, plain, true);
-    if (dbias) memcpy(dbias, gradients + c->weights.packed, (size_t)c->s.out * sizeof *dbias);
+    if (dbias) memcpy(dbias, gradient + c->weights.packed, (size_t)c->s.out * sizeof *dbias);
 }

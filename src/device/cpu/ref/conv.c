@@ -123,14 +123,11 @@ static void backward_weights(const elbo_conv *c, float *gradient, const float *x
         for (size_t k = 0; k < pixels(&c->s); k++) dbias[p % (size_t)c->s.out] += dy[p * pixels(&c->s) + k];
 }
 
-static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
+static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread) {
     (void)scratch, (void)thread;
-    for (int share = 1; share < shares; share++)
-        for (size_t i = 0; i < gradient_floats(c); i++)
-            gradients[i] += gradients[(size_t)share * gradient_floats(c) + i];
-    memcpy(dw, gradients, weights(c) * sizeof *dw);
-    if (dbias) memcpy(dbias, gradients + weights(c), (size_t)c->s.out * sizeof *dbias);
+    memcpy(dw, gradient, weights(c) * sizeof *dw);
+    if (dbias) memcpy(dbias, gradient + weights(c), (size_t)c->s.out * sizeof *dbias);
 }
 
 const elbo_conv_kernels elbo_ref_conv = {

@@ -54,9 +54,9 @@ static void backward_weights(const elbo_conv *c, float *gradient, const float *x
     c->kernels->backward_weights(c->conv, gradient, x, dy, scratch, thread);
 }
 
-static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
+static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread) {
-    c->kernels->unpack_gradient(c->conv, dw, dbias, gradients, shares, scratch, thread);
+    c->kernels->unpack_gradient(c->conv, dw, dbias, gradient, scratch, thread);
 }
 
 const elbo_conv_kernels ELBO_SIMD(conv) = {

@@ -359,23 +359,18 @@ static void backward_weights(const elbo_conv *c, float *gradient, const float *x
     }
 }
 
-static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, float *gradients, int shares, float *scratch,
+static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread) {
     (void)scratch, (void)thread;
-    size_t in = (size_t)c->s.in, out = (size_t)c->s.out, share = gradient_floats(c);
+    size_t in = (size_t)c->s.in, out = (size_t)c->s.out;
     for (size_t o = 0; o < out; o += LANES)
         for (size_t i = 0; i < in * TAPS; i += LANES) { // (in x TAPS, out) to (out, in x TAPS), in squares
             vec sum[LANES];
-            for (size_t k = 0; k < LANES; k++) sum[k] = vload(gradients + (i + k) * out + o);
-            for (int s = 1; s < shares; s++)
-                for (size_t k = 0; k < LANES; k++) sum[k] += vload(gradients + (size_t)s * share + (i + k) * out + o);
+            for (size_t k = 0; k < LANES; k++) sum[k] = vload(gradient + (i + k) * out + o);
             transpose_16(sum);
             for (size_t k = 0; k < LANES; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
         }
-    for (size_t o = 0; dbias && o < out; o++) {
-        dbias[o] = 0;
-        for (int k = 0; k < shares; k++) dbias[o] += gradients[(size_t)k * share + in * TAPS * out + o];
-    }
+    if (dbias) memcpy(dbias, gradient + in * TAPS * out, out * sizeof *dbias);
 }
 
 /* ---- making ---- */

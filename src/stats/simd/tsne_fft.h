@@ -4,8 +4,8 @@
 #ifndef ELBO_MAP_FFT_H
 #define ELBO_MAP_FFT_H
 
-#include "device/cpu/simd/vector.h"
 #include "stats/fft.h"
+#include "stats/simd/tsne_vector.h"
 
 typedef struct complex_vec {
     vec re, im;

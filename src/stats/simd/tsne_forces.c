@@ -1,7 +1,7 @@
 #include <math.h>
 
-#include "device/cpu/simd/vector.h"
 #include "stats/simd/tsne_kernels.h"
+#include "stats/simd/tsne_vector.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -29,7 +29,7 @@ static void conditional(float *p, const float *d2, int k, float log_perplexity) 
             s += kept;
             d += kept * x;
         }
-        float sum = vsum(s), entropy = logf(sum) + beta * (vsum(d) / sum), off = entropy - log_perplexity;
+        float sum = vsum(&s), entropy = logf(sum) + beta * (vsum(&d) / sum), off = entropy - log_perplexity;
         if (fabsf(off) < 1e-5f) break;
         if (off > 0)
             low = beta;
@@ -47,7 +47,7 @@ static void conditional(float *p, const float *d2, int k, float log_perplexity) 
         s += kept;
         vstore_part(p + i, e, left);
     }
-    float scale = 1 / vsum(s);
+    float scale = 1 / vsum(&s);
     for (int i = 0; i < k; i++) p[i] *= scale;
 }
 
@@ -85,8 +85,8 @@ static inline void row(float sum[2], const elbo_similarities *s, size_t i, const
         f0 += w * d0;
         f1 += w * d1;
     }
-    sum[0] = vsum(f0);
-    sum[1] = vsum(f1);
+    sum[0] = vsum(&f0);
+    sum[1] = vsum(&f1);
 }
 
 /* Gains as of Jacobs 1988: a coordinate that keeps its direction speeds up, one that turns slows down. */
@@ -135,7 +135,7 @@ static double cost(const elbo_similarities *s, size_t from, size_t to, const flo
             vec d0 = x0 - z0, d1 = x1 - z1;
             c += weights(s->weight + t) * vlog(1.0f + d0 * d0 + d1 * d1);
         }
-        sum += vsum(c);
+        sum += vsum(&c);
     }
     return sum;
 }
@@ -152,9 +152,9 @@ static void repel(float *repulsion, float *z, const float *at, size_t from, size
             f0 += w2 * d0;
             f1 += w2 * d1;
         }
-        repulsion[2 * i] = vsum(f0);
-        repulsion[2 * i + 1] = vsum(f1);
-        z[i] = vsum(s);
+        repulsion[2 * i] = vsum(&f0);
+        repulsion[2 * i + 1] = vsum(&f1);
+        z[i] = vsum(&s);
     }
 }
 
@@ -178,7 +178,7 @@ static double normaliser(const float *x, const float *y, size_t n, size_t from, 
             vec ab = q[0] * q[1], cd = q[2] * q[3];
             z += ((q[0] + q[1]) * cd + (q[2] + q[3]) * ab) / (ab * cd);
             if (++quads % 64 == 0) { // few terms per lane: no digits lost
-                total += vsum(z);
+                total += vsum(&z);
                 z = vset(0);
             }
         }
@@ -186,7 +186,7 @@ static double normaliser(const float *x, const float *y, size_t n, size_t from, 
             vec d0 = x0 - vload(x + j), d1 = x1 - vload(y + j);
             z += 1.0f / (1.0f + d0 * d0 + d1 * d1);
         }
-        total += vsum(z);
+        total += vsum(&z);
     }
     return total;
 }

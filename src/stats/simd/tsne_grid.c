@@ -79,8 +79,8 @@ static void down(const elbo_fft *f, float *spectrum, const float *image, int row
             im[1][i] = b.re - a.re;
         }
         for (int image_of = 0; image_of <= both; image_of++) {
-            transpose_16(re[image_of]);
-            transpose_16(im[image_of]);
+            transpose(re[image_of]);
+            transpose(im[image_of]);
             float *to =
                 spectrum + ((size_t)(k / 16) * (size_t)columns + 32 * (size_t)block + 16 * (size_t)image_of) * 32;
             for (int i = 0; i < 16; i++, to += 32) {
@@ -116,7 +116,8 @@ static double across(const elbo_fft *f, float *const field[2], const float *spec
         vec e = zero();
         for (int i = k; i < k + 16; i++)
             e += (z[i].re * z[i].re + z[i].im * z[i].im) * vload(kernel[0] + at + 16 * (size_t)i);
-        energy += vsum(e * multiplicity(block));
+        e *= multiplicity(block);
+        energy += vsum(&e);
     }
     for (int c = 0; c < 2; c++) {
         // times i k, then back: with re and im exchanged the same transform goes the other way
@@ -154,8 +155,8 @@ static void up(const elbo_fft *f, float *field, float *const spectrum[2], int ro
                 part[2 * c][i] = vload(from);
                 part[2 * c + 1][i] = vload(from + 16);
             }
-            transpose_16(part[2 * c]);
-            transpose_16(part[2 * c + 1]);
+            transpose(part[2 * c]);
+            transpose(part[2 * c + 1]);
         }
         for (int i = 0; i < 16; i++) { // re and im exchanged: back
             data[k + i] = (complex_vec){part[1][i] + part[2][i], part[0][i] - part[3][i]};

@@ -10,14 +10,14 @@
 
 /* y (rows, out) = turned (out, rows)^T + bias */
 static void turn_and_add(float *y, const float *turned, const float *bias, int rows, int out) {
-    int whole_rows = rows / LANES * LANES, whole_out = out / LANES * LANES;
-    for (int o = 0; o < whole_out; o += LANES) {
+    int whole_rows = rows / WIDTH * WIDTH, whole_out = out / WIDTH * WIDTH;
+    for (int o = 0; o < whole_out; o += WIDTH) {
         vec b = bias ? vload(bias + o) : vset(0);
-        for (int r = 0; r < whole_rows; r += LANES) {
-            vec block[LANES];
-            for (int i = 0; i < LANES; i++) block[i] = vload(turned + (size_t)(o + i) * rows + r);
-            transpose_16(block);
-            for (int i = 0; i < LANES; i++) vstore(y + (size_t)(r + i) * out + o, block[i] + b);
+        for (int r = 0; r < whole_rows; r += WIDTH) {
+            vec block[WIDTH];
+            for (int i = 0; i < WIDTH; i++) block[i] = vload(turned + (size_t)(o + i) * rows + r);
+            transpose(block);
+            for (int i = 0; i < WIDTH; i++) vstore(y + (size_t)(r + i) * out + o, block[i] + b);
         }
     }
     for (int r = 0; r < rows; r++)

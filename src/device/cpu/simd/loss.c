@@ -1,12 +1,7 @@
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/simd/vector.h"
 
-/* Each loss walks whole vectors, then the rest, whose empty lanes are kept out of the sums. */
-static inline vec only(vec v, size_t n) {
-    vec kept = {};
-    memcpy(&kept, &v, n * sizeof(float));
-    return kept;
-}
+/* Each loss walks sixteen lanes at a time, then the rest, whose empty lanes are kept out of the sums. */
 
 typedef struct term {
     vec loss, squared, gradient;
@@ -43,19 +38,22 @@ static inline term mse_l1_term(vec y, vec x, weights w) {
 static inline __attribute__((always_inline)) float reduce(float *dy, float *squared, const float *y, const float *x,
                                                           size_t n, float scale, weights w,
                                                           term (*of)(vec, vec, weights)) {
-    vec loss = {}, squares = {};
+    vec loss[PARTS] = {}, squares[PARTS] = {};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        term t = of(vload(y + i), vload(x + i), w);
-        loss += t.loss;
-        squares += t.squared;
-        if (dy) vstore(dy + i, t.gradient * scale);
-    }
-    if (i < n) {
-        term t = of(vload_part(y + i, n - i), vload_part(x + i, n - i), w);
-        loss += only(t.loss, n - i);
-        squares += only(t.squared, n - i);
-        if (dy) vstore_part(dy + i, t.gradient * scale, n - i);
+    for (; i + LANES <= n; i += LANES) EACH_PART(p) {
+            size_t at = i + (size_t)p * WIDTH;
+            term t = of(vload(y + at), vload(x + at), w);
+            loss[p] += t.loss;
+            squares[p] += t.squared;
+            if (dy) vstore(dy + at, t.gradient * scale);
+        }
+    EACH_PART(p) {
+        size_t at = i + (size_t)p * WIDTH, left = left_of(n, at);
+        if (!left) continue;
+        term t = of(vload_part(y + at, left), vload_part(x + at, left), w);
+        loss[p] += vfirst(t.loss, left);
+        squares[p] += vfirst(t.squared, left);
+        if (dy) vstore_part(dy + at, t.gradient * scale, left);
     }
     *squared = vsum(squares);
     return vsum(loss);
@@ -79,28 +77,24 @@ static float mse_l1(float *dy, float *squared, const float *y, const float *x, s
 }
 
 static float reparameterize(float *z, const float *mu, const float *logvar, const float *eps, size_t n) {
-    vec kl = {};
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t left = n - i < LANES ? n - i : LANES;
-        vec m = vload_part(mu + i, left), v = vload_part(logvar + i, left);
-        vec deviation = vexp(v * 0.5f);
-        if (eps)
-            vstore_part(z + i, m + vload_part(eps + i, left) * deviation, left);
-        else
-            vstore_part(z + i, m, left);
-        kl += only(m * m + vexp(v) - 1.0f - v, left);
-    }
+    vec kl[PARTS] = {};
+    for (size_t i = 0; i < n; i += LANES) EACH_PART(p) {
+            size_t at = i + (size_t)p * WIDTH;
+            if (at >= n) continue;
+            vec m = vload_of(mu, at, n), v = vload_of(logvar, at, n);
+            vstore_of(z, at, n, eps ? m + vload_of(eps, at, n) * vexp(v * 0.5f) : m);
+            kl[p] += m * m + vexp(v) - 1.0f - v; // 0 behind the end
+        }
     return 0.5f * vsum(kl);
 }
 
 static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
                                     const float *eps, size_t n, float weight) {
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t left = n - i < LANES ? n - i : LANES;
-        vec d = vload_part(dz + i, left), v = vload_part(logvar + i, left);
-        vec noise = eps ? vload_part(eps + i, left) * vexp(v * 0.5f) : vset(0);
-        vstore_part(dmu + i, d + vload_part(mu + i, left) * weight, left);
-        vstore_part(dlogvar + i, 0.5f * (d * noise + weight * (vexp(v) - 1.0f)), left);
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vec d = vload_of(dz, i, n), v = vload_of(logvar, i, n);
+        vec noise = eps ? vload_of(eps, i, n) * vexp(v * 0.5f) : vset(0);
+        vstore_of(dmu, i, n, d + vload_of(mu, i, n) * weight);
+        vstore_of(dlogvar, i, n, 0.5f * (d * noise + weight * (vexp(v) - 1.0f)));
     }
 }
 

@@ -1,22 +1,25 @@
-/* Normal noise, sixteen blocks of the generator at a time: the same numbers as elbo_random_normal (base/random.h), to
+/* Normal noise, a block of the generator in each lane: the same numbers as elbo_random_normal (base/random.h), to
  * the last few bits of a float.
  *
  * Philox4x32-10 after Salmon et al., SC 2011; Box-Muller; logarithm and sine by polynomials (Cephes, logf and sinf). */
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/simd/vector.h"
 
-typedef uint32_t uvec __attribute__((vector_size(LANES * 4)));
-typedef uint64_t lvec __attribute__((vector_size(LANES * 8)));
+typedef uint32_t uvec __attribute__((vector_size(WIDTH * 4)));
+typedef uint64_t lvec __attribute__((vector_size(WIDTH * 4)));
 
 static inline void multiply(uvec a, uint32_t b, uvec *high, uvec *low) {
-    lvec product = __builtin_convertvector(a, lvec) * (uint64_t)b;
-    *high = __builtin_convertvector(product >> 32, uvec);
-    *low = __builtin_convertvector(product, uvec);
+    const uint64_t word = 0xffffffff;
+    lvec even = ((lvec)a & word) * (uint64_t)b, odd = ((lvec)a >> 32) * (uint64_t)b;
+    *high = (uvec)((even >> 32) | (odd & ~word));
+    *low = (uvec)((even & word) | (odd << 32));
 }
 
-/* words[j]: word j of blocks first .. first + 15, a block in each lane. */
+/* words[j]: word j of WIDTH blocks from the first on, a block in each lane. */
 static inline void philox(elbo_stream s, uint32_t first, uvec words[4]) {
-    const uvec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    static const uint32_t lanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    uvec lane;
+    memcpy(&lane, lanes, sizeof lane);
     uvec c0 = lane + first, c1 = (uvec){} + s.sample, c2 = (uvec){} + s.epoch, c3 = (uvec){} + s.purpose;
     uint32_t k0 = (uint32_t)s.seed, k1 = (uint32_t)(s.seed >> 32);
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
@@ -76,13 +79,15 @@ static inline void box_muller(uvec a, uvec b, vec *first, vec *second) {
 }
 
 void ELBO_SIMD(normal)(float *out, size_t n, elbo_stream s) {
-    for (size_t start = 0; start < n; start += 4 * LANES) {
+    for (size_t start = 0; start < n; start += 4 * WIDTH) {
         uvec words[4];
         vec normal[4];
+        float as_floats[4][WIDTH];
         philox(s, (uint32_t)(start / 4), words);
         box_muller(words[0], words[1], &normal[0], &normal[1]);
         box_muller(words[2], words[3], &normal[2], &normal[3]);
-        size_t left = n - start < 4 * LANES ? n - start : 4 * LANES;
-        for (size_t i = 0; i < left; i++) out[start + i] = normal[i % 4][i / 4];
+        size_t left = n - start < 4 * WIDTH ? n - start : 4 * WIDTH;
+        memcpy(as_floats, normal, sizeof normal);
+        for (size_t i = 0; i < left; i++) out[start + i] = as_floats[i % 4][i / 4];
     }
 }

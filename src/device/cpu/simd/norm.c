@@ -1,10 +1,10 @@
-/* Normalisation, channel by channel. Blocked images are walked a vector of sixteen channels at a time; the rest
+/* Normalisation, channel by channel. Blocked images are walked sixteen channels at a time; the rest
  * (features, or the few channels of an image) by loops over lanes that the compiler makes vectors of. Sums run over
  * some pixels of one image in floats, over more in doubles. */
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/simd/vector.h"
 
-typedef double wide __attribute__((vector_size(LANES * 8)));
+typedef double wide __attribute__((vector_size(WIDTH * 8)));
 static inline wide widen(vec v) { return __builtin_convertvector(v, wide); }
 static inline vec narrow(wide v) { return __builtin_convertvector(v, vec); }
 
@@ -23,52 +23,54 @@ static inline size_t run_end(const elbo_planes *p, size_t start) {
 
 static void moments_16(float *mean, float *squares, const float *x, const elbo_planes *p) {
     for (size_t g = 0; g < p->groups; g++) {
-        wide sum = {}, deviations = {};
+        wide sum[PARTS] = {}, deviations[PARTS] = {};
         for (size_t r = 0; r < p->rows; r++) {
             const float *v = image(p, x, r, g);
             EACH_RUN(p) {
-                vec s = {};
-                for (size_t k = start; k < end; k++) s += vload(v + k * LANES);
-                sum += widen(s);
+                vec s[PARTS] = {};
+                for (size_t k = start; k < end; k++) EACH_PART(i) s[i] += vload(v + k * LANES + i * WIDTH);
+                EACH_PART(i) sum[i] += widen(s[i]);
             }
         }
-        vec m = narrow(sum / (double)(p->rows * p->pixels));
+        vec m[PARTS];
+        EACH_PART(i) m[i] = narrow(sum[i] / (double)(p->rows * p->pixels));
         for (size_t r = 0; r < p->rows; r++) {
             const float *v = image(p, x, r, g);
             EACH_RUN(p) {
-                vec s = {};
-                for (size_t k = start; k < end; k++) {
-                    vec d = vload(v + k * LANES) - m;
-                    s += d * d;
-                }
-                deviations += widen(s);
+                vec s[PARTS] = {};
+                for (size_t k = start; k < end; k++) EACH_PART(i) {
+                        vec d = vload(v + k * LANES + i * WIDTH) - m[i];
+                        s[i] += d * d;
+                    }
+                EACH_PART(i) deviations[i] += widen(s[i]);
             }
         }
-        vstore(mean + g * LANES, m);
-        vstore(squares + g * LANES, narrow(deviations));
+        EACH_PART(i) vstore(mean + g * LANES + i * WIDTH, m[i]);
+        EACH_PART(i) vstore(squares + g * LANES + i * WIDTH, narrow(deviations[i]));
     }
 }
 
 static void gradient_sums_16(float *sum, float *product, const float *dy, const float *x, const float *mean,
                              const elbo_planes *p) {
     for (size_t g = 0; g < p->groups; g++) {
-        wide s = {}, q = {};
-        vec m = vload(mean + g * LANES);
+        wide s[PARTS] = {}, q[PARTS] = {};
+        vec m[PARTS];
+        EACH_PART(i) m[i] = vload(mean + g * LANES + i * WIDTH);
         for (size_t r = 0; r < p->rows; r++) {
             const float *d = image(p, dy, r, g), *v = image(p, x, r, g);
             EACH_RUN(p) {
-                vec a = {}, b = {};
-                for (size_t k = start; k < end; k++) {
-                    vec gradient = vload(d + k * LANES);
-                    a += gradient;
-                    b += gradient * (vload(v + k * LANES) - m);
-                }
-                s += widen(a);
-                q += widen(b);
+                vec a[PARTS] = {}, b[PARTS] = {};
+                for (size_t k = start; k < end; k++) EACH_PART(i) {
+                        vec gradient = vload(d + k * LANES + i * WIDTH);
+                        a[i] += gradient;
+                        b[i] += gradient * (vload(v + k * LANES + i * WIDTH) - m[i]);
+                    }
+                EACH_PART(i) s[i] += widen(a[i]);
+                EACH_PART(i) q[i] += widen(b[i]);
             }
         }
-        vstore(sum + g * LANES, narrow(s));
-        vstore(product + g * LANES, narrow(q));
+        EACH_PART(i) vstore(sum + g * LANES + i * WIDTH, narrow(s[i]));
+        EACH_PART(i) vstore(product + g * LANES + i * WIDTH, narrow(q[i]));
     }
 }
 
@@ -121,10 +123,23 @@ static void gradient_sums(float *sum, float *product, const float *dy, const flo
     (p->lanes == LANES ? gradient_sums_16 : gradient_sums_any)(sum, product, dy, x, mean, p);
 }
 
-/* Value by value: a row of lanes is a vector where there are sixteen, else what the compiler makes of the loop. */
-static inline __attribute__((always_inline)) void normalise_lanes(float *y, const float *x, const float *mean,
-                                                                  const float *scale, const float *shift,
-                                                                  const elbo_planes *p, size_t lanes) {
+static void normalise_16(float *y, const float *x, const float *mean, const float *scale, const float *shift,
+                         const elbo_planes *p) {
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t g = 0; g < p->groups; g++) {
+            vec m[PARTS], a[PARTS], b[PARTS];
+            EACH_PART(i) {
+                size_t at = g * LANES + (size_t)i * WIDTH;
+                m[i] = vload(mean + at), a[i] = vload(scale + at), b[i] = vload(shift + at);
+            }
+            for (size_t k = 0; k < p->pixels; k++, x += LANES, y += LANES)
+                EACH_PART(i) vstore(y + i * WIDTH, (vload(x + i * WIDTH) - m[i]) * a[i] + b[i]);
+        }
+}
+
+static void normalise_any(float *y, const float *x, const float *mean, const float *scale, const float *shift,
+                          const elbo_planes *p) {
+    size_t lanes = p->lanes;
     for (size_t r = 0; r < p->rows; r++)
         for (size_t g = 0; g < p->groups; g++) {
             const float *m = mean + g * lanes, *a = scale + g * lanes, *b = shift + g * lanes;
@@ -135,12 +150,10 @@ static inline __attribute__((always_inline)) void normalise_lanes(float *y, cons
 
 static void normalise(float *y, const float *x, const float *mean, const float *scale, const float *shift,
                       const elbo_planes *p) {
-    if (p->lanes == LANES)
-        normalise_lanes(y, x, mean, scale, shift, p, LANES);
-    else
-        normalise_lanes(y, x, mean, scale, shift, p, p->lanes);
+    (p->lanes == LANES ? normalise_16 : normalise_any)(y, x, mean, scale, shift, p);
 }
 
+/* Value by value: a row of lanes is a vector where there are sixteen, else what the compiler makes of the loop. */
 static inline __attribute__((always_inline)) void backward_lanes(float *dx, const float *dy, const float *x,
                                                                  const float *mean, const float *a, const float *b,
                                                                  const float *c, const elbo_planes *p, bool accumulate,
@@ -167,26 +180,16 @@ static void backward(float *dx, const float *dy, const float *x, const float *me
 
 /* ---- one image by itself ---- */
 
-/* The part of an array at i, zeros behind its end. */
-static inline vec part(const float *v, size_t i, size_t n) {
-    return i + LANES <= n ? vload(v + i) : vload_part(v + i, n - i);
-}
-static inline void put(float *v, size_t i, size_t n, vec value) {
-    if (i + LANES <= n)
-        vstore(v + i, value);
-    else
-        vstore_part(v + i, value, n - i);
-}
-
 /* Sums run in floats over this many values, over more in doubles. */
 enum { RUN = 64 * LANES };
 
 static double sum_of(const float *x, size_t n) {
     double sum = 0;
     for (size_t start = 0; start < n; start += RUN) {
-        size_t end = n - start < RUN ? n : start + RUN;
-        vec s = {};
-        for (size_t i = start; i < end; i += LANES) s += part(x, i, end);
+        size_t end = n - start < RUN ? n : start + RUN, i = start;
+        vec s[PARTS] = {};
+        for (; i + LANES <= end; i += LANES) EACH_PART(p) s[p] += vload(x + i + p * WIDTH);
+        EACH_PART(p) s[p] += vload_of(x, i + (size_t)p * WIDTH, end);
         sum += vsum(s);
     }
     return sum;
@@ -196,11 +199,11 @@ static double deviations_of(const float *x, float mean, size_t n) {
     double sum = 0;
     for (size_t start = 0; start < n; start += RUN) {
         size_t end = n - start < RUN ? n : start + RUN, i = start;
-        vec s = {};
-        for (; i + LANES <= end; i += LANES) {
-            vec d = vload(x + i) - mean;
-            s += d * d;
-        }
+        vec s[PARTS] = {};
+        for (; i + LANES <= end; i += LANES) EACH_PART(p) {
+                vec d = vload(x + i + p * WIDTH) - mean;
+                s[p] += d * d;
+            }
         sum += vsum(s);
         for (; i < end; i++) sum += ((double)x[i] - mean) * ((double)x[i] - mean);
     }
@@ -211,7 +214,8 @@ static void layer(float *y, float *mean, float *inverse, const float *x, const f
                   float eps) {
     float m = (float)(sum_of(x, n) / (double)n);
     float inv = (float)(1 / __builtin_sqrt(deviations_of(x, m, n) / (double)n + eps));
-    for (size_t i = 0; i < n; i += LANES) put(y, i, n, (part(x, i, n) - m) * inv * part(w, i, n) + part(b, i, n));
+    for (size_t i = 0; i < n; i += WIDTH)
+        vstore_of(y, i, n, (vload_of(x, i, n) - m) * inv * vload_of(w, i, n) + vload_of(b, i, n));
     *mean = m;
     *inverse = inv;
 }
@@ -221,22 +225,25 @@ static void layer_backward(float *dx, float *dw, float *db, const float *dy, con
     double sum = 0, product = 0;
     for (size_t start = 0; start < n; start += RUN) {
         size_t end = n - start < RUN ? n : start + RUN;
-        vec s = {}, q = {};
-        for (size_t i = start; i < end; i += LANES) { // behind the end dy is 0
-            vec d = part(dy, i, end), xhat = (part(x, i, end) - mean) * inverse, g = d * part(w, i, end);
-            s += g;
-            q += g * xhat;
-            put(dw, i, end, part(dw, i, end) + d * xhat);
-            put(db, i, end, part(db, i, end) + d);
-        }
+        vec s[PARTS] = {}, q[PARTS] = {};
+        for (size_t i = start; i < end; i += LANES) EACH_PART(p) { // behind the end dy is 0
+                size_t at = i + (size_t)p * WIDTH;
+                vec d = vload_of(dy, at, end), xhat = (vload_of(x, at, end) - mean) * inverse;
+                vec g = d * vload_of(w, at, end);
+                s[p] += g;
+                q[p] += g * xhat;
+                vstore_of(dw, at, end, vload_of(dw, at, end) + d * xhat);
+                vstore_of(db, at, end, vload_of(db, at, end) + d);
+            }
         sum += vsum(s);
         product += vsum(q);
     }
     if (!dx) return;
     float a = (float)(sum / (double)n), c = (float)(product / (double)n);
-    for (size_t i = 0; i < n; i += LANES) {
-        vec xhat = (part(x, i, n) - mean) * inverse, v = (part(dy, i, n) * part(w, i, n) - a - xhat * c) * inverse;
-        put(dx, i, n, accumulate ? part(dx, i, n) + v : v);
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vec xhat = (vload_of(x, i, n) - mean) * inverse;
+        vec v = (vload_of(dy, i, n) * vload_of(w, i, n) - a - xhat * c) * inverse;
+        vstore_of(dx, i, n, accumulate ? vload_of(dx, i, n) + v : v);
     }
 }
 

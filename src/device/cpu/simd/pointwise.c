@@ -5,7 +5,7 @@
 #define MAP(y, x, n, expression)                                                                                       \
     do {                                                                                                               \
         size_t i_ = 0;                                                                                                 \
-        for (; i_ + LANES <= (n); i_ += LANES) {                                                                       \
+        for (; i_ + WIDTH <= (n); i_ += WIDTH) {                                                                       \
             vec v = vload((x) + i_);                                                                                   \
             vstore((y) + i_, expression);                                                                              \
         }                                                                                                              \
@@ -36,7 +36,7 @@ static void activation_forward(float *y, const float *x, size_t n, elbo_activati
 #define MAP2(dx, dy, y, n, expression)                                                                                 \
     do {                                                                                                               \
         size_t i_ = 0;                                                                                                 \
-        for (; i_ + LANES <= (n); i_ += LANES) {                                                                       \
+        for (; i_ + WIDTH <= (n); i_ += WIDTH) {                                                                       \
             vec d = vload((dy) + i_), v = vload((y) + i_);                                                             \
             vstore((dx) + i_, expression);                                                                             \
         }                                                                                                              \
@@ -65,42 +65,45 @@ static void multiply(float *y, const float *x, const float *mask, size_t n) { MA
 
 static void add(float *y, const float *x, size_t n) { MAP2(y, x, y, n, v + d); }
 
-/* ---- layouts: sixteen channels of sixteen pixels are turned at a time ---- */
+/* ---- layouts: squares of a register's channels and as many pixels are turned ---- */
+
+static inline size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
 
 static void to_blocked(float *blocked, const float *plain, int channels, size_t pixels) {
-    for (int first = 0; first < channels; first += LANES, blocked += pixels * LANES) {
-        int here = channels - first < LANES ? channels - first : LANES;
-        const float *from = plain + (size_t)first * pixels;
-        for (size_t p = 0; p < pixels; p += LANES) {
-            size_t left = pixels - p < LANES ? pixels - p : LANES;
-            vec tile[LANES];
-            for (int c = 0; c < LANES; c++)
-                tile[c] = c >= here       ? vset(0)
-                          : left == LANES ? vload(from + (size_t)c * pixels + p)
-                                          : vload_part(from + (size_t)c * pixels + p, left);
-            transpose_16(tile);
-            for (size_t k = 0; k < left; k++) vstore(blocked + (p + k) * LANES, tile[k]);
+    for (int first = 0; first < channels; first += LANES, blocked += pixels * LANES)
+        for (size_t p = 0; p < pixels; p += WIDTH) {
+            size_t left = at_most(pixels - p, WIDTH);
+            for (int part = 0; part < LANES; part += WIDTH) {
+                vec tile[WIDTH];
+                for (int i = 0; i < WIDTH; i++) {
+                    int c = first + part + i;
+                    const float *from = plain + (size_t)c * pixels + p;
+                    tile[i] = c >= channels ? vset(0) : left == WIDTH ? vload(from) : vload_part(from, left);
+                }
+                transpose(tile);
+                for (size_t k = 0; k < left; k++) vstore(blocked + (p + k) * LANES + part, tile[k]);
+            }
         }
-    }
 }
 
 static void to_plain(float *plain, const float *blocked, int channels, size_t pixels) {
-    for (int first = 0; first < channels; first += LANES, blocked += pixels * LANES) {
-        int here = channels - first < LANES ? channels - first : LANES;
-        float *to = plain + (size_t)first * pixels;
-        for (size_t p = 0; p < pixels; p += LANES) {
-            size_t left = pixels - p < LANES ? pixels - p : LANES;
-            vec tile[LANES];
-            for (size_t k = 0; k < LANES; k++) tile[k] = k < left ? vload(blocked + (p + k) * LANES) : vset(0);
-            transpose_16(tile);
-            for (int c = 0; c < here; c++) {
-                if (left == LANES)
-                    vstore(to + (size_t)c * pixels + p, tile[c]);
-                else
-                    vstore_part(to + (size_t)c * pixels + p, tile[c], left);
+    for (int first = 0; first < channels; first += LANES, blocked += pixels * LANES)
+        for (size_t p = 0; p < pixels; p += WIDTH) {
+            size_t left = at_most(pixels - p, WIDTH);
+            for (int part = 0; part < LANES && first + part < channels; part += WIDTH) {
+                vec tile[WIDTH];
+                for (size_t k = 0; k < WIDTH; k++)
+                    tile[k] = k < left ? vload(blocked + (p + k) * LANES + part) : vset(0);
+                transpose(tile);
+                for (int i = 0; i < WIDTH && first + part + i < channels; i++) {
+                    float *to = plain + (size_t)(first + part + i) * pixels + p;
+                    if (left == WIDTH)
+                        vstore(to, tile[i]);
+                    else
+                        vstore_part(to, tile[i], left);
+                }
             }
         }
-    }
 }
 
 const elbo_pointwise_kernels ELBO_SIMD(pointwise) = {

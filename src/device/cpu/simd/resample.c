@@ -1,4 +1,4 @@
-/* Pooling and upsampling of blocked images: sixteen channels of a pixel are one vector. Plain images have few channels,
+/* Pooling and upsampling of blocked images: sixteen channels of a pixel are as many vectors as they need. Plain images have few channels,
  * and the plain loops of ref do for them. */
 #include "device/cpu/ref/ref.h"
 #include "device/cpu/simd/simd.h"
@@ -34,6 +34,8 @@ static inline size_t x_at(const elbo_resample *s, int row, int column) {
     for (int iy = (w).top; iy < (w).bottom; iy++)                                                                      \
         for (int ix = (w).left; ix < (w).right; ix++)
 
+static inline void add_to(float *to, vec v) { vstore(to, vload(to) + v); }
+
 static inline ivec larger(vec v, vec most) { return (v > most) | (v != v); } // NaN is taken, and stays
 
 static void max_pool(float *y, const float *x, const elbo_resample *s) {
@@ -43,12 +45,16 @@ static void max_pool(float *y, const float *x, const elbo_resample *s) {
     }
     EACH_PIXEL(s, x, y) {
         window w = window_of(s, oy, ox);
-        vec most = vset(-__builtin_inff());
+        vec most[PARTS];
+        EACH_PART(p) most[p] = vset(-__builtin_inff());
         EACH_OF(w) {
-            vec v = vload(x + x_at(s, iy, ix));
-            most = vselect(larger(v, most), v, most);
+            const float *from = x + x_at(s, iy, ix);
+            EACH_PART(p) {
+                vec v = vload(from + p * WIDTH);
+                most[p] = vselect(larger(v, most[p]), v, most[p]);
+            }
         }
-        vstore(y, most);
+        EACH_PART(p) vstore(y + p * WIDTH, most[p]);
     }
 }
 
@@ -61,21 +67,25 @@ static void max_pool_backward(float *dx, const float *dy, const float *x, const 
     EACH_PIXEL(s, dx, dy) {
         const float *plane = x + plane_ * x_plane(s);
         window w = window_of(s, oy, ox);
-        vec most = vload(plane + x_at(s, w.top, w.left));
-        ivec where = {}; // the pixel's number in the window
+        vec most[PARTS], gradient[PARTS];
+        ivec where[PARTS] = {}; // the pixel's number in the window
+        EACH_PART(p) most[p] = vload(plane + x_at(s, w.top, w.left) + p * WIDTH);
         int32_t number = 0;
         EACH_OF(w) {
-            vec v = vload(plane + x_at(s, iy, ix));
-            ivec take = larger(v, most);
-            most = vselect(take, v, most);
-            where = (take & number) | (~take & where);
+            const float *from = plane + x_at(s, iy, ix);
+            EACH_PART(p) {
+                vec v = vload(from + p * WIDTH);
+                ivec take = larger(v, most[p]);
+                most[p] = vselect(take, v, most[p]);
+                where[p] = (take & number) | (~take & where[p]);
+            }
             number++;
         }
-        vec gradient = vload(dy);
+        EACH_PART(p) gradient[p] = vload(dy + p * WIDTH);
         number = 0;
         EACH_OF(w) {
             float *to = dx + x_at(s, iy, ix);
-            vstore(to, vload(to) + vselect(where == number, gradient, vset(0)));
+            EACH_PART(p) add_to(to + p * WIDTH, vselect(where[p] == number, gradient[p], vset(0)));
             number++;
         }
     }
@@ -89,9 +99,12 @@ static void average_pool(float *y, const float *x, const elbo_resample *s) {
     float share = 1.0f / (float)(s->kernel * s->kernel);
     EACH_PIXEL(s, x, y) {
         window w = window_of(s, oy, ox);
-        vec sum = {};
-        EACH_OF(w) sum += vload(x + x_at(s, iy, ix));
-        vstore(y, sum * share);
+        vec sum[PARTS] = {};
+        EACH_OF(w) {
+            const float *from = x + x_at(s, iy, ix);
+            EACH_PART(p) sum[p] += vload(from + p * WIDTH);
+        }
+        EACH_PART(p) vstore(y + p * WIDTH, sum[p] * share);
     }
 }
 
@@ -103,10 +116,11 @@ static void average_pool_backward(float *dx, const float *dy, const elbo_resampl
     float share = 1.0f / (float)(s->kernel * s->kernel);
     EACH_PIXEL(s, dx, dy) {
         window w = window_of(s, oy, ox);
-        vec gradient = vload(dy) * share;
+        vec gradient[PARTS];
+        EACH_PART(p) gradient[p] = vload(dy + p * WIDTH) * share;
         EACH_OF(w) {
             float *to = dx + x_at(s, iy, ix);
-            vstore(to, vload(to) + gradient);
+            EACH_PART(p) add_to(to + p * WIDTH, gradient[p]);
         }
     }
 }
@@ -130,10 +144,7 @@ static void nearest(float *y, const float *x, const elbo_resample *s) {
         elbo_ref_resample.nearest(y, x, s);
         return;
     }
-    EACH_SQUARE(s, x, y) {
-        vec v = vload(x);
-        EACH_OF_SQUARE(s) vstore(y + y_at(s, oy, ox), v);
-    }
+    EACH_SQUARE(s, x, y) { EACH_OF_SQUARE(s) memcpy(y + y_at(s, oy, ox), x, LANES * sizeof *x); }
 }
 
 static void nearest_backward(float *dx, const float *dy, const elbo_resample *s) {
@@ -142,9 +153,13 @@ static void nearest_backward(float *dx, const float *dy, const elbo_resample *s)
         return;
     }
     EACH_SQUARE(s, dx, dy) {
-        vec sum = vload(dx);
-        EACH_OF_SQUARE(s) sum += vload(dy + y_at(s, oy, ox));
-        vstore(dx, sum);
+        vec sum[PARTS];
+        EACH_PART(p) sum[p] = vload(dx + p * WIDTH);
+        EACH_OF_SQUARE(s) {
+            const float *from = dy + y_at(s, oy, ox);
+            EACH_PART(p) sum[p] += vload(from + p * WIDTH);
+        }
+        EACH_PART(p) vstore(dx + p * WIDTH, sum[p]);
     }
 }
 
@@ -166,14 +181,15 @@ static void bilinear(float *y, const float *x, const elbo_resample *s) {
     }
     EACH_PIXEL(s, x, y) {
         between v = find(oy, s->scale, s->height), h = find(ox, s->scale, s->width);
-        vec a = vload(x + x_at(s, v.first, h.first)), b = vload(x + x_at(s, v.first, h.second));
-        vec c = vload(x + x_at(s, v.second, h.first)), d = vload(x + x_at(s, v.second, h.second));
-        vec above = (1 - h.part) * a + h.part * b, below = (1 - h.part) * c + h.part * d;
-        vstore(y, (1 - v.part) * above + v.part * below);
+        const float *a = x + x_at(s, v.first, h.first), *b = x + x_at(s, v.first, h.second);
+        const float *c = x + x_at(s, v.second, h.first), *d = x + x_at(s, v.second, h.second);
+        for (int at = 0; at < LANES; at += WIDTH) {
+            vec above = (1 - h.part) * vload(a + at) + h.part * vload(b + at);
+            vec below = (1 - h.part) * vload(c + at) + h.part * vload(d + at);
+            vstore(y + at, (1 - v.part) * above + v.part * below);
+        }
     }
 }
-
-static inline void add_to(float *to, vec v) { vstore(to, vload(to) + v); }
 
 static void bilinear_backward(float *dx, const float *dy, const elbo_resample *s) {
     if (s->lanes != LANES) {
@@ -182,11 +198,15 @@ static void bilinear_backward(float *dx, const float *dy, const elbo_resample *s
     }
     EACH_PIXEL(s, dx, dy) {
         between v = find(oy, s->scale, s->height), h = find(ox, s->scale, s->width);
-        vec d = vload(dy), above = (1 - v.part) * d, below = v.part * d;
-        add_to(dx + x_at(s, v.first, h.first), (1 - h.part) * above);
-        add_to(dx + x_at(s, v.first, h.second), h.part * above);
-        add_to(dx + x_at(s, v.second, h.first), (1 - h.part) * below);
-        add_to(dx + x_at(s, v.second, h.second), h.part * below);
+        float *a = dx + x_at(s, v.first, h.first), *b = dx + x_at(s, v.first, h.second);
+        float *c = dx + x_at(s, v.second, h.first), *e = dx + x_at(s, v.second, h.second);
+        for (int at = 0; at < LANES; at += WIDTH) {
+            vec d = vload(dy + at), above = (1 - v.part) * d, below = v.part * d;
+            add_to(a + at, (1 - h.part) * above);
+            add_to(b + at, h.part * above);
+            add_to(c + at, (1 - h.part) * below);
+            add_to(e + at, h.part * below);
+        }
     }
 }
 

@@ -1,24 +1,14 @@
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/simd/vector.h"
 
-/* Loads and stores whole vectors, or the last n of an array. */
-static inline vec load(const float *p, size_t left) { return left >= LANES ? vload(p) : vload_part(p, left); }
-static inline void store(float *p, vec v, size_t left) {
-    if (left >= LANES)
-        vstore(p, v);
-    else
-        vstore_part(p, v, left);
-}
-
 static void sgd(float *w, float *m, const float *g, size_t n, const elbo_update *u) {
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t left = n - i;
-        vec weight = load(w + i, left), step = load(g + i, left) * u->gradient_scale + weight * u->weight_decay;
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vec weight = vload_of(w, i, n), step = vload_of(g, i, n) * u->gradient_scale + weight * u->weight_decay;
         if (u->momentum > 0) {
-            if (!u->first) step = load(m + i, left) * u->momentum + step;
-            store(m + i, step, left);
+            if (!u->first) step = vload_of(m, i, n) * u->momentum + step;
+            vstore_of(m, i, n, step);
         }
-        store(w + i, weight - step * u->lr, left);
+        vstore_of(w, i, n, weight - step * u->lr);
     }
 }
 
@@ -26,15 +16,14 @@ static void sgd(float *w, float *m, const float *g, size_t n, const elbo_update 
 static inline __attribute__((always_inline)) void adam_pass(float *w, float *m, float *v, const float *g, size_t n,
                                                             const elbo_update *u, float keep, float decay) {
     float rest1 = 1 - u->beta1, rest2 = 1 - u->beta2, rate = u->lr / u->correction1, root = 1 / u->correction2;
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t left = n - i;
-        vec weight = load(w + i, left) * keep;
-        vec gradient = load(g + i, left) * u->gradient_scale + weight * decay;
-        vec first = load(m + i, left) * u->beta1 + gradient * rest1;
-        vec second = load(v + i, left) * u->beta2 + gradient * gradient * rest2;
-        store(m + i, first, left);
-        store(v + i, second, left);
-        store(w + i, weight - rate * first / (vsqrt(second) * root + u->eps), left);
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vec weight = vload_of(w, i, n) * keep;
+        vec gradient = vload_of(g, i, n) * u->gradient_scale + weight * decay;
+        vec first = vload_of(m, i, n) * u->beta1 + gradient * rest1;
+        vec second = vload_of(v, i, n) * u->beta2 + gradient * gradient * rest2;
+        vstore_of(m, i, n, first);
+        vstore_of(v, i, n, second);
+        vstore_of(w, i, n, weight - rate * first / (vsqrt(second) * root + u->eps));
     }
 }
 
@@ -51,10 +40,15 @@ static double sum_of_squares(const float *g, size_t n) {
     double total = 0;
     for (size_t start = 0; start < n; start += PIECE) {
         size_t end = n - start < PIECE ? n : start + PIECE;
-        vec sum = {};
-        for (size_t i = start; i < end; i += LANES) {
-            vec v = load(g + i, end - i);
-            sum += v * v;
+        vec sum[PARTS] = {};
+        size_t i = start;
+        for (; i + LANES <= end; i += LANES) EACH_PART(p) {
+                vec v = vload(g + i + p * WIDTH);
+                sum[p] += v * v;
+            }
+        EACH_PART(p) if (i + (size_t)p * WIDTH < end) {
+            vec v = vload_of(g, i + (size_t)p * WIDTH, end);
+            sum[p] += v * v;
         }
         total += vsum(sum);
     }

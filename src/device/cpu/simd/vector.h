@@ -1,6 +1,9 @@
-/* Sixteen floats at a time, in GCC's vector extension: one AVX-512 register, two of AVX, four of SSE. This folder is
- * compiled once for each of these (meson.build), so that one program runs at full width everywhere; sums keep sixteen
- * lanes in all of them. */
+/* A register of floats in GCC's vector extension: sixteen in AVX-512, eight in AVX, four in SSE. This folder is compiled
+ * once for each of these (meson.build), so that one program runs at full width everywhere.
+ *
+ * Blocked images hold sixteen channels beside each other (device/cpu/conv.h), and sums keep sixteen lanes whatever the
+ * register: that is PARTS registers, vec v[PARTS]. A vector type of sixteen lanes would say so more simply, but where
+ * it is wider than a register GCC 12 keeps it in memory and fills, compares and shuffles it float by float. */
 #ifndef ELBO_SIMD_VECTOR_H
 #define ELBO_SIMD_VECTOR_H
 
@@ -8,9 +11,20 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 16 };
-typedef float vec __attribute__((vector_size(LANES * 4)));
-typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+/* Floats of a vec: those of a register. Who works with sixteen all the same says so before including this. */
+#ifndef ELBO_VECTOR_LANES
+#define ELBO_VECTOR_LANES (ELBO_VECTOR_BYTES / 4)
+#endif
+
+enum {
+    LANES = 16, // of a block of channels, and of a sum
+    WIDTH = ELBO_VECTOR_LANES,
+    PARTS = LANES / WIDTH,
+};
+typedef float vec __attribute__((vector_size(WIDTH * 4)));
+typedef int32_t ivec __attribute__((vector_size(WIDTH * 4)));
+/* v: the parts of sixteen lanes, to be unrolled; p WIDTH is the first lane of part p. */
+#define EACH_PART(p) _Pragma("GCC unroll 4") for (int p = 0; p < PARTS; p++)
 
 static inline vec vset(float x) { return (vec){} + x; }
 static inline vec vload(const float *p) {
@@ -19,13 +33,26 @@ static inline vec vload(const float *p) {
     return v;
 }
 static inline void vstore(float *p, vec v) { memcpy(p, &v, sizeof v); }
-/* The last n < LANES values of an array; the other lanes are 0. */
+/* The last n < WIDTH values of an array; the other lanes are 0. */
 static inline vec vload_part(const float *p, size_t n) {
     vec v = {};
     memcpy(&v, p, n * sizeof(float));
     return v;
 }
 static inline void vstore_part(float *p, vec v, size_t n) { memcpy(p, &v, n * sizeof(float)); }
+
+/* How many values of an array of n a register takes from `at` on: WIDTH, or fewer at its end. */
+static inline size_t left_of(size_t n, size_t at) { return at >= n ? 0 : n - at < WIDTH ? n - at : WIDTH; }
+/* The register at `at`, zeros behind the array's end. */
+static inline vec vload_of(const float *v, size_t at, size_t n) {
+    return at + WIDTH <= n ? vload(v + at) : vload_part(v + at, left_of(n, at));
+}
+static inline void vstore_of(float *v, size_t at, size_t n, vec value) {
+    if (at + WIDTH <= n)
+        vstore(v + at, value);
+    else
+        vstore_part(v + at, value, left_of(n, at));
+}
 
 static inline vec vselect(ivec condition, vec yes, vec no) {
     return (vec)((condition & (ivec)yes) | (~condition & (ivec)no));
@@ -37,28 +64,33 @@ static inline vec vcopysign(vec magnitude, vec sign) {
     return (vec)(((ivec)magnitude & 0x7fffffff) | ((ivec)sign & (int32_t)0x80000000));
 }
 static inline vec vsqrt(vec a) {
-    for (int i = 0; i < LANES; i++) a[i] = __builtin_sqrtf(a[i]);
+    for (int i = 0; i < WIDTH; i++) a[i] = __builtin_sqrtf(a[i]);
     return a;
 }
-/* Always in the same order. */
-static inline float vsum(vec a) {
+/* The first n <= WIDTH of these lanes; the others are 0. */
+static inline vec vfirst(vec v, size_t n) {
+    vec kept = {};
+    memcpy(&kept, &v, n * sizeof(float));
+    return kept;
+}
+/* Sixteen lanes, always in the same order. */
+static inline float vsum(const vec a[PARTS]) {
     float s[LANES];
-    memcpy(s, &a, sizeof s);
+    memcpy(s, a, sizeof s);
     for (int width = LANES / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++) s[i] += s[i + width];
     return s[0];
 }
 
-/* Turns sixteen vectors of sixteen: in step s, elements whose index differs from their vector's in bit s change
- * places. */
-static inline void transpose_16(vec row[LANES]) {
+/* Turns WIDTH vectors of WIDTH: in step s, elements whose index differs from their vector's in bit s change places. */
+static inline __attribute__((always_inline)) void transpose(vec row[WIDTH]) {
 #define HALF(step, low, high)                                                                                          \
-    for (int i = 0; i < LANES; i++)                                                                                    \
-        if (!(i & step)) {                                                                                             \
-            vec a = row[i], b = row[i + step];                                                                         \
-            row[i] = __builtin_shuffle(a, b, low);                                                                     \
-            row[i + step] = __builtin_shuffle(a, b, high);                                                             \
-        }
+    _Pragma("GCC unroll 16") for (int i = 0; i < WIDTH; i++) if (!(i & step)) {                                        \
+        vec a = row[i], b = row[i + step];                                                                             \
+        row[i] = __builtin_shuffle(a, b, low);                                                                         \
+        row[i + step] = __builtin_shuffle(a, b, high);                                                                 \
+    }
+#if ELBO_VECTOR_LANES == 16
     HALF(1, ((ivec){0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30}),
          ((ivec){1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31}))
     HALF(2, ((ivec){0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29}),
@@ -67,6 +99,14 @@ static inline void transpose_16(vec row[LANES]) {
          ((ivec){4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31}))
     HALF(8, ((ivec){0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}),
          ((ivec){8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31}))
+#elif ELBO_VECTOR_LANES == 8
+    HALF(1, ((ivec){0, 8, 2, 10, 4, 12, 6, 14}), ((ivec){1, 9, 3, 11, 5, 13, 7, 15}))
+    HALF(2, ((ivec){0, 1, 8, 9, 4, 5, 12, 13}), ((ivec){2, 3, 10, 11, 6, 7, 14, 15}))
+    HALF(4, ((ivec){0, 1, 2, 3, 8, 9, 10, 11}), ((ivec){4, 5, 6, 7, 12, 13, 14, 15}))
+#else
+    HALF(1, ((ivec){0, 4, 2, 6}), ((ivec){1, 5, 3, 7}))
+    HALF(2, ((ivec){0, 1, 4, 5}), ((ivec){2, 3, 6, 7}))
+#endif
 #undef HALF
 }
 

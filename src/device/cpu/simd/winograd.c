@@ -191,7 +191,7 @@ static int panel_at(int channels, int first) { // vectors
 static void gather_lanes(vec *to, const float *from, size_t stride, int count) {
     for (int n = 0; n < count; n += LANES) {
         for (int lane = 0; lane < LANES; lane++) to[n + lane] = vload(from + (size_t)lane * stride + (size_t)n);
-        transpose_16(to + n);
+        transpose(to + n);
     }
 }
 
@@ -367,7 +367,7 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const f
         for (size_t i = 0; i < in * TAPS; i += LANES) { // (in x TAPS, out) to (out, in x TAPS), in squares
             vec sum[LANES];
             for (size_t k = 0; k < LANES; k++) sum[k] = vload(gradient + (i + k) * out + o);
-            transpose_16(sum);
+            transpose(sum);
             for (size_t k = 0; k < LANES; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
         }
     if (dbias) memcpy(dbias, gradient + in * TAPS * out, out * sizeof *dbias);

@@ -109,7 +109,8 @@ EVERYTHING = {
 # ---- photographs: residual networks, whose convolutions keep the biases that batch norm takes away again. Their
 # gradients are 0 but for rounding, of which adam would make a step, were its eps not large: the deeper the network, the
 # larger. With lr=0.002 and eps=0.001 PyTorch in floats was off by 1.4e-3 of what five steps changed in dogs-sharp-vae's
-# first bias, with these by 2.5e-5.
+# first bias, with these by 2.5e-5. With some seeds an activation comes within rounding of a relu's kink, and one flip
+# changes a loss by 2e-4: seed 53 has none, in whatever order gradients are summed.
 
 def block(channels, name):
     conv = "conv2d %s kernel=3 padding=1" % channels
@@ -135,7 +136,7 @@ PHOTOS = {
     "dogs-sharp-vae": dict(
         kind="vae", latent="3x2x2|256x4x4", head="conv2d kernel=4 stride=2 padding=1", images="photos", range=[-1, 1],
         loss=[(1, "mse"), (0.7, "l1"), (0.3, "perceptual")], scale="mean", sine=(3, 0.2),
-        train=dict(SLOW, lr=0.02, eta_min=0.002, eps=0.05),
+        train=dict(SLOW, lr=0.02, eta_min=0.002, eps=0.05), seed=53,
         encoder=stage("conv2d %s kernel=3 padding=1", "4|64", "x1", "save e1") + stage(DOWN, "8|128", "x2", "save e2") +
         stage(DOWN, "9|256", "x3", "save e3") + stage(DOWN, "9|512", "x4", "save e4"),
         decoder=stage(UP, "9|512", "y4", "concat e4") + stage(UP, "9|256", "y3", "concat e3") +
@@ -435,7 +436,7 @@ def main(arguments):
               "small photos": random_photos(9, 16)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS}.items()):
-        write(folder, name, spec, images[spec.get("images")], False, seed)
+        write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 
 def random_photos(count, side):

@@ -151,9 +151,9 @@ static elbo_status plan_mode(elbo_plan *p, elbo_error *err) {
 /* As many parts as a batch affords without products of few rows, which are slow (bench/log.md): one to eight ranks may
  * own whole subtrees and make the same bits. The batch decides, never the machine. */
 static int parts_of(int batch) {
-    enum { MOST_PARTS = 8, LEAST_ROWS = 64 };
-    int parts = 1;
-    while (parts < MOST_PARTS && batch >= 2 * parts * LEAST_ROWS) parts *= 2;
+    enum { MOST_PARTS = 8, LARGE = 512 };
+    int least_rows = batch >= LARGE ? 64 : 128, parts = 1;
+    while (parts < MOST_PARTS && batch >= 2 * parts * least_rows) parts *= 2;
     return parts;
 }
 

@@ -44,15 +44,18 @@ static void say_of_different_data(const cli_runs *r) {
     }
 }
 
-/* "loss", "Loss over the epochs"; of one metric "curves-kl"; of several "curves". */
-static void name_curves(const cli_runs *r, const cli_texts *metrics, char name[80], char title[120]) {
-    strcpy(name, metrics->count ? "curves" : "loss");
-    strcpy(title, metrics->count                               ? "The logs' metrics over the epochs"
-                  : elbo_runs_draw_objective(r->run, r->count) ? "Objective over the epochs"
-                                                               : "Loss over the epochs");
-    if (metrics->count != 1 || strchr(metrics->text[0], '/')) return; // (a name with a slash is refused anyway)
-    snprintf(name, 80, "curves-%.60s", metrics->text[0]);
-    snprintf(title, 120, "%.60s over the epochs", metrics->text[0]);
+/* Of the figure: "loss", "Loss over the epochs"; of one metric "curves-kl", "kl over the epochs"; of several "curves". */
+static void name_curves(const cli_runs *r, const cli_texts *metrics, char name[80], char title[200]) {
+    bool plain = metrics->count == 0;
+    strcpy(name, plain ? "loss" : "curves");
+    strcpy(title, !plain ? "" : elbo_runs_draw_objective(r->run, r->count) ? "Objective" : "Loss");
+    if (metrics->count == 1 && !strchr(metrics->text[0], '/')) // (a name with a slash is refused)
+        snprintf(name, 80, "curves-%.60s", metrics->text[0]);
+    for (int i = 0; i < metrics->count && strlen(title) < 100; i++) {
+        const char *before = i == 0 ? "" : i < metrics->count - 1 ? ", " : " and ";
+        snprintf(title + strlen(title), 200 - strlen(title), "%s%.60s", before, metrics->text[i]);
+    }
+    strcat(title, " over the epochs");
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
@@ -78,7 +81,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     say_of_different_data(&r);
     elbo_error err;
     cli_figure_place place, kl_place;
-    char name[80], title[120];
+    char name[80], title[200];
     name_curves(&r, &metrics, name, title);
     elbo_figure f = cli_figure(&place, argv[0], name, title, output, svg), kl = f;
     snprintf(kl_place.name, sizeof kl_place.name, "%.240s", f.name);

@@ -58,6 +58,12 @@ bool elbo_runs_draw_objective(const elbo_run *runs, int count) {
     return count > 0;
 }
 
+const char *elbo_run_objective(const elbo_run *r, char text[ELBO_OBJECTIVE_TEXT]) {
+    const elbo_recipe *recipe = &r->model->recipe;
+    return elbo_objective_text(recipe, &r->log.metrics, elbo_objective_moves(recipe) ? NAN : (double)recipe->loss.kl,
+                               elbo_image_size(r->model->network.graph.image), text);
+}
+
 /* "kl (nats per image)" */
 static const char *axis_of(const elbo_run *runs, int count, const char *const *metrics, int n, char text[300]) {
     const char *unit = "";
@@ -68,11 +74,8 @@ static const char *axis_of(const elbo_run *runs, int count, const char *const *m
     char formula[ELBO_OBJECTIVE_TEXT];
     const char *said = !strcmp(unit, "nats/image") ? "nats per image" : unit;
     if (n == 1 && !strcmp(metrics[0], "objective") && elbo_runs_draw_objective(runs, count)) {
-        const elbo_recipe *r = &runs[0].model->recipe;
-        bool moves = r->loss.kl_warmup > 0 || r->loss.kl_schedule != ELBO_KL_CONSTANT;
-        snprintf(text, 300, "objective: %s",
-                 elbo_objective_text(r, &runs[0].log.metrics, moves ? NAN : (double)r->loss.kl,
-                                     elbo_image_size(runs[0].model->network.graph.image), formula));
+        elbo_run_objective(&runs[0], formula);
+        snprintf(text, 300, strlen(formula) < 50 ? "objective: %s" : "objective", formula); // as long as the axis
     } else if (n == 1) {
         snprintf(text, 300, *said ? "%s (%s)" : "%s", metrics[0], said);
     } else {

@@ -60,6 +60,7 @@ static elbo_status add_curves(page *p, elbo_error *err) {
     bool objective = elbo_runs_draw_objective(p->runs, p->compared);
     const char *title = objective ? "Objective over the epochs" : "Loss over the epochs";
     ELBO_TRY(elbo_figure_curves(figure_of(p, "loss", title), p->runs, p->compared, NULL, 0, err));
+    char formula[ELBO_OBJECTIVE_TEXT];
     bool mixed = false, below = true;
     for (int i = 0; i < p->compared; i++) {
         const elbo_log *log = &p->runs[i].log;
@@ -69,8 +70,10 @@ static elbo_status add_curves(page *p, elbo_error *err) {
     show(
         p, "loss", objective ? "What was trained" : "Loss curves",
         objective
-            ? "The objective, which training minimises, as the recipe weighs and scales it; the loss in nats per image is in "
-              "the table. A test curve that turns up while the training curve still falls would mean overfitting."
+            ? say(p,
+                  "The objective, which training minimises: %s. The loss in nats per image is in the table. A test curve "
+                  "that turns up while the training curve still falls would mean overfitting.",
+                  elbo_run_objective(&p->runs[0], formula))
         : mixed && below
             ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
               "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "

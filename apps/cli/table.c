@@ -22,14 +22,9 @@ static summary sum_up(const elbo_run *r) {
     return s;
 }
 
-/* Whether what was trained is the loss that all else tells of: at the end of training. */
-static bool is_loss(const elbo_run *r) {
-    return elbo_objective_is_elbo(&r->model->recipe, elbo_log_kl_weight(&r->log, &r->model->recipe));
-}
-
 static bool has_objectives(const elbo_run *runs, int count) {
     bool any = false;
-    for (int i = 0; i < count; i++) any = any || (runs[i].log.count && !is_loss(&runs[i]));
+    for (int i = 0; i < count; i++) any = any || (runs[i].log.count && !elbo_run_trained_loss(&runs[i]));
     return any;
 }
 
@@ -41,7 +36,7 @@ static const char *objective_of(const elbo_run *r, char text[ELBO_OBJECTIVE_TEXT
 
 static void say_objective(const elbo_run *r) {
     char text[ELBO_OBJECTIVE_TEXT];
-    if (r->log.count && !is_loss(r)) printf("objective of %s: %s\n", r->label, objective_of(r, text));
+    if (r->log.count && !elbo_run_trained_loss(r)) printf("objective of %s: %s\n", r->label, objective_of(r, text));
 }
 
 /* A metric that the columns do not tell of: one of several of its role, or one that is only measured. */
@@ -82,7 +77,7 @@ void cli_print_runs(const elbo_run *runs, int count) {
             printf("%-*s  no epoch finished\n", width, runs[i].label);
             continue;
         }
-        if (!is_loss(&runs[i])) elbo_objective_number(&runs[i].model->recipe, s.scores->objective, own);
+        if (!elbo_run_trained_loss(&runs[i])) elbo_objective_number(&runs[i].model->recipe, s.scores->objective, own);
         if (runs[i].model->recipe.kind == ELBO_VAE) snprintf(kl, sizeof kl, "%.2f", s.scores->kl);
         printf("%-*s", width, runs[i].label);
         if (objective) printf("  %9s", own);

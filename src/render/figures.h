@@ -52,6 +52,8 @@ elbo_run *elbo_runs_chooser(elbo_run *runs, int count);
 elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, const char *const *metrics, int n,
                                elbo_error *err);
 bool elbo_runs_draw_objective(const elbo_run *runs, int count);
+/* Whether what was trained is the loss that all else tells of, at the end of training. */
+bool elbo_run_trained_loss(const elbo_run *r);
 /* The formula of what a run minimises, its KL's weight as w where it moves. Returns `text`. */
 const char *elbo_run_objective(const elbo_run *r, char text[ELBO_OBJECTIVE_TEXT]);
 /* What the loss is made of, on the test images: reconstruction solid, KL dashed. *drawn is false where no run has a KL. */

@@ -58,6 +58,10 @@ bool elbo_runs_draw_objective(const elbo_run *runs, int count) {
     return count > 0;
 }
 
+bool elbo_run_trained_loss(const elbo_run *r) {
+    return elbo_objective_is_elbo(&r->model->recipe, elbo_log_kl_weight(&r->log, &r->model->recipe));
+}
+
 const char *elbo_run_objective(const elbo_run *r, char text[ELBO_OBJECTIVE_TEXT]) {
     const elbo_recipe *recipe = &r->model->recipe;
     return elbo_objective_text(recipe, &r->log.metrics, elbo_objective_moves(recipe) ? NAN : (double)recipe->loss.kl,

@@ -230,11 +230,6 @@ static elbo_status add_samples(page *p, elbo_error *err) {
 
 /* ---- the table ---- */
 
-/* At the end of training. */
-static bool loss_is_objective(const elbo_run *r) {
-    return elbo_objective_is_elbo(&r->model->recipe, elbo_log_kl_weight(&r->log, &r->model->recipe));
-}
-
 /* cells: (count + 1, COLUMNS), of which the last column, the objective, is there only where some run needs it */
 static void fill_table(page *p, elbo_report_table *table, const char **cells) {
     static const char *const head[] = {"model", "latent", "parameters", "epochs",   "test loss", "reconstr.",
@@ -242,7 +237,7 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
     _Static_assert(sizeof head / sizeof *head == COLUMNS, "a heading for each column");
     size_t columns = COLUMNS - 1;
     for (int i = 0; i < p->count; i++)
-        if (!loss_is_objective(&p->runs[i])) columns = COLUMNS;
+        if (!elbo_run_trained_loss(&p->runs[i])) columns = COLUMNS;
     memcpy(cells, head, columns * sizeof *head);
     for (int i = 0; i < p->count; i++) {
         const elbo_run *r = &p->runs[i];
@@ -265,7 +260,7 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         row[9] =
             seconds > 0 ? say(p, "%s", elbo_thousands(log->count * (double)last->train.images / seconds, number)) : "";
         if (columns < COLUMNS) continue;
-        bool own = s && !loss_is_objective(r);
+        bool own = s && !elbo_run_trained_loss(r);
         row[10] = own ? say(p, "%s", elbo_objective_number(&r->model->recipe, s->objective, number)) : "–";
     }
     *table = (elbo_report_table){.title = "Scores on the test images (losses in nats per image)",

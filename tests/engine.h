@@ -91,15 +91,17 @@ static inline void engine_losses(engine *e, elbo_metric_role role, int count, do
 
 /* Means over the images of a run. */
 static inline elbo_scores engine_scores(engine *e, int count) {
-    elbo_scores s = {.images = (uint32_t)count};
-    double *each = malloc((size_t)count * sizeof *each + 1), *mean[] = {&s.reconstruction, &s.kl, &s.mse};
-    for (int role = 0; role < 3; role++) {
-        engine_losses(e, (elbo_metric_role)role, count, each);
-        for (int i = 0; i < count; i++) *mean[role] += each[i] / (double)count;
-    }
-    free(each);
-    s.mse /= (double)elbo_image_size(e->network.graph.image);
-    s.loss = s.reconstruction + s.kl;
+    const elbo_metrics *m = &e->network.graph.metrics;
+    elbo_metric_sums sums = {0};
+    double batch[ELBO_MAX_METRICS] = {0};
+    for (int k = 0; k < m->count; k++)
+        for (int i = 0; e->plan.metric[k] && i < count; i++) {
+            float value;
+            elbo_plan_read(&e->plan, e->plan.metric[k], i, 1, &value);
+            batch[k] += value;
+        }
+    elbo_metric_sums_add(&sums, m, batch);
+    elbo_scores s = elbo_scores_of(m, &sums, (uint32_t)count, elbo_image_size(e->network.graph.image));
     return s;
 }
 

@@ -6,6 +6,7 @@
 
 #include "image_files.h"
 #include "explore/metrics/quality.h"
+#include "run/scores_json.h"
 #include "runs.h"
 #include "job.h"
 
@@ -71,15 +72,16 @@ static void print_likelihood(const elbo_quality *q) {
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
 }
 
-static void print_table(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
-                        const elbo_code_use *use, bool mean_code) {
-    const elbo_recipe *r = &run->model->recipe;
+/* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
+static void print_losses(const elbo_recipe *r, const elbo_quality *q, size_t values, bool mean_code) {
     bool vae = r->kind == ELBO_VAE;
-    char images[32], note[160], terms[ELBO_TERMS_TEXT];
+    char terms[ELBO_TERMS_TEXT], formula[ELBO_OBJECTIVE_TEXT], number[ELBO_OBJECTIVE_NUMBER], note[64];
     elbo_terms computed = elbo_terms_computed(r);
     bool bound = computed.count == 1 && computed.term[0].weight == 1; // a weighted sum is no likelihood
-    printf("%s on %s %s images of %s\n", run->label, elbo_thousands(q->losses.images, images),
-           e->trained_on ? "train" : "test", e->data->name);
+    const elbo_metrics *m = &q->metrics;
+    if (!elbo_objective_is_elbo(r, q->kl_weight))
+        printf("  %-16s %10s%5s%s\n", "objective", elbo_objective_number(r, q->losses.objective, number), "",
+               elbo_objective_text(r, m, q->kl_weight, values, formula));
     line("loss", "%.4f", q->losses.loss, "nats",
          !vae        ? ""
          : mean_code ? "with the mean code: lower than the negative ELBO"
@@ -87,6 +89,22 @@ static void print_table(const elbo_run *run, const elbo_eval_context *e, const e
                      : "reconstruction + KL");
     line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_terms_text(&computed, terms));
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
+    for (int i = 0; i < m->count; i++) {
+        const elbo_metric *k = &m->metric[i];
+        bool told = k->role != ELBO_METRIC_MEASURED && elbo_metrics_count(m, k->role) == 1; // above, or as MSE
+        if (told || k->role == ELBO_METRIC_SQUARED_ERROR || !isfinite(q->losses.metric[i])) continue;
+        snprintf(note, sizeof note, "%s, weight %g", k->unit, k->role == ELBO_METRIC_KL ? q->kl_weight : k->weight);
+        line(k->name, "%.4f", q->losses.metric[i], "", elbo_metric_is_trained(k) ? note : k->unit);
+    }
+}
+
+static void print_table(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
+                        const elbo_code_use *use, bool mean_code) {
+    const elbo_recipe *r = &run->model->recipe;
+    char images[32], note[160];
+    printf("%s on %s %s images of %s\n", run->label, elbo_thousands(q->losses.images, images),
+           e->trained_on ? "train" : "test", e->data->name);
+    print_losses(r, q, elbo_image_size(e->images->shape), mean_code);
     snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)r->image.low, (double)r->image.high);
     line("MSE", "%.6f", q->losses.mse, "", note);
     printf("pictures, decoded from the mean code\n");
@@ -108,9 +126,12 @@ static void print_table(const elbo_run *run, const elbo_eval_context *e, const e
 
 static void print_json(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
                        const elbo_code_use *use) {
+    char formula[ELBO_OBJECTIVE_TEXT];
+    elbo_objective_text(&run->model->recipe, &q->metrics, q->kl_weight, elbo_image_size(e->images->shape), formula);
     json_t *o =
-        json_pack("{s:s, s:s, s:s, s:I, s:s}", "run", run->model->run, "data", e->data->name, "split",
-                  e->trained_on ? "train" : "test", "images", (json_int_t)q->losses.images, "unit", "nats/image");
+        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "run", run->model->run, "data", e->data->name, "split",
+                  e->trained_on ? "train" : "test", "images", (json_int_t)q->losses.images, "unit", "nats/image",
+                  "objective_formula", formula, "metric_list", elbo_metrics_to_json(&q->metrics, q->kl_weight));
     if (o && run->model->recipe.kind == ELBO_AE) json_object_set_new(o, "kl", json_real(0));
     if (o) json_object_update_new(o, elbo_quality_to_json(q));
     if (o && use->images)
@@ -226,8 +247,9 @@ const cli_command cli_eval = {
     .summary = "scores a run: losses, pictures, codes, classes, likelihood",
     .details =
         "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the KL\n"
-        "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. The\n"
-        "noise is a function of the seed and the image's number, so the same command gives the same digits.\n"
+        "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. Where weights or\n"
+        "loss.scale made training minimise something else, that objective stands above it. The noise is a function\n"
+        "of the seed and the image's number, so the same command gives the same digits.\n"
         "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
         "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"
         "\n"

@@ -306,7 +306,7 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
     for (int k = 0; k < g->metrics.count; k++) {
         const elbo_metric *m = &g->metrics.metric[k];
         g->loss[k] = -1;
-        if (m->role == ELBO_METRIC_MEASURED) continue;
+        if (!elbo_metric_is_trained(m)) continue;
         elbo_node *n;
         ELBO_TRY(new_node(g, strdup(m->name), &n, err));
         n->op = elbo_loss_find(m->name)->op;

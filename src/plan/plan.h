@@ -45,7 +45,7 @@ struct elbo_plan {
     elbo_tensor *metric[ELBO_MAX_METRICS]; // (graph->metrics.count), each (B): unweighted, of each image
 
     /* Losses of all batches that were run, each (graph->metrics.count) summed over the images in their order; the
-     * caller sets them to 0, or to what an interrupted epoch had. Whole after elbo_plan_wait. */
+     * caller sets them to 0. Whole after elbo_plan_wait. */
     double total[ELBO_MAX_METRICS];
 
     struct elbo_state *state; // the network on its device

@@ -46,8 +46,18 @@ elbo_status elbo_figure_kl(elbo_figure f, const elbo_run *runs, int count, bool 
 /* The run whose codes choose typical images: the first VAE, whose space is smooth, else the first. */
 elbo_run *elbo_runs_chooser(elbo_run *runs, int count);
 
-/* Training and test loss over the epochs, all runs in one chart: nats per image. */
-elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err);
+/* Curves over the epochs, training solid and test dashed, all runs in one chart. metrics: (n) names as elbo_scores_value
+ * knows them; n = 0: the objective where all runs minimise the same one and it is not the loss, else the loss in nats per
+ * image, which can be compared. */
+elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, const char *const *metrics, int n,
+                               elbo_error *err);
+bool elbo_runs_draw_objective(const elbo_run *runs, int count);
+/* Whether what was trained is the loss that all else tells of, at the end of training. */
+bool elbo_run_trained_loss(const elbo_run *r);
+/* The formula of what a run minimises, its KL's weight as w where it moves. Returns `text`. */
+const char *elbo_run_objective(const elbo_run *r, char text[ELBO_OBJECTIVE_TEXT]);
+/* What the loss is made of, on the test images: reconstruction solid, KL dashed. *drawn is false where no run has a KL. */
+elbo_status elbo_figure_terms(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err);
 
 /* Originals above each run's reconstructions.  index: (n) into images */
 elbo_status elbo_figure_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,

@@ -28,8 +28,7 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 
 elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o,
                                elbo_error *err) {
-    *s = (elbo_scores){.images = images->count};
-    memset(e->plan.total, 0, sizeof e->plan.total);
+    elbo_metric_sums sums = {0};
     for (uint32_t start = 0; start < images->count; start += e->batch) {
         uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
@@ -43,14 +42,13 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };
+        memset(e->plan.total, 0, sizeof e->plan.total);
         ELBO_TRY(elbo_plan_run_one(&e->plan, &args, err));
+        elbo_metric_sums_add(&sums, &e->plan.graph->metrics, e->plan.total);
     }
-    const elbo_metrics *m = &e->plan.graph->metrics;
-    s->reconstruction = elbo_metrics_sum(m, e->plan.total, ELBO_METRIC_RECONSTRUCTION) / images->count;
-    s->kl = elbo_metrics_sum(m, e->plan.total, ELBO_METRIC_KL) / images->count;
-    s->loss = s->reconstruction + s->kl;
-    s->mse = elbo_metrics_sum(m, e->plan.total, ELBO_METRIC_MEASURED) / images->count /
-             (double)elbo_image_size(images->shape);
+    size_t values = elbo_image_size(images->shape);
+    *s = elbo_scores_of(&e->plan.graph->metrics, &sums, images->count, values);
+    elbo_scores_set_objective(s, e->recipe, e->recipe->loss.kl, values);
     return ELBO_OK;
 }
 

@@ -26,6 +26,7 @@ typedef struct trainer {
     elbo_team *team;
     elbo_plan plan;
     elbo_evaluator evaluator;
+    size_t values;   // of an image
     uint32_t *order; // (train.count): this epoch's permutation
     elbo_position at;
     elbo_log log;
@@ -79,23 +80,6 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
     return args;
 }
 
-/* Between the position, which the checkpoint keeps, and the plan, which adds up. */
-static double total_of(const trainer *t, elbo_metric_role role) {
-    return elbo_metrics_sum(&t->network.graph.metrics, t->plan.total, role);
-}
-static void sums_from_plan(trainer *t) {
-    t->at.reconstruction_sum = total_of(t, ELBO_METRIC_RECONSTRUCTION);
-    t->at.kl_sum = total_of(t, ELBO_METRIC_KL);
-    t->at.squared_sum = total_of(t, ELBO_METRIC_MEASURED);
-}
-static void sums_to_plan(trainer *t) {
-    const elbo_metrics *m = &t->network.graph.metrics;
-    for (int k = 0; k < m->count; k++)
-        t->plan.total[k] = m->metric[k].role == ELBO_METRIC_RECONSTRUCTION ? t->at.reconstruction_sum
-                           : m->metric[k].role == ELBO_METRIC_KL           ? t->at.kl_sum
-                                                                           : t->at.squared_sum;
-}
-
 static const char advice[] = "try a smaller train.lr, or train.clip=1";
 
 /* After a step: fails with the first of the weights, or of what the optimiser keeps of them, that is not finite. */
@@ -137,15 +121,24 @@ static elbo_status run_steps(trainer *t, elbo_error *err) {
         steps++;
     }
     elbo_run_report report;
+    memset(t->plan.total, 0, sizeof t->plan.total);
     ELBO_TRY(elbo_plan_run(&t->plan, args, steps, err));
     ELBO_TRY(elbo_plan_wait(&t->plan, &report, err));
     for (int i = 0; i < report.steps; i++) t->at.images_done += (uint32_t)args[i].count;
     t->at.step += (uint64_t)report.steps;
-    sums_from_plan(t);
+    elbo_metric_sums_add(&t->at.sums, &t->network.graph.metrics, t->plan.total);
     return report.diverged ? report_divergence(t, &args[report.steps], err) : ELBO_OK;
 }
 
 /* ---- telling the caller ---- */
+
+/* The training images' scores of the epoch so far, with the KL's weight in the last step. */
+static elbo_scores train_scores(const trainer *t) {
+    elbo_scores s = elbo_scores_of(&t->network.graph.metrics, &t->at.sums, t->at.images_done, t->values);
+    uint64_t step = t->at.step ? t->at.step - 1 : 0;
+    elbo_scores_set_objective(&s, t->recipe, elbo_kl_weight(t->recipe, step, steps_per_epoch(t)), t->values);
+    return s;
+}
 
 /* Returns true when the caller wants to stop. */
 static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
@@ -156,13 +149,14 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
         finished ? finished->images_per_second : (t->at.images_done - t->done_before) / fmax(time - t->started, 1e-9);
     int epochs_after = t->recipe->train.epochs - t->at.epoch - (finished ? 0 : 1);
     double images_left = (double)epochs_after * images + (finished ? 0 : images - t->at.images_done);
+    elbo_scores now = finished ? finished->train : train_scores(t);
     elbo_progress p = {
         .epoch = t->at.epoch + (finished ? 0 : 1),
         .epochs = t->recipe->train.epochs,
         .images_done = finished ? images : t->at.images_done,
         .images = images,
-        .loss =
-            finished ? finished->train.loss : (t->at.reconstruction_sum + t->at.kl_sum) / fmax(t->at.images_done, 1),
+        .loss = now.loss,
+        .objective = now.objective,
         .images_per_second = rate,
         .seconds_left = rate > 0 ? images_left / rate : 0,
         .finished = finished,
@@ -195,11 +189,7 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     double n = t->data->train.count;
     elbo_epoch_log line = {
         .epoch = t->at.epoch + 1,
-        .train = {.images = t->data->train.count,
-                  .loss = (t->at.reconstruction_sum + t->at.kl_sum) / n,
-                  .reconstruction = t->at.reconstruction_sum / n,
-                  .kl = t->at.kl_sum / n,
-                  .mse = t->at.squared_sum / n / (double)elbo_image_size(t->data->train.shape)},
+        .train = train_scores(t),
         .seconds = t->at.epoch_seconds,
         .images_per_second = n / fmax(t->at.epoch_seconds, 1e-9),
         .lr = elbo_learning_rate(r, t->at.epoch),
@@ -207,6 +197,7 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     };
     elbo_eval_options o = {.seed = r->train.seed};
     if (t->data->test.count) ELBO_TRY(elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o, err));
+    elbo_scores_set_objective(&line.test, r, line.kl_weight, t->values);
     if (!isfinite(line.test.loss) || !isfinite(line.test.mse) || !isfinite(line.train.mse)) {
         ELBO_TRY(check_weights(t, err));
         return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): the loss of the `test` images is not finite; %s",
@@ -226,7 +217,6 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
     elbo_stream stream = {.seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
     elbo_random_permutation(stream, t->order, t->data->train.count);
-    sums_to_plan(t);
     t->started = t->last_report = elbo_now();
     t->done_before = t->at.images_done;
     double earlier_seconds = t->at.seconds, earlier_epoch = t->at.epoch_seconds;
@@ -272,7 +262,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     uint32_t images = t->data->train.count;
     uint64_t data = t->at.data;
     ELBO_TRY(elbo_checkpoint_load(run, &t->state, &t->at, err));
-    ELBO_TRY(elbo_log_load(run, &t->log, err));
+    ELBO_TRY(elbo_log_load(run, t->recipe, t->data->train.shape, &t->log, err));
     if (t->at.images != images)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
@@ -312,6 +302,8 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
         .mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = t->features};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->state, &options, err));
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->state, r, t->features, err));
+    t->log.metrics = t->network.graph.metrics;
+    t->values = elbo_image_size(t->data->train.shape);
     t->at.images = t->data->train.count;
     t->at.data = elbo_images_fingerprint(&t->data->train);
     if (!t->options.run) return ELBO_OK;

@@ -50,6 +50,12 @@ static int metric_of(const elbo_cpu_program *p, const elbo_op *loss) {
     return -1;
 }
 
+static int squared_error(const elbo_cpu_program *p) {
+    int k = 0;
+    while (p->graph->metrics.metric[k].role != ELBO_METRIC_SQUARED_ERROR) k++;
+    return k;
+}
+
 elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *prediction, elbo_cpu_tensor *gradient,
                                         elbo_error *err) {
     pixel_losses *q = malloc(sizeof *q);
@@ -64,7 +70,7 @@ elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *pr
     s->in[0] = prediction;
     s->in[1] = p->node[p->graph->at.input].y;
     s->out[0] = elbo_cpu_metric(p, first);
-    s->out[1] = elbo_cpu_metric(p, elbo_metrics_find(&p->graph->metrics, "squared_error"));
+    s->out[1] = elbo_cpu_metric(p, squared_error(p));
     s->out[2] = gradient;
     bool both = q->mse >= 0 && q->l1 >= 0;
     if (both) s->out[3] = elbo_cpu_metric(p, q->l1);

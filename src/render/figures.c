@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "stats/pca.h"
-#include "stats/tsne.h"
 
 /* ---- loss curves ---- */
 
@@ -116,91 +114,4 @@ elbo_status elbo_figure_grid(elbo_figure f, const elbo_model *m, const float *im
     elbo_status status = draw_rows(f, m, rows, columns, cells, NULL, NULL, err);
     free(cells);
     return status;
-}
-
-/* ---- maps ---- */
-
-elbo_status elbo_embedding_of_codes(elbo_embedding *map, const float *codes, size_t n, int dims, int threads,
-                                    elbo_error *err) {
-    *map = (elbo_embedding){.n = n, .raw = dims == 2};
-    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
-    if (!map->xy) return elbo_no_memory(err);
-    if (map->raw) {
-        memcpy(map->xy, codes, n * 2 * sizeof *codes);
-        return ELBO_OK;
-    }
-    elbo_pca pca = {0};
-    elbo_status status = elbo_pca_fit(&pca, codes, n, dims, 2, threads, err);
-    float *y = status == ELBO_OK ? elbo_alloc(n * (size_t)pca.components, sizeof *y) : NULL;
-    if (y) {
-        elbo_pca_project(&pca, codes, n, y);
-        for (size_t i = 0; i < n; i++) // a code of one dimension lies on a line
-            for (int c = 0; c < pca.components; c++)
-                map->xy[2 * i + (size_t)c] = y[i * (size_t)pca.components + (size_t)c];
-        for (int c = 0; c < pca.components; c++) map->explained[c] = pca.total > 0 ? pca.variance[c] / pca.total : 0;
-    } else if (status == ELBO_OK) {
-        status = elbo_no_memory(err);
-    }
-    free(y);
-    elbo_pca_free(&pca);
-    if (status != ELBO_OK) elbo_embedding_free(map);
-    return status;
-}
-
-elbo_status elbo_embedding_make(elbo_embedding *map, elbo_model *m, const elbo_images *images, int threads,
-                                elbo_error *err) {
-    int Z = m->network.graph.latent;
-    *map = (elbo_embedding){0};
-    float *codes = elbo_alloc((size_t)images->count * (size_t)Z, sizeof *codes); // (n, Z)
-    if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
-    elbo_status status = elbo_embedding_of_codes(map, codes, images->count, Z, threads, err);
-    free(codes);
-    return status;
-}
-
-elbo_status elbo_embedding_make_tsne(elbo_embedding *map, double *kl, elbo_model *m, const elbo_images *images,
-                                     const elbo_job *work, elbo_error *err) {
-    size_t n = images->count < ELBO_EMBEDDING_TSNE ? images->count : ELBO_EMBEDDING_TSNE;
-    int Z = m->network.graph.latent;
-    *map = (elbo_embedding){.n = n, .tsne = true};
-    float *codes = elbo_alloc(n * (size_t)Z, sizeof *codes); // (n, Z)
-    map->xy = elbo_alloc(n * 2, sizeof *map->xy);
-    elbo_tsne_options o = elbo_tsne_defaults();
-    elbo_tsne_result result = {0};
-    elbo_status status = codes && map->xy ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, n, codes, NULL);
-        status = elbo_tsne(map->xy, &result, codes, n, Z, &o, work, err);
-    }
-    *kl = result.kl;
-    free(codes);
-    if (status != ELBO_OK) elbo_embedding_free(map);
-    return status;
-}
-
-void elbo_embedding_free(elbo_embedding *map) {
-    free(map->xy);
-    *map = (elbo_embedding){0};
-}
-
-elbo_status elbo_figure_map_of(elbo_figure f, const elbo_embedding *map, const elbo_dataset *d, const uint8_t *labels,
-                               elbo_error *err) {
-    char x[80], y[80];
-    if (map->tsne) {
-        snprintf(x, sizeof x, "t-SNE 1");
-        snprintf(y, sizeof y, "t-SNE 2");
-    } else if (map->raw) {
-        snprintf(x, sizeof x, "first latent dimension");
-        snprintf(y, sizeof y, "second latent dimension");
-    } else {
-        snprintf(x, sizeof x, "first principal axis (%.0f%% of the variance)", 100 * map->explained[0]);
-        snprintf(y, sizeof y, "second principal axis (%.0f%%)", 100 * map->explained[1]);
-    }
-    return elbo_draw_scatter(f, x, y, map->xy, labels, map->n, d->class_names, labels ? d->classes : 0, err);
-}
-
-elbo_status elbo_figure_map(elbo_figure f, const elbo_embedding *map, const elbo_dataset *d, const elbo_images *images,
-                            elbo_error *err) {
-    return elbo_figure_map_of(f, map, d, images->labels, err);
 }

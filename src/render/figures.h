@@ -34,31 +34,6 @@ void elbo_figure_into_range(float *v, size_t n, const elbo_recipe *from, const e
 /* A grid of images as square as n allows. */
 elbo_status elbo_figure_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err);
 
-/* Codes in the plane: the first two principal axes, or the plane itself where the code has two dimensions. */
-typedef struct elbo_embedding {
-    size_t n;
-    float *xy;           // (n, 2), owned
-    double explained[2]; // shares of the variance; of a raw plane: all
-    bool raw;
-    bool tsne; // axes have no meaning
-} elbo_embedding;
-/* codes: (n, dims) */
-elbo_status elbo_embedding_of_codes(elbo_embedding *map, const float *codes, size_t n, int dims, int threads,
-                                    elbo_error *err);
-elbo_status elbo_embedding_make(elbo_embedding *map, elbo_model *m, const elbo_images *images, int threads,
-                                elbo_error *err);
-/* By t-SNE, of the first ELBO_EMBEDDING_TSNE images at most; map->n tells how many. *kl: the divergence
- * that is left. */
-enum { ELBO_EMBEDDING_TSNE = 10000 };
-elbo_status elbo_embedding_make_tsne(elbo_embedding *map, double *kl, elbo_model *m, const elbo_images *images,
-                                     const elbo_job *work, elbo_error *err);
-void elbo_embedding_free(elbo_embedding *map);
-elbo_status elbo_figure_map(elbo_figure f, const elbo_embedding *map, const elbo_dataset *d, const elbo_images *images,
-                            elbo_error *err);
-/* The same for points of any origin.  labels: (n) or NULL */
-elbo_status elbo_figure_map_of(elbo_figure f, const elbo_embedding *map, const elbo_dataset *d, const uint8_t *labels,
-                               elbo_error *err);
-
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the
  * first run was trained on. */
 elbo_status elbo_figure_report(const char *page, const char *folder, elbo_run *runs, int count, const elbo_dataset *d,

@@ -10,10 +10,21 @@
 #include "base/shown.h"
 #include "explore/diagnostics/doctor.h"
 #include "explore/pick.h"
+#include "explore/projection.h"
+#include "render/charts.h"
 #include "render/figures.h"
 #include "render/interpolation_figures.h"
 
-enum { MOST_FIGURES = 64, SHOWN = 10, SAMPLES = 64, STEPS = 10, COLUMNS = 10, MOST_SCORES = 24, FINDING_COLUMNS = 5 };
+enum {
+    MOST_FIGURES = 64,
+    SHOWN = 10,
+    SAMPLES = 64,
+    STEPS = 10,
+    COLUMNS = 10,
+    MOST_SCORES = 24,
+    FINDING_COLUMNS = 5,
+    MOST_TSNE = 10000
+};
 
 typedef struct page {
     const char *folder; // of the run or demo; figures go to folder/figures
@@ -93,28 +104,30 @@ static elbo_status add_reconstructions(page *p, elbo_error *err) {
 }
 
 /* The images that a map shows: those of the test, unless they are too few for one, as in a small folder of photos. */
-static const elbo_images *mapped(const page *p, const char **which) {
+static elbo_splits mapped(const page *p) {
     enum { ENOUGH = 200 };
     bool test = p->data->test.count >= ENOUGH || p->data->test.count >= p->data->train.count;
-    *which = test ? "test" : "training";
-    return test ? &p->data->test : &p->data->train;
+    return test ? ELBO_TEST_SPLIT : ELBO_TRAIN_SPLIT;
 }
 
 /* Beside the map by PCA, which was shown just before. Fewer than four points have no neighbourhoods. */
 static elbo_status add_tsne(page *p, int i, elbo_error *err) {
     elbo_run *r = &p->runs[i];
-    elbo_embedding map;
-    const char *which;
-    const elbo_images *images = mapped(p, &which);
-    if (images->count < 4) return ELBO_OK;
-    double kl;
-    ELBO_TRY(elbo_embedding_make_tsne(&map, &kl, r->model, images, p->work, err));
+    elbo_projection map;
+    elbo_projection_options o = elbo_projection_defaults();
+    o.method = ELBO_PROJECT_TSNE;
+    o.splits = mapped(p);
+    o.most = MOST_TSNE;
+    const char *which = o.splits == ELBO_TEST_SPLIT ? "test" : "training";
+    if ((o.splits == ELBO_TEST_SPLIT ? p->data->test : p->data->train).count < 4) return ELBO_OK;
+    ELBO_TRY(elbo_project(&map, r->model, p->data, &o, p->work, err));
+    double kl = map.tsne.kl;
     const char *name = say(p, "tsne-%d-%s", i + 1, is_vae(r) ? "vae" : "ae"),
                *title = say(p, "Latent space of %s", r->label);
     char points[32];
     elbo_thousands((double)map.n, points);
-    elbo_status status = elbo_figure_map(figure_of(p, name, title), &map, p->data, images, err);
-    elbo_embedding_free(&map);
+    elbo_status status = elbo_draw_projection(figure_of(p, name, title), &map, err);
+    elbo_projection_free(&map);
     if (status != ELBO_OK) return status;
     if (p->drawn) p->figure[p->drawn - 1].beside = true;
     show(
@@ -138,18 +151,19 @@ static elbo_status add_dimensions(page *p, elbo_error *err) {
 }
 
 static elbo_status add_maps(page *p, elbo_error *err) {
-    const char *which;
-    const elbo_images *images = mapped(p, &which);
+    elbo_projection_options o = elbo_projection_defaults();
+    o.splits = mapped(p);
+    const char *which = o.splits == ELBO_TEST_SPLIT ? "test" : "training";
     for (int i = 0; i < p->count; i++) {
         elbo_run *r = &p->runs[i];
-        elbo_embedding map;
-        ELBO_TRY(elbo_embedding_make(&map, r->model, images, p->work->threads, err));
+        elbo_projection map;
+        ELBO_TRY(elbo_project(&map, r->model, p->data, &o, p->work, err));
         const char *name = say(p, "map-%d-%s", i + 1, is_vae(r) ? "vae" : "ae");
         const char *title = say(p, "Latent space of %s", r->label);
-        elbo_status status = elbo_figure_map(figure_of(p, name, title), &map, p->data, images, err);
+        elbo_status status = elbo_draw_projection(figure_of(p, name, title), &map, err);
         double explained = 100 * (map.explained[0] + map.explained[1]);
         bool raw = map.raw;
-        elbo_embedding_free(&map);
+        elbo_projection_free(&map);
         if (status != ELBO_OK) return status;
         const char *what = say(p, "Each point is a %s image%s", which,
                                p->data->classes ? ", its colour the class that the model was never told" : "");

@@ -7,7 +7,7 @@
 
 #include "close.h"
 #include "engine.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 #include "explore/nearest_image.h"
 #include "explore/metrics/quality.h"
 #include "stats/probe.h"

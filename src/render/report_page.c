@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/shown.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/diagnosis.h"
 #include "explore/pick.h"
 #include "explore/projection.h"
 #include "render/charts.h"
@@ -36,9 +36,9 @@ typedef struct page {
     bool own_data;
     elbo_report_figure figure[MOST_FIGURES];
     int drawn;
-    elbo_check (*verdict)[ELBO_MOST_VERDICTS]; // (count): of each run
-    int verdicts;                              // of a run; 0: nobody was asked
-    char *text[1024];                          // everything formatted for the page, freed with it
+    elbo_diagnosis *diagnosis; // (count): of each run
+    int checks;                // of a run; 0: there were no images to check with
+    char *text[1024];          // everything formatted for the page, freed with it
     int texts;
 } page;
 
@@ -263,16 +263,17 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
 /* ---- is it any good ---- */
 
 static elbo_status examine(page *p, elbo_error *err) {
-    p->verdict = calloc((size_t)p->count, sizeof *p->verdict);
-    if (!p->verdict) return elbo_no_memory(err);
+    p->diagnosis = calloc((size_t)p->count, sizeof *p->diagnosis);
+    if (!p->diagnosis) return elbo_no_memory(err);
     for (int i = 0; i < p->count; i++) {
         elbo_eval_context e;
         elbo_run *r = &p->runs[i];
         ELBO_TRY(elbo_eval_context_open(&e, r->model, &r->log, p->data, ELBO_TEST_SPLIT, p->work, err));
         elbo_status status = elbo_run_measure(r, &e, p->own_data && elbo_runs_same_data(r, &p->runs[0]), err);
-        if (status == ELBO_OK) status = elbo_doctor(p->verdict[i], &p->verdicts, &e, err);
+        if (status == ELBO_OK) status = elbo_diagnose_context(&p->diagnosis[i], &e, err);
         elbo_eval_context_close(&e);
         if (status != ELBO_OK) return status;
+        p->checks = p->diagnosis[i].count;
     }
     return ELBO_OK;
 }
@@ -306,28 +307,28 @@ static void fill_scores(page *p, elbo_report_table *table, const char **cells, b
                                  .strong = strong};
 }
 
-/* A row for each thing that is not well, and one for the rest of each run. cells: (1 + count * (ELBO_MOST_VERDICTS +
+/* A row for each thing that is not ok, and one for the rest of each run. cells: (1 + count * (ELBO_MOST_CHECKS +
  * 1), FINDING_COLUMNS) */
 static void fill_findings(page *p, elbo_report_table *table, const char **cells) {
-    static const char *const head[FINDING_COLUMNS] = {"model", "check", "verdict", "evidence", "what to try"};
-    int rows = 1, columns = FINDING_COLUMNS - 1; // nobody needs advice where all is well
-    for (int i = 0; i < p->count * p->verdicts; i++)
-        if (*p->verdict[i / p->verdicts][i % p->verdicts].advice) columns = FINDING_COLUMNS;
+    static const char *const head[FINDING_COLUMNS] = {"model", "check", "result", "evidence", "what to try"};
+    int rows = 1, columns = FINDING_COLUMNS - 1; // nobody needs advice where all is ok
+    for (int i = 0; i < p->count * p->checks; i++)
+        if (*p->diagnosis[i / p->checks].check[i % p->checks].advice) columns = FINDING_COLUMNS;
     memcpy(cells, head, (size_t)columns * sizeof *cells);
     for (int i = 0; i < p->count; i++) {
-        const char *well = "", *label = p->runs[i].label;
+        const char *ok = "", *label = p->runs[i].label;
         bool alone = true;
-        for (int k = 0; k < p->verdicts; k++) {
-            const elbo_check *v = &p->verdict[i][k];
-            if (v->health == ELBO_WELL) well = say(p, "%s%s%s", well, *well ? ", " : "", v->title);
-            if (v->health != ELBO_NOTE && v->health != ELBO_ILL) continue;
+        for (int k = 0; k < p->checks; k++) {
+            const elbo_check *v = &p->diagnosis[i].check[k];
+            if (v->health == ELBO_CHECK_OK) ok = say(p, "%s%s%s", ok, *ok ? ", " : "", v->title);
+            if (v->health != ELBO_CHECK_NOTE && v->health != ELBO_CHECK_PROBLEM) continue;
             const char *const row[FINDING_COLUMNS] = {alone ? label : "", v->title, elbo_health_name(v->health),
                                                       v->evidence, v->advice};
             memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
             alone = false;
         }
-        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all checks" : "other checks", "well",
-                                                  well, ""};
+        const char *const row[FINDING_COLUMNS] = {alone ? label : "", alone ? "all checks" : "other checks", "ok", ok,
+                                                  ""};
         memcpy(cells + (size_t)(rows++ * columns), row, (size_t)columns * sizeof *cells);
     }
     *table = (elbo_report_table){
@@ -351,8 +352,7 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
     const char **cells = calloc((size_t)(p->count + 1) * COLUMNS, sizeof *cells);
     elbo_report_listing *listings = calloc((size_t)p->count, sizeof *listings);
     const char **scores = calloc((size_t)(p->count + 1) * MOST_SCORES, sizeof *scores);
-    const char **findings =
-        calloc((size_t)(p->count * (ELBO_MOST_VERDICTS + 1) + 1) * FINDING_COLUMNS, sizeof *findings);
+    const char **findings = calloc((size_t)(p->count * (ELBO_MOST_CHECKS + 1) + 1) * FINDING_COLUMNS, sizeof *findings);
     bool *strong = calloc((size_t)(p->count + 1) * MOST_SCORES, sizeof *strong);
     elbo_status status = cells && listings && scores && findings && strong ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
@@ -380,8 +380,8 @@ static elbo_status write_page(page *p, const char *path, elbo_error *err) {
                     "per image; lower is better.",
                     names, train, p->data->name, test),
             .tables = table,
-            .table_count = p->verdicts ? 2 : 1,
-            .findings = p->verdicts ? &found : NULL,
+            .table_count = p->checks ? 2 : 1,
+            .findings = p->checks ? &found : NULL,
             .figures = p->figure,
             .figure_count = p->drawn,
             .listings = listings,
@@ -408,7 +408,7 @@ elbo_status elbo_figure_report(const char *path, const char *folder, elbo_run *r
     if (status == ELBO_OK) status = write_page(p, path, err);
     for (int i = 0; i < p->texts; i++) free(p->text[i]);
     free(p->figures);
-    free(p->verdict);
+    free(p->diagnosis);
     free(p);
     return status;
 }

@@ -1,9 +1,9 @@
 /* What the curves in log.jsonl tell. They are read as the objective that was trained for, with the KL's last weight, so
- * that a warm-up is no illness. */
+ * that a warm-up is no problem. */
 #include <math.h>
 #include <stdio.h>
 
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 
 static double objective(const elbo_log *log, const elbo_scores *s) {
     return s->reconstruction + log->epoch[log->count - 1].kl_weight * s->kl;
@@ -25,10 +25,10 @@ elbo_status elbo_check_finished(elbo_check *v, const elbo_eval_context *e, elbo_
     elbo_number(v, "epochs", done);
     elbo_number(v, "epochs_wanted", wanted);
     if (done >= wanted) {
-        elbo_found(v, ELBO_WELL, "%d of %d epochs", done, wanted);
+        elbo_found(v, ELBO_CHECK_OK, "%d of %d epochs", done, wanted);
     } else {
-        elbo_found(v, done ? ELBO_NOTE : ELBO_ILL, "%d of %d epochs: it was stopped, or ended with an error", done,
-                   wanted);
+        elbo_found(v, done ? ELBO_CHECK_NOTE : ELBO_CHECK_PROBLEM,
+                   "%d of %d epochs: it was stopped, or ended with an error", done, wanted);
         elbo_advise(v, "`elbo train --resume -o '%s'` goes on where it stopped, or says again what was wrong",
                     e->model->run);
     }
@@ -65,12 +65,12 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
     elbo_number(v, "best_train_loss", best);
     elbo_number(v, "largest_leap", leap);
     if (finite && last <= 1.02 * best && leap <= 1.1) {
-        elbo_found(v, ELBO_WELL, "training loss%s %.2f at the end, the lowest was %.2f", weighting(log, text), last,
+        elbo_found(v, ELBO_CHECK_OK, "training loss%s %.2f at the end, the lowest was %.2f", weighting(log, text), last,
                    best);
         return ELBO_OK;
     }
     elbo_found(
-        v, last > 1.02 * best || !finite ? ELBO_ILL : ELBO_NOTE,
+        v, last > 1.02 * best || !finite ? ELBO_CHECK_PROBLEM : ELBO_CHECK_NOTE,
         "training loss%s %.2f at the end, but it was %.2f before; in epoch %d it stood %.0f %% above the lowest so far",
         weighting(log, text), last, best, leapt, 100 * (leap - 1));
     elbo_advise(v, "a smaller learning rate (--set train.lr=%g), or train.clip=1",
@@ -92,7 +92,7 @@ elbo_status elbo_check_underfitting(elbo_check *v, const elbo_eval_context *e, e
     bool falling = fall > 0.02;
     char epochs[40], text[40];
     snprintf(epochs, sizeof epochs, "%d epochs", tail);
-    elbo_found(v, falling ? ELBO_ILL : ELBO_WELL, "%s loss%s %.2f; the last %s lowered it by %.1f %%%s",
+    elbo_found(v, falling ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK, "%s loss%s %.2f; the last %s lowered it by %.1f %%%s",
                test ? "test" : "training", weighting(log, text), last, tail > 1 ? epochs : "epoch", 100 * fall,
                falling ? ": it is still falling" : "");
     if (falling) elbo_advise(v, "train longer: `elbo train --resume -o '%s' -e %d`", e->model->run, 2 * n);
@@ -119,18 +119,19 @@ elbo_status elbo_check_overfitting(elbo_check *v, const elbo_eval_context *e, el
     elbo_number(v, "rise", rise);
     elbo_number(v, "best_epoch", best + 1);
     if (!turned && !apart) {
-        elbo_found(v, ELBO_WELL, "loss%s %.2f on test images, %.2f in training (%+.1f %%)", text, test, train,
+        elbo_found(v, ELBO_CHECK_OK, "loss%s %.2f on test images, %.2f in training (%+.1f %%)", text, test, train,
                    100 * gap);
         return ELBO_OK;
     }
     if (turned)
         elbo_found(
-            v, ELBO_ILL,
+            v, ELBO_CHECK_PROBLEM,
             "loss%s %.2f on test images, %.2f in training (%+.1f %%); the test loss was lowest, %.2f, after epoch %d "
             "of %d and has risen since",
             text, test, train, 100 * gap, lowest, best + 1, n);
     else
-        elbo_found(v, ELBO_ILL, "loss%s %.2f on test images, %.2f in training: %+.1f %%", text, test, train, 100 * gap);
+        elbo_found(v, ELBO_CHECK_PROBLEM, "loss%s %.2f on test images, %.2f in training: %+.1f %%", text, test, train,
+                   100 * gap);
     if (turned)
         elbo_advise(v,
                     "stop after about %d epochs; more images, a smaller network, `dropout`, or train.weight_decay with "

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/order.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 #include "explore/nearest_image.h"
 
 enum { ASKED = 256 };
@@ -53,7 +53,7 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
     double nearest = samples && drawn < decoded ? drawn : decoded;
     bool memorised = nearest < 0.6 * test; // 0.83 to 1.25 in healthy runs on MNIST, photos and elbo's digits
     elbo_found(
-        v, memorised ? ELBO_ILL : ELBO_WELL,
+        v, memorised ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
         "the nearest training image is %.2f away from a test image (0: the same, 1.41: nothing in common), %.2f from "
         "a test image's reconstruction",
         test, decoded);

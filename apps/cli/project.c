@@ -41,7 +41,7 @@ static elbo_status project(elbo_projection *p, const request *r, const cli_runs 
     ELBO_TRY(check_output(r, f, err));
     ELBO_TRY(check_split(r, &runs->data, err));
     ELBO_TRY(elbo_project(p, runs->run[0].model, &runs->data, &r->projection, job, err));
-    ELBO_TRY(elbo_draw_projection(f, p, err));
+    ELBO_TRY(elbo_figure_projection(f, p, err));
     if (r->npy) ELBO_TRY(elbo_npy_write_f32(r->npy, p->xy, 2, (size_t[]){p->n, 2}, err));
     return p->stopped ? ELBO_OK : elbo_projection_score(p, job, err);
 }

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-elbo_status elbo_draw_projection(elbo_figure f, const elbo_projection *p, elbo_error *err) {
+elbo_status elbo_figure_projection(elbo_figure f, const elbo_projection *p, elbo_error *err) {
     char x[80] = "t-SNE 1", y[80] = "t-SNE 2";
     if (p->raw) {
         snprintf(x, sizeof x, "first latent dimension");

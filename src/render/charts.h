@@ -6,6 +6,6 @@
 #include "render/render.h"
 
 /* A scatter plot, coloured by class. */
-elbo_status elbo_draw_projection(elbo_figure f, const elbo_projection *p, elbo_error *err);
+elbo_status elbo_figure_projection(elbo_figure f, const elbo_projection *p, elbo_error *err);
 
 #endif

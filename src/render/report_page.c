@@ -126,7 +126,7 @@ static elbo_status add_tsne(page *p, int i, elbo_error *err) {
                *title = say(p, "Latent space of %s", r->label);
     char points[32];
     elbo_thousands((double)map.n, points);
-    elbo_status status = elbo_draw_projection(figure_of(p, name, title), &map, err);
+    elbo_status status = elbo_figure_projection(figure_of(p, name, title), &map, err);
     elbo_projection_free(&map);
     if (status != ELBO_OK) return status;
     if (p->drawn) p->figure[p->drawn - 1].beside = true;
@@ -160,7 +160,7 @@ static elbo_status add_maps(page *p, elbo_error *err) {
         ELBO_TRY(elbo_project(&map, r->model, p->data, &o, p->work, err));
         const char *name = say(p, "map-%d-%s", i + 1, is_vae(r) ? "vae" : "ae");
         const char *title = say(p, "Latent space of %s", r->label);
-        elbo_status status = elbo_draw_projection(figure_of(p, name, title), &map, err);
+        elbo_status status = elbo_figure_projection(figure_of(p, name, title), &map, err);
         double explained = 100 * (map.explained[0] + map.explained[1]);
         bool raw = map.raw;
         elbo_projection_free(&map);

@@ -55,6 +55,8 @@ json_t *elbo_quality_to_json(const elbo_quality *q);
  * where one of them is another now, elbo_quality_load finds nothing (ELBO_NOT_FOUND). `data` NULL: the images are not
  * open, and are taken to be the same. */
 elbo_status elbo_quality_save(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
+/* The same, except that a likelihood kept earlier stays where q has none: it costs more than all the rest. */
+elbo_status elbo_quality_keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
 elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
 
 #endif

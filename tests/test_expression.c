@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "explore/expression.h"
-#include "explore/interpolation.h"
+#include "stats/slerp.h"
 
 enum { DIMS = 3 };
 
@@ -225,10 +225,10 @@ static void test_walk(void **state) {
     const float a[2] = {1, 0}, b[2] = {0, 1};
     float out[6];
     elbo_error err;
-    assert_int_equal(elbo_interpolation(ELBO_LINEAR, a, b, 2, 3, out, &err), ELBO_OK);
+    assert_int_equal(elbo_path_between(ELBO_LINEAR, a, b, 2, 3, out, &err), ELBO_OK);
     const float line[6] = {1, 0, 0.5f, 0.5f, 0, 1};
     assert_memory_equal(out, line, sizeof line);
-    assert_int_equal(elbo_interpolation(ELBO_SLERP, a, b, 2, 3, out, &err), ELBO_OK);
+    assert_int_equal(elbo_path_between(ELBO_SLERP, a, b, 2, 3, out, &err), ELBO_OK);
     assert_true(fabsf(out[2] - (float)M_SQRT1_2) < 1e-6f && fabsf(out[3] - (float)M_SQRT1_2) < 1e-6f);
     assert_true(out[0] == 1 && fabsf(out[5] - 1) < 1e-6f);
 }

@@ -88,7 +88,7 @@ static elbo_status fill(traverse_options *o, traversal *t, const elbo_latent_sco
             int d = t->dim[r];
             t->value[r * o->steps + k] = (float)(vae ? t->shown[k] : s->mean[d] + t->shown[k] * sqrt(s->variance[d]));
         }
-    elbo_traversal(t->centre, Z, t->dim, t->rows, t->value, o->steps, t->z);
+    elbo_vary_one(t->centre, Z, t->dim, t->rows, t->value, o->steps, t->z);
     return elbo_figure_traversal(o->look.figure, m, t->z, t->rows, o->steps, t->dim, t->score, t->shown, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "explore/result.h"
 
 static const char *last_part(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -66,6 +67,18 @@ void elbo_runs_close(elbo_run *runs, int count) {
         free(runs[i].label);
         runs[i] = (elbo_run){0};
     }
+}
+
+elbo_status elbo_runs_labels(char ***labels, const elbo_run *runs, int count, elbo_error *err) {
+    char **copy = elbo_alloc((size_t)count, sizeof *copy);
+    bool whole = copy != NULL;
+    for (int i = 0; copy && i < count; i++) whole = (copy[i] = strdup(runs[i].label)) && whole;
+    if (!whole) {
+        elbo_texts_free(copy, count);
+        return elbo_no_memory(err);
+    }
+    *labels = copy;
+    return ELBO_OK;
 }
 
 elbo_run *elbo_runs_chooser(elbo_run *runs, int count) {

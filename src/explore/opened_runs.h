@@ -29,6 +29,9 @@ void elbo_run_forget(elbo_run *r);
 /* Whether a run is the best of those that a score can be compared of. */
 bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_quality_row *row);
 
+/* The labels of runs, new: `*labels` (count), freed by elbo_texts_free. */
+elbo_status elbo_runs_labels(char ***labels, const elbo_run *runs, int count, elbo_error *err);
+
 /* The run whose codes choose typical images: the first VAE, whose space is smooth, else the first. */
 elbo_run *elbo_runs_chooser(elbo_run *runs, int count);
 

@@ -55,37 +55,6 @@ static elbo_status draw_rows(elbo_figure f, const elbo_model *m, int rows, int c
     return elbo_draw_grid(f, &grid, err);
 }
 
-elbo_status elbo_figure_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
-                                        const uint32_t *index, int n, elbo_error *err) {
-    size_t row = (size_t)n * elbo_image_size(images->shape);
-    float *pixels = elbo_alloc((size_t)(count + 1) * row, sizeof *pixels); // (1 + count, n, C, H, W)
-    const char **labels = calloc((size_t)count + 1, sizeof *labels);
-    elbo_status status = pixels && labels ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        const elbo_recipe *first = &runs[0].model->recipe;
-        elbo_images_to_floats(images, index, (size_t)n, first->image.low, first->image.high, pixels);
-        labels[0] = "original";
-    }
-    for (int i = 0; status == ELBO_OK && i < count; i++) {
-        elbo_model *m = runs[i].model;
-        float *codes = elbo_alloc((size_t)n * (size_t)m->network.graph.latent, sizeof *codes);
-        if (!codes) {
-            status = elbo_no_memory(err);
-            break;
-        }
-        elbo_model_encode_images(m, images, index, (size_t)n, codes, NULL);
-        status = elbo_model_set_skips(m, images, index, (size_t)n, err);
-        if (status == ELBO_OK) elbo_model_decode_codes(m, (size_t)n, codes, pixels + (size_t)(i + 1) * row);
-        elbo_figure_into_range(pixels + (size_t)(i + 1) * row, row, &m->recipe, &runs[0].model->recipe);
-        labels[i + 1] = runs[i].label;
-        free(codes);
-    }
-    if (status == ELBO_OK) status = draw_rows(f, runs[0].model, count + 1, n, pixels, labels, NULL, err);
-    free(pixels);
-    free(labels);
-    return status;
-}
-
 elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, size = elbo_image_size(m->network.graph.image);
     enum { AT_ONCE = 64 };

@@ -23,10 +23,6 @@ elbo_status elbo_figure_kl(elbo_figure f, const elbo_run *runs, int count, bool 
 /* Training and test loss over the epochs, all runs in one chart: nats per image. */
 elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err);
 
-/* Originals above each run's reconstructions.  index: (n) into images */
-elbo_status elbo_figure_reconstructions(elbo_figure f, elbo_run *runs, int count, const elbo_images *images,
-                                        const uint32_t *index, int n, elbo_error *err);
-
 /* Decoded codes drawn from the standard normal prior, multiplied by `temperature`.  images: (n, C, H, W), the caller's */
 elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err);
 /* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */

@@ -22,7 +22,7 @@ static elbo_status make_walk(const elbo_interpolations *w, int pair, elbo_model 
     for (int k = 0; status == ELBO_OK && k < 2; k++)
         status =
             elbo_expression_compute(&w->end[2 * pair + k], Z, elbo_operand_code, &words, ends + (size_t)k * Z, err);
-    if (status == ELBO_OK) status = elbo_interpolation(w->path, ends, ends + Z, Z, w->steps, z, err);
+    if (status == ELBO_OK) status = elbo_path_between(w->path, ends, ends + Z, Z, w->steps, z, err);
     if (status == ELBO_OK) status = elbo_operands_set_skips(&words, &w->end[2 * pair], err);
     if (status == ELBO_OK) {
         elbo_model_decode_codes(m, (size_t)w->steps, z, images);
@@ -52,7 +52,7 @@ static elbo_status fade(const elbo_interpolations *w, int pair, elbo_run *runs, 
     for (int k = 0; status == ELBO_OK && k < 2; k++)
         status = elbo_expression_compute(&w->end[2 * pair + k], size, elbo_operand_pixels, &words,
                                          ends + (size_t)k * size, err);
-    if (status == ELBO_OK) status = elbo_interpolation(ELBO_LINEAR, ends, ends + size, size, w->steps, images, err);
+    if (status == ELBO_OK) status = elbo_path_between(ELBO_LINEAR, ends, ends + size, size, w->steps, images, err);
     free(ends);
     return status;
 }

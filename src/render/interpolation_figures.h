@@ -3,7 +3,7 @@
 #define ELBO_VIEW_WALKS_H
 
 #include "explore/operands.h"
-#include "explore/interpolation.h"
+#include "stats/slerp.h"
 #include "render/figures.h"
 
 /* Walks between pairs of ends, each end an expression, of each of some runs. */

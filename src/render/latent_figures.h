@@ -4,7 +4,7 @@
 
 #include "explore/novelty.h"
 #include "explore/operands.h"
-#include "explore/traversal.h"
+#include "stats/plane.h"
 #include "base/job.h"
 #include "render/figures.h"
 

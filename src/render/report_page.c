@@ -9,10 +9,10 @@
 #include "base/memory.h"
 #include "base/shown.h"
 #include "explore/diagnostics/diagnosis.h"
-#include "explore/pick.h"
 #include "explore/projection.h"
 #include "render/charts.h"
 #include "render/figures.h"
+#include "render/image_figures.h"
 #include "render/interpolation_figures.h"
 
 enum {
@@ -90,10 +90,12 @@ static elbo_status add_curves(page *p, elbo_error *err) {
 }
 
 static elbo_status add_reconstructions(page *p, elbo_error *err) {
-    uint32_t index[SHOWN];
-    int n = elbo_pick_variety(&p->data->test, p->data->classes, SHOWN, index);
-    ELBO_TRY(elbo_figure_reconstructions(figure_of(p, "reconstructions", "Reconstructions of test images"), p->runs,
-                                         p->compared, &p->data->test, index, n, err));
+    elbo_reconstruct_result r;
+    ELBO_TRY(elbo_reconstruct(&r, p->runs, p->compared, p->data, &(elbo_reconstruct_options){.count = SHOWN}, err));
+    elbo_status status =
+        elbo_figure_reconstruct(figure_of(p, "reconstructions", "Reconstructions of test images"), &r, err);
+    elbo_reconstruct_free(&r);
+    if (status != ELBO_OK) return status;
     show(
         p, "reconstructions", "Reconstructions",
         is_vae(&p->runs[p->compared - 1]) && !is_vae(&p->runs[0])

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "explore/nearest_image.h"
+#include "run/model.h"
 
 enum { MOST_ASKED = 1000 };
 
@@ -16,7 +17,7 @@ static void clip(float *x, size_t n, float low, float high) {
 /* How near reconstructions of test images come to their nearest training image. */
 static elbo_status ask_test_images(elbo_novelty *v, elbo_model *m, const elbo_dataset *d, const elbo_job *work,
                                    elbo_error *err) {
-    v->usual = v->rare = NAN;
+    v->median = v->p01 = NAN;
     size_t count = d->test.count, asked = count < MOST_ASKED ? count : MOST_ASKED,
            size = elbo_image_size(d->test.shape);
     if (asked == 0) return ELBO_OK;
@@ -35,8 +36,8 @@ static elbo_status ask_test_images(elbo_novelty *v, elbo_model *m, const elbo_da
     }
     if (status == ELBO_OK) {
         qsort(distance, asked, sizeof *distance, elbo_ascending_floats);
-        v->usual = (double)distance[asked / 2];
-        v->rare = (double)distance[asked / 100];
+        v->median = (double)distance[asked / 2];
+        v->p01 = (double)distance[asked / 100];
     }
     free(z);
     free(images);
@@ -60,7 +61,7 @@ elbo_status elbo_novelty_measure(elbo_novelty *v, elbo_model *m, const float *im
         status = elbo_nearest_image(v->nearest, v->distance, clipped, n, &d->train, NULL, d->train.count, low, high,
                                     work, err);
     }
-    for (size_t i = 0; status == ELBO_OK && i < n; i++) v->near += (double)v->distance[i] < v->rare;
+    for (size_t i = 0; status == ELBO_OK && i < n; i++) v->near += (double)v->distance[i] < v->p01;
     free(clipped);
     if (status != ELBO_OK) elbo_novelty_free(v);
     return status;

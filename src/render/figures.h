@@ -23,12 +23,6 @@ elbo_status elbo_figure_kl(elbo_figure f, const elbo_run *runs, int count, bool 
 /* Training and test loss over the epochs, all runs in one chart: nats per image. */
 elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err);
 
-/* Decoded codes drawn from the standard normal prior, multiplied by `temperature`.  images: (n, C, H, W), the caller's */
-elbo_status elbo_sample_prior(elbo_model *m, int n, uint64_t seed, double temperature, float *images, elbo_error *err);
-/* Of several runs the images may differ in range: all are drawn in the first one's.  v: (n) */
-void elbo_figure_into_range(float *v, size_t n, const elbo_recipe *from, const elbo_recipe *to);
-/* A grid of images as square as n allows. */
-elbo_status elbo_figure_grid(elbo_figure f, const elbo_model *m, const float *images, int n, elbo_error *err);
 
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the
  * first run was trained on. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "explore/result.h"
 
 static size_t image_size(const elbo_run *runs) { return elbo_image_size(runs[0].model->network.graph.image); }
 
@@ -26,8 +27,8 @@ static elbo_status make_walk(const elbo_interpolations *w, int pair, elbo_model 
     if (status == ELBO_OK) status = elbo_operands_set_skips(&words, &w->end[2 * pair], err);
     if (status == ELBO_OK) {
         elbo_model_decode_codes(m, (size_t)w->steps, z, images);
-        elbo_figure_into_range(images, (size_t)w->steps * elbo_image_size(m->network.graph.image), &m->recipe,
-                               &first->recipe);
+        elbo_images_into_range(images, (size_t)w->steps * elbo_image_size(m->network.graph.image),
+                               elbo_model_image_format(m), elbo_model_image_format(first));
     }
     free(ends);
     free(z);

@@ -2,7 +2,6 @@
 #ifndef ELBO_VIEW_LATENT_FIGURES_H
 #define ELBO_VIEW_LATENT_FIGURES_H
 
-#include "explore/novelty.h"
 #include "explore/operands.h"
 #include "stats/plane.h"
 #include "base/job.h"
@@ -30,10 +29,5 @@ elbo_status elbo_figure_traversal(elbo_figure f, elbo_model *m, const float *z, 
 
 /* The plane decoded, its coordinates at its edges. */
 elbo_status elbo_figure_plane(elbo_figure f, elbo_model *m, const elbo_plane *p, elbo_error *err);
-
-/* Images (n, C, H, W) in rows, each above its nearest training image, with its distance as a multiple of the usual one.
- */
-elbo_status elbo_figure_novelty(elbo_figure f, const elbo_model *m, const float *images, const elbo_novelty *v,
-                                const elbo_dataset *d, elbo_error *err);
 
 #endif

@@ -215,12 +215,13 @@ static elbo_status add_samples(page *p, elbo_error *err) {
     for (int i = 0; i < p->count; i++) {
         elbo_run *r = &p->runs[i];
         if (!is_vae(r) || r->map_only || r->model->network.graph.skips) continue; // no prior, or codes are not enough
-        float *images = elbo_alloc(SAMPLES * elbo_image_size(r->model->network.graph.image), sizeof *images);
-        if (!images) return elbo_no_memory(err);
-        elbo_status status = elbo_sample_prior(r->model, SAMPLES, 0, 1, images, err);
+        elbo_sample_options o = elbo_sample_defaults();
+        elbo_sample_result samples;
+        o.count = SAMPLES;
+        ELBO_TRY(elbo_sample(&samples, r->model, NULL, &o, NULL, err));
         const char *name = say(p, "samples-%d", i + 1), *title = say(p, "New images from %s", r->label);
-        if (status == ELBO_OK) status = elbo_figure_grid(figure_of(p, name, title), r->model, images, SAMPLES, err);
-        free(images);
+        elbo_status status = elbo_figure_sample(figure_of(p, name, title), &samples, err);
+        elbo_sample_free(&samples);
         if (status != ELBO_OK) return status;
         show(p, name, title,
              "Codes drawn from the prior, a standard normal, and decoded: no image of the data went into them.");

@@ -2,7 +2,7 @@
 
 #include "image_files.h"
 
-static elbo_status read_image(const elbo_model *m, const char *path, float *image, elbo_error *err) {
+elbo_status cli_read_image(const elbo_model *m, const char *path, float *image, elbo_error *err) {
     elbo_model_info info = elbo_model_get_info(m);
     elbo_images images;
     ELBO_TRY(cli_images_read(&images, &info, path, err));
@@ -19,5 +19,5 @@ elbo_operands cli_operands(cli_runs *r) {
     return (elbo_operands){.model = r->run[0].model,
                            .chooser = elbo_runs_chooser(r->run, r->count)->model,
                            .data = &r->data,
-                           .read_image = read_image};
+                           .read_image = cli_read_image};
 }

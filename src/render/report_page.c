@@ -13,7 +13,6 @@
 #include "render/charts.h"
 #include "render/figures.h"
 #include "render/image_figures.h"
-#include "render/interpolation_figures.h"
 
 enum {
     MOST_FIGURES = 64,
@@ -189,15 +188,15 @@ static elbo_status add_interpolation(page *p, elbo_error *err) {
     bool classes = d->classes > 8;
     const char *a = classes ? d->class_names[3] : "one image", *b = classes ? d->class_names[8] : "another";
     elbo_expression end[2] = {0};
-    elbo_interpolations w = {.end = end, .pairs = 1, .steps = STEPS, .pixels = true, .words = {.data = d}};
+    elbo_interpolate_options o = {.end = end, .pairs = 1, .steps = STEPS, .pixels = true};
+    elbo_interpolate_result w = {0};
     elbo_status status = elbo_expression_parse(&end[0], classes ? "class:3" : "test:0", err);
     if (status == ELBO_OK)
         status = elbo_expression_parse(&end[1], classes ? "class:8" : d->test.count > 1 ? "test:1" : "test:0", err);
-    if (status == ELBO_OK) status = elbo_interpolations_make(&w, p->runs, p->compared, err);
+    if (status == ELBO_OK) status = elbo_interpolate(&w, p->runs, p->compared, d, &o, err);
     if (status == ELBO_OK)
-        status = elbo_figure_walks(figure_of(p, "interpolation", say(p, "From %s to %s", a, b)), &w, p->runs,
-                                   p->compared, err);
-    elbo_interpolations_free(&w);
+        status = elbo_figure_interpolate(figure_of(p, "interpolation", say(p, "From %s to %s", a, b)), &w, err);
+    elbo_interpolate_free(&w);
     elbo_expression_free(&end[0]);
     elbo_expression_free(&end[1]);
     if (status == ELBO_OK)

@@ -63,13 +63,12 @@ static inline void engine_close(engine *e) {
 
 /* Means over the images of a run. */
 static inline elbo_scores engine_scores(const engine *e, int count) {
-    elbo_scores s = {.images = (uint32_t)count};
-    for (int i = 0; i < count; i++) {
-        s.reconstruction += e->plan.reconstruction->base[i] / (double)count;
-        s.mse += e->plan.squared->base[i] / (double)count / (double)elbo_image_size(e->network.graph.image);
-        if (e->plan.kl) s.kl += e->plan.kl->base[i] / (double)count;
-    }
-    s.loss = s.reconstruction + s.kl;
+    elbo_metrics metrics = elbo_metrics_of(&e->recipe);
+    elbo_metric_sums sums = {0};
+    double batch[ELBO_MAX_METRICS] = {0};
+    elbo_plan_add_metrics(&e->plan, count, batch);
+    elbo_metric_sums_add(&sums, &metrics, batch);
+    elbo_scores s = elbo_scores_of(&metrics, &sums, (uint32_t)count, elbo_image_size(e->network.graph.image));
     return s;
 }
 

@@ -210,8 +210,18 @@ static void test_runs(void **state) {
     remove_file("norecipe/recipe.yaml");
     expect_bad_run("norecipe", WORDS("norecipe", "recipe.yaml"));
     copy_run("vae", "version");
-    replace("version/model.safetensors", "\"elbo_version\":\"1\"", "\"elbo_version\":\"7\"");
-    expect_bad_run("version", WORDS("version/model.safetensors", "version 7", "version 1"));
+    replace("version/model.safetensors", "\"elbo_version\":\"2\"", "\"elbo_version\":\"3\"");
+    expect_bad_run("version", WORDS("version/model.safetensors",
+                                    "was written by a newer elbo (run format 3; this one reads 1 and 2)"));
+    static const char *const no_number[] = {"0", "x", "-"};
+    for (int i = 0; i < 3; i++) {
+        char wrong[40], says[40];
+        snprintf(wrong, sizeof wrong, "\"elbo_version\":\"%s\"", no_number[i]);
+        snprintf(says, sizeof says, "elbo_version is `%s`", no_number[i]);
+        copy_run("vae", "version");
+        replace("version/model.safetensors", "\"elbo_version\":\"2\"", wrong);
+        expect_bad_run("version", WORDS("version/model.safetensors", says));
+    }
     copy_run("vae", "foreign");
     replace("foreign/model.safetensors", "\"elbo_version\"", "\"some_version\"");
     expect_bad_run("foreign", WORDS("foreign/model.safetensors", "not written by elbo"));
@@ -272,8 +282,11 @@ static void test_checkpoints(void **state) {
     cut("c-cut/checkpoint.safetensors", 100000);
     expect_bad_resume("c-cut", WORDS("c-cut/checkpoint.safetensors"));
     copy_run("vae", "c-version");
-    replace("c-version/checkpoint.safetensors", "\"elbo_version\":\"1\"", "\"elbo_version\":\"2\"");
-    expect_bad_resume("c-version", WORDS("c-version/checkpoint.safetensors", "version 2"));
+    replace("c-version/checkpoint.safetensors", "\"elbo_version\":\"2\"", "\"elbo_version\":\"9\"");
+    expect_bad_resume("c-version", WORDS("c-version/checkpoint.safetensors", "newer elbo", "format 9"));
+    copy_run("vae", "c-sum");
+    replace("c-sum/checkpoint.safetensors", "\"sum.kl\"", "\"sum.kx\"");
+    expect_bad_resume("c-sum", WORDS("c-sum/checkpoint.safetensors", "`sum.kl` is missing"));
     copy_run("vae", "c-other");
     copy_file("ae/checkpoint.safetensors", "c-other/checkpoint.safetensors");
     expect_bad_resume("c-other", WORDS("c-other/checkpoint.safetensors"));

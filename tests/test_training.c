@@ -199,12 +199,22 @@ static bool same_file(const char *run_a, const char *run_b, const char *name) {
     return same;
 }
 
+static elbo_log log_of(const char *run) {
+    elbo_run_facts facts;
+    elbo_recipe r;
+    elbo_log log;
+    assert_ok(elbo_run_facts_load(run, &facts, &failure));
+    assert_ok(elbo_run_recipe_open(&r, run, &facts, NULL, 0, &failure));
+    assert_ok(elbo_log_load(run, &r, facts.image, &log, &failure));
+    elbo_recipe_close(&r);
+    elbo_run_facts_free(&facts);
+    return log;
+}
+
 /* Weights to the bit, and the losses of every epoch to the last digit written. */
 static void assert_same_run(const char *a, const char *b) {
     if (!same_file(a, b, "model.safetensors")) fail_msg("%s and %s: other weights", a, b);
-    elbo_log log[2] = {{0}, {0}};
-    assert_ok(elbo_log_load(a, &log[0], &failure));
-    assert_ok(elbo_log_load(b, &log[1], &failure));
+    elbo_log log[2] = {log_of(a), log_of(b)};
     assert_int_equal(log[0].count, log[1].count);
     for (int i = 0; i < log[0].count; i++) {
         const elbo_epoch_log *x = &log[0].epoch[i], *y = &log[1].epoch[i];
@@ -230,8 +240,7 @@ static void same_bits_for_any_number_of_threads(void **state) {
             assert_ok(train(&experiments[i], (elbo_train_options){.run = run, .threads = threads}, &failure));
             if (threads > 1) assert_same_run(one, run);
         }
-        elbo_log log = {0}; // and something was learned
-        assert_ok(elbo_log_load(one, &log, &failure));
+        elbo_log log = log_of(one); // and something was learned
         if (log.count > 1) assert_true(log.epoch[log.count - 1].train.loss < log.epoch[0].train.loss);
         elbo_log_free(&log);
     }
@@ -248,7 +257,7 @@ static bool stop_after(void *context, const elbo_progress *p) {
     stopper *s = context;
     assert_true(p->epoch >= 1 && p->epoch <= p->epochs && p->images == TRAIN_IMAGES && p->images_done <= p->images);
     if (p->images_per_second == 0) return false; // before the first step
-    if (!(isfinite(p->loss) && p->images_per_second > 0 && p->seconds_left >= 0))
+    if (!(isfinite(p->loss) && isfinite(p->objective) && p->images_per_second > 0 && p->seconds_left >= 0))
         fail_msg("epoch %d of %d, %u images: loss %g, %g images/s, %g s left", p->epoch, p->epochs, p->images_done,
                  p->loss, p->images_per_second, p->seconds_left);
     bool stop = s->reports_left-- == 0;
@@ -262,7 +271,8 @@ static elbo_position position_of(const experiment *x, const char *run) {
     elbo_position at;
     assert_ok(elbo_network_make(&n, &r, digits.train.shape, &failure));
     float *m = calloc(n.graph.param_floats, sizeof *m), *v = calloc(n.graph.param_floats, sizeof *v);
-    assert_ok(elbo_checkpoint_load(run, &n, m, v, &at, &failure));
+    elbo_metrics metrics = elbo_metrics_of(&r);
+    assert_ok(elbo_checkpoint_load(run, &n, &metrics, m, v, &at, &failure));
     free(m), free(v);
     elbo_network_free(&n);
     elbo_recipe_close(&r);
@@ -587,6 +597,8 @@ static void evaluation_is_what_plain_loops_give(void **state) {
             assert_near("kl", i, s[0].kl, o.kl, 2e-6 * (o.kl + 1));
             assert_near("mse", i, s[0].mse, o.squared / 784, 2e-6 * o.squared / 784);
             assert_true(s[0].loss == s[0].reconstruction + s[0].kl);
+            assert_near("objective", i, s[0].objective, o.reconstruction + (double)r.loss.kl * o.kl,
+                        2e-6 * (o.reconstruction + (double)r.loss.kl * o.kl));
             oracle_close(&o);
             free(params), free(wide), free(x), free(noise);
             elbo_network_free(&n);

@@ -43,7 +43,9 @@ elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count
     elbo_status status = ELBO_OK;
     for (int i = 0; i < count && status == ELBO_OK; i++) {
         status = elbo_model_open(&runs[i].model, folders[i], threads, err);
-        if (status == ELBO_OK) status = elbo_log_load(folders[i], &runs[i].log, err);
+        if (status == ELBO_OK)
+            status = elbo_log_load(folders[i], &runs[i].model->recipe, runs[i].model->network.graph.image, &runs[i].log,
+                                   err);
         if (status == ELBO_OK && !(runs[i].label = label_of(folders, count, i))) status = elbo_no_memory(err);
         if (status == ELBO_OK && i > 0) {
             elbo_image_shape a = runs[0].model->network.graph.image, b = runs[i].model->network.graph.image;

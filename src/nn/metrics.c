@@ -1,12 +1,14 @@
 #include "nn/metrics.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
     elbo_metrics m = {.count = 0};
     m.metric[m.count++] = (elbo_metric){"reconstruction", "nats/image", ELBO_METRIC_RECONSTRUCTION, 1};
     if (r->kind == ELBO_VAE) m.metric[m.count++] = (elbo_metric){"kl", "nats/image", ELBO_METRIC_KL, r->loss.kl};
-    m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_MEASURED, 0};
+    m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0};
     return m;
 }
 
@@ -16,6 +18,16 @@ int elbo_metrics_find(const elbo_metrics *m, const char *name) {
     return -1;
 }
 
+bool elbo_metric_is_trained(const elbo_metric *m) {
+    return m->role == ELBO_METRIC_RECONSTRUCTION || m->role == ELBO_METRIC_KL;
+}
+
+int elbo_metrics_count(const elbo_metrics *m, elbo_metric_role role) {
+    int n = 0;
+    for (int i = 0; i < m->count; i++) n += m->metric[i].role == role;
+    return n;
+}
+
 double elbo_metrics_sum(const elbo_metrics *m, const double *value, elbo_metric_role role) {
     double sum = 0;
     for (int i = 0; i < m->count; i++)
@@ -23,15 +35,124 @@ double elbo_metrics_sum(const elbo_metrics *m, const double *value, elbo_metric_
     return sum;
 }
 
-double elbo_objective(const elbo_recipe *r, const elbo_metrics *m, const double *value, double kl_weight,
+/* ---- sums and means ---- */
+
+void elbo_metric_sums_add(elbo_metric_sums *s, const elbo_metrics *m, const double *batch) {
+    for (int i = 0; i < m->count; i++) s->metric[i] += batch[i];
+    s->reconstruction += elbo_metrics_sum(m, batch, ELBO_METRIC_RECONSTRUCTION);
+    s->kl += elbo_metrics_sum(m, batch, ELBO_METRIC_KL);
+    s->squared_error += elbo_metrics_sum(m, batch, ELBO_METRIC_SQUARED_ERROR);
+}
+
+elbo_scores elbo_scores_of(const elbo_metrics *m, const elbo_metric_sums *s, uint32_t images, size_t values_per_image) {
+    double n = images ? images : 1;
+    elbo_scores of = {.images = images,
+                      .reconstruction = s->reconstruction / n,
+                      .kl = s->kl / n,
+                      .mse = s->squared_error / n / (double)values_per_image};
+    of.loss = of.reconstruction + of.kl;
+    for (int i = 0; i < m->count; i++) of.metric[i] = s->metric[i] / n;
+    return of;
+}
+
+void elbo_scores_set_objective(elbo_scores *s, const elbo_recipe *r, double kl_weight, size_t values_per_image) {
+    s->objective = elbo_objective(r, s->reconstruction, s->kl, kl_weight, values_per_image);
+}
+
+/* value: (count); by_role: indexed by elbo_metric_role, up to the squared error */
+static void fill(double *value, const elbo_metrics *m, const double *by_role) {
+    for (int i = 0; i < m->count; i++) {
+        const elbo_metric *k = &m->metric[i];
+        if (!isnan(value[i]) || k->role == ELBO_METRIC_MEASURED || elbo_metrics_count(m, k->role) > 1) continue;
+        value[i] = by_role[k->role] / (k->role == ELBO_METRIC_RECONSTRUCTION ? k->weight : 1);
+    }
+}
+
+void elbo_scores_fill(elbo_scores *s, const elbo_metrics *m, size_t values_per_image) {
+    fill(s->metric, m,
+         (const double[]){[ELBO_METRIC_RECONSTRUCTION] = s->reconstruction,
+                          [ELBO_METRIC_KL] = s->kl,
+                          [ELBO_METRIC_SQUARED_ERROR] = s->mse * (double)values_per_image});
+}
+
+void elbo_metric_sums_fill(elbo_metric_sums *s, const elbo_metrics *m) {
+    fill(s->metric, m,
+         (const double[]){[ELBO_METRIC_RECONSTRUCTION] = s->reconstruction,
+                          [ELBO_METRIC_KL] = s->kl,
+                          [ELBO_METRIC_SQUARED_ERROR] = s->squared_error});
+}
+
+double elbo_scores_value(const elbo_scores *s, const elbo_metrics *m, const char *name) {
+    const struct {
+        const char *name;
+        double value;
+    } members[] = {{"objective", s->objective},
+                   {"loss", s->loss},
+                   {"reconstruction", s->reconstruction},
+                   {"kl", s->kl},
+                   {"mse", s->mse}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!strcmp(members[i].name, name)) return members[i].value;
+    int k = elbo_metrics_find(m, name);
+    return k < 0 ? NAN : s->metric[k];
+}
+
+/* ---- the objective ---- */
+
+double elbo_objective(const elbo_recipe *r, double reconstruction, double kl, double kl_weight,
                       size_t values_per_image) {
-    double sum = elbo_metrics_sum(m, value, ELBO_METRIC_RECONSTRUCTION) +
-                 kl_weight * elbo_metrics_sum(m, value, ELBO_METRIC_KL);
+    double sum = reconstruction + kl_weight * kl;
     return r->loss.scale == ELBO_MEAN ? sum / (double)values_per_image : sum;
 }
 
 bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight) {
-    const elbo_terms *t = &r->loss.reconstruction;
-    bool one = t->count == 1 && t->term[0].weight == 1;
+    elbo_terms t = elbo_terms_computed(r);
+    bool one = t.count == 1 && t.term[0].weight == 1;
     return one && r->loss.scale == ELBO_SUM && (r->kind == ELBO_AE || kl_weight == 1);
+}
+
+static bool weight_moves(const elbo_recipe *r) {
+    return r->kind == ELBO_VAE && (r->loss.kl_warmup > 0 || r->loss.kl_schedule != ELBO_KL_CONSTANT);
+}
+
+bool elbo_objective_stays_elbo(const elbo_recipe *r) {
+    return !weight_moves(r) && elbo_objective_is_elbo(r, r->loss.kl);
+}
+
+bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b) {
+    elbo_terms s = elbo_terms_computed(a), t = elbo_terms_computed(b);
+    char mine[ELBO_TERMS_TEXT], theirs[ELBO_TERMS_TEXT];
+    bool terms = a->kind == b->kind && a->loss.scale == b->loss.scale &&
+                 !strcmp(elbo_terms_text(&s, mine), elbo_terms_text(&t, theirs));
+    if (!terms || a->kind == ELBO_AE) return terms;
+    bool weight = a->loss.kl == b->loss.kl && a->loss.kl_warmup == b->loss.kl_warmup &&
+                  a->loss.kl_schedule == b->loss.kl_schedule;
+    return weight && (a->loss.kl_schedule == ELBO_KL_CONSTANT ||
+                      (a->loss.kl_period == b->loss.kl_period && a->loss.kl_min == b->loss.kl_min));
+}
+
+const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, double kl_weight, size_t values_per_image,
+                                char out[ELBO_OBJECTIVE_TEXT]) {
+    bool mean = r->loss.scale == ELBO_MEAN, first = true;
+    size_t used = (size_t)snprintf(out, ELBO_OBJECTIVE_TEXT, "%s", mean ? "(" : "");
+    for (int i = 0; i < m->count && used < ELBO_OBJECTIVE_TEXT; i++) {
+        const elbo_metric *k = &m->metric[i];
+        if (!elbo_metric_is_trained(k)) continue;
+        char weight[32] = "";
+        double w = k->role == ELBO_METRIC_KL ? kl_weight : k->weight;
+        if (isnan(w))
+            strcpy(weight, "w ");
+        else if (w != 1)
+            snprintf(weight, sizeof weight, "%.4g ", w);
+        used += (size_t)snprintf(out + used, ELBO_OBJECTIVE_TEXT - used, "%s%s%s", first ? "" : " + ", weight, k->name);
+        first = false;
+    }
+    if (mean && used < ELBO_OBJECTIVE_TEXT)
+        snprintf(out + used, ELBO_OBJECTIVE_TEXT - used, ") / %zu values", values_per_image);
+    return out;
+}
+
+const char *elbo_objective_number(const elbo_recipe *r, double value, char out[ELBO_OBJECTIVE_NUMBER]) {
+    snprintf(out, ELBO_OBJECTIVE_NUMBER, r->loss.scale == ELBO_MEAN ? "%.5f" : "%.2f", value);
+    return out;
 }

@@ -10,6 +10,7 @@
 typedef enum elbo_metric_role {
     ELBO_METRIC_RECONSTRUCTION, // a term of -log p(x|z)
     ELBO_METRIC_KL,             // a divergence from the prior; its weight may follow a schedule
+    ELBO_METRIC_SQUARED_ERROR,  // of the reconstruction, summed over an image's values; no part of what is trained
     ELBO_METRIC_MEASURED,       // measured only, no part of what is trained
 } elbo_metric_role;
 
@@ -30,14 +31,57 @@ typedef struct elbo_metrics {
 elbo_metrics elbo_metrics_of(const elbo_recipe *r);
 /* -1 where there is none of that name. */
 int elbo_metrics_find(const elbo_metrics *m, const char *name);
+bool elbo_metric_is_trained(const elbo_metric *m);
+/* How many there are of a role. */
+int elbo_metrics_count(const elbo_metrics *m, elbo_metric_role role);
 
-/* The weighted sum of the values of one role.  value: (count) */
+/* The sum of the values of one role, the reconstruction's terms by their weights.  value: (count) */
 double elbo_metrics_sum(const elbo_metrics *m, const double *value, elbo_metric_role role);
+
+/* ---- sums and means ---- */
+
+/* Sums over images. By role as well: what a checkpoint with other terms (of another release) has is enough to go on. */
+typedef struct elbo_metric_sums {
+    double metric[ELBO_MAX_METRICS]; // (count); NaN: not known
+    double reconstruction, kl, squared_error;
+} elbo_metric_sums;
+void elbo_metric_sums_add(elbo_metric_sums *s, const elbo_metrics *m, const double *batch); // batch: (count)
+
+/* What a split scores: means per image. */
+typedef struct elbo_scores {
+    uint32_t images;
+    double loss, reconstruction, kl; // nats per image; loss = reconstruction + kl, the KL once: the negative ELBO
+    double objective;                // what training minimises, with the KL's weight at that time
+    double mse;                      // per value, in the recipe's range
+    double metric[ELBO_MAX_METRICS]; // each of the list by itself; NaN: not known, of an older log
+} elbo_scores;
+
+/* All but the objective. values_per_image: C x H x W */
+elbo_scores elbo_scores_of(const elbo_metrics *m, const elbo_metric_sums *s, uint32_t images, size_t values_per_image);
+void elbo_scores_set_objective(elbo_scores *s, const elbo_recipe *r, double kl_weight, size_t values_per_image);
+/* Metrics that are NaN, where they follow from the rest: the only term of its role, the squared error. */
+void elbo_scores_fill(elbo_scores *s, const elbo_metrics *m, size_t values_per_image);
+void elbo_metric_sums_fill(elbo_metric_sums *s, const elbo_metrics *m);
+/* A value by the name that --metric and JSON know it by: a member of elbo_scores, or a metric. NaN: there is none. */
+double elbo_scores_value(const elbo_scores *s, const elbo_metrics *m, const char *name);
+
+/* ---- the objective ---- */
+
 /* What training minimises, of one image: (reconstruction + kl_weight KL) times the factor of loss.scale. */
-double elbo_objective(const elbo_recipe *r, const elbo_metrics *m, const double *value, double kl_weight,
+double elbo_objective(const elbo_recipe *r, double reconstruction, double kl, double kl_weight,
                       size_t values_per_image);
 /* Whether the objective is the negative ELBO in nats: no weights, no means. False: it is shown beside it, under its own
  * name. `kl_weight`: at that step. */
 bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight);
+/* Whether it is that from the first step to the last. */
+bool elbo_objective_stays_elbo(const elbo_recipe *r);
+/* Whether two recipes, for images of one size, minimise the same sum, so that its values can be compared. */
+bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b);
+/* "(reconstruction + 0.5 kl) / 784 values". kl_weight NaN: it follows a schedule, "... + w kl". Returns `out`. */
+enum { ELBO_OBJECTIVE_TEXT = 256, ELBO_OBJECTIVE_NUMBER = 32 };
+const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, double kl_weight, size_t values_per_image,
+                                char out[ELBO_OBJECTIVE_TEXT]);
+/* A value of it with as many decimals as sums and means need. Returns `out`. */
+const char *elbo_objective_number(const elbo_recipe *r, double value, char out[ELBO_OBJECTIVE_NUMBER]);
 
 #endif

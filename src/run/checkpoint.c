@@ -23,10 +23,11 @@ elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *
     elbo_status status = ELBO_NO_MEMORY;
     if (tensors && path) {
         for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
-        char shape[64];
+        char shape[64], run_version[16];
+        snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
         snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
         elbo_st_pair pairs[] = {{"format", "pt"},
-                                {"elbo_version", ELBO_RUN_VERSION},
+                                {"elbo_version", run_version},
                                 {"elbo_image_shape", shape},
                                 {"elbo_recipe", recipe},
                                 {"elbo_data", data}};
@@ -69,15 +70,24 @@ static elbo_status load_param(const elbo_safetensors *file, const char *path, co
     return ELBO_OK;
 }
 
-static elbo_status open_run_file(elbo_safetensors *file, const char *path, elbo_error *err) {
+/* *version: what the file says, one that this release reads. */
+static elbo_status open_run_file(elbo_safetensors *file, const char *path, int *version, elbo_error *err) {
     ELBO_TRY(elbo_safetensors_open(file, path, err));
-    const char *version = elbo_safetensors_metadata(file, "elbo_version");
-    if (version && !strcmp(version, ELBO_RUN_VERSION)) return ELBO_OK;
-    elbo_status status =
-        version
-            ? elbo_fail(err, ELBO_BAD_INPUT, "%s: is of run version %s; this elbo reads version %s", path, version,
-                        ELBO_RUN_VERSION)
-            : elbo_fail(err, ELBO_BAD_INPUT, "%s: was not written by elbo (its metadata has no elbo_version)", path);
+    const char *said = elbo_safetensors_metadata(file, "elbo_version");
+    char *end = NULL;
+    long number = said && *said >= '1' && *said <= '9' ? strtol(said, &end, 10) : 0;
+    bool whole = number >= ELBO_RUN_OLDEST && !*end;
+    *version = whole && number <= ELBO_RUN_VERSION ? (int)number : 0;
+    if (*version) return ELBO_OK;
+    elbo_status status;
+    if (!said)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: was not written by elbo (its metadata has no elbo_version)", path);
+    else if (whole)
+        status = elbo_fail(err, ELBO_BAD_INPUT,
+                           "%s: was written by a newer elbo (run format %s; this one reads %d %s %d)", path, said,
+                           ELBO_RUN_OLDEST, ELBO_RUN_VERSION - ELBO_RUN_OLDEST > 1 ? "to" : "and", ELBO_RUN_VERSION);
+    else
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_version is `%s`, which is no number", path, said);
     elbo_safetensors_close(file);
     return status;
 }
@@ -86,7 +96,8 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
     char *path = elbo_path_join(run, "model.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
-    elbo_status status = open_run_file(&file, path, err);
+    int version;
+    elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
             status = load_param(&file, path, "", &n->graph.param[i], n->params, err);
@@ -115,6 +126,7 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
     char *path = elbo_path_join(run, "model.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
+    int version;
     elbo_status status = ELBO_OK;
     if (!elbo_file_exists(path) && is_run_name(run))
         status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder; did you mean runs/%s?", run, run);
@@ -124,7 +136,7 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
                            "`elbo train RECIPE -o RUN` makes one",
                            run);
     else
-        status = open_run_file(&file, path, err);
+        status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         const char *shape = elbo_safetensors_metadata(&file, "elbo_image_shape");
         int end = 0;
@@ -152,20 +164,9 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 
 static const char *const blocks[] = {"", "optimizer.m.", "optimizer.v."};
 
-/* The position as one row of doubles: every count below 2^53 is exact. */
-enum {
-    EPOCH,
-    IMAGES_DONE,
-    IMAGES,
-    DATA,
-    STEP,
-    RECONSTRUCTION_SUM,
-    KL_SUM,
-    SQUARED_SUM,
-    SECONDS,
-    EPOCH_SECONDS,
-    POSITION_FIELDS
-};
+/* The position as one row of doubles: every count below 2^53 is exact. Format 1 has three sums before the seconds. */
+enum { EPOCH, IMAGES_DONE, IMAGES, DATA, STEP, COUNTS };
+enum { SECONDS = COUNTS, EPOCH_SECONDS, POSITION_FIELDS, SUMS_OF_1 = 3 };
 static const struct {
     const char *what;
     double most;
@@ -175,37 +176,59 @@ static const struct {
               [DATA] = {"as the data's mark", 0x1p53},
               [STEP] = {"steps", 0x1p53}};
 
-elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
-                                 const elbo_position *at, elbo_error *err) {
+/* What a checkpoint holds besides the weights. */
+enum { MOST_NUMBERS = 4 + ELBO_MAX_METRICS };
+
+/* Adds a row of doubles to the tensors; `name` is a new string, or NULL where memory is out. */
+static bool add_numbers(elbo_st_tensor *tensors, char **names, int *count, char *name, const double *v, size_t n) {
+    if (!name) return false;
+    names[*count] = name;
+    tensors[(*count)++] = (elbo_st_tensor){.name = name, .dtype = ELBO_ST_F64, .dims = 1, .shape = {n}, .data = v};
+    return true;
+}
+
+static bool add_sums(elbo_st_tensor *tensors, char **names, int *count, const elbo_metrics *m,
+                     const elbo_metric_sums *s) {
+    bool added = add_numbers(tensors, names, count, strdup("sum.reconstruction"), &s->reconstruction, 1) &&
+                 add_numbers(tensors, names, count, strdup("sum.kl"), &s->kl, 1) &&
+                 add_numbers(tensors, names, count, strdup("sum.squared_error"), &s->squared_error, 1);
+    for (int i = 0; added && i < m->count; i++)
+        if (!isnan(s->metric[i]))
+            added = add_numbers(tensors, names, count, elbo_format("metric.%s", m->metric[i].name), &s->metric[i], 1);
+    return added;
+}
+
+elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const elbo_metrics *metrics, const float *m,
+                                 const float *v, const elbo_position *at, elbo_error *err) {
     const elbo_graph *g = &n->graph;
     const float *source[] = {n->params, m, v};
-    int count = 3 * g->params + 1;
-    elbo_st_tensor *tensors = calloc((size_t)count, sizeof *tensors);
-    char **names = calloc((size_t)count, sizeof *names);
+    const double position[POSITION_FIELDS] = {
+        [EPOCH] = at->epoch,
+        [IMAGES_DONE] = at->images_done,
+        [IMAGES] = at->images,
+        [DATA] = (double)at->data,
+        [STEP] = (double)at->step,
+        [SECONDS] = at->seconds,
+        [EPOCH_SECONDS] = at->epoch_seconds,
+    };
+    size_t most = 3 * (size_t)g->params + MOST_NUMBERS;
+    elbo_st_tensor *tensors = calloc(most, sizeof *tensors);
+    char **names = calloc(most, sizeof *names);
     char *path = elbo_path_join(run, "checkpoint.safetensors");
-    elbo_status status = tensors && names && path ? ELBO_OK : elbo_no_memory(err);
-    for (int b = 0, k = 0; status == ELBO_OK && b < 3; b++)
-        for (int i = 0; i < g->params; i++, k++) {
-            names[k] = elbo_format("%s%s", blocks[b], g->param[i].name);
-            if (!names[k]) {
-                status = elbo_no_memory(err);
-                break;
-            }
-            tensors[k] = tensor_of(&g->param[i], names[k], source[b]);
+    bool made = tensors && names && path;
+    int count = 0;
+    for (int b = 0; b < 3; b++)
+        for (int i = 0; made && i < g->params; i++) {
+            made = (names[count] = elbo_format("%s%s", blocks[b], g->param[i].name)) != NULL;
+            if (made) tensors[count] = tensor_of(&g->param[i], names[count], source[b]);
+            count += made;
         }
-    if (status == ELBO_OK) {
-        double position[POSITION_FIELDS] = {
-            [EPOCH] = at->epoch,       [IMAGES_DONE] = at->images_done,
-            [IMAGES] = at->images,     [DATA] = (double)at->data,
-            [STEP] = (double)at->step, [RECONSTRUCTION_SUM] = at->reconstruction_sum,
-            [KL_SUM] = at->kl_sum,     [SQUARED_SUM] = at->squared_sum,
-            [SECONDS] = at->seconds,   [EPOCH_SECONDS] = at->epoch_seconds,
-        };
-        tensors[count - 1] = (elbo_st_tensor){
-            .name = "position", .dtype = ELBO_ST_F64, .dims = 1, .shape = {POSITION_FIELDS}, .data = position};
-        elbo_st_pair pairs[] = {{"elbo_version", ELBO_RUN_VERSION}};
-        status = elbo_safetensors_write(path, tensors, count, pairs, 1, err);
-    }
+    made = made && add_numbers(tensors, names, &count, strdup("position"), position, POSITION_FIELDS) &&
+           add_sums(tensors, names, &count, metrics, &at->sums);
+    char run_version[16];
+    snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
+    elbo_st_pair pairs[] = {{"elbo_version", run_version}};
+    elbo_status status = made ? elbo_safetensors_write(path, tensors, count, pairs, 1, err) : elbo_no_memory(err);
     for (int k = 0; names && k < count; k++) free(names[k]);
     free(names);
     free(tensors);
@@ -213,13 +236,42 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const f
     return status;
 }
 
-static elbo_status load_position(const elbo_safetensors *file, const char *path, elbo_position *at, elbo_error *err) {
+static const double *find_number(const elbo_safetensors *file, const char *name) {
+    const elbo_st_tensor *t = elbo_safetensors_find(file, name);
+    return t && t->dtype == ELBO_ST_F64 && t->dims == 1 && t->shape[0] == 1 ? t->data : NULL;
+}
+
+/* Format 2: sums by name. */
+static elbo_status load_sums(const elbo_safetensors *file, const char *path, const elbo_metrics *m, elbo_metric_sums *s,
+                             elbo_error *err) {
+    const struct {
+        const char *name;
+        double *to;
+    } sums[] = {
+        {"sum.reconstruction", &s->reconstruction}, {"sum.kl", &s->kl}, {"sum.squared_error", &s->squared_error}};
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        const double *v = find_number(file, sums[i].name);
+        if (!v) return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `%s` is missing or no number", path, sums[i].name);
+        *sums[i].to = *v;
+    }
+    for (int i = 0; i < m->count; i++) {
+        char name[256];
+        snprintf(name, sizeof name, "metric.%s", m->metric[i].name);
+        const double *v = find_number(file, name);
+        if (v) s->metric[i] = *v;
+    }
+    return ELBO_OK;
+}
+
+static elbo_status load_position(const elbo_safetensors *file, const char *path, int version, const elbo_metrics *m,
+                                 elbo_position *at, elbo_error *err) {
     const elbo_st_tensor *t = elbo_safetensors_find(file, "position");
-    if (!t || t->dtype != ELBO_ST_F64 || t->dims != 1 || t->shape[0] != POSITION_FIELDS)
+    size_t sums = version == 1 ? SUMS_OF_1 : 0;
+    if (!t || t->dtype != ELBO_ST_F64 || t->dims != 1 || t->shape[0] != POSITION_FIELDS + sums)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` is missing or of another shape", path);
-    double p[POSITION_FIELDS];
-    memcpy(p, t->data, sizeof p);
-    for (int i = 0; i < RECONSTRUCTION_SUM; i++)
+    double p[POSITION_FIELDS + SUMS_OF_1];
+    memcpy(p, t->data, t->shape[0] * sizeof *p);
+    for (int i = 0; i < COUNTS; i++)
         if (!(p[i] >= 0 && p[i] <= counts[i].most && p[i] == floor(p[i])))
             return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `position` says %g %s; the file is damaged", path, p[i],
                              counts[i].what);
@@ -228,26 +280,33 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
                           .images = (uint32_t)p[IMAGES],
                           .data = (uint64_t)p[DATA],
                           .step = (uint64_t)p[STEP],
-                          .reconstruction_sum = p[RECONSTRUCTION_SUM],
-                          .kl_sum = p[KL_SUM],
-                          .squared_sum = p[SQUARED_SUM],
-                          .seconds = p[SECONDS],
-                          .epoch_seconds = p[EPOCH_SECONDS]};
+                          .seconds = p[SECONDS + sums],
+                          .epoch_seconds = p[EPOCH_SECONDS + sums]};
+    for (int i = 0; at->images_done && i < m->count; i++) at->sums.metric[i] = NAN; // until it is found
+    if (version == 1) {
+        at->sums.reconstruction = p[COUNTS];
+        at->sums.kl = p[COUNTS + 1];
+        at->sums.squared_error = p[COUNTS + 2];
+    } else {
+        ELBO_TRY(load_sums(file, path, m, &at->sums, err));
+    }
+    elbo_metric_sums_fill(&at->sums, m);
     return ELBO_OK;
 }
 
-elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
-                                 elbo_error *err) {
+elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, const elbo_metrics *metrics, float *m, float *v,
+                                 elbo_position *at, elbo_error *err) {
     float *target[] = {n->params, m, v};
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
-    elbo_status status = open_run_file(&file, path, err);
+    int version;
+    elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         for (int b = 0; b < 3; b++)
             for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
                 status = load_param(&file, path, blocks[b], &n->graph.param[i], target[b], err);
-        if (status == ELBO_OK) status = load_position(&file, path, at, err);
+        if (status == ELBO_OK) status = load_position(&file, path, version, metrics, at, err);
         elbo_safetensors_close(&file);
     }
     free(path);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "run/run_folder.h"
+#include "run/scores_json.h"
 
 elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err) {
     if (!elbo_grow(&log->epoch, (size_t)log->count, &log->capacity, sizeof *log->epoch)) return elbo_no_memory(err);
@@ -19,9 +20,8 @@ void elbo_log_free(elbo_log *log) {
     *log = (elbo_log){0};
 }
 
-static json_t *scores_to_json(const elbo_scores *s) {
-    return json_pack("{s:I, s:f, s:f, s:f, s:f}", "images", (json_int_t)s->images, "loss", s->loss, "reconstruction",
-                     s->reconstruction, "kl", s->kl, "mse", s->mse);
+double elbo_log_kl_weight(const elbo_log *log, const elbo_recipe *r) {
+    return log->count ? log->epoch[log->count - 1].kl_weight : (double)r->loss.kl;
 }
 
 /* A float as a recipe has it: 0.001, where its double would be 0.00100000005. */
@@ -40,10 +40,11 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
     if (status != ELBO_OK) return status;
     for (int i = 0; i < log->count; i++) {
         const elbo_epoch_log *e = &log->epoch[i];
-        json_t *line = json_pack("{s:i, s:s, s:o, s:o, s:f, s:f, s:f, s:f}", "epoch", e->epoch, "unit", "nats/image",
-                                 "train", scores_to_json(&e->train), "test", scores_to_json(&e->test), "seconds",
-                                 e->seconds, "images_per_second", e->images_per_second, "lr", as_written(e->lr),
-                                 "kl_weight", as_written(e->kl_weight));
+        json_t *line =
+            json_pack("{s:i, s:s, s:o, s:o, s:f, s:f, s:f, s:f}", "epoch", e->epoch, "unit", "nats/image", "train",
+                      elbo_scores_to_json(&e->train, &log->metrics), "test",
+                      elbo_scores_to_json(&e->test, &log->metrics), "seconds", e->seconds, "images_per_second",
+                      e->images_per_second, "lr", as_written(e->lr), "kl_weight", as_written(e->kl_weight));
         bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
         json_decref(line);
         if (!written) {
@@ -55,18 +56,22 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
     return elbo_writer_commit(&w, err);
 }
 
-static bool read_scores(const json_t *line, const char *split, elbo_scores *s) {
-    json_int_t images = 0;
-    json_t *o = json_object_get(line, split);
-    if (json_unpack(o, "{s:I, s:F, s:F, s:F, s:F}", "images", &images, "loss", &s->loss, "reconstruction",
-                    &s->reconstruction, "kl", &s->kl, "mse", &s->mse) != 0)
-        return false;
-    s->images = (uint32_t)images;
-    return true;
+static bool read_line(elbo_epoch_log *e, const char *text, const elbo_metrics *m, const elbo_recipe *r, size_t values) {
+    *e = (elbo_epoch_log){0};
+    json_t *o = json_loads(text, 0, NULL);
+    bool read =
+        o &&
+        json_unpack(o, "{s:i, s:F, s:F, s:F, s:F}", "epoch", &e->epoch, "seconds", &e->seconds, "images_per_second",
+                    &e->images_per_second, "lr", &e->lr, "kl_weight", &e->kl_weight) == 0 &&
+        elbo_scores_from_json(&e->train, json_object_get(o, "train"), m, r, e->kl_weight, values) &&
+        elbo_scores_from_json(&e->test, json_object_get(o, "test"), m, r, e->kl_weight, values);
+    json_decref(o);
+    return read;
 }
 
-elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err) {
-    *log = (elbo_log){0};
+elbo_status elbo_log_load(const char *run, const elbo_recipe *r, elbo_image_shape image, elbo_log *log,
+                          elbo_error *err) {
+    *log = (elbo_log){.metrics = elbo_metrics_of(r)};
     char *path = elbo_path_join(run, "log.jsonl");
     if (!path) return elbo_no_memory(err);
     uint8_t *text = NULL;
@@ -77,16 +82,10 @@ elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err) {
     while (status == ELBO_OK && (line = strsep(&rest, "\n"))) {
         number++;
         if (!*line) continue;
-        json_t *o = json_loads(line, 0, NULL);
-        elbo_epoch_log e = {0};
-        bool read =
-            o &&
-            json_unpack(o, "{s:i, s:F, s:F, s:F, s:F}", "epoch", &e.epoch, "seconds", &e.seconds, "images_per_second",
-                        &e.images_per_second, "lr", &e.lr, "kl_weight", &e.kl_weight) == 0 &&
-            read_scores(o, "train", &e.train) && read_scores(o, "test", &e.test);
-        json_decref(o);
-        status = read ? elbo_log_add(log, &e, err)
-                      : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);
+        elbo_epoch_log e;
+        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image))
+                     ? elbo_log_add(log, &e, err)
+                     : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);
     }
     free(text);
     free(path);

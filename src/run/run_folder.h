@@ -4,19 +4,26 @@
 
 #include "train/trainer.h"
 
-/* What a run folder's version is; another one is refused with a clear line. */
-#define ELBO_RUN_VERSION "1"
+/* The format of a run folder: `elbo_version` in the metadata of model.safetensors and of checkpoint.safetensors. This
+ * release writes the newest and reads all from the oldest on; of a newer one it says so in one line. tests/runs/ keeps a
+ * run of each, which tests read.
+ *
+ * 1: log.jsonl has of each split images, loss, reconstruction, kl and mse. The checkpoint's `position` ends with the sums
+ *    of the epoch under way: reconstruction, kl, squared error, then the seconds.
+ * 2: log.jsonl has the objective, too, and `metrics`: each one's mean by its name (nn/metrics.h). In the checkpoint sums
+ *    are tensors by name: `sum.reconstruction`, `sum.kl`, `sum.squared_error`, and `metric.NAME` of each metric. */
+enum { ELBO_RUN_OLDEST = 1, ELBO_RUN_VERSION = 2 };
 
 /* Where training stands: enough to go on to the same bits. */
 typedef struct elbo_position {
-    int epoch;                                      // finished epochs
-    uint32_t images_done;                           // of the epoch under way
-    uint64_t step;                                  // optimiser steps in all
-    double reconstruction_sum, kl_sum, squared_sum; // of the epoch under way
-    double seconds;                                 // of training so far
-    double epoch_seconds;                           // of the epoch under way
-    uint32_t images;                                // of the training split, and
-    uint64_t data; // elbo_images_fingerprint of it: a run goes on with the data it began with
+    int epoch;             // finished epochs
+    uint32_t images_done;  // of the epoch under way
+    uint64_t step;         // optimiser steps in all
+    elbo_metric_sums sums; // of the epoch under way
+    double seconds;        // of training so far
+    double epoch_seconds;  // of the epoch under way
+    uint32_t images;       // of the training split, and
+    uint64_t data;         // elbo_images_fingerprint of it: a run goes on with the data it began with
 } elbo_position;
 
 /* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */
@@ -46,21 +53,27 @@ elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run
 elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err);
 void elbo_run_folder_close(int *lock);
 
-/* checkpoint.safetensors: weights, m and v (param_floats each), position. */
-elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const float *m, const float *v,
-                                 const elbo_position *at, elbo_error *err);
-elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, float *m, float *v, elbo_position *at,
-                                 elbo_error *err);
+/* checkpoint.safetensors: weights, m and v (param_floats each), position. Metrics that an older one, or one of other
+ * terms, has no sums of are NaN where they do not follow from the rest. */
+elbo_status elbo_checkpoint_save(const char *run, const elbo_network *n, const elbo_metrics *metrics, const float *m,
+                                 const float *v, const elbo_position *at, elbo_error *err);
+elbo_status elbo_checkpoint_load(const char *run, elbo_network *n, const elbo_metrics *metrics, float *m, float *v,
+                                 elbo_position *at, elbo_error *err);
 
 /* log.jsonl. */
 typedef struct elbo_log {
+    elbo_metrics metrics;  // what the scores' metrics are
     elbo_epoch_log *epoch; // (count)
     int count;
     size_t capacity;
 } elbo_log;
 elbo_status elbo_log_add(elbo_log *log, const elbo_epoch_log *line, elbo_error *err);
 elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err);
-elbo_status elbo_log_load(const char *run, elbo_log *log, elbo_error *err);
+/* The log of a run of this recipe on images of this shape: what an older one has not is derived, or NaN. */
+elbo_status elbo_log_load(const char *run, const elbo_recipe *r, elbo_image_shape image, elbo_log *log,
+                          elbo_error *err);
 void elbo_log_free(elbo_log *log);
+/* The KL's weight in the last step of the last epoch; before there is one, the recipe's. */
+double elbo_log_kl_weight(const elbo_log *log, const elbo_recipe *r);
 
 #endif

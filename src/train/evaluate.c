@@ -10,7 +10,8 @@ enum { MOST = 512 }; // images at once
 elbo_status elbo_evaluator_make(elbo_evaluator *e, const elbo_network *n, const elbo_recipe *r,
                                 const elbo_device *device, elbo_team *team, const elbo_network *features,
                                 elbo_error *err) {
-    *e = (elbo_evaluator){.network = n, .recipe = r, .batch = (uint32_t)elbo_graph_batch(&n->graph, MOST)};
+    *e = (elbo_evaluator){
+        .network = n, .recipe = r, .metrics = elbo_metrics_of(r), .batch = (uint32_t)elbo_graph_batch(&n->graph, MOST)};
     elbo_plan_options options = {.mode = ELBO_EVAL,
                                  .batch = (int)e->batch,
                                  .team = team,
@@ -31,8 +32,7 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 }
 
 void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o) {
-    *s = (elbo_scores){.images = images->count};
-    double squared = 0;
+    elbo_metric_sums sums = {0};
     for (uint32_t start = 0; start < images->count; start += e->batch) {
         uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
@@ -48,16 +48,13 @@ void elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *im
             .given_noise = o->noise,
         };
         elbo_plan_run(&e->plan, &pass);
-        for (uint32_t i = 0; i < count; i++) {
-            s->reconstruction += e->plan.reconstruction->base[i];
-            squared += e->plan.squared->base[i];
-            if (e->plan.kl) s->kl += e->plan.kl->base[i];
-        }
+        double batch[ELBO_MAX_METRICS] = {0};
+        elbo_plan_add_metrics(&e->plan, (int)count, batch);
+        elbo_metric_sums_add(&sums, &e->metrics, batch);
     }
-    s->reconstruction /= images->count;
-    s->kl /= images->count;
-    s->loss = s->reconstruction + s->kl;
-    s->mse = squared / images->count / (double)elbo_image_size(images->shape);
+    size_t values = elbo_image_size(images->shape);
+    *s = elbo_scores_of(&e->metrics, &sums, images->count, values);
+    elbo_scores_set_objective(s, e->recipe, e->recipe->loss.kl, values);
 }
 
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,

@@ -24,6 +24,8 @@ typedef struct trainer {
     elbo_team *team;
     elbo_plan plan;
     elbo_evaluator evaluator;
+    elbo_metrics metrics;
+    size_t values;   // of an image
     uint32_t *order; // (train.count): this epoch's permutation
     elbo_position at;
     elbo_log log;
@@ -111,17 +113,23 @@ static elbo_status run_step(trainer *t, elbo_error *err) {
                                               count, t->m, t->v, t->at.epoch, t->at.step + 1, steps_per_epoch(t));
     elbo_plan_run(&t->plan, &pass);
     if (pass.diverged) return report_divergence(t, &pass, err);
-    for (int i = 0; i < count; i++) {
-        t->at.reconstruction_sum += t->plan.reconstruction->base[i];
-        t->at.squared_sum += t->plan.squared->base[i];
-        if (t->plan.kl) t->at.kl_sum += t->plan.kl->base[i];
-    }
+    double sums[ELBO_MAX_METRICS] = {0};
+    elbo_plan_add_metrics(&t->plan, count, sums);
+    elbo_metric_sums_add(&t->at.sums, &t->metrics, sums);
     t->at.images_done += (uint32_t)count;
     t->at.step++;
     return ELBO_OK;
 }
 
 /* ---- telling the caller ---- */
+
+/* The training images' scores of the epoch so far, with the KL's weight in the last step. */
+static elbo_scores train_scores(const trainer *t) {
+    elbo_scores s = elbo_scores_of(&t->metrics, &t->at.sums, t->at.images_done, t->values);
+    uint64_t step = t->at.step ? t->at.step - 1 : 0;
+    elbo_scores_set_objective(&s, t->recipe, elbo_kl_weight(t->recipe, step, steps_per_epoch(t)), t->values);
+    return s;
+}
 
 /* Returns true when the caller wants to stop. */
 static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
@@ -132,13 +140,14 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
         finished ? finished->images_per_second : (t->at.images_done - t->done_before) / fmax(time - t->started, 1e-9);
     int epochs_after = t->recipe->train.epochs - t->at.epoch - (finished ? 0 : 1);
     double images_left = (double)epochs_after * images + (finished ? 0 : images - t->at.images_done);
+    elbo_scores now = finished ? finished->train : train_scores(t);
     elbo_progress p = {
         .epoch = t->at.epoch + (finished ? 0 : 1),
         .epochs = t->recipe->train.epochs,
         .images_done = finished ? images : t->at.images_done,
         .images = images,
-        .loss =
-            finished ? finished->train.loss : (t->at.reconstruction_sum + t->at.kl_sum) / fmax(t->at.images_done, 1),
+        .loss = now.loss,
+        .objective = now.objective,
         .images_per_second = rate,
         .seconds_left = rate > 0 ? images_left / rate : 0,
         .finished = finished,
@@ -159,7 +168,7 @@ static elbo_status save(trainer *t, elbo_error *err) {
     double start = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
     ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
-    ELBO_TRY(elbo_checkpoint_save(run, &t->network, t->m, t->v, &t->at, err)); // last: a resume goes by it
+    ELBO_TRY(elbo_checkpoint_save(run, &t->network, &t->metrics, t->m, t->v, &t->at, err)); // last: a resume goes by it
     t->last_save = elbo_now();
     t->save_seconds = t->last_save - start;
     return ELBO_OK;
@@ -170,11 +179,7 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     double n = t->data->train.count;
     elbo_epoch_log line = {
         .epoch = t->at.epoch + 1,
-        .train = {.images = t->data->train.count,
-                  .loss = (t->at.reconstruction_sum + t->at.kl_sum) / n,
-                  .reconstruction = t->at.reconstruction_sum / n,
-                  .kl = t->at.kl_sum / n,
-                  .mse = t->at.squared_sum / n / (double)elbo_image_size(t->data->train.shape)},
+        .train = train_scores(t),
         .seconds = t->at.epoch_seconds,
         .images_per_second = n / fmax(t->at.epoch_seconds, 1e-9),
         .lr = elbo_learning_rate(r, t->at.epoch),
@@ -182,6 +187,7 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     };
     elbo_eval_options o = {.seed = r->train.seed};
     if (t->data->test.count) elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o);
+    elbo_scores_set_objective(&line.test, r, line.kl_weight, t->values);
     if (!isfinite(line.test.loss) || !isfinite(line.test.mse) || !isfinite(line.train.mse)) {
         ELBO_TRY(check_weights(t, err));
         return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): the loss of the `test` images is not finite; %s",
@@ -245,8 +251,8 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     if (!there) return begin(t, err);
     uint32_t images = t->data->train.count;
     uint64_t data = t->at.data;
-    ELBO_TRY(elbo_checkpoint_load(run, &t->network, t->m, t->v, &t->at, err));
-    ELBO_TRY(elbo_log_load(run, &t->log, err));
+    ELBO_TRY(elbo_checkpoint_load(run, &t->network, &t->metrics, t->m, t->v, &t->at, err));
+    ELBO_TRY(elbo_log_load(run, t->recipe, t->data->train.shape, &t->log, err));
     if (t->at.images != images)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
@@ -296,6 +302,8 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
                                  .features = t->features};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->network.graph, device, options, err));
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->network, r, device, t->team, t->features, err));
+    t->metrics = t->log.metrics = elbo_metrics_of(r);
+    t->values = elbo_image_size(t->data->train.shape);
     t->at.images = t->data->train.count;
     t->at.data = elbo_images_fingerprint(&t->data->train);
     if (!t->options.run) return ELBO_OK;

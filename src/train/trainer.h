@@ -4,20 +4,15 @@
 
 #include "data/data.h"
 #include "device/cpu/plan.h"
+#include "nn/metrics.h"
 #include "recipe/recipe.h"
 
 elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
 void elbo_network_free(elbo_network *n);
 
-/* Losses of a split: means per image. */
-typedef struct elbo_scores {
-    uint32_t images;
-    double loss, reconstruction, kl; // nats per image; loss = reconstruction + kl, both unweighted: the negative ELBO
-    double mse;                      // per value, in the recipe's range
-} elbo_scores;
-
 /* Evaluates on a set of images. `noise`: (images->count, latent) used for the reparameterisation, or NULL: drawn from
- * the seed. `mean_code`: z = mu, no noise. */
+ * the seed. `mean_code`: z = mu, no noise. The objective is that with the recipe's full KL weight
+ * (elbo_scores_set_objective for another). */
 typedef struct elbo_eval_options {
     int threads;
     uint64_t seed;
@@ -32,14 +27,14 @@ typedef struct elbo_epoch_log {
     int epoch; // 1, 2, ...
     elbo_scores train, test;
     double seconds, images_per_second; // of the training part
-    double lr, kl_weight;
+    double lr, kl_weight;              // kl_weight: in the epoch's last step, and in both splits' objective
 } elbo_epoch_log;
 
 /* What the caller sees of a run while it goes on. */
 typedef struct elbo_progress {
     int epoch, epochs;            // the current one, from 1
     uint32_t images_done, images; // of this epoch
-    double loss;                  // mean over this epoch so far, nats per image
+    double loss, objective;       // means over this epoch so far; the loss in nats per image
     double images_per_second;
     double seconds_left;            // of the whole run
     const elbo_epoch_log *finished; // set once at the end of each epoch

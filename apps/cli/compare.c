@@ -44,12 +44,26 @@ static void say_of_different_data(const cli_runs *r) {
     }
 }
 
+/* "loss", "Loss over the epochs"; of one metric "curves-kl"; of several "curves". */
+static void name_curves(const cli_runs *r, const cli_texts *metrics, char name[80], char title[120]) {
+    strcpy(name, metrics->count ? "curves" : "loss");
+    strcpy(title, metrics->count                               ? "The logs' metrics over the epochs"
+                  : elbo_runs_draw_objective(r->run, r->count) ? "Objective over the epochs"
+                                                               : "Loss over the epochs");
+    if (metrics->count != 1 || strchr(metrics->text[0], '/')) return; // (a name with a slash is refused anyway)
+    snprintf(name, 80, "curves-%.60s", metrics->text[0]);
+    snprintf(title, 120, "%.60s over the epochs", metrics->text[0]);
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *data = NULL;
     int threads = 0;
+    cli_texts metrics = {0};
     bool json = false, svg = false;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/loss.png of the first run", 0, 0},
+        {"metric", 'm', CLI_TEXTS, &metrics, "NAME",
+         "curves of objective, loss, reconstruction, kl, mse or another metric of the logs; repeatable", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
@@ -64,12 +78,14 @@ static int run(const cli_command *self, int argc, char **argv) {
     say_of_different_data(&r);
     elbo_error err;
     cli_figure_place place, kl_place;
-    elbo_figure f = cli_figure(&place, argv[0], "loss", "Loss over the epochs", output, svg), kl = f;
+    char name[80], title[120];
+    name_curves(&r, &metrics, name, title);
+    elbo_figure f = cli_figure(&place, argv[0], name, title, output, svg), kl = f;
     snprintf(kl_place.name, sizeof kl_place.name, "%.240s", f.name);
     kl.name = output ? strcat(kl_place.name, "-kl") : "kl"; // beside the first
     kl.title = "What each latent dimension tells of an image";
     bool drawn = false;
-    elbo_status status = elbo_figure_curves(f, r.run, r.count, &err);
+    elbo_status status = elbo_figure_curves(f, r.run, r.count, metrics.text, metrics.count, &err);
     if (status == ELBO_OK) status = measure(&r, data, threads, &err);
     if (status == ELBO_OK) status = elbo_figure_kl(kl, r.run, r.count, &drawn, &err);
     if (status != ELBO_OK) {
@@ -98,12 +114,15 @@ const cli_command cli_compare = {
     .arguments = "RUN [RUN...]",
     .summary = "loss curves in one chart, and a table of every score",
     .details =
-        "Losses are in nats per image for every model, so the curves share one axis; they are those of the last finished\n"
-        "epoch, from the runs' own logs. The other scores are those of `elbo eval`, kept in RUN/scores.json; what is not\n"
+        "Losses are in nats per image for every model, so the curves share one axis; those of the table are of the last\n"
+        "finished epoch, from the runs' own logs. Where all runs minimise one and the same sum that is not the loss in\n"
+        "nats (weights, loss.scale: mean), the curves are of this objective. --metric draws others instead: kl, or\n"
+        "--metric reconstruction --metric kl in one chart. The other scores are those of `elbo eval`, kept in RUN/scores.json; what is not\n"
         "there, or was measured with other weights, is measured now. A second figure shows the KL of each latent\n"
         "dimension. The best of a column is marked where runs can be compared: on one data set, by one kind of loss.\n"
         "\n"
         "example:\n"
-        "  elbo compare runs/mnist-ae runs/mnist-vae\n",
+        "  elbo compare runs/mnist-ae runs/mnist-vae\n"
+        "  elbo compare runs/mnist-vae runs/beta4 --metric kl\n",
     .run = run,
 };

@@ -71,12 +71,14 @@ static void print_likelihood(const elbo_quality *q) {
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
 }
 
-static void print_table(const elbo_evaluation *v) {
+/* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
+static void print_losses(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
+    const elbo_metrics *m = &q->metrics;
     bool vae = v->kind == ELBO_VAE;
-    char images[32], note[160];
-    printf("%s on %s %s images of %s\n", v->label, elbo_thousands(q->losses.images, images),
-           v->on_training ? "train" : "test", v->data);
+    char note[64];
+    if (!v->objective_is_loss)
+        printf("  %-16s %10s%5s%s\n", "objective", v->objective_number, "", v->objective_formula);
     line("loss", "%.4f", q->losses.loss, "nats",
          !vae           ? ""
          : v->mean_code ? "with the mean code: lower than the negative ELBO"
@@ -84,6 +86,21 @@ static void print_table(const elbo_evaluation *v) {
                         : "reconstruction + KL");
     line("reconstruction", "%.4f", q->losses.reconstruction, "nats", v->reconstruction);
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
+    for (int i = 0; i < m->count; i++) {
+        const elbo_metric *k = &m->metric[i];
+        bool told = k->role != ELBO_METRIC_MEASURED && elbo_metrics_count(m, k->role) == 1; // above, or as MSE
+        if (told || k->role == ELBO_METRIC_SQUARED_ERROR || !isfinite(q->losses.metric[i])) continue;
+        snprintf(note, sizeof note, "%s, weight %g", k->unit, k->role == ELBO_METRIC_KL ? q->kl_weight : k->weight);
+        line(k->name, "%.4f", q->losses.metric[i], "", elbo_metric_is_trained(k) ? note : k->unit);
+    }
+}
+
+static void print_table(const elbo_evaluation *v) {
+    const elbo_quality *q = &v->quality;
+    char images[32], note[160];
+    printf("%s on %s %s images of %s\n", v->label, elbo_thousands(q->losses.images, images),
+           v->on_training ? "train" : "test", v->data);
+    print_losses(v);
     snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)v->low, (double)v->high);
     line("MSE", "%.6f", q->losses.mse, "", note);
     printf("pictures, decoded from the mean code\n");
@@ -195,8 +212,8 @@ const cli_command cli_eval = {
     .summary = "scores a run: losses, pictures, codes, classes, likelihood",
     .details =
         "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the KL\n"
-        "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. The\n"
-        "noise is a function of the seed and the image's number, so the same command gives the same digits.\n"
+        "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. Where weights or\n"
+        "loss.scale made training minimise something else, that objective stands above it. The noise is a function of the seed and the image's number, so the same command gives the same digits.\n"
         "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
         "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"
         "\n"

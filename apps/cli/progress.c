@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,6 +19,13 @@ static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
     fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d\n", r->name, d->name, d->source,
             elbo_thousands(d->train.count, train), elbo_thousands(d->test.count, test), d->train.shape.channels,
             d->train.shape.height, d->train.shape.width);
+    if (elbo_objective_stays_elbo(r)) return;
+    char text[ELBO_OBJECTIVE_TEXT];
+    elbo_metrics m = elbo_metrics_of(r);
+    bool moves = r->loss.kl_warmup > 0 || r->loss.kl_schedule != ELBO_KL_CONSTANT;
+    fprintf(stderr, "objective: %s%s\n",
+            elbo_objective_text(r, &m, moves ? NAN : (double)r->loss.kl, elbo_image_size(d->train.shape), text),
+            moves ? ", w by the recipe's schedule" : "");
 }
 
 static int terminal_width(void) {
@@ -27,14 +35,28 @@ static int terminal_width(void) {
 
 static int digits(int n) { return n < 10 ? 1 : 1 + digits(n / 10); }
 
+/* "train 118.42  test 115.01 (90.11 + kl 24.90)", or, where what is trained is something else than the loss in nats,
+ * "objective: train 94.13  test 92.56 (nats: 90.11 + kl 4.90 = 95.01)". */
+static void print_losses(const elbo_recipe *r, const elbo_epoch_log *e) {
+    const elbo_scores *last = e->test.images ? &e->test : &e->train;
+    char train[ELBO_OBJECTIVE_NUMBER], test[ELBO_OBJECTIVE_NUMBER];
+    bool loss = elbo_objective_stays_elbo(r), vae = r->kind == ELBO_VAE;
+    fprintf(stderr, "%strain %s", loss ? "" : "objective: ", elbo_objective_number(r, e->train.objective, train));
+    if (e->test.images) fprintf(stderr, "  test %s", elbo_objective_number(r, e->test.objective, test));
+    if (loss && vae) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
+    if (!loss && vae) fprintf(stderr, " (nats: %.2f + kl %.2f = %.2f)", last->reconstruction, last->kl, last->loss);
+    if (!loss && !vae) fprintf(stderr, " (nats: %.2f)", last->loss);
+}
+
 /* epoch  3/10 [=========>          ] loss 118.42  61,200 images/s  12 s left
  * Where the terminal is narrow the bar goes first, then the words from the right: a line that wraps is not drawn over. */
-static void draw(const elbo_progress *p) {
-    char rate[32], left[32], tail[160] = " starting", head[40], line[400], bar[48] = "";
+static void draw(const elbo_recipe *r, const elbo_progress *p) {
+    char rate[32], left[32], value[ELBO_OBJECTIVE_NUMBER], tail[160] = " starting", head[40], line[400], bar[48] = "";
     snprintf(head, sizeof head, "epoch %*d/%d ", digits(p->epochs), p->epoch, p->epochs);
     if (p->images_per_second > 0)
-        snprintf(tail, sizeof tail, " loss %.2f  %s images/s  %s left", p->loss,
-                 elbo_thousands(p->images_per_second, rate), cli_duration(p->seconds_left, left));
+        snprintf(tail, sizeof tail, " %s %s  %s images/s  %s left", elbo_objective_stays_elbo(r) ? "loss" : "objective",
+                 elbo_objective_number(r, p->objective, value), elbo_thousands(p->images_per_second, rate),
+                 cli_duration(p->seconds_left, left));
     int width = terminal_width() - 1, room = width - (int)strlen(head) - (int)strlen(tail) - 2;
     if (room > 40) room = 40;
     if (room >= 5) {
@@ -51,20 +73,18 @@ static void draw(const elbo_progress *p) {
 bool cli_bar_update(void *context, const elbo_progress *p) {
     cli_bar *bar = context;
     if (bar->off) return cli_interrupted();
-    if (bar->recipe) print_heading(bar->recipe, bar->data);
-    bar->recipe = NULL;
+    if (!bar->begun) print_heading(bar->recipe, bar->data);
+    bar->begun = true;
     const elbo_epoch_log *e = p->finished;
     if (e) {
         char seconds[32], rate[32];
         if (bar->terminal) fputs("\r\033[K", stderr);
-        fprintf(stderr, "epoch %*d/%d  train %.2f", digits(p->epochs), e->epoch, p->epochs, e->train.loss);
-        if (e->test.images) fprintf(stderr, "  test %.2f", e->test.loss);
-        const elbo_scores *last = e->test.images ? &e->test : &e->train;
-        if (last->kl > 0) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
+        fprintf(stderr, "epoch %*d/%d  ", digits(p->epochs), e->epoch, p->epochs);
+        print_losses(bar->recipe, e);
         fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds),
                 elbo_thousands(e->images_per_second, rate));
     } else if (bar->terminal) {
-        draw(p);
+        draw(bar->recipe, p);
     }
     return cli_interrupted();
 }

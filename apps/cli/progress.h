@@ -7,7 +7,8 @@
 typedef struct cli_bar {
     bool off; // says nothing; still looks at Ctrl-C
     bool terminal;
-    const elbo_recipe *recipe; // of the heading, which the first update prints; then NULL
+    bool begun; // the heading, which the first update prints, stands there
+    const elbo_recipe *recipe;
     const elbo_dataset *data;
 } cli_bar;
 

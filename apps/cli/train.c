@@ -11,11 +11,7 @@
 #include "progress.h"
 #include "recipe_for.h"
 #include "run/run_folder.h"
-
-static json_t *scores_json(const elbo_scores *s) {
-    return json_pack("{s:f, s:f, s:f, s:f}", "loss", s->loss, "reconstruction", s->reconstruction, "kl", s->kl, "mse",
-                     s->mse);
-}
+#include "run/scores_json.h"
 
 /* A run that is finished or under way is not overwritten by a slip. */
 static int check_run_folder(const char *run, bool resume, bool force) {
@@ -62,28 +58,48 @@ static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *r
 
 static const char *plural(int n) { return n == 1 ? "" : "s"; }
 
-static void print_result(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe,
-                         const elbo_dataset *dataset, bool finished, bool json) {
+static void print_result_json(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe,
+                              const elbo_dataset *dataset, bool finished) {
+    bool any = result->epochs > 0;
+    double kl_weight = any ? result->last.kl_weight : (double)recipe->loss.kl;
+    char formula[ELBO_OBJECTIVE_TEXT];
+    elbo_metrics m = elbo_metrics_of(recipe);
+    elbo_objective_text(recipe, &m, kl_weight, elbo_image_size(dataset->train.shape), formula);
+    cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
+                             recipe->name, "data", dataset->name, "epochs", result->epochs, "finished", finished,
+                             "unit", "nats/image", "objective_formula", formula, "metric_list",
+                             elbo_metrics_to_json(&m, kl_weight), "train",
+                             any ? elbo_scores_to_json(&result->last.train, &m) : json_null(), "test",
+                             any ? elbo_scores_to_json(&result->last.test, &m) : json_null(), "seconds",
+                             result->seconds, "images_per_second", result->last.images_per_second));
+}
+
+/* "test loss 105.30 nats/image"; "test objective 0.02013 (loss 117.20 nats/image)" */
+static const char *result_text(const elbo_train_result *result, const elbo_recipe *r, char text[120]) {
     const elbo_scores *s = result->last.test.images ? &result->last.test : &result->last.train;
     const char *split = result->last.test.images ? "test" : "training";
-    char text[32];
-    bool any = result->epochs > 0;
-    if (json) {
-        cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
-                                 recipe->name, "data", dataset->name, "epochs", result->epochs, "finished", finished,
-                                 "unit", "nats/image", "train", any ? scores_json(&result->last.train) : json_null(),
-                                 "test", any ? scores_json(&result->last.test) : json_null(), "seconds",
-                                 result->seconds, "images_per_second", result->last.images_per_second));
-    } else if (result->was_finished) {
-        printf("%s: is finished: %s loss %.2f nats/image after %d epoch%s; --epochs N with a larger N trains on\n",
-               folder, split, s->loss, result->epochs, plural(result->epochs));
-    } else {
-        printf("%s: %s loss %.2f nats/image after %d epoch%s, %s of training\n", folder, split, s->loss, result->epochs,
-               plural(result->epochs), cli_duration(result->seconds, text));
-        const char *quote = strpbrk(folder, " '\"()&;$*?") ? "'" : ""; // so that the line can be pasted
-        printf("to see it: elbo report %s%s%s; to judge it: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder,
-               quote);
+    char number[ELBO_OBJECTIVE_NUMBER];
+    if (elbo_objective_is_elbo(r, result->last.kl_weight))
+        snprintf(text, 120, "%s loss %.2f nats/image", split, s->loss);
+    else
+        snprintf(text, 120, "%s objective %s (loss %.2f nats/image)", split,
+                 elbo_objective_number(r, s->objective, number), s->loss);
+    return text;
+}
+
+static void print_result(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe) {
+    char losses[120], duration[32];
+    result_text(result, recipe, losses);
+    if (result->was_finished) {
+        printf("%s: is finished: %s after %d epoch%s; --epochs N with a larger N trains on\n", folder, losses,
+               result->epochs, plural(result->epochs));
+        return;
     }
+    printf("%s: %s after %d epoch%s, %s of training\n", folder, losses, result->epochs, plural(result->epochs),
+           cli_duration(result->seconds, duration));
+    const char *quote = strpbrk(folder, " '\"()&;$*?") ? "'" : ""; // so that the line can be pasted
+    printf("to see it: elbo report %s%s%s; to judge it: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder,
+           quote);
 }
 
 /* A decoder that reads the encoder's activations may have learned to do without the code. */
@@ -174,7 +190,10 @@ static int train(const request *q, const char *folder, const elbo_recipe *recipe
     cli_bar_end(&bar);
     bool finished = status == ELBO_OK, stopped = status == ELBO_STOPPED;
     if (!finished && !stopped) return cli_fail(&err);
-    if (q->json || (finished && !q->quiet)) print_result(&result, folder, recipe, dataset, finished, q->json);
+    if (q->json)
+        print_result_json(&result, folder, recipe, dataset, finished);
+    else if (finished && !q->quiet)
+        print_result(&result, folder, recipe);
     if (finished && !bar.off && !result.was_finished) check_skips(folder, recipe, dataset, q->threads);
     if (stopped && !q->json)
         fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);

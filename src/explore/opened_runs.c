@@ -96,10 +96,12 @@ elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err)
     elbo_quality *q = calloc(1, sizeof *q);
     if (!q) return elbo_no_memory(err);
     elbo_status status = elbo_quality_load(q, r->model, d, err);
-    if (status == ELBO_OK)
+    if (status == ELBO_OK) {
+        elbo_quality_set_objective(q, r->model, &r->log);
         r->quality = q;
-    else
+    } else {
         free(q);
+    }
     return status;
 }
 

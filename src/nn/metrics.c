@@ -1,6 +1,7 @@
 #include "nn/metrics.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,19 +83,50 @@ void elbo_metric_sums_fill(elbo_metric_sums *s, const elbo_metrics *m) {
                           [ELBO_METRIC_SQUARED_ERROR] = s->squared_error});
 }
 
+static const struct {
+    const char *name, *unit;
+    size_t offset;
+} members[] = {{"objective", "", offsetof(elbo_scores, objective)},
+               {"loss", "nats/image", offsetof(elbo_scores, loss)},
+               {"reconstruction", "nats/image", offsetof(elbo_scores, reconstruction)},
+               {"kl", "nats/image", offsetof(elbo_scores, kl)},
+               {"mse", "per value", offsetof(elbo_scores, mse)}};
+enum { MEMBERS = sizeof members / sizeof *members };
+
+/* -1: it is none, or of a role that this list has nothing of. */
+static int member_of(const elbo_metrics *m, const char *name) {
+    for (int i = 0; i < MEMBERS; i++)
+        if (!strcmp(members[i].name, name))
+            return members[i].offset == offsetof(elbo_scores, kl) && !elbo_metrics_count(m, ELBO_METRIC_KL) ? -1 : i;
+    return -1;
+}
+
 double elbo_scores_value(const elbo_scores *s, const elbo_metrics *m, const char *name) {
-    const struct {
-        const char *name;
-        double value;
-    } members[] = {{"objective", s->objective},
-                   {"loss", s->loss},
-                   {"reconstruction", s->reconstruction},
-                   {"kl", s->kl},
-                   {"mse", s->mse}};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (!strcmp(members[i].name, name)) return members[i].value;
-    int k = elbo_metrics_find(m, name);
+    int i = member_of(m, name), k = elbo_metrics_find(m, name);
+    if (i >= 0) return *(const double *)((const char *)s + members[i].offset);
     return k < 0 ? NAN : s->metric[k];
+}
+
+const char *elbo_scores_unit(const elbo_metrics *m, const char *name) {
+    int i = member_of(m, name), k = elbo_metrics_find(m, name);
+    return i >= 0 ? members[i].unit : k >= 0 ? m->metric[k].unit : NULL;
+}
+
+const char *elbo_scores_names(const elbo_metrics *m, char out[ELBO_SCORES_NAMES]) {
+    const char *name[MEMBERS + ELBO_MAX_METRICS];
+    int n = 0;
+    for (int i = 0; i < MEMBERS; i++)
+        if (member_of(m, members[i].name) >= 0) name[n++] = members[i].name;
+    for (int i = 0; i < m->count; i++)
+        if (member_of(m, m->metric[i].name) < 0) name[n++] = m->metric[i].name;
+    size_t used = 0;
+    for (int i = 0; i < n && used < ELBO_SCORES_NAMES; i++)
+        used += (size_t)snprintf(out + used, ELBO_SCORES_NAMES - used, "%s%s",
+                                 i == 0      ? ""
+                                 : i < n - 1 ? ", "
+                                             : " and ",
+                                 name[i]);
+    return out;
 }
 
 /* ---- the objective ---- */
@@ -133,9 +165,10 @@ bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b) {
 
 const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, double kl_weight, size_t values_per_image,
                                 char out[ELBO_OBJECTIVE_TEXT]) {
-    bool mean = r->loss.scale == ELBO_MEAN, first = true;
-    size_t used = (size_t)snprintf(out, ELBO_OBJECTIVE_TEXT, "%s", mean ? "(" : "");
-    for (int i = 0; i < m->count && used < ELBO_OBJECTIVE_TEXT; i++) {
+    char sum[ELBO_OBJECTIVE_TEXT] = "";
+    size_t used = 0;
+    int terms = 0;
+    for (int i = 0; i < m->count && used < sizeof sum; i++) {
         const elbo_metric *k = &m->metric[i];
         if (!elbo_metric_is_trained(k)) continue;
         char weight[32] = "";
@@ -144,11 +177,13 @@ const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, dou
             strcpy(weight, "w ");
         else if (w != 1)
             snprintf(weight, sizeof weight, "%.4g ", w);
-        used += (size_t)snprintf(out + used, ELBO_OBJECTIVE_TEXT - used, "%s%s%s", first ? "" : " + ", weight, k->name);
-        first = false;
+        used += (size_t)snprintf(sum + used, sizeof sum - used, "%s%s%s", terms ? " + " : "", weight, k->name);
+        terms++;
     }
-    if (mean && used < ELBO_OBJECTIVE_TEXT)
-        snprintf(out + used, ELBO_OBJECTIVE_TEXT - used, ") / %zu values", values_per_image);
+    bool mean = r->loss.scale == ELBO_MEAN;
+    const char *open = mean && terms > 1 ? "(" : "", *close = *open ? ")" : "";
+    int n = snprintf(out, ELBO_OBJECTIVE_TEXT, "%s%.200s%s", open, sum, close);
+    if (mean) snprintf(out + n, ELBO_OBJECTIVE_TEXT - (size_t)n, " / %zu values", values_per_image);
     return out;
 }
 

@@ -62,8 +62,14 @@ void elbo_scores_set_objective(elbo_scores *s, const elbo_recipe *r, double kl_w
 /* Metrics that are NaN, where they follow from the rest: the only term of its role, the squared error. */
 void elbo_scores_fill(elbo_scores *s, const elbo_metrics *m, size_t values_per_image);
 void elbo_metric_sums_fill(elbo_metric_sums *s, const elbo_metrics *m);
-/* A value by the name that --metric and JSON know it by: a member of elbo_scores, or a metric. NaN: there is none. */
+/* A value by the name that --metric and JSON know it by: objective, loss, reconstruction, kl, mse, or a metric's. NaN:
+ * there is none, as an autoencoder's KL. */
 double elbo_scores_value(const elbo_scores *s, const elbo_metrics *m, const char *name);
+/* Its unit; NULL where there is none of that name. */
+const char *elbo_scores_unit(const elbo_metrics *m, const char *name);
+/* "objective, loss, reconstruction, kl, mse and squared_error". Returns `out`. */
+enum { ELBO_SCORES_NAMES = 512 };
+const char *elbo_scores_names(const elbo_metrics *m, char out[ELBO_SCORES_NAMES]);
 
 /* ---- the objective ---- */
 

@@ -20,8 +20,14 @@ static inline elbo_grid elbo_model_grid(const elbo_model *m, int rows, int colum
 /* What each latent dimension costs, of the VAEs among the runs; *drawn is false where there is none. */
 elbo_status elbo_figure_kl(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err);
 
-/* Training and test loss over the epochs, all runs in one chart: nats per image. */
-elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, elbo_error *err);
+/* Curves over the epochs, training solid and test dashed, all runs in one chart. metrics: (n) names as elbo_scores_value
+ * knows them; n = 0: the objective where all runs minimise the same one and it is not the loss, else the loss in nats per
+ * image, which can be compared. */
+elbo_status elbo_figure_curves(elbo_figure f, const elbo_run *runs, int count, const char *const *metrics, int n,
+                               elbo_error *err);
+bool elbo_runs_draw_objective(const elbo_run *runs, int count);
+/* What the loss is made of, on the test images: reconstruction solid, KL dashed. *drawn is false where no run has a KL. */
+elbo_status elbo_figure_terms(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err);
 
 
 /* The whole page: every figure above for the runs, drawn into `folder`/figures, and `page`. own_data: d is what the

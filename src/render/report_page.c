@@ -19,7 +19,7 @@ enum {
     SHOWN = 10,
     SAMPLES = 64,
     STEPS = 10,
-    COLUMNS = 10,
+    COLUMNS = 11,
     MOST_SCORES = 24,
     FINDING_COLUMNS = 5,
     MOST_TSNE = 10000
@@ -67,7 +67,9 @@ static bool is_vae(const elbo_run *r) { return r->model->recipe.kind == ELBO_VAE
 /* ---- each figure and its sentence ---- */
 
 static elbo_status add_curves(page *p, elbo_error *err) {
-    ELBO_TRY(elbo_figure_curves(figure_of(p, "loss", "Loss over the epochs"), p->runs, p->compared, err));
+    bool objective = elbo_runs_draw_objective(p->runs, p->compared);
+    const char *title = objective ? "Objective over the epochs" : "Loss over the epochs";
+    ELBO_TRY(elbo_figure_curves(figure_of(p, "loss", title), p->runs, p->compared, NULL, 0, err));
     bool mixed = false, below = true;
     for (int i = 0; i < p->compared; i++) {
         const elbo_log *log = &p->runs[i].log;
@@ -75,8 +77,11 @@ static elbo_status add_curves(page *p, elbo_error *err) {
     }
     for (int i = 1; i < p->compared; i++) mixed = mixed || is_vae(&p->runs[i]) != is_vae(&p->runs[0]);
     show(
-        p, "loss", "Loss curves",
-        mixed && below
+        p, "loss", objective ? "What was trained" : "Loss curves",
+        objective
+            ? "The objective, which training minimises, as the recipe weighs and scales it; the loss in nats per image is in "
+              "the table. A test curve that turns up while the training curve still falls would mean overfitting."
+        : mixed && below
             ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
               "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "
               "moving, a test value is taken after the epoch, so test starts below."
@@ -85,6 +90,14 @@ static elbo_status add_curves(page *p, elbo_error *err) {
               "code (the KL term) as well as for its reconstruction."
             : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
               "overfitting.");
+    bool drawn;
+    elbo_figure terms = figure_of(p, "terms", "Reconstruction and KL over the epochs");
+    ELBO_TRY(elbo_figure_terms(terms, p->runs, p->compared, &drawn, err));
+    if (drawn)
+        show(
+            p, "terms", "Terms of the loss",
+            "What an image costs on the test images: how well its code tells it (reconstruction, solid), and what the code "
+            "itself costs (KL, dashed), each in nats and without its weight.");
     return ELBO_OK;
 }
 
@@ -230,11 +243,20 @@ static elbo_status add_samples(page *p, elbo_error *err) {
 
 /* ---- the table ---- */
 
+/* At the end of training. */
+static bool loss_is_objective(const elbo_run *r) {
+    return elbo_objective_is_elbo(&r->model->recipe, elbo_log_kl_weight(&r->log, &r->model->recipe));
+}
+
+/* cells: (count + 1, COLUMNS), of which the last column, the objective, is there only where some run needs it */
 static void fill_table(page *p, elbo_report_table *table, const char **cells) {
-    static const char *const head[] = {"model",     "latent", "parameters", "epochs",  "test loss",
-                                       "reconstr.", "KL",     "MSE",        "seconds", "images/s"};
+    static const char *const head[] = {"model", "latent", "parameters", "epochs",   "test loss", "reconstr.",
+                                       "KL",    "MSE",    "seconds",    "images/s", "objective"};
     _Static_assert(sizeof head / sizeof *head == COLUMNS, "a heading for each column");
-    memcpy(cells, head, sizeof head);
+    size_t columns = COLUMNS - 1;
+    for (int i = 0; i < p->count; i++)
+        if (!loss_is_objective(&p->runs[i])) columns = COLUMNS;
+    memcpy(cells, head, columns * sizeof *head);
     for (int i = 0; i < p->count; i++) {
         const elbo_run *r = &p->runs[i];
         const elbo_log *log = &r->log;
@@ -242,7 +264,7 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         const elbo_scores *s = last ? (last->test.images ? &last->test : &last->train) : NULL;
         double seconds = 0;
         for (int e = 0; e < log->count; e++) seconds += log->epoch[e].seconds;
-        const char **row = cells + (size_t)(i + 1) * COLUMNS;
+        const char **row = cells + (size_t)(i + 1) * columns;
         row[0] = r->label;
         row[1] = say(p, "%d", r->model->network.graph.latent);
         char number[32];
@@ -255,10 +277,13 @@ static void fill_table(page *p, elbo_report_table *table, const char **cells) {
         row[8] = say(p, "%.1f", seconds);
         row[9] =
             seconds > 0 ? say(p, "%s", elbo_thousands(log->count * (double)last->train.images / seconds, number)) : "";
+        if (columns < COLUMNS) continue;
+        bool own = s && !loss_is_objective(r);
+        row[10] = own ? say(p, "%s", elbo_objective_number(&r->model->recipe, s->objective, number)) : "–";
     }
     *table = (elbo_report_table){.title = "Scores on the test images (losses in nats per image)",
                                  .rows = p->count + 1,
-                                 .columns = COLUMNS,
+                                 .columns = (int)columns,
                                  .cells = cells};
 }
 
@@ -285,7 +310,7 @@ static void fill_scores(page *p, elbo_report_table *table, const char **cells, b
     const elbo_quality_row *column[MOST_SCORES];
     int columns = 1;
     for (const elbo_quality_row *row = elbo_quality_rows; row->key && columns < MOST_SCORES; row++) {
-        static const char told[] = "loss reconstruction kl mse";
+        static const char told[] = "objective loss reconstruction kl mse";
         bool there = false;
         for (int i = 0; i < p->count; i++) there = there || elbo_quality_shown(row, p->runs[i].quality);
         if (there && !strstr(told, row->key)) column[columns++] = row;

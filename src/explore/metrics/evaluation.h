@@ -17,12 +17,15 @@ elbo_evaluation_options elbo_evaluation_defaults(void);
 typedef struct elbo_evaluation {
     char *run, *label, *data; // the run's folder and label, the data set's name
     elbo_kind kind;
-    bool on_training;                     // the split
-    bool mean_code;                       // decoded without noise
-    bool elbo;                            // the loss is a negative ELBO: a likelihood's, not a weighted sum's
-    float low, high;                      // the range of a value, which the MSE is in
-    char reconstruction[ELBO_TERMS_TEXT]; // "mse + 0.7 l1": the terms that were computed
-    size_t training_codes;                // that classes are told from
+    bool on_training;                             // the split
+    bool mean_code;                               // decoded without noise
+    bool elbo;                                    // the loss is a negative ELBO: a likelihood's, not a weighted sum's
+    float low, high;                              // the range of a value, which the MSE is in
+    char reconstruction[ELBO_TERMS_TEXT];         // "mse + 0.7 l1": the terms that were computed
+    char objective_formula[ELBO_OBJECTIVE_TEXT];  // what training minimises
+    char objective_number[ELBO_OBJECTIVE_NUMBER]; // its value with the decimals that it needs
+    bool objective_is_loss;                       // it is the negative ELBO itself
+    size_t training_codes;                        // that classes are told from
     elbo_quality quality;
     elbo_code_use code_use;
     bool skips; // the decoder reads the encoder's activations beside the code

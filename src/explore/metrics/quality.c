@@ -5,10 +5,14 @@
 
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, elbo_quality_options o, elbo_error *err) {
     elbo_model *m = e->model;
-    *q = (elbo_quality){.knn = NAN, .probe = NAN, .constant = elbo_likelihood_constant(&m->recipe, e->images->shape)};
+    *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
+                        .knn = NAN,
+                        .probe = NAN,
+                        .constant = elbo_likelihood_constant(&m->recipe, e->images->shape)};
     o.losses.threads = elbo_team_threads(m->team);
     elbo_status status = elbo_eval_context_step(e->work, "measuring losses", 0, err);
     if (status == ELBO_OK) status = elbo_evaluate(&q->losses, &m->network, &m->recipe, e->images, o.losses, err);
+    if (status == ELBO_OK) elbo_quality_set_objective(q, m, e->log);
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
@@ -19,10 +23,16 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     return status;
 }
 
+void elbo_quality_set_objective(elbo_quality *q, const elbo_model *m, const elbo_log *log) {
+    q->kl_weight = elbo_log_kl_weight(log, &m->recipe);
+    elbo_scores_set_objective(&q->losses, &m->recipe, q->kl_weight, elbo_image_size(m->network.graph.image));
+}
+
 void elbo_quality_free(elbo_quality *q) { elbo_latent_scores_free(&q->latent); }
 
 /* ---- the rows ---- */
 
+static double objective(const elbo_quality *q) { return q->losses.objective; }
 static double loss(const elbo_quality *q) { return q->losses.loss; }
 static double reconstruction(const elbo_quality *q) { return q->losses.reconstruction; }
 static double kl(const elbo_quality *q) { return q->latent.kl ? q->losses.kl : NAN; }
@@ -36,6 +46,7 @@ static double log_p(const elbo_quality *q) { return q->likelihood.samples ? q->l
 static double log_p_error(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.error : NAN; }
 
 const elbo_quality_row elbo_quality_rows[] = {
+    {"objective", "objective", "objective", 4, 1, 0, objective},
     {"loss", "loss (nats)", "loss", 2, 1, -1, loss},
     {"reconstruction", "reconstruction (nats)", "reconstr.", 2, 1, -1, reconstruction},
     {"kl", "KL (nats)", "KL", 2, 1, 0, kl},

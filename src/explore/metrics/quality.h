@@ -11,6 +11,8 @@ enum { ELBO_QUALITY_NEIGHBOURS = 5 };
 
 /* A score that was not measured, or that makes no sense here (classes without labels), is NaN. */
 typedef struct elbo_quality {
+    elbo_metrics metrics; // what the losses' metrics are
+    double kl_weight;     // in the objective
     elbo_scores losses;
     elbo_picture_scores pictures;
     elbo_latent_scores latent;
@@ -27,6 +29,8 @@ typedef struct elbo_quality_options {
 } elbo_quality_options;
 
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, elbo_quality_options o, elbo_error *err);
+/* The objective as it was at the end of training; elbo_quality_measure does this. */
+void elbo_quality_set_objective(elbo_quality *q, const elbo_model *m, const elbo_log *log);
 void elbo_quality_free(elbo_quality *q);
 
 /* One row for each score that there is: for tables and JSON. */
@@ -48,7 +52,7 @@ const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q
 /* Whether a table of these runs' scores has the row as a column: the standard error stands beside its score. */
 bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q);
 
-/* The members of a JSON object: the rows' keys, and each dimension's kl and variance. NULL: no memory. */
+/* The members of a JSON object: the rows' keys, every metric, and each dimension's kl and variance. NULL: no memory. */
 json_t *elbo_quality_to_json(const elbo_quality *q);
 
 /* RUN/scores.json. It names the weights, the recipe and the test images that it was measured with, by their checksums:

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "explore/metrics/quality.h"
+#include "run/scores_json.h"
 
 enum { VERSION = 1, LARGEST = 1 << 26 };
 
@@ -23,6 +24,7 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
         if (!isfinite(v)) continue;
         json_object_set_new(o, r->key, r->decimals ? json_real(v) : json_integer((json_int_t)v));
     }
+    json_object_set_new(o, "metrics", elbo_metric_values_to_json(&q->metrics, q->losses.metric));
     if (q->likelihood.samples) {
         json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
         if (isfinite(q->constant)) json_object_set_new(o, "log_likelihood_constant", json_real(q->constant));
@@ -98,6 +100,9 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m) {
                               .reconstruction = real_of(o, "reconstruction"),
                               .mse = real_of(o, "mse"),
                               .kl = vae ? real_of(o, "kl") : 0};
+    elbo_metric_values_from_json(q->losses.metric, json_object_get(o, "metrics"), &q->metrics);
+    elbo_scores_fill(&q->losses, &q->metrics, elbo_image_size(m->network.graph.image));
+    elbo_quality_set_objective(q, m, &(elbo_log){0});
     q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
     q->knn = real_of(o, "knn_accuracy");
     q->probe = real_of(o, "probe_accuracy");
@@ -119,7 +124,8 @@ static bool same_text(const json_t *o, const char *key, const char *text) {
 }
 
 elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err) {
-    *q = (elbo_quality){.constant = elbo_likelihood_constant(&m->recipe, m->network.graph.image)};
+    *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
+                        .constant = elbo_likelihood_constant(&m->recipe, m->network.graph.image)};
     char *path = elbo_path_join(m->run, "scores.json"), *model = model_mark(m), *images = data ? data_mark(data) : NULL;
     uint8_t *bytes = NULL;
     size_t size;

@@ -13,3 +13,19 @@ elbo_status elbo_figure_projection(elbo_figure f, const elbo_projection *p, elbo
     }
     return elbo_draw_scatter(f, x, y, p->xy, p->labels, p->n, p->class_names, p->classes, err);
 }
+
+elbo_status elbo_figure_kl(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err) {
+    elbo_bar_series series[12];
+    int n = 0;
+    for (int i = 0; i < c->drawn && n < 12; i++) {
+        const elbo_quality *q = elbo_compared_quality(&c->run[i]);
+        if (!q || !q->latent.kl) continue;
+        series[n++] =
+            (elbo_bar_series){.label = c->run[i].label, .value = q->latent.kl, .count = q->latent.latent, .group = i};
+    }
+    *drawn = n > 0;
+    if (n == 0) return ELBO_OK;
+    return elbo_draw_bars(
+        f, n == 1 ? "latent dimension, most informative first" : "latent dimensions, most informative first",
+        "KL (nats)", series, n, err);
+}

@@ -57,7 +57,7 @@ elbo_status elbo_figure_interpolate(elbo_figure f, const elbo_interpolate_result
     for (int p = 0; status == ELBO_OK && p < w->pairs; p++)
         if (!(heading[p] = elbo_format("%s to %s", w->name[2 * p], w->name[2 * p + 1]))) status = elbo_no_memory(err);
     if (status == ELBO_OK) {
-        snprintf(title, sizeof title, w->pairs > 1 ? "Interpolations through the latent space" : "From %s to %s",
+        snprintf(title, sizeof title, w->pairs > 1 ? "Interpolation in latent space" : "From %s to %s",
                  w->name[0], w->name[1]);
         if (!f.title) f.title = title;
         int rows = fill_rows(w, images, labels, headings, heading);

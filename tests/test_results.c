@@ -209,6 +209,9 @@ static void test_interpolate(void **state) {
     by_hand(VAE, &data.train, 9, NULL, to);
     assert_bits(r.images, from, D);
     assert_bits(r.images + 2 * D, to, D);
+    by_hand(AE, &data.test, 4, NULL, from); // the second run, in the range of the first
+    for (int k = 0; k < D; k++) from[k] = 0 + (from[k] - -1) * 0.5f;
+    assert_bits(r.images + 3 * D, from, D);
     by_hand(VAE, &data.test, 1, NULL, from); // the saved code's
     assert_bits(r.images + 2 * 3 * D, from, D);
     elbo_images_to_floats(&data.test, &(uint32_t){4}, 1, 0, 1, from);
@@ -302,6 +305,17 @@ static void test_manifold(void **state) {
     assert_bits(r.images + D, image, D);
     assert_true(fabs(0.5 * erfc(-r.at[0][1] * M_SQRT1_2) - 1.5 / 4) <= 1e-12); // a quantile of the prior
     assert_keys(elbo_manifold_json(&r), KEYS("steps", "across", "up", "dims"));
+    elbo_manifold_free(&r);
+    assert_ok(elbo_manifold(&r, runs[AE].model, &data, &(elbo_manifold_options){.dims = {2, 0}, .steps = 4}, &failure));
+    for (int step = 0; step < 4; step++) { // quantiles of the training codes: a share of these lies below
+        int across = 0, up = 0;
+        for (uint32_t i = 0; i < TRAIN; i++) {
+            by_hand(AE, &data.train, i, z, NULL);
+            across += (double)z[2] < r.at[0][step];
+            up += (double)z[0] < r.at[1][step];
+        }
+        assert_true(abs(across - (2 * step + 1) * TRAIN / 8) <= 1 && abs(up - (2 * step + 1) * TRAIN / 8) <= 1);
+    }
     elbo_manifold_free(&r);
     assert_ok(elbo_manifold(&r, runs[AE].model, &data, &(elbo_manifold_options){0}, &failure));
     assert_true(r.principal && !r.prior && r.steps == ELBO_MANIFOLD_STEPS && r.explained[0] >= r.explained[1]);

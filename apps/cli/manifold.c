@@ -57,10 +57,9 @@ const cli_command cli_manifold = {
     .arguments = "RUN",
     .summary = "a plane of the latent space, decoded as a grid",
     .details =
-        "A code of two dimensions: the whole space, at equal steps of the prior's probability (of an "
-        "autoencoder, of its\n"
-        "training codes). Of more: the plane of the codes' first two principal axes, or of two dimensions, the others at 0\n"
-        "(of an autoencoder, at their mean).\n"
+        "A code of two dimensions: the whole space, at quantiles of the prior (of an autoencoder, of its training codes).\n"
+        "Of more: the plane of the first two principal axes of the codes, or of two dimensions, the others at 0 (of an\n"
+        "autoencoder, at their mean).\n"
         "\n"
         "examples:\n"
         "  elbo manifold runs/mnist-vae-2d\n"

@@ -130,12 +130,12 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"seed", 's', CLI_U64, &q.sample.seed, "N", "the same seed gives the same images; default 0", 0, 0},
         {"from", 'f', CLI_TEXT, &q.from, "WHERE", "prior (default of a VAE), gmm (of an autoencoder) or gaussian", 0,
          0},
-        {"components", 'k', CLI_INT, &q.components, "K", "Gaussians of the mixture; default 10", 1,
+        {"components", 'k', CLI_INT, &q.components, "K", "components of the mixture; default 10", 1,
          ELBO_MIXTURE_MOST_COMPONENTS},
         {"temperature", 'T', CLI_FLOAT, &q.sample.temperature, "T",
          "multiplies the noise: below 1 more typical, above 1 more varied; default 1", 0, 100},
         {"nearest", 0, CLI_FLAG, &q.sample.nearest, NULL,
-         "each image's nearest training image below it: is it new, or remembered?", 0, 0},
+         "also each image's nearest training image: is it new, or memorised?", 0, 0},
         {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
         CLI_LOOK_OPTIONS(q.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
         {0},
@@ -160,7 +160,7 @@ const cli_command cli_sample = {
         "Image i depends on the seed and on i alone.\n"
         "\n"
         "With --nearest the numbers under the pairs are distances to the nearest training image, in units of the median of\n"
-        "such distances of reconstructed test images, which are new and as smooth: far below 1, an image is remembered.\n"
+        "such distances of reconstructed test images, which are new and as smooth: far below 1, an image is memorised.\n"
         "\n"
         "examples:\n"
         "  elbo sample runs/mnist-vae -n 64 --seed 1\n"

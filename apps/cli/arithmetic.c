@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "explore/arithmetic.h"
+#include "explore/image_files.h"
 #include "formats/npy.h"
 #include "job.h"
 #include "render/image_figures.h"
@@ -14,7 +15,7 @@ static void say(const elbo_arithmetic_result *r) {
 }
 
 static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy) {
-    elbo_arithmetic_options o = {.expression = e, .read_image = cli_read_image};
+    elbo_arithmetic_options o = {.expression = e, .read_image = elbo_image_file_one};
     elbo_job work = cli_work(look->threads);
     elbo_status status = elbo_arithmetic(r, look->runs.run[0].model, &look->runs.data, &o, &work, &look->err);
     cli_work_end();

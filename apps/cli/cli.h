@@ -53,6 +53,8 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
 #define CLI_DONE(words) ((words) < 0)
 #define CLI_CODE(words) (-1 - (words))
 
+bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
+
 /* ---- speaking ---- */
 
 /* "elbo: MESSAGE" on stderr; returns the exit code. */

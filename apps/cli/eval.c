@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_files.h"
+#include "explore/image_files.h"
 #include "explore/metrics/evaluation.h"
 #include "runs.h"
 #include "job.h"
@@ -126,7 +126,7 @@ static elbo_status read_noise(const char *path, const elbo_run *r, const elbo_im
     if (r->model->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "--noise: %s is an autoencoder, which uses none", r->label);
     size_t n, Z = (size_t)r->model->network.graph.latent;
-    ELBO_TRY(cli_rows_read(noise, &n, Z, "rows of noise", path, err));
+    ELBO_TRY(elbo_rows_file_read(noise, &n, Z, "rows of noise", path, err));
     if (n == images->count) return ELBO_OK;
     free(*noise);
     *noise = NULL;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "explore/interpolate.h"
+#include "explore/image_files.h"
 #include "formats/npy.h"
-#include "image_files.h"
 #include "render/image_figures.h"
 #include "words.h"
 
@@ -85,7 +85,7 @@ static elbo_status make(request *o, const char *gif, json_t **json) {
                                         .steps = o->steps,
                                         .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR,
                                         .pixels = !o->no_pixels,
-                                        .read_image = cli_read_image};
+                                        .read_image = elbo_image_file_one};
     elbo_interpolate_result result = {0};
     elbo_status status = elbo_interpolate(&result, r->run, r->count, &r->data, &options, &look->err);
     if (status == ELBO_OK) status = write_files(o, &result, gif, &look->err);

@@ -5,7 +5,7 @@
 
 #include "explore/run_density.h"
 #include "explore/sample.h"
-#include "image_files.h"
+#include "explore/image_files.h"
 #include "job.h"
 #include "render/image_figures.h"
 #include "runs.h"
@@ -65,8 +65,8 @@ static elbo_status write_files(request *q, bool to_figure, elbo_error *err) {
     if (to_figure)
         ELBO_TRY(elbo_figure_sample(look->figure, r, err));
     else
-        ELBO_TRY(cli_images_write(look->output, &info, r->images, (size_t)r->count, err));
-    return q->npy ? cli_images_write(q->npy, &info, r->images, (size_t)r->count, err) : ELBO_OK;
+        ELBO_TRY(elbo_image_files_write(look->output, &info, r->images, (size_t)r->count, err));
+    return q->npy ? elbo_image_files_write(q->npy, &info, r->images, (size_t)r->count, err) : ELBO_OK;
 }
 
 static json_t *as_json(const request *q, bool to_figure) {
@@ -108,7 +108,7 @@ static int look_and_sample(request *q, char **argv) {
     if (to_figure && q->sample.count > most)
         return cli_fail_text("--count %d: a picture shows at most %d%s; -o X.npy and -o FOLDER take more",
                              q->sample.count, most, nearest ? " with their neighbours" : "");
-    if (!to_figure && cli_images_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
+    if (!to_figure && elbo_image_files_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
     look->no_figure = !to_figure;
     int code = cli_look_open(look, argv, 1, 0);
     if (code != CLI_OK) return code;

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli.h"
-#include "image_files.h"
 #include "progress.h"
 #include "recipe_for.h"
 #include "run/run_folder.h"

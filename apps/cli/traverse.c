@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "explore/traverse.h"
+#include "explore/image_files.h"
 #include "formats/npy.h"
 #include "lists.h"
 #include "render/image_figures.h"
@@ -48,9 +49,10 @@ static int look_and_draw(request *q, char **argv) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    request q = {.look = {.name = "traversal"},
-                 .range = "-3..3",
-                 .traverse = {.rows = ELBO_TRAVERSE_ROWS, .steps = ELBO_TRAVERSE_STEPS, .read_image = cli_read_image}};
+    request q = {
+        .look = {.name = "traversal"},
+        .range = "-3..3",
+        .traverse = {.rows = ELBO_TRAVERSE_ROWS, .steps = ELBO_TRAVERSE_STEPS, .read_image = elbo_image_file_one}};
     cli_option options[] = {
         {"count", 'n', CLI_INT, &q.traverse.rows, "N", "how many dimensions at most; default 20", 1, MOST_ROWS},
         {"dims", 0, CLI_TEXT, &q.dims, "LIST", "these dimensions: 3,7,12; default the most informative ones", 0, 0},

@@ -247,7 +247,8 @@ static void test_nearest(void **state) {
     elbo_random_uniform((elbo_stream){.seed = 9}, queries, M * D);
     for (uint32_t i = 0; i < 300; i++) index[i] = i + 50;
     elbo_images_to_floats(&data.train, index + 280, 1, 0, 1, queries); // one is there itself
-    assert_ok(elbo_nearest_image(nearest, found, queries, M, &data.train, index, 300, 0, 1, &(elbo_job){0}, &failure));
+    elbo_image_choice train = {.images = &data.train, .which = index, .n = 300, .low = 0, .high = 1};
+    assert_ok(elbo_nearest_image(nearest, found, queries, M, &train, &(elbo_job){0}, &failure));
     assert_int_equal(nearest[0], index[280]);
     double mean[D] = {0};
     for (int i = 0; i < 300; i++) {
@@ -270,7 +271,7 @@ static void test_nearest(void **state) {
     }
     for (int k = 0; k < D; k++) // a pale copy is a copy
         queries[k] = (float)(mean[k] + 0.1 * (queries[k] - mean[k]));
-    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &data.train, index, 300, 0, 1, &(elbo_job){0}, &failure));
+    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &train, &(elbo_job){0}, &failure));
     assert_true(nearest[0] == index[280] && found[0] < 2e-3f);
 }
 

@@ -14,8 +14,12 @@ enum { ASKED = 256 };
 static elbo_status median_distance(double *median, const elbo_eval_context *e, const float *pictures, size_t m,
                                    elbo_error *err) {
     float distance[ASKED];
-    ELBO_TRY(elbo_nearest_image(NULL, distance, pictures, m, &e->data->train, e->train_index, e->train,
-                                e->model->recipe.image.low, e->model->recipe.image.high, e->work, err));
+    elbo_image_choice train = {.images = &e->data->train,
+                               .which = e->train_index,
+                               .n = e->train,
+                               .low = e->model->recipe.image.low,
+                               .high = e->model->recipe.image.high};
+    ELBO_TRY(elbo_nearest_image(NULL, distance, pictures, m, &train, e->work, err));
     qsort(distance, m, sizeof *distance, elbo_ascending_floats);
     *median = (double)distance[m / 2];
     return ELBO_OK;

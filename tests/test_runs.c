@@ -179,7 +179,7 @@ static void it_is_resumed_to_the_end_of_its_release(void **state) {
             const double got[] = {s->loss, s->reconstruction, s->kl, s->mse};
             static const char *const names[] = {"loss", "reconstruction", "kl", "mse"};
             for (int k = 0; k < 4; k++)
-                assert_near(names[k], test, got[k], number(expected, names[k]), 1e-4 * number(expected, names[k]));
+                assert_near(names[k], test, got[k], number(expected, names[k]), 1e-5 * number(expected, names[k]));
             assert_near("objective", test, s->objective, s->reconstruction + 0.5 * s->kl, 1e-9);
         }
         json_decref(line);

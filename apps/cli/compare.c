@@ -43,15 +43,18 @@ static void say_of_different_data(const elbo_comparison *c) {
     }
 }
 
-/* "loss", "Loss over the epochs"; of one metric "curves-kl"; of several "curves". */
-static void name_curves(const elbo_comparison *c, const cli_texts *metrics, char name[80], char title[120]) {
-    strcpy(name, metrics->count ? "curves" : "loss");
-    strcpy(title, metrics->count       ? "The logs' metrics over the epochs"
-                  : c->draws_objective ? "Objective over the epochs"
-                                       : "Loss over the epochs");
-    if (metrics->count != 1 || strchr(metrics->text[0], '/')) return; // (a name with a slash is refused anyway)
-    snprintf(name, 80, "curves-%.60s", metrics->text[0]);
-    snprintf(title, 120, "%.60s over the epochs", metrics->text[0]);
+/* Of the figure: "loss", "Loss over the epochs"; of one metric "curves-kl", "kl over the epochs"; of several "curves". */
+static void name_curves(const elbo_comparison *c, const cli_texts *metrics, char name[80], char title[200]) {
+    bool plain = metrics->count == 0;
+    strcpy(name, plain ? "loss" : "curves");
+    strcpy(title, !plain ? "" : c->draws_objective ? "Objective" : "Loss");
+    if (metrics->count == 1 && !strchr(metrics->text[0], '/')) // (a name with a slash is refused)
+        snprintf(name, 80, "curves-%.60s", metrics->text[0]);
+    for (int i = 0; i < metrics->count && strlen(title) < 100; i++) {
+        const char *before = i == 0 ? "" : i < metrics->count - 1 ? ", " : " and ";
+        snprintf(title + strlen(title), 200 - strlen(title), "%s%.60s", before, metrics->text[i]);
+    }
+    strcat(title, " over the epochs");
 }
 
 static void print_text(const elbo_comparison *c, const elbo_figure *curves, const elbo_figure *kl) {
@@ -83,7 +86,7 @@ typedef struct request {
 
 /* The curves first: scores may take long. */
 static elbo_status compare(elbo_comparison *c, cli_runs *r, const request *q, elbo_error *err) {
-    char name[80], title[120];
+    char name[80], title[200];
     cli_figure_place place, kl_place;
     ELBO_TRY(elbo_compare(c, r->run, r->count, err));
     say_of_different_data(c);

@@ -22,7 +22,7 @@ static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
     if (elbo_objective_stays_elbo(r)) return;
     char text[ELBO_OBJECTIVE_TEXT];
     elbo_metrics m = elbo_metrics_of(r);
-    bool moves = r->loss.kl_warmup > 0 || r->loss.kl_schedule != ELBO_KL_CONSTANT;
+    bool moves = elbo_objective_moves(r);
     fprintf(stderr, "objective: %s%s\n",
             elbo_objective_text(r, &m, moves ? NAN : (double)r->loss.kl, elbo_image_size(d->train.shape), text),
             moves ? ", w by the recipe's schedule" : "");

@@ -9,8 +9,6 @@
 
 /* ---- one run ---- */
 
-static bool kl_moves(const elbo_recipe *r) { return r->loss.kl_warmup > 0 || r->loss.kl_schedule != ELBO_KL_CONSTANT; }
-
 static void describe_objective(elbo_compared_run *c, const elbo_run *r) {
     const elbo_recipe *recipe = &r->model->recipe;
     c->kl_weight = elbo_log_kl_weight(&r->log, recipe);
@@ -70,7 +68,7 @@ elbo_status elbo_compare(elbo_comparison *c, const elbo_run *runs, int count, el
     c->draws_objective = draws_objective(runs, c->drawn);
     if (status == ELBO_OK && c->draws_objective) {
         const elbo_recipe *r = &runs[0].model->recipe;
-        elbo_objective_text(r, &runs[0].log.metrics, kl_moves(r) ? NAN : (double)r->loss.kl,
+        elbo_objective_text(r, &runs[0].log.metrics, elbo_objective_moves(r) ? NAN : (double)r->loss.kl,
                             elbo_image_size(runs[0].model->network.graph.image), c->drawn_formula);
     }
     if (status == ELBO_OK) status = elbo_comparison_take_scores(c, runs, err);

@@ -143,12 +143,12 @@ bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight) {
     return one && r->loss.scale == ELBO_SUM && (r->kind == ELBO_AE || kl_weight == 1);
 }
 
-static bool weight_moves(const elbo_recipe *r) {
+bool elbo_objective_moves(const elbo_recipe *r) {
     return r->kind == ELBO_VAE && (r->loss.kl_warmup > 0 || r->loss.kl_schedule != ELBO_KL_CONSTANT);
 }
 
 bool elbo_objective_stays_elbo(const elbo_recipe *r) {
-    return !weight_moves(r) && elbo_objective_is_elbo(r, r->loss.kl);
+    return !elbo_objective_moves(r) && elbo_objective_is_elbo(r, r->loss.kl);
 }
 
 bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b) {

@@ -79,7 +79,9 @@ double elbo_objective(const elbo_recipe *r, double reconstruction, double kl, do
 /* Whether the objective is the negative ELBO in nats: no weights, no means. False: it is shown beside it, under its own
  * name. `kl_weight`: at that step. */
 bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight);
-/* Whether it is that from the first step to the last. */
+/* Whether the KL's weight changes while training goes on. */
+bool elbo_objective_moves(const elbo_recipe *r);
+/* Whether it is the negative ELBO from the first step to the last. */
 bool elbo_objective_stays_elbo(const elbo_recipe *r);
 /* Whether two recipes, for images of one size, minimise the same sum, so that its values can be compared. */
 bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b);

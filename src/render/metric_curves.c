@@ -57,8 +57,8 @@ static const char *axis_of(const elbo_comparison *of, const char *const *metrics
         unit = its ? its : "";
     }
     const char *said = !strcmp(unit, "nats/image") ? "nats per image" : unit;
-    if (n == 1 && !strcmp(metrics[0], "objective") && of->draws_objective)
-        snprintf(text, 300, "objective: %s", of->drawn_formula);
+    if (n == 1 && !strcmp(metrics[0], "objective") && of->draws_objective) // as long as the axis
+        snprintf(text, 300, strlen(of->drawn_formula) < 50 ? "objective: %s" : "objective", of->drawn_formula);
     else if (n == 1)
         snprintf(text, 300, *said ? "%s (%s)" : "%s", metrics[0], said);
     else

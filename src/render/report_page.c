@@ -48,8 +48,10 @@ static elbo_status add_curves(page *p, elbo_error *err) {
     show(
         p, "loss", objective ? "What was trained" : "Loss curves",
         objective
-            ? "The objective, which training minimises, as the recipe weighs and scales it; the loss in nats per image is in "
-              "the table. A test curve that turns up while the training curve still falls would mean overfitting."
+            ? SAY(p,
+                  "The objective, which training minimises: %s. The loss in nats per image is in the table. A test curve "
+                  "that turns up while the training curve still falls would mean overfitting.",
+                  p->c->drawn_formula)
         : mixed && below
             ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
               "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "

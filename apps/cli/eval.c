@@ -213,7 +213,8 @@ const cli_command cli_eval = {
     .details =
         "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the KL\n"
         "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. Where weights or\n"
-        "loss.scale made training minimise something else, that objective stands above it. The noise is a function of the seed and the image's number, so the same command gives the same digits.\n"
+        "loss.scale made training minimise something else, that objective stands above it. The noise is a function\n"
+        "of the seed and the image's number, so the same command gives the same digits.\n"
         "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
         "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"
         "\n"

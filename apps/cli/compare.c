@@ -109,7 +109,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &q.output, "FILE.png", "default RUN/figures/loss.png of the first run", 0, 0},
         {"metric", 'm', CLI_TEXTS, &q.metrics, "NAME",
-         "curves of objective, loss, reconstruction, kl, mse or another metric of the logs; repeatable", 0, 0},
+         "curves of objective, loss, reconstruction, kl, mse or another metric; repeatable", 0, 0},
         {"data", 'd', CLI_TEXT, &q.data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
         {"threads", 't', CLI_INT, &q.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"svg", 0, CLI_FLAG, &q.svg, NULL, "also an SVG", 0, 0},
@@ -137,9 +137,10 @@ const cli_command cli_compare = {
         "Losses are in nats per image for every model, so the curves share one axis; those of the table are of the last\n"
         "finished epoch, from the runs' own logs. Where all runs minimise one and the same sum that is not the loss in\n"
         "nats (weights, loss.scale: mean), the curves are of this objective. --metric draws others instead: kl, or\n"
-        "--metric reconstruction --metric kl in one chart. The other scores are those of `elbo eval`, kept in RUN/scores.json; what is not\n"
-        "there, or was measured with other weights, is measured now. A second figure shows the KL of each latent\n"
-        "dimension. The best of a column is marked where runs can be compared: on one data set, by one kind of loss.\n"
+        "--metric reconstruction --metric kl in one chart. The other scores are those of `elbo eval`, kept in\n"
+        "RUN/scores.json; what is not there, or was measured with other weights, is measured now. A second figure shows\n"
+        "the KL of each latent dimension. The best of a column is marked where runs can be compared: on one data set, by\n"
+        "one kind of loss.\n"
         "\n"
         "example:\n"
         "  elbo compare runs/mnist-ae runs/mnist-vae\n"

@@ -14,14 +14,10 @@ export exceptions='
     src/formats/idx.c>data      reads into elbo_images, not into an array
 '
 
-# What runs a model, and the files of src/render that still do.
-analyses='reconstruct|sample|interpolate|arithmetic|traverse|manifold|run_measure|eval_context_open|doctor'
+# What runs a model.
+analyses='reconstruct|sample|interpolate|arithmetic|traverse|manifold'
+analyses="$analyses|project|diagnose|diagnose_context|evaluate_run|compare|report_gather|run_measure|eval_context_open"
 runs_a_model='^ *# *include +"(run/model\.h|train/|device/)|elbo_model_[a-z0-9_]*\(|elbo_('"$analyses"')\('
-drawing_exceptions='
-    src/render/figures.c        encodes data sets for projections
-    src/render/report_page.c    evaluates the runs of a report
-'
-
 broken=$(
     grep -rnE '^ *# *include +"' src --include='*.c' --include='*.h' | awk '
         BEGIN {
@@ -53,11 +49,8 @@ broken=$(
         }'
     for file in src/render/*.c src/render/*.h; do
         runs=$(grep -nE "$runs_a_model" "$file" || true)
-        if printf '%s' "$drawing_exceptions" | grep -q "^ *$file "; then
-            [ -n "$runs" ] || echo "tools/check_layers.sh: the exception $file is not needed any more; remove it"
-        elif [ -n "$runs" ]; then
+        [ -z "$runs" ] ||
             printf '%s\n' "$runs" | sed "s|^|$file:|; s|\$| (drawing runs no model: it is given a result of src/explore)|"
-        fi
     done
 )
 [ -z "$broken" ] && exit 0

@@ -80,8 +80,10 @@ static void check_likelihood(elbo_model *m, int k) {
     double each[TEST], again[TEST], sum = 0, squares = 0;
     elbo_likelihood l, other;
     encode(m, mu, logvar);
-    assert_ok(elbo_likelihood_estimate(&l, m, &data.test, mu, logvar, k, 5, each, &work, &failure));
-    assert_ok(elbo_likelihood_estimate(&other, m, &data.test, mu, logvar, k, 6, again, &work, &failure));
+    assert_ok(elbo_likelihood_estimate(&l, m, &data.test, mu, logvar, &(elbo_likelihood_options){k, 5, each}, &work,
+                                       &failure));
+    assert_ok(elbo_likelihood_estimate(&other, m, &data.test, mu, logvar, &(elbo_likelihood_options){k, 6, again},
+                                       &work, &failure));
     assert_true(l.log_p != other.log_p); // another seed, other samples
     for (int i = 0; i < TEST; i++) {
         double mean = 0;
@@ -114,8 +116,10 @@ static void test_likelihood(void **state) {
     float mu[TEST * Z], logvar[TEST * Z];
     encode(bernoulli, mu, logvar);
     elbo_likelihood few, many;
-    assert_ok(elbo_likelihood_estimate(&few, bernoulli, &data.test, mu, logvar, 1, 0, NULL, &work, &failure));
-    assert_ok(elbo_likelihood_estimate(&many, bernoulli, &data.test, mu, logvar, 200, 0, NULL, &work, &failure));
+    assert_ok(elbo_likelihood_estimate(&few, bernoulli, &data.test, mu, logvar, &(elbo_likelihood_options){1, 0, NULL},
+                                       &work, &failure));
+    assert_ok(elbo_likelihood_estimate(&many, bernoulli, &data.test, mu, logvar,
+                                       &(elbo_likelihood_options){200, 0, NULL}, &work, &failure));
     assert_true(many.log_p > few.log_p); // the bound rises
     // the integral of exp(-d^2) over all values of a pixel
     double integral = 0;

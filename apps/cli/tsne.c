@@ -146,7 +146,14 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
     if (j->score)
         status = elbo_embedding_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, j->label, &j->work, err);
     if (status == ELBO_OK && j->figure)
-        status = elbo_draw_scatter(f, "t-SNE 1", "t-SNE 2", j->y, j->label, j->rows, NULL, j->classes, err);
+        status = elbo_draw_scatter(f,
+                                   &(elbo_scatter){.x_label = "t-SNE 1",
+                                                   .y_label = "t-SNE 2",
+                                                   .xy = j->y,
+                                                   .labels = j->label,
+                                                   .n = j->rows,
+                                                   .classes = j->classes},
+                                   err);
     if (status == ELBO_OK) tell(j, seconds, j->figure ? &f : NULL);
     return status;
 }

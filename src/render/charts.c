@@ -11,7 +11,14 @@ elbo_status elbo_figure_projection(elbo_figure f, const elbo_projection *p, elbo
         snprintf(x, sizeof x, "first principal axis (%.0f%% of the variance)", 100 * p->explained[0]);
         snprintf(y, sizeof y, "second principal axis (%.0f%%)", 100 * p->explained[1]);
     }
-    return elbo_draw_scatter(f, x, y, p->xy, p->labels, p->n, p->class_names, p->classes, err);
+    elbo_scatter s = {.x_label = x,
+                      .y_label = y,
+                      .xy = p->xy,
+                      .labels = p->labels,
+                      .n = p->n,
+                      .class_names = p->class_names,
+                      .classes = p->classes};
+    return elbo_draw_scatter(f, &s, err);
 }
 
 elbo_status elbo_figure_kl(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err) {

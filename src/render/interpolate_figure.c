@@ -57,8 +57,8 @@ elbo_status elbo_figure_interpolate(elbo_figure f, const elbo_interpolate_result
     for (int p = 0; status == ELBO_OK && p < w->pairs; p++)
         if (!(heading[p] = elbo_format("%s to %s", w->name[2 * p], w->name[2 * p + 1]))) status = elbo_no_memory(err);
     if (status == ELBO_OK) {
-        snprintf(title, sizeof title, w->pairs > 1 ? "Interpolation in latent space" : "From %s to %s",
-                 w->name[0], w->name[1]);
+        snprintf(title, sizeof title, w->pairs > 1 ? "Interpolation in latent space" : "From %s to %s", w->name[0],
+                 w->name[1]);
         if (!f.title) f.title = title;
         int rows = fill_rows(w, images, labels, headings, heading);
         elbo_grid grid = elbo_image_grid(w->format, rows, w->steps, images);

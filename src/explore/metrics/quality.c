@@ -20,8 +20,9 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
     if (status == ELBO_OK && o.importance > 0)
-        status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar, o.importance, o.losses.seed,
-                                          NULL, e->work, err);
+        status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar,
+                                          &(elbo_likelihood_options){.samples = o.importance, .seed = o.losses.seed},
+                                          e->work, err);
     if (status != ELBO_OK) elbo_quality_free(q);
     return status;
 }

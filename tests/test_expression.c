@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "explore/expression.h"
-#include "explore/interpolation.h"
+#include "stats/slerp.h"
 
 enum { DIMS = 3 };
 
@@ -184,7 +184,7 @@ static void test_ends(void **state) {
     for (size_t i = 0; i < 8; i++) assert_int_equal(elbo_expression_check_name(bad[i], &err), ELBO_BAD_INPUT);
 }
 
-/* ---- walks ---- */
+/* ---- interpolation ---- */
 
 static double norm(const double *v, size_t n) {
     double sum = 0;
@@ -220,15 +220,15 @@ static void test_slerp(void **state) {
     assert_true(fabs(out[0] + 0.5) < 1e-12);
 }
 
-static void test_walk(void **state) {
+static void test_path_between(void **state) {
     (void)state;
     const float a[2] = {1, 0}, b[2] = {0, 1};
     float out[6];
     elbo_error err;
-    assert_int_equal(elbo_interpolation(ELBO_LINEAR, a, b, 2, 3, out, &err), ELBO_OK);
+    assert_int_equal(elbo_path_between(ELBO_LINEAR, a, b, 2, 3, out, &err), ELBO_OK);
     const float line[6] = {1, 0, 0.5f, 0.5f, 0, 1};
     assert_memory_equal(out, line, sizeof line);
-    assert_int_equal(elbo_interpolation(ELBO_SLERP, a, b, 2, 3, out, &err), ELBO_OK);
+    assert_int_equal(elbo_path_between(ELBO_SLERP, a, b, 2, 3, out, &err), ELBO_OK);
     assert_true(fabsf(out[2] - (float)M_SQRT1_2) < 1e-6f && fabsf(out[3] - (float)M_SQRT1_2) < 1e-6f);
     assert_true(out[0] == 1 && fabsf(out[5] - 1) < 1e-6f);
 }
@@ -236,7 +236,7 @@ static void test_walk(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_columns), cmocka_unit_test(test_operands),
-        cmocka_unit_test(test_ends),   cmocka_unit_test(test_slerp),   cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_ends),   cmocka_unit_test(test_slerp),   cmocka_unit_test(test_path_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,7 +178,8 @@ static void a_scatter_has_a_row_per_point_and_a_colour_per_class(void **state) {
     char *names[3] = {zero, one, two};
     elbo_error err;
     elbo_figure f = {folder, "map", "Codes", false};
-    if (elbo_draw_scatter(f, "a", "b", xy, labels, N, names, 3, &err) != ELBO_OK) fail_msg("%s", err.message);
+    if (elbo_draw_scatter(f, &(elbo_scatter){"a", "b", xy, labels, N, names, 3}, &err) != ELBO_OK)
+        fail_msg("%s", err.message);
     assert_folder_holds("map.csv map.gp map.png ");
     char *csv = text_of("map.csv");
     int rows = 0;
@@ -195,10 +196,10 @@ static void a_scatter_has_a_row_per_point_and_a_colour_per_class(void **state) {
     assert_true(pixels_of("map.png", 0xd27ab1) == 0);
 
     labels[7] = 3;
-    assert_int_equal(elbo_draw_scatter(f, "a", "b", xy, labels, N, names, 3, &err), ELBO_BAD_INPUT);
+    assert_int_equal(elbo_draw_scatter(f, &(elbo_scatter){"a", "b", xy, labels, N, names, 3}, &err), ELBO_BAD_INPUT);
     assert_string_equal(err.message, "figure map: point 7 is of class 3; classes are 0 to 2");
-    assert_int_equal(elbo_draw_scatter(f, "a", "b", xy, NULL, N, NULL, 0, &err), ELBO_OK);
-    assert_int_equal(elbo_draw_scatter(f, "a", "b", xy, NULL, 1, NULL, 0, &err),
+    assert_int_equal(elbo_draw_scatter(f, &(elbo_scatter){"a", "b", xy, NULL, N, NULL, 0}, &err), ELBO_OK);
+    assert_int_equal(elbo_draw_scatter(f, &(elbo_scatter){"a", "b", xy, NULL, 1, NULL, 0}, &err),
                      ELBO_BAD_INPUT); // its only point is NaN
     free(xy);
     free(labels);
@@ -210,11 +211,13 @@ static void far_points_do_not_shrink_the_rest(void **state) {
     float xy[2 * N];
     elbo_random_normal((elbo_stream){.seed = 2, .purpose = ELBO_FOR_PICKING}, xy, 2 * N);
     xy[0] = 1e6f;
-    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false}, NULL, NULL, xy, NULL, N, NULL, 0, NULL),
+    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false},
+                                       &(elbo_scatter){NULL, NULL, xy, NULL, N, NULL, 0}, NULL),
                      ELBO_OK);
     assert_says("far.gp", "1 of 1000 points lie outside");
     for (int i = 0; i < N; i++) xy[2 * i] = xy[2 * i + 1] = 3; // no extent at all
-    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false}, NULL, NULL, xy, NULL, N, NULL, 0, NULL),
+    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false},
+                                       &(elbo_scatter){NULL, NULL, xy, NULL, N, NULL, 0}, NULL),
                      ELBO_OK);
 }
 

@@ -7,7 +7,7 @@
 
 #include "close.h"
 #include "engine.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 #include "explore/nearest_image.h"
 #include "explore/metrics/quality.h"
 #include "stats/probe.h"
@@ -80,8 +80,10 @@ static void check_likelihood(elbo_model *m, int k) {
     double each[TEST], again[TEST], sum = 0, squares = 0;
     elbo_likelihood l, other;
     encode(m, mu, logvar);
-    assert_ok(elbo_likelihood_estimate(&l, m, &data.test, mu, logvar, k, 5, each, &work, &failure));
-    assert_ok(elbo_likelihood_estimate(&other, m, &data.test, mu, logvar, k, 6, again, &work, &failure));
+    assert_ok(elbo_likelihood_estimate(&l, m, &data.test, mu, logvar, &(elbo_likelihood_options){k, 5, each}, &work,
+                                       &failure));
+    assert_ok(elbo_likelihood_estimate(&other, m, &data.test, mu, logvar, &(elbo_likelihood_options){k, 6, again},
+                                       &work, &failure));
     assert_true(l.log_p != other.log_p); // another seed, other samples
     for (int i = 0; i < TEST; i++) {
         double mean = 0;
@@ -114,8 +116,10 @@ static void test_likelihood(void **state) {
     float mu[TEST * Z], logvar[TEST * Z];
     encode(bernoulli, mu, logvar);
     elbo_likelihood few, many;
-    assert_ok(elbo_likelihood_estimate(&few, bernoulli, &data.test, mu, logvar, 1, 0, NULL, &work, &failure));
-    assert_ok(elbo_likelihood_estimate(&many, bernoulli, &data.test, mu, logvar, 200, 0, NULL, &work, &failure));
+    assert_ok(elbo_likelihood_estimate(&few, bernoulli, &data.test, mu, logvar, &(elbo_likelihood_options){1, 0, NULL},
+                                       &work, &failure));
+    assert_ok(elbo_likelihood_estimate(&many, bernoulli, &data.test, mu, logvar,
+                                       &(elbo_likelihood_options){200, 0, NULL}, &work, &failure));
     assert_true(many.log_p > few.log_p); // the bound rises
     // the integral of exp(-d^2) over all values of a pixel
     double integral = 0;
@@ -247,7 +251,8 @@ static void test_nearest(void **state) {
     elbo_random_uniform((elbo_stream){.seed = 9}, queries, M * D);
     for (uint32_t i = 0; i < 300; i++) index[i] = i + 50;
     elbo_images_to_floats(&data.train, index + 280, 1, 0, 1, queries); // one is there itself
-    assert_ok(elbo_nearest_image(nearest, found, queries, M, &data.train, index, 300, 0, 1, &(elbo_job){0}, &failure));
+    elbo_image_choice train = {.images = &data.train, .which = index, .n = 300, .low = 0, .high = 1};
+    assert_ok(elbo_nearest_image(nearest, found, queries, M, &train, &(elbo_job){0}, &failure));
     assert_int_equal(nearest[0], index[280]);
     double mean[D] = {0};
     for (int i = 0; i < 300; i++) {
@@ -270,7 +275,7 @@ static void test_nearest(void **state) {
     }
     for (int k = 0; k < D; k++) // a pale copy is a copy
         queries[k] = (float)(mean[k] + 0.1 * (queries[k] - mean[k]));
-    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &data.train, index, 300, 0, 1, &(elbo_job){0}, &failure));
+    assert_ok(elbo_nearest_image(nearest, found, queries, 1, &train, &(elbo_job){0}, &failure));
     assert_true(nearest[0] == index[280] && found[0] < 2e-3f);
 }
 

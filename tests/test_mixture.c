@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 #include "explore/density.h"
-#include "explore/traversal.h"
+#include "stats/plane.h"
 #include "scratch.h"
 
 enum { N = 5000 };
@@ -212,7 +212,7 @@ static void test_sweep(void **state) {
     const int dim[2] = {2, 0};
     float z[12];
     const float rows[12] = {1, 2, -1, 1, 2, 1, -5, 2, 3, 5, 2, 3};
-    elbo_traversal(centre, 3, dim, 2, value, 2, z);
+    elbo_vary_one(centre, 3, dim, 2, value, 2, z);
     assert_memory_equal(z, rows, sizeof rows);
 }
 

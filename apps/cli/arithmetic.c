@@ -1,27 +1,28 @@
 /* elbo arithmetic: computing with codes. */
-#include <math.h>
 #include <stdio.h>
 
+#include "explore/arithmetic.h"
+#include "explore/image_files.h"
 #include "formats/npy.h"
-#include "render/latent_figures.h"
 #include "job.h"
+#include "render/image_figures.h"
 #include "words.h"
 
-static json_t *as_json(const elbo_expression *e, const elbo_sum *sum, const cli_runs *r) {
-    json_t *operands = json_array(), *code = json_array();
-    for (int i = 0; i < e->operands; i++) json_array_append_new(operands, json_string(e->operand[i].label));
-    for (int i = 0; i < r->run[0].model->network.graph.latent; i++)
-        json_array_append_new(code, json_real(sum->code[i]));
-    json_t *nearest = json_pack("{s:I, s:f}", "train", (json_int_t)sum->nearest, "distance", sum->distance);
-    if (sum->class >= 0) json_object_set_new(nearest, "class", json_string(r->data.class_names[sum->class]));
-    return json_pack("{s:s, s:o, s:o, s:o}", "expression", e->text, "operands", operands, "nearest", nearest, "code",
-                     code);
+static void say(const elbo_arithmetic_result *r) {
+    printf("nearest training image: train:%u", r->nearest);
+    if (r->class_name) printf(", class %s", r->class_name);
+    printf(", %.3g away\n", r->distance);
 }
 
-static void say(const elbo_sum *sum, const elbo_dataset *d) {
-    printf("nearest training image: train:%u", sum->nearest);
-    if (sum->class >= 0) printf(", class %s", d->class_names[sum->class]);
-    printf(", %.3g away\n", sum->distance);
+static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy) {
+    elbo_arithmetic_options o = {.expression = e, .read_image = elbo_image_file_one};
+    elbo_job work = cli_work(look->threads);
+    elbo_status status = elbo_arithmetic(r, look->runs.run[0].model, &look->runs.data, &o, &work, &look->err);
+    cli_work_end();
+    cli_release_interrupts();
+    if (status == ELBO_OK) status = elbo_figure_arithmetic(look->figure, r, &look->err);
+    size_t shape[] = {1, (size_t)r->latent};
+    return status == ELBO_OK && npy ? elbo_npy_write_f32(npy, r->code, 2, shape, &look->err) : status;
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
@@ -38,18 +39,12 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (elbo_expression_parse(&e, argv[1], &look.err) != ELBO_OK) return cli_fail(&look.err);
     int code = cli_look_open(&look, argv, 1, elbo_operands_splits(&e) | ELBO_TRAIN_SPLIT);
     if (code == CLI_OK) {
-        look.figure.title = e.text;
-        elbo_sum sum = {0};
-        elbo_job work = cli_work(look.threads);
-        elbo_status status = elbo_figure_arithmetic(look.figure, &sum, &e, cli_operands(&look.runs), &work, &look.err);
-        cli_work_end();
-        cli_release_interrupts();
-        size_t shape[] = {1, (size_t)look.runs.run[0].model->network.graph.latent};
-        if (status == ELBO_OK && npy) status = elbo_npy_write_f32(npy, sum.code, 2, shape, &look.err);
-        json_t *json = status == ELBO_OK && look.json ? as_json(&e, &sum, &look.runs) : NULL;
-        if (status == ELBO_OK && !look.json) say(&sum, &look.runs.data);
+        elbo_arithmetic_result result = {0};
+        elbo_status status = make(&result, &look, &e, npy);
+        json_t *json = status == ELBO_OK && look.json ? elbo_arithmetic_json(&result) : NULL;
+        if (status == ELBO_OK && !look.json) say(&result);
         code = cli_look_close(&look, status, json);
-        elbo_sum_free(&sum);
+        elbo_arithmetic_free(&result);
     }
     elbo_expression_free(&e);
     return code;

@@ -53,6 +53,8 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
 #define CLI_DONE(words) ((words) < 0)
 #define CLI_CODE(words) (-1 - (words))
 
+bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
+
 /* ---- speaking ---- */
 
 /* "elbo: MESSAGE" on stderr; returns the exit code. */
@@ -98,8 +100,8 @@ elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char
 elbo_status cli_image_shape(elbo_image_shape *shape, const elbo_recipe *r, const char *option, elbo_error *err);
 /* One line on stderr where a term of the recipe's loss is off. */
 void cli_say_losses(const elbo_recipe *r);
-/* One line where the decoder does not look at the code; nothing where it does. */
-void cli_say_code_use(const elbo_model *m, const elbo_code_use *u);
+/* One line where the decoder does not look at the code; nothing where it does. `skips`: it reads activations too. */
+void cli_say_code_use(const char *run, const elbo_code_use *u, bool skips);
 /* "runs/NAME" for -o, a new string. */
 char *cli_default_run(const elbo_recipe *r);
 

@@ -3,10 +3,10 @@
 
 #include "cli.h"
 
-void cli_say_code_use(const elbo_model *m, const elbo_code_use *u) {
+void cli_say_code_use(const char *run, const elbo_code_use *u, bool skips) {
     if (!elbo_code_is_ignored(u)) return;
     printf(
         "%s: its decoder hardly uses the code: with another image's code the reconstruction costs %.2f nats instead of %.2f%s\n",
-        m->run, u->other, u->own,
-        m->network.graph.skips ? ", because it reads the encoder's activations; photo-vae has no such skips" : "");
+        run, u->other, u->own,
+        skips ? ", because it reads the encoder's activations; photo-vae has no such skips" : "");
 }

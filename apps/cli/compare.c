@@ -2,9 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "job.h"
+#include "render/charts.h"
 #include "runs.h"
 #include "table.h"
-#include "job.h"
 
 /* Each run's scores, on its own data: as kept in its folder, or measured now. A run whose data are not there has those
  * of its log only, and a line says so. */
@@ -33,22 +34,20 @@ static elbo_status measure(cli_runs *r, const char *data, int threads, elbo_erro
 }
 
 /* Losses of different images share an axis and mean different things. */
-static void say_of_different_data(const cli_runs *r) {
-    const char *first = r->run[0].model->recipe.data;
-    for (int i = 1; i < r->count; i++) {
-        const char *other = r->run[i].model->recipe.data;
-        if (!strcmp(first, other)) continue;
-        fprintf(stderr, "elbo: %s was trained on %s, %s on %s: their losses cannot be compared\n", r->run[0].label,
-                first, r->run[i].label, other);
+static void say_of_different_data(const elbo_comparison *c) {
+    for (int i = 1; i < c->count; i++) {
+        if (!strcmp(c->run[0].data, c->run[i].data)) continue;
+        fprintf(stderr, "elbo: %s was trained on %s, %s on %s: their losses cannot be compared\n", c->run[0].label,
+                c->run[0].data, c->run[i].label, c->run[i].data);
         return;
     }
 }
 
 /* Of the figure: "loss", "Loss over the epochs"; of one metric "curves-kl", "kl over the epochs"; of several "curves". */
-static void name_curves(const cli_runs *r, const cli_texts *metrics, char name[80], char title[200]) {
+static void name_curves(const elbo_comparison *c, const cli_texts *metrics, char name[80], char title[200]) {
     bool plain = metrics->count == 0;
     strcpy(name, plain ? "loss" : "curves");
-    strcpy(title, !plain ? "" : elbo_runs_draw_objective(r->run, r->count) ? "Objective" : "Loss");
+    strcpy(title, !plain ? "" : c->draws_objective ? "Objective" : "Loss");
     if (metrics->count == 1 && !strchr(metrics->text[0], '/')) // (a name with a slash is refused)
         snprintf(name, 80, "curves-%.60s", metrics->text[0]);
     for (int i = 0; i < metrics->count && strlen(title) < 100; i++) {
@@ -58,56 +57,74 @@ static void name_curves(const cli_runs *r, const cli_texts *metrics, char name[8
     strcat(title, " over the epochs");
 }
 
+static void print_text(const elbo_comparison *c, const elbo_figure *curves, const elbo_figure *kl) {
+    cli_print_runs(c);
+    cli_print_scores(c);
+    putchar('\n');
+    cli_say_figure(curves, NULL);
+    if (kl) cli_say_figure(kl, NULL);
+}
+
+static void print_json(const elbo_comparison *c, const elbo_figure *curves, const elbo_figure *kl) {
+    json_t *o = json_pack("{s:o}", "runs", elbo_comparison_json(c));
+    cli_say_figure(curves, o);
+    if (kl) {
+        json_t *named = json_object();
+        cli_say_figure(kl, named);
+        json_object_set(o, "kl_figure", json_object_get(named, "figure"));
+        json_decref(named);
+    }
+    cli_print_json(o);
+}
+
+typedef struct request {
+    const char *output, *data;
+    int threads;
+    bool json, svg;
+    cli_texts metrics;
+} request;
+
+/* The curves first: scores may take long. */
+static elbo_status compare(elbo_comparison *c, cli_runs *r, const request *q, elbo_error *err) {
+    char name[80], title[200];
+    cli_figure_place place, kl_place;
+    ELBO_TRY(elbo_compare(c, r->run, r->count, err));
+    say_of_different_data(c);
+    name_curves(c, &q->metrics, name, title);
+    elbo_figure curves = cli_figure(&place, c->run[0].run, name, title, q->output, q->svg), kl = curves;
+    snprintf(kl_place.name, sizeof kl_place.name, "%.240s", curves.name);
+    kl.name = q->output ? strcat(kl_place.name, "-kl") : "kl"; // beside the first
+    kl.title = "What each latent dimension tells of an image";
+    bool drawn = false;
+    ELBO_TRY(elbo_figure_curves(curves, c, q->metrics.text, q->metrics.count, err));
+    ELBO_TRY(measure(r, q->data, q->threads, err));
+    ELBO_TRY(elbo_comparison_take_scores(c, r->run, err));
+    ELBO_TRY(elbo_figure_kl(kl, c, &drawn, err));
+    (q->json ? print_json : print_text)(c, &curves, drawn ? &kl : NULL);
+    return ELBO_OK;
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *output = NULL, *data = NULL;
-    int threads = 0;
-    cli_texts metrics = {0};
-    bool json = false, svg = false;
+    request q = {0};
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "FILE.png", "default RUN/figures/loss.png of the first run", 0, 0},
-        {"metric", 'm', CLI_TEXTS, &metrics, "NAME",
+        {"output", 'o', CLI_TEXT, &q.output, "FILE.png", "default RUN/figures/loss.png of the first run", 0, 0},
+        {"metric", 'm', CLI_TEXTS, &q.metrics, "NAME",
          "curves of objective, loss, reconstruction, kl, mse or another metric; repeatable", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
-        {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {"data", 'd', CLI_TEXT, &q.data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
+        {"threads", 't', CLI_INT, &q.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"svg", 0, CLI_FLAG, &q.svg, NULL, "also an SVG", 0, 0},
+        {"json", 0, CLI_FLAG, &q.json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
     cli_runs r;
-    int code = cli_runs_open(&r, argv, words, NULL, 0, threads);
+    int code = cli_runs_open(&r, argv, words, NULL, 0, q.threads);
     if (code != CLI_OK) return code;
-    say_of_different_data(&r);
     elbo_error err;
-    cli_figure_place place, kl_place;
-    char name[80], title[200];
-    name_curves(&r, &metrics, name, title);
-    elbo_figure f = cli_figure(&place, argv[0], name, title, output, svg), kl = f;
-    snprintf(kl_place.name, sizeof kl_place.name, "%.240s", f.name);
-    kl.name = output ? strcat(kl_place.name, "-kl") : "kl"; // beside the first
-    kl.title = "What each latent dimension tells of an image";
-    bool drawn = false;
-    elbo_status status = elbo_figure_curves(f, r.run, r.count, metrics.text, metrics.count, &err);
-    if (status == ELBO_OK) status = measure(&r, data, threads, &err);
-    if (status == ELBO_OK) status = elbo_figure_kl(kl, r.run, r.count, &drawn, &err);
-    if (status != ELBO_OK) {
-        code = cli_fail(&err);
-    } else {
-        json_t *o = json ? json_pack("{s:o}", "runs", cli_runs_json(r.run, r.count)) : NULL;
-        if (!json) cli_print_runs(r.run, r.count);
-        if (!json) cli_print_scores(r.run, r.count);
-        if (!json) putchar('\n');
-        cli_say_figure(&f, o);
-        if (drawn && json) {
-            json_t *named = json_object();
-            cli_say_figure(&kl, named);
-            json_object_set(o, "kl_figure", json_object_get(named, "figure"));
-            json_decref(named);
-        }
-        if (drawn && !json) cli_say_figure(&kl, NULL);
-        if (json) cli_print_json(o);
-    }
+    elbo_comparison c = {0};
+    if (compare(&c, &r, &q, &err) != ELBO_OK) code = cli_fail(&err);
+    elbo_comparison_free(&c);
     cli_runs_close(&r);
     return code;
 }

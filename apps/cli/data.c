@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "data/download/fetch.h"
 #include "data_preview.h"
-#include "image_files.h"
 #include "recipe_for.h"
 #include "runs.h"
 

@@ -3,15 +3,16 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "image_files.h"
+#include "cli.h"
+#include "explore/image_files.h"
 
 static elbo_status decode(elbo_model *m, const char *input, const char *output, size_t *n, elbo_error *err) {
     elbo_model_info info = elbo_model_get_info(m);
     float *z;
-    ELBO_TRY(cli_rows_read(&z, n, (size_t)info.latent, "codes", input, err));
+    ELBO_TRY(elbo_rows_file_read(&z, n, (size_t)info.latent, "codes", input, err));
     float *images = elbo_alloc(*n * elbo_image_size(m->network.graph.image), sizeof *images);
     elbo_status status = images ? elbo_decode(m, *n, z, images, err) : elbo_no_memory(err);
-    if (status == ELBO_OK) status = cli_images_write(output, &info, images, *n, err);
+    if (status == ELBO_OK) status = elbo_image_files_write(output, &info, images, *n, err);
     free(images);
     free(z);
     return status;

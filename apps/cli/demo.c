@@ -10,6 +10,7 @@
 #include "runs.h"
 #include "table.h"
 #include "render/gnuplot.h"
+#include "render/report_page.h"
 #include "job.h"
 
 enum { MOST_MODELS = 4 };
@@ -70,19 +71,23 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
         return cli_fail(&err);
     }
     for (int i = cast->compared; i < cast->models; i++) r.run[i].map_only = true;
-    elbo_job work = cli_work(threads);
-    elbo_status status = elbo_figure_report(page, folder, r.run, cast->models, d, true, &work, &err);
+    elbo_report_data report = {0};
+    elbo_report_options o = elbo_report_defaults();
+    elbo_job job = cli_work(threads);
+    elbo_status status = elbo_report_gather(&report, r.run, cast->models, d, &o, &job, &err);
+    if (status == ELBO_OK) status = elbo_figure_report(page, folder, &report, &err);
     cli_work_end();
     if (status != ELBO_OK) {
         code = cli_fail(&err);
     } else if (json) {
-        cli_print_json(
-            json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs", cli_runs_json(r.run, cast->models)));
+        cli_print_json(json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs",
+                                 elbo_comparison_json(&report.comparison)));
     } else {
         putchar('\n');
-        cli_print_runs(r.run, cast->models);
+        cli_print_runs(&report.comparison);
         printf("\nlosses in nats per image, on the test images of %s\n\nreport: %s\n", d->name, page);
     }
+    elbo_report_data_free(&report);
     elbo_runs_close(r.run, cast->models);
     free(page);
     return code;

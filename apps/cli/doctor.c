@@ -1,7 +1,6 @@
 /* elbo doctor: what is wrong with a run. */
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/diagnosis.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,39 +27,25 @@ static void print_words(const char *label, const char *text) {
     putchar('\n');
 }
 
-static void print_verdicts(const char *label, const elbo_check *v, int count) {
-    int ill = 0, notes = 0;
-    for (int i = 0; i < count; i++) {
-        ill += v[i].health == ELBO_ILL;
-        notes += v[i].health == ELBO_NOTE;
-    }
+static void print_checks(const char *label, const elbo_diagnosis *d) {
+    int problems = elbo_diagnosis_count(d, ELBO_CHECK_PROBLEM), notes = elbo_diagnosis_count(d, ELBO_CHECK_NOTE);
     printf("%s: ", label);
-    if (ill) printf("%d thing%s to mend", ill, ill == 1 ? "" : "s");
-    if (notes) printf("%s%d worth knowing", ill ? ", " : "", notes);
-    printf("%s\n", ill || notes ? "" : "all is well");
-    for (int i = 0; i < count; i++) {
-        if (v[i].health == ELBO_NOT_ASKED) continue;
-        static const char *const mark[] = {"", "ok", "note", "ill"};
-        printf("\n%-*s%s\n", INDENT, mark[v[i].health], v[i].title);
-        print_words("", v[i].evidence);
-        if (v[i].advice[0]) print_words("try: ", v[i].advice);
+    if (problems) printf("%d problem%s", problems, problems == 1 ? "" : "s");
+    if (notes) printf("%s%d note%s", problems ? ", " : "", notes, notes == 1 ? "" : "s");
+    printf("%s\n", problems || notes ? "" : "all checks are ok");
+    for (int i = 0; i < d->count; i++) {
+        const elbo_check *v = &d->check[i];
+        if (v->health == ELBO_CHECK_NOT_ASKED) continue;
+        printf("\n%-*s%s\n", INDENT, elbo_health_name(v->health), v->title);
+        print_words("", v->evidence);
+        if (v->advice[0]) print_words("try: ", v->advice);
     }
 }
 
-static void print_json(const char *run, const elbo_check *v, int count) {
-    json_t *list = json_array();
-    int ill = 0;
-    for (int i = 0; i < count; i++) {
-        json_t *numbers = json_object();
-        for (int k = 0; k < ELBO_VERDICT_NUMBERS && v[i].number[k].name; k++)
-            if (isfinite(v[i].number[k].value))
-                json_object_set_new(numbers, v[i].number[k].name, json_real(v[i].number[k].value));
-        ill += v[i].health == ELBO_ILL;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", v[i].name, "title", v[i].title,
-                                              "health", elbo_health_name(v[i].health), "evidence", v[i].evidence,
-                                              "advice", v[i].advice, "numbers", numbers));
-    }
-    cli_print_json(json_pack("{s:s, s:i, s:o}", "run", run, "ill", ill, "verdicts", list));
+static void print_json(const char *run, const elbo_diagnosis *d) {
+    json_t *o = json_pack("{s:s}", "run", run);
+    json_object_update_new(o, elbo_diagnosis_json(d));
+    cli_print_json(o);
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
@@ -79,21 +64,16 @@ static int run(const cli_command *self, int argc, char **argv) {
     int code = cli_runs_open(&r, argv, 1, data, ELBO_BOTH_SPLITS, threads);
     if (code != CLI_OK) return code;
     elbo_error err;
-    elbo_eval_context e = {0};
-    elbo_check verdict[ELBO_MOST_VERDICTS];
-    int count = 0;
-    elbo_job work = cli_work(threads);
-    elbo_splits judged = r.data.test.count ? ELBO_TEST_SPLIT : ELBO_TRAIN_SPLIT;
-    elbo_status status = elbo_eval_context_open(&e, r.run[0].model, &r.run[0].log, &r.data, judged, &work, &err);
-    if (status == ELBO_OK) status = elbo_doctor(verdict, &count, &e, &err);
+    elbo_diagnosis d;
+    elbo_job job = cli_work(threads);
+    elbo_status status = elbo_diagnose(&d, &r.run[0], &r.data, &job, &err);
     cli_work_end();
     if (status != ELBO_OK)
         code = cli_fail(&err);
     else if (json)
-        print_json(argv[0], verdict, count);
+        print_json(argv[0], &d);
     else
-        print_verdicts(r.run[0].label, verdict, count);
-    elbo_eval_context_close(&e);
+        print_checks(r.run[0].label, &d);
     cli_runs_close(&r);
     return code;
 }
@@ -114,8 +94,8 @@ const cli_command cli_doctor = {
         "  prior                      do the codes fill the prior that samples are drawn from (VAE)\n"
         "  memorised                  are samples and reconstructions just the training images\n"
         "\n"
-        "Each is `ok`, a `note` (worth knowing, may be meant) or `ill`. The exit status is 0 however the run is; in the JSON,\n"
-        "`ill` counts what is ill.\n"
+        "Each is `ok`, a `note` (worth knowing, may be meant) or a `problem`. The exit status is 0 whatever is found; in the\n"
+        "JSON, `problems` counts the problems.\n"
         "\n"
         "example:\n"
         "  elbo doctor runs/mnist-vae\n",

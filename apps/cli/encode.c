@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli.h"
+#include "explore/image_files.h"
 #include "formats/npy.h"
-#include "image_files.h"
 
 /* Images from a file, or a split of the run's data set by its word. */
 static elbo_status open_images(const char *word, const char *data, elbo_model *m, int threads, elbo_images *own,
@@ -18,7 +19,7 @@ static elbo_status open_images(const char *word, const char *data, elbo_model *m
     }
     elbo_model_info info = elbo_model_get_info(m);
     *images = own;
-    return cli_images_read(own, &info, word, err);
+    return elbo_image_files_read(own, &info, word, err);
 }
 
 static elbo_status encode(elbo_model *m, const elbo_images *images, const char *output, const char *logvar_output,

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_files.h"
-#include "explore/metrics/quality.h"
-#include "run/scores_json.h"
+#include "explore/image_files.h"
+#include "explore/metrics/evaluation.h"
 #include "runs.h"
 #include "job.h"
 
@@ -73,21 +72,19 @@ static void print_likelihood(const elbo_quality *q) {
 }
 
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
-static void print_losses(const elbo_recipe *r, const elbo_quality *q, size_t values, bool mean_code) {
-    bool vae = r->kind == ELBO_VAE;
-    char terms[ELBO_TERMS_TEXT], formula[ELBO_OBJECTIVE_TEXT], number[ELBO_OBJECTIVE_NUMBER], note[64];
-    elbo_terms computed = elbo_terms_computed(r);
-    bool bound = computed.count == 1 && computed.term[0].weight == 1; // a weighted sum is no likelihood
+static void print_losses(const elbo_evaluation *v) {
+    const elbo_quality *q = &v->quality;
     const elbo_metrics *m = &q->metrics;
-    if (!elbo_objective_is_elbo(r, q->kl_weight))
-        printf("  %-16s %10s%5s%s\n", "objective", elbo_objective_number(r, q->losses.objective, number), "",
-               elbo_objective_text(r, m, q->kl_weight, values, formula));
+    bool vae = v->kind == ELBO_VAE;
+    char note[64];
+    if (!v->objective_is_loss)
+        printf("  %-16s %10s%5s%s\n", "objective", v->objective_number, "", v->objective_formula);
     line("loss", "%.4f", q->losses.loss, "nats",
-         !vae        ? ""
-         : mean_code ? "with the mean code: lower than the negative ELBO"
-         : bound     ? "reconstruction + KL: the negative ELBO"
-                     : "reconstruction + KL");
-    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", elbo_terms_text(&computed, terms));
+         !vae           ? ""
+         : v->mean_code ? "with the mean code: lower than the negative ELBO"
+         : v->elbo      ? "reconstruction + KL: the negative ELBO"
+                        : "reconstruction + KL");
+    line("reconstruction", "%.4f", q->losses.reconstruction, "nats", v->reconstruction);
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
@@ -98,45 +95,29 @@ static void print_losses(const elbo_recipe *r, const elbo_quality *q, size_t val
     }
 }
 
-static void print_table(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
-                        const elbo_code_use *use, bool mean_code) {
-    const elbo_recipe *r = &run->model->recipe;
+static void print_table(const elbo_evaluation *v) {
+    const elbo_quality *q = &v->quality;
     char images[32], note[160];
-    printf("%s on %s %s images of %s\n", run->label, elbo_thousands(q->losses.images, images),
-           e->trained_on ? "train" : "test", e->data->name);
-    print_losses(r, q, elbo_image_size(e->images->shape), mean_code);
-    snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)r->image.low, (double)r->image.high);
+    printf("%s on %s %s images of %s\n", v->label, elbo_thousands(q->losses.images, images),
+           v->on_training ? "train" : "test", v->data);
+    print_losses(v);
+    snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)v->low, (double)v->high);
     line("MSE", "%.6f", q->losses.mse, "", note);
     printf("pictures, decoded from the mean code\n");
     line("PSNR", "%.2f", q->pictures.psnr, "dB", "");
     line("SSIM", "%.4f", q->pictures.ssim, "", "");
-    cli_say_code_use(run->model, use);
+    cli_say_code_use(v->run, &v->code_use, v->skips);
     printf("code of %d dimensions\n", q->latent.latent);
     snprintf(note, sizeof note, "of %d: their mean code varies over the images by more than %g", q->latent.latent,
              ELBO_ACTIVE_VARIANCE);
     line("active units", "%.0f", q->latent.active, "", note);
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
-        printf("classes, told from %s training codes\n", elbo_thousands((double)e->train, images));
+        printf("classes, told from %s training codes\n", elbo_thousands((double)v->training_codes, images));
         line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
     if (q->likelihood.samples) print_likelihood(q);
-}
-
-static void print_json(const elbo_run *run, const elbo_eval_context *e, const elbo_quality *q,
-                       const elbo_code_use *use) {
-    char formula[ELBO_OBJECTIVE_TEXT];
-    elbo_objective_text(&run->model->recipe, &q->metrics, q->kl_weight, elbo_image_size(e->images->shape), formula);
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "run", run->model->run, "data", e->data->name, "split",
-                  e->trained_on ? "train" : "test", "images", (json_int_t)q->losses.images, "unit", "nats/image",
-                  "objective_formula", formula, "metric_list", elbo_metrics_to_json(&q->metrics, q->kl_weight));
-    if (o && run->model->recipe.kind == ELBO_AE) json_object_set_new(o, "kl", json_real(0));
-    if (o) json_object_update_new(o, elbo_quality_to_json(q));
-    if (o && use->images)
-        json_object_update_new(o, json_pack("{s:f, s:f}", "loss_own_code", use->own, "loss_other_code", use->other));
-    cli_print_json(o);
 }
 
 /* Given noise must have a row for every image. */
@@ -145,7 +126,7 @@ static elbo_status read_noise(const char *path, const elbo_run *r, const elbo_im
     if (r->model->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "--noise: %s is an autoencoder, which uses none", r->label);
     size_t n, Z = (size_t)r->model->network.graph.latent;
-    ELBO_TRY(cli_rows_read(noise, &n, Z, "rows of noise", path, err));
+    ELBO_TRY(elbo_rows_file_read(noise, &n, Z, "rows of noise", path, err));
     if (n == images->count) return ELBO_OK;
     free(*noise);
     *noise = NULL;
@@ -156,61 +137,46 @@ static elbo_status read_noise(const char *path, const elbo_run *r, const elbo_im
 /* ---- the command ---- */
 
 typedef struct request {
-    elbo_quality_options measure;
+    elbo_evaluation_options options;
     const char *noise;
     bool json, keep; // keep: in the run's scores.json
 } request;
 
-/* In the run's folder; a likelihood that was measured earlier stays, for it costs more than all the rest. */
-static elbo_status keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
-    elbo_quality whole = *q, before;
-    elbo_error none;
-    if (!q->likelihood.samples && elbo_quality_load(&before, m, d, &none) == ELBO_OK) {
-        whole.likelihood = before.likelihood;
-        elbo_quality_free(&before);
-    }
-    return elbo_quality_save(&whole, m, d, err);
-}
-
-static elbo_status judge(const elbo_run *run, const elbo_dataset *d, elbo_splits split, request *q, elbo_error *err) {
-    const elbo_images *images = split == ELBO_TEST_SPLIT ? &d->test : &d->train;
-    elbo_job work = cli_work(q->measure.losses.threads);
-    elbo_eval_context e = {0};
-    elbo_quality scores = {0};
-    elbo_code_use use = {0};
+static elbo_status evaluate(const elbo_run *run, const elbo_dataset *d, request *q, elbo_error *err) {
+    elbo_quality_options *measure = &q->options.measure;
+    const elbo_images *images = q->options.split == ELBO_TEST_SPLIT ? &d->test : &d->train;
     float *noise = NULL;
-    elbo_status status = ELBO_OK;
-    if (q->measure.importance > 0 && run->model->recipe.kind != ELBO_VAE)
-        status = elbo_fail(err, ELBO_BAD_INPUT,
-                           "--importance: %s is an autoencoder, which is no model of probability; only a vae has a "
-                           "likelihood",
-                           run->label);
-    if (status == ELBO_OK && q->noise && images->count) status = read_noise(q->noise, run, images, &noise, err);
-    q->measure.losses.noise = noise;
-    if (status == ELBO_OK) status = elbo_eval_context_open(&e, run->model, &run->log, d, split, &work, err);
-    if (status == ELBO_OK) status = elbo_quality_measure(&scores, &e, q->measure, err);
-    if (status == ELBO_OK) status = elbo_code_use_measure(&use, run->model, images, e.mu, err);
+    if (measure->importance > 0 && run->model->recipe.kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "--importance: %s is an autoencoder, which is no model of probability; only a vae has a "
+                         "likelihood",
+                         run->label);
+    if (q->noise && images->count) ELBO_TRY(read_noise(q->noise, run, images, &noise, err));
+    measure->losses.noise = noise;
+    elbo_job job = cli_work(measure->losses.threads);
+    elbo_evaluation v = {0};
+    elbo_status status = elbo_evaluate_run(&v, run, d, &q->options, &job, err);
     // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
-    if (status == ELBO_OK && q->keep && keep(&scores, run->model, d, err) != ELBO_OK)
+    if (status == ELBO_OK && q->keep && elbo_quality_keep(&v.quality, run->model, d, err) != ELBO_OK)
         fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);
     cli_work_end();
-    if (status == ELBO_OK && q->json) print_json(run, &e, &scores, &use);
-    if (status == ELBO_OK && !q->json) print_table(run, &e, &scores, &use, q->measure.losses.mean_code);
+    if (status == ELBO_OK && q->json) cli_print_json(elbo_evaluation_json(&v));
+    if (status == ELBO_OK && !q->json) print_table(&v);
     free(noise);
-    elbo_quality_free(&scores);
-    elbo_eval_context_close(&e);
+    elbo_evaluation_free(&v);
     return status;
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *data = NULL, *split_name = "test";
     bool all = false, brief = false;
-    request q = {0};
-    elbo_eval_options *o = &q.measure.losses;
+    request q = {.options = elbo_evaluation_defaults()};
+    elbo_quality_options *measure = &q.options.measure;
+    elbo_eval_options *o = &measure->losses;
     cli_option options[] = {
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
         {"split", 0, CLI_TEXT, &split_name, "SPLIT", "test (default) or train", 0, 0},
-        {"importance", 'k', CLI_INT, &q.measure.importance, "N",
+        {"importance", 'k', CLI_INT, &measure->importance, "N",
          "the likelihood of a VAE by N samples an image; default: not measured", 1, 100000},
         {"all", 'a', CLI_FLAG, &all, NULL,
          "every score: of a VAE the likelihood too, by 64 samples where -k says no other", 0, 0},
@@ -225,18 +191,17 @@ static int run(const cli_command *self, int argc, char **argv) {
     };
     int words = cli_parse(self, options, argc, argv, 1, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    elbo_splits split;
-    int code = find_split(split_name, &split);
+    int code = find_split(split_name, &q.options.split);
     if (code != CLI_OK) return code;
-    q.measure.classes = !brief && split == ELBO_TEST_SPLIT;
+    measure->classes = !brief && q.options.split == ELBO_TEST_SPLIT;
     cli_runs r;
-    code = cli_runs_open(&r, argv, 1, data, q.measure.classes ? ELBO_BOTH_SPLITS : (int)split, o->threads);
+    code = cli_runs_open(&r, argv, 1, data, measure->classes ? ELBO_BOTH_SPLITS : (int)q.options.split, o->threads);
     if (code != CLI_OK) return code;
-    if (all && !q.measure.importance && r.run[0].model->recipe.kind == ELBO_VAE) q.measure.importance = 64;
+    if (all && !measure->importance && r.run[0].model->recipe.kind == ELBO_VAE) measure->importance = 64;
     q.keep =
-        q.measure.classes && !q.noise && !o->mean_code && !o->seed && !data; // what compare and report would measure
+        measure->classes && !q.noise && !o->mean_code && !o->seed && !data; // what compare and report would measure
     elbo_error err;
-    if (judge(&r.run[0], &r.data, split, &q, &err) != ELBO_OK) code = cli_fail(&err);
+    if (evaluate(&r.run[0], &r.data, &q, &err) != ELBO_OK) code = cli_fail(&err);
     cli_runs_close(&r);
     return code;
 }

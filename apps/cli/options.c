@@ -99,6 +99,11 @@ static int set_option(const cli_command *c, const cli_option *o, const char *tex
     }
 }
 
+bool cli_ends_with(const char *text, const char *ending) {
+    size_t n = strlen(text), m = strlen(ending);
+    return n >= m && !strcmp(text + n - m, ending);
+}
+
 int cli_parse(const cli_command *c, const cli_option *options, int argc, char **argv, int least, int most) {
     int words = 0;
     bool only_words = false;

@@ -4,98 +4,61 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/memory.h"
-#include "formats/npy.h"
 #include "embedding_scores.h"
+#include "explore/projection.h"
+#include "formats/npy.h"
+#include "job.h"
+#include "render/charts.h"
+#include "render/figure.h"
 #include "runs.h"
 #include "tsne.h"
-#include "render/figure.h"
-#include "job.h"
 
-enum { BOTH = ELBO_BOTH_SPLITS };
-
-typedef struct job {
+typedef struct request {
     const char *method, *split, *npy;
-    cli_runs runs;
-    int splits; // ELBO_TRAIN_SPLIT, ELBO_TEST_SPLIT or both
-    elbo_job work;
-    elbo_tsne_options options;
-    size_t n;
-    int dims;
-    float *codes;    // (n, dims), of the training images before those of the test images
-    uint8_t *labels; // (n) or NULL
-    elbo_embedding map;
-    bool tsne;
-    elbo_tsne_result result;
-    elbo_embedding_scores scores;
-} job;
-
-static elbo_status encode(job *j, elbo_error *err) {
-    elbo_model *m = j->runs.run[0].model;
-    const elbo_images *part[2] = {&j->runs.data.train, &j->runs.data.test};
-    size_t count[2] = {j->splits & ELBO_TRAIN_SPLIT ? part[0]->count : 0,
-                       j->splits & ELBO_TEST_SPLIT ? part[1]->count : 0};
-    bool labelled = (!count[0] || part[0]->labels) && (!count[1] || part[1]->labels);
-    j->dims = m->network.graph.latent;
-    j->n = count[0] + count[1];
-    if (!j->n) return elbo_fail(err, ELBO_BAD_INPUT, "--split %s: there is no image in it", j->split);
-    j->codes = elbo_alloc(j->n * (size_t)j->dims, sizeof *j->codes);
-    if (labelled) j->labels = elbo_alloc(j->n, 1);
-    if (!j->codes || (labelled && !j->labels)) return elbo_no_memory(err);
-    for (size_t i = 0, at = 0; i < 2; at += count[i++]) {
-        if (!count[i]) continue;
-        elbo_model_encode_images(m, part[i], NULL, count[i], j->codes + at * (size_t)j->dims, NULL);
-        if (labelled) memcpy(j->labels + at, part[i]->labels, count[i]);
-    }
-    return ELBO_OK;
-}
-
-/* Where t-SNE was stopped the map is drawn as far as it got; *stopped then. */
-static elbo_status make_map(job *j, bool *stopped, elbo_error *err) {
-    if (!j->tsne) return elbo_embedding_of_codes(&j->map, j->codes, j->n, j->dims, j->work.threads, err);
-    j->map = (elbo_embedding){.n = j->n, .tsne = true, .xy = elbo_alloc(2 * j->n, sizeof *j->map.xy)};
-    if (!j->map.xy) return elbo_no_memory(err);
-    elbo_status status = elbo_tsne(j->map.xy, &j->result, j->codes, j->n, j->dims, &j->options, &j->work, err);
-    *stopped = status == ELBO_STOPPED && j->result.iterations > 0;
-    return *stopped ? ELBO_OK : status;
-}
+    bool json;
+    elbo_projection_options projection;
+} request;
 
 /* Asked before the work, which may take minutes. */
-static elbo_status check_output(const job *j, elbo_figure f, elbo_error *err) {
+static elbo_status check_output(const request *r, elbo_figure f, elbo_error *err) {
     ELBO_TRY(elbo_make_folder(f.folder, err));
-    if (!j->npy) return ELBO_OK;
+    if (!r->npy) return ELBO_OK;
     elbo_writer w;
-    ELBO_TRY(elbo_writer_open(&w, j->npy, err));
+    ELBO_TRY(elbo_writer_open(&w, r->npy, err));
     elbo_writer_abandon(&w);
     return ELBO_OK;
 }
 
-static json_t *describe(const job *j) {
-    const elbo_embedding_scores *s = &j->scores;
-    json_t *o = json_pack("{s:s, s:s, s:I, s:i, s:b}", "method", j->method, "split", j->split, "points",
-                          (json_int_t)j->n, "latent", j->dims, "raw_plane", j->map.raw);
-    if (j->tsne) cli_tsne_json(o, &j->result);
-    if (!j->map.raw && !j->tsne)
-        json_object_set_new(o, "explained_variance_ratio",
-                            json_pack("[f, f]", j->map.explained[0], j->map.explained[1]));
-    if (s->k) json_object_set_new(o, "scores", cli_map_scores_json(s));
-    return o;
+static elbo_status check_split(const request *r, const elbo_dataset *d, elbo_error *err) {
+    bool train = r->projection.splits & ELBO_TRAIN_SPLIT, test = r->projection.splits & ELBO_TEST_SPLIT;
+    if ((train && d->train.count) || (test && d->test.count)) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "--split %s: there is no image in it", r->split);
 }
 
-static void print_text(const job *j) {
-    const elbo_embedding_scores *s = &j->scores;
-    if (j->map.raw)
+/* Draws as soon as there are points; scoring them takes as long again. */
+static elbo_status project(elbo_projection *p, const request *r, const cli_runs *runs, elbo_figure f,
+                           const elbo_job *job, elbo_error *err) {
+    ELBO_TRY(check_output(r, f, err));
+    ELBO_TRY(check_split(r, &runs->data, err));
+    ELBO_TRY(elbo_project(p, runs->run[0].model, &runs->data, &r->projection, job, err));
+    ELBO_TRY(elbo_figure_projection(f, p, err));
+    if (r->npy) ELBO_TRY(elbo_npy_write_f32(r->npy, p->xy, 2, (size_t[]){p->n, 2}, err));
+    return p->stopped ? ELBO_OK : elbo_projection_score(p, job, err);
+}
+
+static void print_text(const elbo_projection *p) {
+    const elbo_embedding_scores *s = &p->scores;
+    if (p->raw)
         printf("the code has two dimensions: the map is the plane itself\n");
-    else if (j->tsne)
-        printf("KL divergence %.4f after %d iterations\n", j->result.kl, j->result.iterations);
+    else if (p->method == ELBO_PROJECT_TSNE)
+        printf("KL divergence %.4f after %d iterations\n", p->tsne.kl, p->tsne.iterations);
     else
-        printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * j->map.explained[0],
-               100 * j->map.explained[1]);
+        printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * p->explained[0], 100 * p->explained[1]);
     if (!s->k) return;
-    if (j->map.raw && j->labels)
+    if (p->raw && p->labels)
         printf("class by %d nearest neighbours: %.2f%% right\n", s->k, 100 * s->knn_points);
-    else if (!j->map.raw)
-        cli_map_scores_print(s, "the latent space");
+    else if (!p->raw)
+        cli_print_embedding_scores(s, "the latent space");
 }
 
 /* NAME.json beside the picture. */
@@ -108,89 +71,90 @@ static elbo_status save_scores(elbo_figure f, json_t *o, elbo_error *err) {
     return status;
 }
 
-static elbo_status draw(job *j, elbo_figure f, elbo_error *err) {
-    ELBO_TRY(elbo_figure_map_of(f, &j->map, &j->runs.data, j->labels, err));
-    if (j->npy) ELBO_TRY(elbo_npy_write_f32(j->npy, j->map.xy, 2, (size_t[]){j->n, 2}, err));
-    return ELBO_OK;
-}
-
-static int finish(job *j, elbo_figure f, bool json, bool stopped) {
+static int finish(const elbo_projection *p, const request *r, elbo_figure f) {
     elbo_error err;
-    json_t *o = describe(j);
+    json_t *o = elbo_projection_json(p);
     elbo_status status = o ? save_scores(f, o, &err) : elbo_no_memory(&err);
     if (status != ELBO_OK) {
         json_decref(o);
         return cli_fail(&err);
     }
-    if (j->tsne) cli_tsne_say(&j->result, j->options.perplexity, j->n);
-    cli_say_figure(&f, json ? o : NULL);
-    if (json)
+    if (p->method == ELBO_PROJECT_TSNE) cli_tsne_say(&p->tsne, r->projection.tsne.perplexity, p->n);
+    cli_say_figure(&f, r->json ? o : NULL);
+    if (r->json)
         cli_print_json(json_incref(o));
     else
-        print_text(j);
+        print_text(p);
     json_decref(o);
-    if (!stopped) return CLI_OK;
-    fprintf(stderr, "elbo: stopped after %d of %d iterations: the map is as far as it got\n", j->result.iterations,
-            j->options.iterations);
+    if (!p->stopped) return CLI_OK;
+    fprintf(stderr, "elbo: stopped after %d of %d iterations: the map is as far as it got\n", p->tsne.iterations,
+            r->projection.tsne.iterations);
     return CLI_INTERRUPTED;
 }
 
+/* What the words on the command line mean. */
+static int read_request(request *r, const cli_tsne_options *tsne) {
+    elbo_projection_options *o = &r->projection;
+    *o = elbo_projection_defaults();
+    if (!strcmp(r->method, "tsne"))
+        o->method = ELBO_PROJECT_TSNE;
+    else if (strcmp(r->method, "pca"))
+        return cli_fail_text("--method %s: it is pca or tsne", r->method), CLI_USAGE;
+    static const elbo_splits splits[] = {ELBO_TEST_SPLIT, ELBO_TRAIN_SPLIT, ELBO_BOTH_SPLITS};
+    int i = 0;
+    while (i < 3 && strcmp(r->split, elbo_splits_name(splits[i]))) i++;
+    if (i == 3) return cli_fail_text("--split %s: it is test, train or all", r->split), CLI_USAGE;
+    o->splits = splits[i];
+    if (o->method == ELBO_PROJECT_PCA && cli_tsne_any(tsne))
+        return cli_fail_text("project: options of t-SNE mean nothing to --method pca; add --method tsne"), CLI_USAGE;
+    cli_tsne_set(&o->tsne, tsne);
+    return CLI_OK;
+}
+
 static int run(const cli_command *self, int argc, char **argv) {
-    job j = {.method = "pca", .split = "test"};
+    request r = {.method = "pca", .split = "test"};
     const char *output = NULL, *data = NULL;
     int threads = 0;
-    bool json = false, svg = false;
-    cli_tsne_options o = CLI_TSNE_UNSET;
+    bool svg = false;
+    cli_tsne_options tsne = CLI_TSNE_UNSET;
     cli_option options[] = {
-        {"method", 'm', CLI_TEXT, &j.method, "METHOD", "pca (default) or tsne", 0, 0},
-        {"split", 0, CLI_TEXT, &j.split, "SPLIT", "test (default), train or all", 0, 0},
+        {"method", 'm', CLI_TEXT, &r.method, "METHOD", "pca (default) or tsne", 0, 0},
+        {"split", 0, CLI_TEXT, &r.split, "SPLIT", "test (default), train or all", 0, 0},
         {"output", 'o', CLI_TEXT, &output, "FILE.png",
          "default RUN/figures/pca.png, latent.png of a code of two, tsne.png", 0, 0},
-        {"npy", 0, CLI_TEXT, &j.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
+        {"npy", 0, CLI_TEXT, &r.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
-        CLI_TSNE_OPTIONS(o),
+        CLI_TSNE_OPTIONS(tsne),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
+        {"json", 0, CLI_FLAG, &r.json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    j.tsne = !strcmp(j.method, "tsne");
-    j.splits = !strcmp(j.split, "train") ? ELBO_TRAIN_SPLIT : !strcmp(j.split, "test") ? ELBO_TEST_SPLIT : BOTH;
-    if (!j.tsne && strcmp(j.method, "pca")) return cli_fail_text("--method %s: it is pca or tsne", j.method), CLI_USAGE;
-    if (j.splits == BOTH && strcmp(j.split, "all"))
-        return cli_fail_text("--split %s: it is test, train or all", j.split), CLI_USAGE;
-    if (!j.tsne && cli_tsne_any(&o))
-        return cli_fail_text("project: options of t-SNE mean nothing to --method pca; add --method tsne"), CLI_USAGE;
-    cli_tsne_set(&j.options, &o);
-    int code = cli_runs_open(&j.runs, argv, 1, data, j.splits, threads);
+    int code = read_request(&r, &tsne);
+    if (code != CLI_OK) return code;
+    cli_runs runs;
+    code = cli_runs_open(&runs, argv, 1, data, r.projection.splits, threads);
     if (code != CLI_OK) return code;
 
-    elbo_error err;
-    bool stopped = false;
     cli_figure_place place;
     char title[200];
-    bool plane = !j.tsne && j.runs.run[0].model->network.graph.latent == 2; // the latent space as it is
-    snprintf(title, sizeof title, "%satent space of %.150s",
-             j.tsne  ? "t-SNE of the l"
-             : plane ? "L"
-                     : "PCA of the l",
-             j.runs.run[0].label);
-    j.work = cli_work(threads);
-    elbo_figure f = cli_figure(&place, argv[0], j.tsne ? "tsne" : plane ? "latent" : "pca", title, output, svg);
-    elbo_status status = check_output(&j, f, &err);
-    if (status == ELBO_OK) status = encode(&j, &err);
-    if (status == ELBO_OK) status = make_map(&j, &stopped, &err);
-    if (status == ELBO_OK) status = draw(&j, f, &err);
-    if (status == ELBO_OK && j.n > 2 && !stopped)
-        status = elbo_embedding_score(&j.scores, j.map.xy, j.codes, j.n, j.dims, j.labels, &j.work, &err);
+    const char *name = elbo_projection_method_name(r.projection.method), *what = "PCA of the l";
+    if (r.projection.method == ELBO_PROJECT_TSNE)
+        what = "t-SNE of the l";
+    else if (elbo_model_get_info(runs.run[0].model).latent == 2) // the latent space as it is
+        name = "latent", what = "L";
+    snprintf(title, sizeof title, "%satent space of %.150s", what, runs.run[0].label);
+    elbo_figure f = cli_figure(&place, argv[0], name, title, output, svg);
+    elbo_error err;
+    elbo_job job = cli_work(threads);
+    elbo_projection p = {0};
+    elbo_status status = project(&p, &r, &runs, f, &job, &err);
     cli_work_end();
-    code = status == ELBO_OK ? finish(&j, f, json, stopped) : cli_fail(&err);
-    elbo_embedding_free(&j.map);
-    free(j.codes);
-    free(j.labels);
-    cli_runs_close(&j.runs);
+    code = status == ELBO_OK ? finish(&p, &r, f) : cli_fail(&err);
+    elbo_projection_free(&p);
+    cli_runs_close(&runs);
     return code;
 }
 

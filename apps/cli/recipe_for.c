@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "image_files.h"
 
 bool cli_names_run(const char *word) {
     char *recipe = elbo_path_join(word, "recipe.yaml");

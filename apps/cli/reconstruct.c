@@ -1,38 +1,17 @@
 /* elbo reconstruct: originals above each model's reconstructions. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "explore/pick.h"
+#include "explore/reconstruct.h"
+#include "render/image_figures.h"
 #include "runs.h"
 
 enum { MOST = 40 };
 
-/* "3,17,42", each as `elbo interpolate` names images; all of one split. */
-static elbo_status pick_listed(const char *list, cli_runs *r, const elbo_images **images, uint32_t *index, int *n,
-                               elbo_error *err) {
-    char *copy = strdup(list), *rest = copy, *word;
-    if (!copy) return elbo_no_memory(err);
-    elbo_status status = ELBO_OK;
-    *n = 0;
-    while (status == ELBO_OK && (word = strsep(&rest, ","))) {
-        elbo_choice c;
-        status = elbo_pick(&c, r->run[0].model, &r->data, word, err);
-        if (status == ELBO_OK && *n == MOST) status = elbo_fail(err, ELBO_BAD_INPUT, "--images: at most %d", MOST);
-        if (status == ELBO_OK && *n && c.images != *images)
-            status = elbo_fail(err, ELBO_BAD_INPUT, "--images: take them from one split, train or test");
-        if (status == ELBO_OK) {
-            *images = c.images;
-            index[(*n)++] = c.index;
-        }
-    }
-    free(copy);
-    return status;
-}
-
 static int run(const cli_command *self, int argc, char **argv) {
-    cli_look look = {.name = "reconstructions", .title = "Reconstructions"};
+    cli_look look = {.name = "reconstructions"};
     const char *list = NULL;
-    int n = 10;
+    int n = ELBO_RECONSTRUCT_COUNT;
     cli_option options[] = {
         {"count", 'n', CLI_INT, &n, "N", "how many images; default 10, one of each class", 1, MOST},
         {"images", 'i', CLI_TEXT, &list, "LIST", "which: 3,17 of the test images, train:5, class:8", 0, 0},
@@ -45,21 +24,19 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (code != CLI_OK) return code;
     cli_runs *r = &look.runs;
     uint32_t index[MOST];
-    const elbo_images *images = &r->data.test;
+    elbo_picked picked = {.index = index, .most = MOST};
+    elbo_reconstruct_options o = {.count = n};
+    elbo_reconstruct_result result = {0};
     elbo_status status = ELBO_OK;
-    if (list)
-        status = pick_listed(list, r, &images, index, &n, &look.err);
-    else
-        n = elbo_pick_variety(images, r->data.classes, n, index);
-    if (status == ELBO_OK)
-        status = elbo_figure_reconstructions(look.figure, r->run, r->count, images, index, n, &look.err);
-    json_t *o = NULL;
-    if (status == ELBO_OK && look.json) {
-        json_t *shown = json_array();
-        for (int i = 0; i < n; i++) json_array_append_new(shown, json_integer(index[i]));
-        o = json_pack("{s:o}", "images", shown);
+    if (list) {
+        status = elbo_pick_list(&picked, r->run[0].model, &r->data, list, "--images", &look.err);
+        o = (elbo_reconstruct_options){.count = picked.n, .index = index, .train = picked.images == &r->data.train};
     }
-    return cli_look_close(&look, status, o);
+    if (status == ELBO_OK) status = elbo_reconstruct(&result, r->run, r->count, &r->data, &o, &look.err);
+    if (status == ELBO_OK) status = elbo_figure_reconstruct(look.figure, &result, &look.err);
+    json_t *json = status == ELBO_OK && look.json ? elbo_reconstruct_json(&result) : NULL;
+    elbo_reconstruct_free(&result);
+    return cli_look_close(&look, status, json);
 }
 
 const cli_command cli_reconstruct = {

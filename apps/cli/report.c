@@ -3,9 +3,20 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "runs.h"
-#include "table.h"
+#include "explore/report_data.h"
 #include "job.h"
+#include "render/gnuplot.h"
+#include "render/report_page.h"
+#include "runs.h"
+
+/* Asked before the work, which may take minutes. */
+static elbo_status check_output(const char *path, elbo_error *err) {
+    ELBO_TRY(elbo_gnuplot_check(err));
+    elbo_writer w;
+    ELBO_TRY(elbo_writer_open(&w, path, err));
+    elbo_writer_abandon(&w);
+    return ELBO_OK;
+}
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *data = NULL;
@@ -24,18 +35,23 @@ static int run(const cli_command *self, int argc, char **argv) {
     int code = cli_runs_open(&r, argv, words, data, ELBO_BOTH_SPLITS, threads);
     if (code != CLI_OK) return code;
     elbo_error err;
-    elbo_job work = cli_work(threads);
     char *page = output ? NULL : elbo_path_join(argv[0], "report.html");
     const char *path = output ? output : page;
-    elbo_status status =
-        path ? elbo_figure_report(path, argv[0], r.run, r.count, &r.data, !data, &work, &err) : elbo_no_memory(&err);
+    elbo_report_data report = {0};
+    elbo_report_options o = elbo_report_defaults();
+    o.own_data = !data;
+    elbo_job job = cli_work(threads);
+    elbo_status status = path ? check_output(path, &err) : elbo_no_memory(&err);
+    if (status == ELBO_OK) status = elbo_report_gather(&report, r.run, r.count, &r.data, &o, &job, &err);
+    if (status == ELBO_OK) status = elbo_figure_report(path, argv[0], &report, &err);
     cli_work_end();
     if (status != ELBO_OK)
         code = cli_fail(&err);
     else if (json)
-        cli_print_json(json_pack("{s:s, s:o}", "report", path, "runs", cli_runs_json(r.run, r.count)));
+        cli_print_json(json_pack("{s:s, s:o}", "report", path, "runs", elbo_comparison_json(&report.comparison)));
     else
         printf("%s\n", path);
+    elbo_report_data_free(&report);
     free(page);
     cli_runs_close(&r);
     return code;

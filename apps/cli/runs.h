@@ -13,7 +13,8 @@
 #define ELBO_CLI_RUNS_H
 
 #include "cli.h"
-#include "render/figures.h"
+#include "explore/opened_runs.h"
+#include "render/render.h"
 
 enum { CLI_MOST_RUNS = 12 };
 

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli.h"
-#include "image_files.h"
 #include "progress.h"
 #include "recipe_for.h"
 #include "run/run_folder.h"
@@ -113,7 +112,7 @@ static void check_skips(const char *folder, const elbo_recipe *recipe, const elb
     elbo_graph_free(&g);
     if (!skips || elbo_model_open(&m, folder, threads, &err) != ELBO_OK) return;
     if (elbo_code_use_measure(&use, m, d->test.count ? &d->test : &d->train, NULL, &err) == ELBO_OK)
-        cli_say_code_use(m, &use);
+        cli_say_code_use(m->run, &use, m->network.graph.skips > 0);
     elbo_model_close(m);
 }
 

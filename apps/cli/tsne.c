@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "formats/matrix.h"
-#include "stats/tsne.h"
+#include "explore/projection.h"
 #include "embedding_scores.h"
 #include "runs.h"
 #include "tsne.h"
@@ -36,13 +36,6 @@ void cli_tsne_say(const elbo_tsne_result *r, double wanted_perplexity, size_t n)
         fprintf(stderr, "perplexity lowered from %g to %.4g: %zu points have no more neighbours than that\n",
                 wanted_perplexity, r->perplexity, n);
     if (r->recall < 1) fprintf(stderr, "nearest neighbours are approximate: %.1f %% of them found\n", 100 * r->recall);
-}
-
-void cli_tsne_json(json_t *o, const elbo_tsne_result *r) {
-    json_object_set_new(o, "kl", json_real(r->kl));
-    json_object_set_new(o, "perplexity", json_real(r->perplexity));
-    json_object_set_new(o, "iterations", json_integer(r->iterations));
-    json_object_set_new(o, "neighbour_recall", json_real(r->recall));
 }
 
 /* Classes of points from a file of whole numbers.  labels: (rows), new */
@@ -129,8 +122,8 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
     if (j->json) {
         json_t *o = json_pack("{s:I, s:i, s:s, s:f}", "points", (json_int_t)j->rows, "dims", j->x.columns, "output",
                               j->output, "seconds", seconds);
-        if (!j->new_points) cli_tsne_json(o, &j->result);
-        if (j->scores.k) json_object_set_new(o, "scores", cli_map_scores_json(&j->scores));
+        if (!j->new_points) elbo_tsne_result_to_json(o, &j->result);
+        if (j->scores.k) json_object_set_new(o, "scores", elbo_embedding_scores_json(&j->scores));
         if (figure) cli_say_figure(figure, o);
         cli_print_json(o);
         return;
@@ -142,7 +135,7 @@ static void tell(job *j, double seconds, const elbo_figure *figure) {
     else
         printf("%s: %s points, KL divergence %.4f after %d iterations, %s\n", j->output,
                elbo_thousands((double)j->rows, count), j->result.kl, j->result.iterations, cli_duration(seconds, time));
-    if (j->scores.k) cli_map_scores_print(&j->scores, "the points");
+    if (j->scores.k) cli_print_embedding_scores(&j->scores, "the points");
 }
 
 static elbo_status finish(job *j, const char *name, double seconds, elbo_error *err) {
@@ -153,7 +146,14 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
     if (j->score)
         status = elbo_embedding_score(&j->scores, j->y, j->x.value, j->rows, j->x.columns, j->label, &j->work, err);
     if (status == ELBO_OK && j->figure)
-        status = elbo_draw_scatter(f, "t-SNE 1", "t-SNE 2", j->y, j->label, j->rows, NULL, j->classes, err);
+        status = elbo_draw_scatter(f,
+                                   &(elbo_scatter){.x_label = "t-SNE 1",
+                                                   .y_label = "t-SNE 2",
+                                                   .xy = j->y,
+                                                   .labels = j->label,
+                                                   .n = j->rows,
+                                                   .classes = j->classes},
+                                   err);
     if (status == ELBO_OK) tell(j, seconds, j->figure ? &f : NULL);
     return status;
 }

@@ -35,7 +35,5 @@ void cli_tsne_set(elbo_tsne_options *o, const cli_tsne_options *words);
 
 /* On stderr: a perplexity that had to be lowered, neighbours that were not all found. */
 void cli_tsne_say(const elbo_tsne_result *r, double wanted_perplexity, size_t n);
-/* kl, perplexity, iterations, recall. */
-void cli_tsne_json(json_t *o, const elbo_tsne_result *r);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "explore/expression.h"
-#include "explore/interpolation.h"
+#include "stats/slerp.h"
 
 typedef struct computation {
     const elbo_expression *e;

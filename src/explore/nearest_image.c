@@ -9,28 +9,26 @@
 
 enum { BLOCK_VALUES = 1 << 24, LEAST_BLOCK = 256 }; // 64 MiB of floats
 
-/* A block of the images asked about, as floats. */
+/* A block of the images, as floats. */
 typedef struct source {
-    const elbo_images *images;
-    const uint32_t *which; // or NULL
-    size_t n, size, block;
-    float low, high;
-    uint32_t *index; // (block) rows of `images`
+    elbo_image_choice of;
+    size_t size, block;
+    uint32_t *index; // (block) rows of the images
     float *rows;     // (block, size)
 } source;
 
 static size_t read_block(source *s, size_t first) {
-    size_t count = s->n - first < s->block ? s->n - first : s->block;
-    for (size_t i = 0; i < count; i++) s->index[i] = s->which ? s->which[first + i] : (uint32_t)(first + i);
-    elbo_images_to_floats(s->images, s->index, count, s->low, s->high, s->rows);
+    size_t count = s->of.n - first < s->block ? s->of.n - first : s->block;
+    for (size_t i = 0; i < count; i++) s->index[i] = s->of.which ? s->of.which[first + i] : (uint32_t)(first + i);
+    elbo_images_to_floats(s->of.images, s->index, count, s->of.low, s->of.high, s->rows);
     return count;
 }
 
 static void find_mean(source *s, double *mean) { // (size)
-    for (size_t first = 0; first < s->n; first += s->block) {
+    for (size_t first = 0; first < s->of.n; first += s->block) {
         size_t count = read_block(s, first);
         for (size_t i = 0; i < count; i++)
-            for (size_t k = 0; k < s->size; k++) mean[k] += (double)s->rows[i * s->size + k] / (double)s->n;
+            for (size_t k = 0; k < s->size; k++) mean[k] += (double)s->rows[i * s->size + k] / (double)s->of.n;
     }
 }
 
@@ -47,7 +45,7 @@ static void point(float *rows, size_t n, size_t size, const double *mean) {
 static elbo_status search(source *s, uint32_t *nearest, float *distance, const float *pictures, size_t m,
                           const double *mean, const elbo_job *work, elbo_error *err) {
     for (size_t i = 0; i < m; i++) distance[i] = INFINITY; // squared until all blocks were seen
-    for (size_t first = 0; first < s->n; first += s->block) {
+    for (size_t first = 0; first < s->of.n; first += s->block) {
         size_t count = read_block(s, first);
         point(s->rows, count, s->size, mean);
         elbo_neighbours nb;
@@ -64,20 +62,15 @@ static elbo_status search(source *s, uint32_t *nearest, float *distance, const f
 }
 
 elbo_status elbo_nearest_image(uint32_t *nearest, float *distance, const float *pictures, size_t m,
-                               const elbo_images *images, const uint32_t *which, size_t n, float low, float high,
-                               const elbo_job *work, elbo_error *err) {
-    size_t size = elbo_image_size(images->shape), block = BLOCK_VALUES / size;
+                               const elbo_image_choice *images, const elbo_job *work, elbo_error *err) {
+    size_t size = elbo_image_size(images->images->shape), block = BLOCK_VALUES / size;
     if (block < LEAST_BLOCK) block = LEAST_BLOCK;
-    if (block > n) block = n;
-    source s = {images,
-                which,
-                n,
-                size,
-                block,
-                low,
-                high,
-                elbo_alloc(block, sizeof *s.index),
-                elbo_alloc(block * size, sizeof *s.rows)};
+    if (block > images->n) block = images->n;
+    source s = {.of = *images,
+                .size = size,
+                .block = block,
+                .index = elbo_alloc(block, sizeof *s.index),
+                .rows = elbo_alloc(block * size, sizeof *s.rows)};
     double *mean = elbo_alloc(size, sizeof *mean);
     float *pointed = elbo_alloc(m * size, sizeof *pointed);
     elbo_status status = s.index && s.rows && mean && pointed ? ELBO_OK : elbo_no_memory(err);

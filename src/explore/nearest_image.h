@@ -9,11 +9,18 @@
 #include "data/data.h"
 #include "base/job.h"
 
-/* For each of the pictures (m, C, H, W), in [low, high] as the images are made to be, the nearest of the images
- * `which` (n); NULL: of the first n. The mean is that of these images. They are read a block at a time, so that
- * a large data set needs no more memory than a small one.  nearest: (m), rows of `images`, or NULL; distance: (m) */
+/* Images that others are compared with. */
+typedef struct elbo_image_choice {
+    const elbo_images *images;
+    const uint32_t *which; // (n) rows of them; NULL: the first n
+    size_t n;
+    float low, high; // the range that they are brought to
+} elbo_image_choice;
+
+/* For each of the pictures (m, C, H, W), in [low, high], the nearest of the images. The mean is that of these images.
+ * They are read a block at a time, so that a large data set needs no more memory than a small one.
+ * nearest: (m), rows of `images->images`, or NULL; distance: (m) */
 elbo_status elbo_nearest_image(uint32_t *nearest, float *distance, const float *pictures, size_t m,
-                               const elbo_images *images, const uint32_t *which, size_t n, float low, float high,
-                               const elbo_job *work, elbo_error *err);
+                               const elbo_image_choice *images, const elbo_job *work, elbo_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "explore/nearest_image.h"
+#include "run/model.h"
 
 enum { MOST_ASKED = 1000 };
 
@@ -16,12 +17,13 @@ static void clip(float *x, size_t n, float low, float high) {
 /* How near reconstructions of test images come to their nearest training image. */
 static elbo_status ask_test_images(elbo_novelty *v, elbo_model *m, const elbo_dataset *d, const elbo_job *work,
                                    elbo_error *err) {
-    v->usual = v->rare = NAN;
+    v->median = v->p01 = NAN;
     size_t count = d->test.count, asked = count < MOST_ASKED ? count : MOST_ASKED,
            size = elbo_image_size(d->test.shape);
     if (asked == 0) return ELBO_OK;
     uint32_t index[MOST_ASKED];
     float distance[MOST_ASKED], low = m->recipe.image.low, high = m->recipe.image.high;
+    elbo_image_choice train = {.images = &d->train, .n = d->train.count, .low = low, .high = high};
     for (size_t i = 0; i < asked; i++) index[i] = (uint32_t)(i * count / asked);
     float *z = elbo_alloc(asked * m->network.graph.latent, sizeof *z),
           *images = elbo_alloc(asked * size, sizeof *images);
@@ -30,13 +32,12 @@ static elbo_status ask_test_images(elbo_novelty *v, elbo_model *m, const elbo_da
         elbo_model_encode_images(m, &d->test, index, asked, z, NULL);
         elbo_model_decode_codes(m, asked, z, images);
         clip(images, asked * size, low, high);
-        status =
-            elbo_nearest_image(NULL, distance, images, asked, &d->train, NULL, d->train.count, low, high, work, err);
+        status = elbo_nearest_image(NULL, distance, images, asked, &train, work, err);
     }
     if (status == ELBO_OK) {
         qsort(distance, asked, sizeof *distance, elbo_ascending_floats);
-        v->usual = (double)distance[asked / 2];
-        v->rare = (double)distance[asked / 100];
+        v->median = (double)distance[asked / 2];
+        v->p01 = (double)distance[asked / 100];
     }
     free(z);
     free(images);
@@ -49,6 +50,7 @@ elbo_status elbo_novelty_measure(elbo_novelty *v, elbo_model *m, const float *im
     float low = m->recipe.image.low, high = m->recipe.image.high;
     if (d->train.count == 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images to be compared with", d->name);
+    elbo_image_choice train = {.images = &d->train, .n = d->train.count, .low = low, .high = high};
     *v = (elbo_novelty){
         .n = n, .nearest = elbo_alloc(n, sizeof *v->nearest), .distance = elbo_alloc(n, sizeof *v->distance)};
     float *clipped = elbo_alloc(values, sizeof *clipped);
@@ -57,10 +59,9 @@ elbo_status elbo_novelty_measure(elbo_novelty *v, elbo_model *m, const float *im
     if (status == ELBO_OK) {
         for (size_t i = 0; i < values; i++) clipped[i] = images[i];
         clip(clipped, values, low, high);
-        status = elbo_nearest_image(v->nearest, v->distance, clipped, n, &d->train, NULL, d->train.count, low, high,
-                                    work, err);
+        status = elbo_nearest_image(v->nearest, v->distance, clipped, n, &train, work, err);
     }
-    for (size_t i = 0; status == ELBO_OK && i < n; i++) v->near += (double)v->distance[i] < v->rare;
+    for (size_t i = 0; status == ELBO_OK && i < n; i++) v->near += (double)v->distance[i] < v->p01;
     free(clipped);
     if (status != ELBO_OK) elbo_novelty_free(v);
     return status;

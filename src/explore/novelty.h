@@ -6,15 +6,16 @@
 
 #include "data/data.h"
 #include "base/job.h"
-#include "run/model.h"
+#include "elbo/elbo.h"
 
 typedef struct elbo_novelty {
     size_t n;
     uint32_t *nearest; // (n) into the training images
     float *distance;   // (n)
-    double usual; // median over reconstructed test images of the distance to their nearest training image; NaN: no test
-    double rare;  // the hundredth part of them comes nearer than this
-    size_t near;  // how many of the n do
+    double
+        median;  // over reconstructed test images, of the distance to their nearest training image; NaN: no test images
+    double p01;  // the 1st percentile of these distances
+    size_t near; // how many of the n are nearer than p01
 } elbo_novelty;
 
 /* images: (n, C, H, W) as the model decoded them; clipped to the recipe's range, as a picture is. The test images asked

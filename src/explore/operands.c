@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "explore/pick.h"
 #include "explore/vectors.h"
+#include "run/model.h"
 
 int elbo_operands_splits(const elbo_expression *e) {
     int splits = 0;
@@ -59,7 +60,9 @@ elbo_status elbo_operand_pixels(void *operands, const elbo_operand *o, float *im
     if (o->kind == ELBO_OPERAND_SAVED)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a saved code, which has no pixels", o->word);
     if (o->kind == ELBO_OPERAND_CLASS_MEAN) return class_mean(w, o->word, true, image, err);
-    if (o->kind == ELBO_OPERAND_FILE) return w->read_image(w->model, o->word, image, err);
+    if (o->kind == ELBO_OPERAND_FILE)
+        return w->read_image ? w->read_image(w->model, o->word, image, err)
+                             : elbo_fail(err, ELBO_BAD_INPUT, "%s: image files are not read here", o->word);
     elbo_choice c;
     ELBO_TRY(pick(w, o, &c, err));
     elbo_images_to_floats(c.images, &c.index, 1, r->image.low, r->image.high, image);

@@ -3,14 +3,13 @@
 #define ELBO_OPERANDS_H
 
 #include "explore/expression.h"
-#include "run/model.h"
+#include "explore/result.h"
 
 typedef struct elbo_operands {
-    elbo_model *model;        // whose codes they are
-    elbo_model *chooser;      // whose codes choose a class's typical image
-    const elbo_dataset *data; // with the splits that elbo_operands_splits names
-    /* Reads an image file in the model's range.  image: (C, H, W) */
-    elbo_status (*read_image)(const elbo_model *m, const char *path, float *image, elbo_error *err);
+    elbo_model *model;          // whose codes they are
+    elbo_model *chooser;        // whose codes choose a class's typical image
+    const elbo_dataset *data;   // with the splits that elbo_operands_splits names
+    elbo_read_image read_image; // how files are read; NULL: expressions name none
 } elbo_operands;
 
 /* The splits that an expression speaks of; 0: none. */

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/shown.h"
+#include "run/model.h"
 
 elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char *word, elbo_error *err) {
     char shown[ELBO_SHOWN];
@@ -94,6 +95,28 @@ elbo_status elbo_pick(elbo_choice *c, elbo_model *m, const elbo_dataset *d, cons
                          split, c->images->count ? c->images->count - 1 : 0);
     c->index = (uint32_t)index;
     return ELBO_OK;
+}
+
+elbo_status elbo_pick_list(elbo_picked *p, elbo_model *m, const elbo_dataset *d, const char *list, const char *what,
+                           elbo_error *err) {
+    char *copy = strdup(list), *rest = copy, *word;
+    if (!copy) return elbo_no_memory(err);
+    elbo_status status = ELBO_OK;
+    p->n = 0;
+    while (status == ELBO_OK && (word = strsep(&rest, ","))) {
+        elbo_choice c;
+        status = elbo_pick(&c, m, d, word, err);
+        if (status == ELBO_OK && p->n == p->most)
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: at most %d", what, p->most);
+        if (status == ELBO_OK && p->n && c.images != p->images)
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: take them from one split, train or test", what);
+        if (status == ELBO_OK) {
+            p->images = c.images;
+            p->index[p->n++] = c.index;
+        }
+    }
+    free(copy);
+    return status;
 }
 
 int elbo_pick_variety(const elbo_images *images, int classes, int n, uint32_t *index) {

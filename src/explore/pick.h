@@ -2,7 +2,8 @@
 #ifndef ELBO_PICK_H
 #define ELBO_PICK_H
 
-#include "run/model.h"
+#include "data/data.h"
+#include "elbo/elbo.h"
 
 /* Which image a word means. For a class it is the most typical one: whose code lies nearest to the class's mean code
  * among the test images. Only the splits that are open can be named. */
@@ -11,6 +12,15 @@ typedef struct elbo_choice {
     uint32_t index;
 } elbo_choice;
 elbo_status elbo_pick(elbo_choice *c, elbo_model *m, const elbo_dataset *d, const char *word, elbo_error *err);
+
+typedef struct elbo_picked {
+    const elbo_images *images; // the split that all of them are of
+    uint32_t *index;           // (n), the caller's, with room for `most`
+    int n, most;
+} elbo_picked;
+/* "3,17,class:8". `what` names the list in messages. */
+elbo_status elbo_pick_list(elbo_picked *p, elbo_model *m, const elbo_dataset *d, const char *list, const char *what,
+                           elbo_error *err);
 
 /* The number of a class by its name or number; an error lists what there is. */
 elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char *word, elbo_error *err);

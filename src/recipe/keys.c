@@ -16,8 +16,6 @@ static const char *const scales[] = {[ELBO_SUM] = "sum", [ELBO_MEAN] = "mean", N
 
 const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
 const char *elbo_reconstruction_name(elbo_reconstruction r) { return reconstructions[r]; }
-const char *elbo_optimizer_name(elbo_optimizer o) { return optimizers[o]; }
-const char *elbo_schedule_name(elbo_schedule s) { return schedules[s]; }
 
 float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind) {
     for (int i = 0; i < terms->count; i++)

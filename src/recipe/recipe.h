@@ -112,7 +112,5 @@ const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]);
 elbo_terms elbo_terms_computed(const elbo_recipe *r);
 /* The weight of a kind of term, 0 where it is none of them. */
 float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind);
-const char *elbo_optimizer_name(elbo_optimizer o);
-const char *elbo_schedule_name(elbo_schedule s);
 
 #endif

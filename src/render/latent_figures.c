@@ -1,118 +1,37 @@
-#include "render/latent_figures.h"
-
+/* Figures of arithmetic with codes and of what the directions of a latent space mean. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "stats/neighbours.h"
+#include "render/image_figures.h"
 
 typedef char label_text[100];
 
-static elbo_status draw(elbo_figure f, const elbo_model *m, int rows, int columns, const float *images,
-                        const char *const *row_labels, const char *const *column_labels, const char *const *captions,
-                        elbo_error *err) {
-    elbo_grid grid = elbo_model_grid(m, rows, columns, images);
-    grid.row_labels = row_labels;
-    grid.column_labels = column_labels;
-    grid.captions = captions;
-    return elbo_draw_grid(f, &grid, err);
-}
-
 /* ---- arithmetic ---- */
 
-static elbo_status find_nearest(elbo_sum *sum, float *nearest_code, const elbo_operands *w, const elbo_job *work,
-                                elbo_error *err) {
-    const elbo_images *train = &w->data->train;
-    int Z = w->model->network.graph.latent;
-    if (train->count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images", w->data->name);
-    float *codes = elbo_alloc((size_t)train->count * (size_t)Z, sizeof *codes);
-    if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(w->model, train, NULL, train->count, codes, NULL);
-    elbo_neighbours nb;
-    elbo_status status = elbo_neighbours_of(&nb, sum->code, 1, codes, train->count, Z, 1, work, err);
-    if (status == ELBO_OK) {
-        sum->nearest = nb.index[0];
-        sum->distance = sqrt((double)nb.distance2[0]);
-        sum->class = train->labels ? train->labels[sum->nearest] : -1;
-        memcpy(nearest_code, codes + (size_t)sum->nearest * (size_t)Z, (size_t)Z * sizeof *codes);
-        elbo_neighbours_free(&nb);
-    }
-    free(codes);
-    return status;
-}
-
-/* Upper row: pixels.  images: (operands + 2, C, H, W) */
-static elbo_status fill_pixels(float *images, const elbo_sum *sum, const elbo_expression *e, elbo_operands *w,
-                               elbo_error *err) {
-    elbo_image_shape s = w->model->network.graph.image;
-    size_t size = elbo_image_size(s);
-    const elbo_recipe *r = &w->model->recipe;
-    for (int i = 0; i < e->operands; i++) {
-        if (e->operand[i].kind == ELBO_OPERAND_SAVED)
-            images[(size_t)i * size] = NAN;
-        else
-            ELBO_TRY(elbo_operand_pixels(w, &e->operand[i], images + (size_t)i * size, err));
-    }
-    float *result = images + (size_t)e->operands * size;
-    if (elbo_expression_has(e, ELBO_OPERAND_SAVED))
-        *result = NAN;
-    else
-        ELBO_TRY(elbo_expression_compute(e, size, elbo_operand_pixels, w, result, err));
-    elbo_images_to_floats(&w->data->train, &sum->nearest, 1, r->image.low, r->image.high, result + size);
-    return ELBO_OK;
-}
-
-/* Lower row: decoded.  images: (operands + 2, C, H, W) */
-static elbo_status fill_decoded(float *images, elbo_sum *sum, const elbo_expression *e, elbo_operands *w,
-                                const elbo_job *work, elbo_error *err) {
-    size_t Z = (size_t)w->model->network.graph.latent, n = (size_t)e->operands;
-    float *z = elbo_alloc((n + 2) * Z, sizeof *z);
-    elbo_status status = z ? elbo_expression_compute(e, Z, elbo_operand_code, w, sum->code, err) : elbo_no_memory(err);
-    for (size_t i = 0; i < n && status == ELBO_OK; i++) status = elbo_operand_code(w, &e->operand[i], z + i * Z, err);
-    if (status == ELBO_OK) {
-        memcpy(z + n * Z, sum->code, Z * sizeof *z);
-        status = find_nearest(sum, z + (n + 1) * Z, w, work, err);
-    }
-    if (status == ELBO_OK) status = elbo_operands_set_skips(w, e, err);
-    if (status == ELBO_OK) elbo_model_decode_codes(w->model, n + 2, z, images);
-    free(z);
-    return status;
-}
-
-elbo_status elbo_figure_arithmetic(elbo_figure f, elbo_sum *sum, const elbo_expression *e, elbo_operands w,
-                                   const elbo_job *work, elbo_error *err) {
-    int columns = e->operands + 2;
-    size_t row = (size_t)columns * elbo_image_size(w.model->network.graph.image);
-    float *images = elbo_alloc(2 * row, sizeof *images);
+elbo_status elbo_figure_arithmetic(elbo_figure f, const elbo_arithmetic_result *r, elbo_error *err) {
+    static const char *const rows[] = {"pixels", "decoded"};
+    int columns = r->operands + 2;
     const char **labels = calloc((size_t)columns * 3, sizeof *labels), **captions = labels + columns; // (2, columns)
+    if (!labels) return elbo_no_memory(err);
     label_text nearest, class;
-    *sum = (elbo_sum){.code = elbo_alloc((size_t)w.model->network.graph.latent, sizeof(float))};
-    elbo_status status = images && labels && sum->code ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) status = fill_decoded(images + row, sum, e, &w, work, err);
-    if (status == ELBO_OK) status = fill_pixels(images, sum, e, &w, err);
-    if (status == ELBO_OK) {
-        for (int i = 0; i < e->operands; i++) labels[i] = e->operand[i].label;
-        snprintf(nearest, sizeof nearest, "nearest\ntrain:%u", sum->nearest);
-        if (sum->class >= 0) {
-            snprintf(class, sizeof class, "class %.30s", w.data->class_names[sum->class]);
-            captions[2 * columns - 1] = class;
-        }
-        labels[e->operands] = "result";
-        labels[e->operands + 1] = nearest;
-        static const char *const rows[] = {"pixels", "decoded"};
-        status = draw(f, w.model, 2, columns, images, rows, labels, captions, err);
+    for (int i = 0; i < r->operands; i++) labels[i] = r->label[i];
+    snprintf(nearest, sizeof nearest, "nearest\ntrain:%u", r->nearest);
+    if (r->class_name) {
+        snprintf(class, sizeof class, "class %.30s", r->class_name);
+        captions[2 * columns - 1] = class;
     }
-    free(images);
+    labels[r->operands] = "result";
+    labels[r->operands + 1] = nearest;
+    if (!f.title) f.title = r->expression;
+    elbo_grid grid = elbo_image_grid(r->format, 2, columns, r->images);
+    grid.row_labels = rows;
+    grid.column_labels = labels;
+    grid.captions = captions;
+    elbo_status status = elbo_draw_grid(f, &grid, err);
     free(labels);
-    if (status != ELBO_OK) elbo_sum_free(sum);
     return status;
-}
-
-void elbo_sum_free(elbo_sum *sum) {
-    free(sum->code);
-    *sum = (elbo_sum){0};
 }
 
 /* ---- directions ---- */
@@ -130,38 +49,51 @@ static void write_value(label_text text, double v) {
     snprintf(text, sizeof(label_text), "%s%s", v < 0 && strcmp(number, "0") ? "\xe2\x88\x92" : "", number);
 }
 
-/* Decodes z (rows, columns, latent) and draws it between its labels. */
-static elbo_status draw_codes(elbo_figure f, elbo_model *m, const float *z, int rows, int columns, label_text *row_text,
-                              label_text *column_text, elbo_error *err) {
-    size_t n = (size_t)rows * (size_t)columns;
-    float *images = elbo_alloc(n * elbo_image_size(m->network.graph.image), sizeof *images);
-    const char **row_labels = calloc((size_t)rows, sizeof *row_labels),
-               **column_labels = calloc((size_t)columns, sizeof *column_labels);
-    elbo_status status = images && row_labels && column_labels ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        for (int r = 0; r < rows; r++) row_labels[r] = row_text[r];
-        for (int c = 0; c < columns; c++) column_labels[c] = column_text[c];
-        elbo_model_decode_codes(m, n, z, images);
-        status = draw(f, m, rows, columns, images, row_labels, column_labels, NULL, err);
+/* The labels of a grid's edges. */
+typedef struct edges {
+    label_text *text;   // (rows + columns): row_text, column_text
+    const char **label; // (rows + columns)
+    int rows, columns;
+} edges;
+
+static elbo_status edges_make(edges *e, int rows, int columns, elbo_error *err) {
+    size_t n = (size_t)(rows + columns);
+    *e = (edges){calloc(n, sizeof *e->text), calloc(n, sizeof *e->label), rows, columns};
+    if (e->text && e->label) {
+        for (size_t i = 0; i < n; i++) e->label[i] = e->text[i];
+        return ELBO_OK;
     }
-    free(images);
-    free(row_labels);
-    free(column_labels);
+    free(e->text);
+    free(e->label);
+    return elbo_no_memory(err);
+}
+
+/* Draws the images (rows, columns, C, H, W) between the labels, which it frees. */
+static elbo_status edges_draw(edges *e, elbo_figure f, elbo_image_format format, const float *images, elbo_error *err) {
+    elbo_grid grid = elbo_image_grid(format, e->rows, e->columns, images);
+    grid.row_labels = e->label;
+    grid.column_labels = e->label + e->rows;
+    elbo_status status = elbo_draw_grid(f, &grid, err);
+    free(e->text);
+    free(e->label);
     return status;
 }
 
-elbo_status elbo_figure_traversal(elbo_figure f, elbo_model *m, const float *z, int rows, int steps, const int *dim,
-                                  const double *score, const double *value, elbo_error *err) {
-    label_text *row_text = calloc((size_t)(rows + steps), sizeof *row_text), *column_text = row_text + rows;
-    if (!row_text) return elbo_no_memory(err);
-    bool vae = m->recipe.kind == ELBO_VAE;
-    for (int r = 0; r < rows; r++)
-        snprintf(row_text[r], sizeof row_text[r], vae ? "z%d  %.2f nats" : "z%d  sd %.2f", dim[r], score[r]);
-    for (int s = 0; s < steps; s++) write_value(column_text[s], value[s]);
-    elbo_status status = draw_codes(f, m, z, rows, steps, row_text, column_text, err);
-    free(row_text);
-    return status;
+elbo_status elbo_figure_traverse(elbo_figure f, const elbo_traverse_result *r, elbo_error *err) {
+    edges e;
+    char title[200];
+    ELBO_TRY(edges_make(&e, r->rows, r->steps, err));
+    for (int i = 0; i < r->rows; i++)
+        snprintf(e.text[i], sizeof e.text[i], r->vae ? "z%d  %.2f nats" : "z%d  sd %.2f", r->dim[i], r->score[i]);
+    for (int s = 0; s < r->steps; s++) write_value(e.text[r->rows + s], r->value[s]);
+    snprintf(title, sizeof title,
+             r->at ? "One latent dimension at a time, around %.100s" : "One latent dimension at a time",
+             r->at ? r->at : "");
+    if (!f.title) f.title = title;
+    return edges_draw(&e, f, r->format, r->images, err);
 }
+
+/* ---- planes ---- */
 
 /* As many decimals as tell neighbours apart, the same for the whole edge: at least one, and few where there are many
  * numbers. */
@@ -175,52 +107,27 @@ static void write_edge(label_text *text, const double *at, int n, bool descendin
     }
 }
 
-elbo_status elbo_figure_plane(elbo_figure f, elbo_model *m, const elbo_plane *p, elbo_error *err) {
-    label_text *row_text = calloc((size_t)(p->rows + p->steps), sizeof *row_text), *column_text = row_text + p->rows;
-    if (!row_text) return elbo_no_memory(err);
-    if (p->rows > 1) write_edge(row_text, p->at[1], p->rows, true);
-    write_edge(column_text, p->at[0], p->steps, false);
-    elbo_status status = draw_codes(f, m, p->z, p->rows, p->steps, row_text, column_text, err);
-    free(row_text);
-    return status;
+/* Which plane, and at which numbers. */
+static void write_title(char *title, size_t size, const elbo_manifold_result *r) {
+    const char *numbers = r->prior ? "quantiles of the prior" : "quantiles of the codes";
+    if (r->latent == 1)
+        snprintf(title, size, "The latent line at %s", numbers);
+    else if (r->principal)
+        snprintf(title, size, "Latent space: first two principal axes (%.0f%% and %.0f%% of the variance)",
+                 100 * r->explained[0], 100 * r->explained[1]);
+    else if (r->latent == 2)
+        snprintf(title, size, "The latent plane, z%d across and z%d up, at %s", r->dims[0], r->dims[1], numbers);
+    else
+        snprintf(title, size, "Latent dimensions z%d (across) and z%d (up) at %s", r->dims[0], r->dims[1], numbers);
 }
 
-/* ---- samples ---- */
-
-elbo_status elbo_figure_novelty(elbo_figure f, const elbo_model *m, const float *images, const elbo_novelty *v,
-                                const elbo_dataset *d, elbo_error *err) {
-    size_t n = v->n, columns = n < 10 ? n : 10, blocks = (n + columns - 1) / columns,
-           size = elbo_image_size(m->network.graph.image);
-    size_t cells = 2 * blocks * columns;
-    float *pixels = elbo_alloc(cells * size, sizeof *pixels);
-    const char **captions = calloc(cells, sizeof *captions), **labels = calloc(2 * blocks, sizeof *labels);
-    label_text *text = calloc(cells, sizeof *text);
-    elbo_status status = pixels && captions && labels && text ? ELBO_OK : elbo_no_memory(err);
-    for (size_t i = 0; status == ELBO_OK && i < blocks * columns; i++) {
-        size_t above = i / columns * 2 * columns + i % columns, below = above + columns;
-        labels[i / columns * 2] = "new";
-        labels[i / columns * 2 + 1] = "nearest";
-        if (i >= n) {
-            pixels[above * size] = pixels[below * size] = NAN;
-            continue;
-        }
-        memcpy(pixels + above * size, images + i * size, size * sizeof *pixels);
-        elbo_images_to_floats(&d->train, &v->nearest[i], 1, m->recipe.image.low, m->recipe.image.high,
-                              pixels + below * size);
-        double distance = v->distance[i];
-        if (v->usual > 0) // (a multiplication sign)
-            snprintf(text[below], sizeof text[below], "%.2f \xc3\x97", distance / v->usual);
-        else
-            snprintf(text[below], sizeof text[below], "%.3g", distance);
-        captions[below] = text[below];
-    }
-    elbo_grid grid = elbo_model_grid(m, (int)(2 * blocks), (int)columns, pixels);
-    grid.row_labels = labels;
-    grid.captions = captions;
-    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
-    free(pixels);
-    free(captions);
-    free(labels);
-    free(text);
-    return status;
+elbo_status elbo_figure_manifold(elbo_figure f, const elbo_manifold_result *r, elbo_error *err) {
+    edges e;
+    char title[200];
+    ELBO_TRY(edges_make(&e, r->rows, r->steps, err));
+    if (r->rows > 1) write_edge(e.text, r->at[1], r->rows, true);
+    write_edge(e.text + r->rows, r->at[0], r->steps, false);
+    write_title(title, sizeof title, r);
+    if (!f.title) f.title = title;
+    return edges_draw(&e, f, r->format, r->images, err);
 }

@@ -41,9 +41,16 @@ typedef struct elbo_bar_series {
 elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series,
                            int count, elbo_error *err);
 
-/* Points in the plane coloured by class, with a legend; labels NULL: one colour. */
-elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy, // (n, 2)
-                              const uint8_t *labels, size_t n, char *const *class_names, int classes, elbo_error *err);
+/* Points in the plane coloured by class, with a legend. */
+typedef struct elbo_scatter {
+    const char *x_label, *y_label;
+    const float *xy;       // (n, 2)
+    const uint8_t *labels; // (n), each below `classes`; NULL: one colour
+    size_t n;
+    char *const *class_names; // (classes); NULL: numbers
+    int classes;
+} elbo_scatter;
+elbo_status elbo_draw_scatter(elbo_figure f, const elbo_scatter *scatter, elbo_error *err);
 
 /* Images in rows with a label at the left of each row (NULL: none) and one above each column (NULL: none). A '\n' in a
  * column's label or in a caption begins a second line. */

@@ -1,99 +1,135 @@
-/* Scores and verdicts of some runs, for tables, the report, and the figure of what each dimension costs. */
-#include <math.h>
+#include "render/report_tables.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "render/figures.h"
+#include "base/shown.h"
 
-elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err) {
-    if (r->quality) return ELBO_OK;
-    elbo_quality *q = calloc(1, sizeof *q);
-    if (!q) return elbo_no_memory(err);
-    elbo_status status = elbo_quality_load(q, r->model, d, err);
-    if (status == ELBO_OK) {
-        elbo_quality_set_objective(q, r->model, &r->log);
-        r->quality = q;
-    } else {
-        free(q);
+enum { COLUMNS = 11, FINDING_COLUMNS = 5 };
+
+/* ---- the logs ---- */
+
+/* The last column, the objective, is there only where some run needs it. */
+static elbo_status fill_log(elbo_report_table *table, const elbo_comparison *c, elbo_report_texts *t, elbo_error *err) {
+    static const char *const head[] = {"model", "latent", "parameters", "epochs",   "test loss", "reconstr.",
+                                       "KL",    "MSE",    "seconds",    "images/s", "objective"};
+    _Static_assert(sizeof head / sizeof *head == COLUMNS, "a heading for each column");
+    size_t columns = COLUMNS - 1;
+    for (int i = 0; i < c->count; i++)
+        if (!c->run[i].objective_is_loss) columns = COLUMNS;
+    const char **cells = calloc((size_t)(c->count + 1) * columns, sizeof *cells); // (count + 1, columns)
+    if (!cells) return elbo_no_memory(err);
+    memcpy(cells, head, columns * sizeof *head);
+    for (int i = 0; i < c->count; i++) {
+        const elbo_compared_run *r = &c->run[i];
+        const elbo_scores *s = elbo_compared_scores(r);
+        const char **row = cells + (size_t)(i + 1) * columns;
+        char number[32];
+        row[0] = r->label;
+        row[1] = elbo_report_say(t, "%d", r->latent);
+        row[2] = elbo_report_say(t, "%s", elbo_thousands((double)r->parameters, number));
+        row[3] = elbo_report_say(t, "%d", r->epochs);
+        row[4] = s ? elbo_report_say(t, "%.2f", s->loss) : "";
+        row[5] = s ? elbo_report_say(t, "%.2f", s->reconstruction) : "";
+        row[6] = s && r->kind == ELBO_VAE ? elbo_report_say(t, "%.2f", s->kl) : "–";
+        row[7] = s ? elbo_report_say(t, "%.4f", s->mse) : "";
+        row[8] = elbo_report_say(t, "%.1f", r->seconds);
+        row[9] = r->seconds > 0 ? elbo_report_say(t, "%s", elbo_thousands(r->images_per_second, number)) : "";
+        if (columns == COLUMNS) row[10] = s && !r->objective_is_loss ? r->objective_number : "–";
     }
+    *table = (elbo_report_table){.title = "Scores on the test images (losses in nats per image)",
+                                 .rows = c->count + 1,
+                                 .columns = (int)columns,
+                                 .cells = cells};
+    return ELBO_OK;
+}
+
+/* ---- the scores ---- */
+
+static elbo_status fill_scores(elbo_report_table *table, const elbo_comparison *c, elbo_report_texts *t,
+                               elbo_error *err) {
+    int column[ELBO_MOST_QUALITY_ROWS + 1], columns = 1; // rows of elbo_quality_rows
+    for (int row = 0; elbo_quality_rows[row].key; row++)
+        if (elbo_comparison_has(c, &elbo_quality_rows[row])) column[columns++] = row;
+    size_t size = (size_t)(c->count + 1) * (size_t)columns;
+    const char **cells = calloc(size, sizeof *cells); // (count + 1, columns)
+    bool *strong = calloc(size, sizeof *strong);
+    *table = (elbo_report_table){.title = "Pictures, codes and classes (test images; the best of a column is bold)",
+                                 .rows = c->count + 1,
+                                 .columns = columns,
+                                 .cells = cells,
+                                 .strong = strong};
+    if (!cells || !strong) return elbo_no_memory(err);
+    cells[0] = "model";
+    for (int k = 1; k < columns; k++) cells[k] = elbo_quality_rows[column[k]].short_label;
+    for (int i = 0; i < c->count; i++) {
+        const elbo_compared_run *r = &c->run[i];
+        size_t at = (size_t)(i + 1) * (size_t)columns;
+        cells[at] = r->label;
+        for (int k = 1; k < columns; k++) {
+            char text[ELBO_QUALITY_TEXT];
+            elbo_quality_text(&elbo_quality_rows[column[k]], elbo_compared_quality(r), text);
+            cells[at + (size_t)k] = *text ? elbo_report_say(t, "%s", text) : "–";
+            strong[at + (size_t)k] = r->best[column[k]];
+        }
+    }
+    return ELBO_OK;
+}
+
+/* ---- the checks ---- */
+
+/* A row for each thing of a run that is not ok, and one for the rest; row: the next one's cells. */
+static int fill_findings_of(const char **row, int columns, const elbo_diagnosis *d, const char *label,
+                            elbo_report_texts *t) {
+    int rows = 0;
+    const char *ok = "";
+    for (int k = 0; k < d->count; k++) {
+        const elbo_check *v = &d->check[k];
+        if (v->health == ELBO_CHECK_OK) ok = elbo_report_say(t, "%s%s%s", ok, *ok ? ", " : "", v->title);
+        if (v->health != ELBO_CHECK_NOTE && v->health != ELBO_CHECK_PROBLEM) continue;
+        const char *const cells[FINDING_COLUMNS] = {rows ? "" : label, v->title, elbo_health_name(v->health),
+                                                    v->evidence, v->advice};
+        memcpy(row + (size_t)(rows++ * columns), cells, (size_t)columns * sizeof *row);
+    }
+    const char *const rest[FINDING_COLUMNS] = {rows ? "" : label, rows ? "other checks" : "all checks",
+                                               elbo_health_name(ELBO_CHECK_OK), ok, ""};
+    memcpy(row + (size_t)(rows * columns), rest, (size_t)columns * sizeof *row);
+    return rows + 1;
+}
+
+static elbo_status fill_findings(elbo_report_table *table, const elbo_report_data *r, elbo_report_texts *t,
+                                 elbo_error *err) {
+    static const char *const head[FINDING_COLUMNS] = {"model", "check", "result", "evidence", "what to try"};
+    int count = r->comparison.count, rows = 1, columns = FINDING_COLUMNS - 1; // nobody needs advice where all is ok
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < r->run[i].diagnosis.count; k++)
+            if (*r->run[i].diagnosis.check[k].advice) columns = FINDING_COLUMNS;
+    const char **cells = calloc((size_t)(count * (ELBO_MOST_CHECKS + 1) + 1) * FINDING_COLUMNS, sizeof *cells);
+    if (!cells) return elbo_no_memory(err);
+    memcpy(cells, head, (size_t)columns * sizeof *cells);
+    for (int i = 0; i < count; i++)
+        rows += fill_findings_of(cells + (size_t)(rows * columns), columns, &r->run[i].diagnosis,
+                                 r->comparison.run[i].label, t);
+    *table = (elbo_report_table){
+        .title = "What the doctor finds (elbo doctor)", .rows = rows, .columns = columns, .cells = cells};
+    return ELBO_OK;
+}
+
+elbo_status elbo_report_tables_fill(elbo_report_tables *t, const elbo_report_data *r, elbo_report_texts *texts,
+                                    elbo_error *err) {
+    *t = (elbo_report_tables){.count = r->analysed ? 2 : 1};
+    elbo_status status = fill_log(&t->table[0], &r->comparison, texts, err);
+    if (status == ELBO_OK) status = fill_scores(&t->table[1], &r->comparison, texts, err);
+    if (status == ELBO_OK) status = fill_findings(&t->findings, r, texts, err);
+    if (status != ELBO_OK) elbo_report_tables_free(t);
     return status;
 }
 
-elbo_status elbo_run_measure(elbo_run *r, const elbo_eval_context *e, bool keep, elbo_error *err) {
-    elbo_status status = elbo_run_recall(r, e->data, err);
-    if (status != ELBO_NOT_FOUND) return status;
-    elbo_quality *q = calloc(1, sizeof *q);
-    if (!q) return elbo_no_memory(err);
-    status = elbo_quality_measure(q, e, (elbo_quality_options){.classes = true}, err);
-    if (status != ELBO_OK) {
-        free(q);
-        return status;
+void elbo_report_tables_free(elbo_report_tables *t) {
+    const elbo_report_table *all[] = {&t->table[0], &t->table[1], &t->findings};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        free((void *)(uintptr_t)all[i]->cells);
+        free((void *)(uintptr_t)all[i]->strong);
     }
-    r->quality = q;
-    if (!keep) return ELBO_OK;
-    status = elbo_quality_save(q, r->model, e->data, err);
-    return status == ELBO_IO ? ELBO_OK : status; // a run that may only be read is measured anew each time
-}
-
-void elbo_run_forget(elbo_run *r) {
-    if (r->quality) elbo_quality_free(r->quality);
-    free(r->quality);
-    r->quality = NULL;
-}
-
-/* ---- which is better ---- */
-
-bool elbo_runs_same_data(const elbo_run *r, const elbo_run *s) {
-    const elbo_model *a = r->model, *b = s->model;
-    const char *x = a->facts.data ? a->facts.data : "", *y = b->facts.data ? b->facts.data : "";
-    return !strcmp(a->recipe.data, b->recipe.data) && !strcmp(x, y);
-}
-
-/* Losses of two kinds, or scores on two data sets, cannot be told apart by size; nor an AE's loss from a VAE's, which
- * pays for its code; nor a squared error in one range from that in another. */
-static bool comparable(const elbo_quality_row *row, const elbo_run *a, const elbo_run *b) {
-    const elbo_recipe *r = &a->model->recipe, *s = &b->model->recipe;
-    bool range = r->image.low == s->image.low && r->image.high == s->image.high;
-    if (!strcmp(row->key, "mse")) return range;
-    if (strcmp(row->key, "loss") && strcmp(row->key, "reconstruction") && strcmp(row->key, "log_likelihood"))
-        return true;
-    bool kind = r->kind == s->kind || !strcmp(row->key, "reconstruction");
-    char mine[ELBO_TERMS_TEXT], theirs[ELBO_TERMS_TEXT];
-    return range && kind &&
-           !strcmp(elbo_terms_text(&r->loss.reconstruction, mine), elbo_terms_text(&s->loss.reconstruction, theirs));
-}
-
-bool elbo_run_best(const elbo_run *runs, int count, int which, const elbo_quality_row *row) {
-    if (!row->better || !runs[which].quality) return false;
-    double mine = row->value(runs[which].quality);
-    if (!isfinite(mine)) return false;
-    int others = 0;
-    for (int i = 0; i < count; i++) {
-        if (i == which || !runs[i].quality || !isfinite(row->value(runs[i].quality))) continue;
-        if (!elbo_runs_same_data(&runs[which], &runs[i]) || !comparable(row, &runs[which], &runs[i])) return false;
-        if (!strcmp(row->key, "log_likelihood") &&
-            runs[i].quality->likelihood.samples != runs[which].quality->likelihood.samples)
-            return false;
-        if (row->better * (row->value(runs[i].quality) - mine) >= 0) return false;
-        others++;
-    }
-    return others > 0;
-}
-
-/* ---- what each dimension costs ---- */
-
-elbo_status elbo_figure_kl(elbo_figure f, const elbo_run *runs, int count, bool *drawn, elbo_error *err) {
-    elbo_bar_series series[64];
-    int n = 0;
-    for (int i = 0; i < count && n < 12; i++) {
-        const elbo_quality *q = runs[i].quality;
-        if (!q || !q->latent.kl) continue;
-        series[n++] =
-            (elbo_bar_series){.label = runs[i].label, .value = q->latent.kl, .count = q->latent.latent, .group = i};
-    }
-    *drawn = n > 0;
-    if (n == 0) return ELBO_OK;
-    return elbo_draw_bars(
-        f, n == 1 ? "latent dimension, most informative first" : "latent dimensions, most informative first",
-        "KL (nats)", series, n, err);
+    *t = (elbo_report_tables){0};
 }

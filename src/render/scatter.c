@@ -175,9 +175,8 @@ static elbo_status check(const elbo_figure *f, cloud *c, elbo_error *err) {
     return ELBO_OK;
 }
 
-elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_label, const float *xy,
-                              const uint8_t *labels, size_t n, char *const *class_names, int classes, elbo_error *err) {
-    cloud c = {.xy = xy, .labels = labels, .n = n, .names = class_names, .classes = classes};
+elbo_status elbo_draw_scatter(elbo_figure f, const elbo_scatter *s, elbo_error *err) {
+    cloud c = {.xy = s->xy, .labels = s->labels, .n = s->n, .names = s->class_names, .classes = s->classes};
     ELBO_TRY(check(&f, &c, err));
 
     double width = c.high[0] - c.low[0], height = c.high[1] - c.low[1], scale = FRAME_LONG / fmax(width, height);
@@ -203,7 +202,7 @@ elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_
     ELBO_TRY_GOTO(status, elbo_figure_path(f, ".csv", &data, err), done);
     ELBO_TRY_GOTO(status, write_data(data, &c, err), done);
     FILE *out = plot.script.stream;
-    elbo_plot_axes(&plot, x_label, y_label);
+    elbo_plot_axes(&plot, s->x_label, s->y_label);
     fprintf(out,
             "set grid back linetype 1 linecolor rgb '#ececec' linewidth 0.5\nset size ratio -1\n"
             "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n",
@@ -212,7 +211,7 @@ elbo_status elbo_draw_scatter(elbo_figure f, const char *x_label, const char *y_
         fprintf(out,
                 "set label '%zu of %zu points lie outside' at graph 1,screen %.6f right font ',13' "
                 "textcolor rgb '#777777'\n",
-                c.outside, n, 1 - (TOP - 18.0) / layout.height);
+                c.outside, c.n, 1 - (TOP - 18.0) / layout.height);
     if (columns) write_legend(out, &c, &layout, columns, column_width);
     write_plot(&plot, &c);
     status = elbo_plot_draw(&plot, err);

@@ -212,15 +212,3 @@ elbo_status elbo_images_program_read(elbo_images_program *p, const char *path, e
     if (h == HEARD) result->readable = reply.readable;
     return take_answer(p, h, result, seconds, err);
 }
-
-elbo_status elbo_image_file_read(const char *path, elbo_image_shape shape, uint8_t *pixels, elbo_error *err) {
-    char *program;
-    ELBO_TRY(elbo_images_program_find(&program, err));
-    elbo_images_program p = {.path = program};
-    elbo_image_read result;
-    elbo_status status = elbo_images_program_read(&p, path, shape, pixels, &result, err);
-    if (status == ELBO_OK && !result.readable) status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %s", path, result.reason);
-    elbo_images_program_stop(&p);
-    free(program);
-    return status;
-}

@@ -37,9 +37,6 @@ elbo_status elbo_images_program_read(elbo_images_program *p, const char *path, e
                                      elbo_image_read *result, elbo_error *err);
 void elbo_images_program_stop(elbo_images_program *p);
 
-/* One file, by a helper started for it: ELBO_BAD_INPUT where it cannot be read. */
-elbo_status elbo_image_file_read(const char *path, elbo_image_shape shape, uint8_t *pixels, elbo_error *err);
-
 /* By the name's ending: .jpg, .png and so on, in any case. */
 bool elbo_is_image_name(const char *name);
 

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "explore/metrics/code_use.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 #include "stats/neighbours.h"
 
 /* ---- dimensions ---- */
@@ -55,11 +55,12 @@ elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo
                  kl_active / used);
     if (idle == 0) {
         if (s.latent == 1)
-            elbo_found(v, ELBO_WELL, "the only one is used: the mean code varies over the images%s", cost);
+            elbo_found(v, ELBO_CHECK_OK, "the only one is used: the mean code varies over the images%s", cost);
         else
-            elbo_found(v, ELBO_WELL, "all %d are used: the mean code varies over the images in each%s", s.latent, cost);
+            elbo_found(v, ELBO_CHECK_OK, "all %d are used: the mean code varies over the images in each%s", s.latent,
+                       cost);
     } else if (used == 0) {
-        elbo_found(v, ELBO_ILL, "none of %d is used: the code is the same for every image%s", s.latent,
+        elbo_found(v, ELBO_CHECK_PROBLEM, "none of %d is used: the code is the same for every image%s", s.latent,
                    vae ? " (posterior collapse)" : "");
         if (vae)
             elbo_advise(v,
@@ -67,9 +68,9 @@ elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo
                         "learning rate",
                         (double)e->model->recipe.loss.kl);
         else
-            elbo_advise(v, "a smaller learning rate, or another seed; see the other verdicts");
+            elbo_advise(v, "a smaller learning rate, or another seed; see the other checks");
     } else {
-        elbo_found(v, ELBO_NOTE, "%d of %d carry nothing: %s%s", idle, s.latent, which, cost);
+        elbo_found(v, ELBO_CHECK_NOTE, "%d of %d carry nothing: %s%s", idle, s.latent, which, cost);
         double weight = e->model->recipe.loss.kl;
         if (vae && weight > 1)
             elbo_advise(v,
@@ -94,7 +95,7 @@ elbo_status elbo_check_ignored(elbo_check *v, const elbo_eval_context *e, elbo_e
     bool ignored = elbo_code_is_ignored(&use);
     elbo_number(v, "loss_own_code", use.own);
     elbo_number(v, "loss_other_code", use.other);
-    elbo_found(v, ignored ? ELBO_ILL : ELBO_WELL,
+    elbo_found(v, ignored ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
                "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", use.own,
                use.other, ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
@@ -106,7 +107,7 @@ elbo_status elbo_check_ignored(elbo_check *v, const elbo_eval_context *e, elbo_e
                     "needs the code",
                     (double)e->model->recipe.loss.kl);
     else if (ignored)
-        elbo_advise(v, "longer training, a smaller learning rate, or another seed; see the other verdicts");
+        elbo_advise(v, "longer training, a smaller learning rate, or another seed; see the other checks");
     return ELBO_OK;
 }
 
@@ -243,7 +244,7 @@ elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_err
     elbo_number(v, "test_to_code", test);
     bool off = !(each < 0.5), holes = ratio > 1.5;
     elbo_found(
-        v, off || holes ? ELBO_ILL : ELBO_WELL,
+        v, off || holes ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
         "all codes%s together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats (%.2f for "
         "each dimension); the nearest training code is %.2f away from a test image's, %.2f from the prior's",
         training ? " of training images" : "", fabs(a.farthest_mean), a.narrowest, a.widest, a.kl, each, test, prior);

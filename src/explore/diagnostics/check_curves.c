@@ -1,9 +1,9 @@
 /* What the curves in log.jsonl tell. They are read as the objective that was trained for, with the KL's last weight, so
- * that a warm-up is no illness. */
+ * that a warm-up is no problem. */
 #include <math.h>
 #include <stdio.h>
 
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 
 static double objective(const elbo_eval_context *e, const elbo_scores *s) {
     const elbo_model *m = e->model;
@@ -39,10 +39,10 @@ elbo_status elbo_check_finished(elbo_check *v, const elbo_eval_context *e, elbo_
     elbo_number(v, "epochs", done);
     elbo_number(v, "epochs_wanted", wanted);
     if (done >= wanted) {
-        elbo_found(v, ELBO_WELL, "%d of %d epochs", done, wanted);
+        elbo_found(v, ELBO_CHECK_OK, "%d of %d epochs", done, wanted);
     } else {
-        elbo_found(v, done ? ELBO_NOTE : ELBO_ILL, "%d of %d epochs: it was stopped, or ended with an error", done,
-                   wanted);
+        elbo_found(v, done ? ELBO_CHECK_NOTE : ELBO_CHECK_PROBLEM,
+                   "%d of %d epochs: it was stopped, or ended with an error", done, wanted);
         elbo_advise(v, "`elbo train --resume -o '%s'` goes on where it stopped, or says again what was wrong",
                     e->model->run);
     }
@@ -79,11 +79,11 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
     elbo_number(v, "best_train_loss", best);
     elbo_number(v, "largest_leap", leap);
     if (finite && last <= 1.02 * best && leap <= 1.1) {
-        elbo_found(v, ELBO_WELL, "training %s %s at the end, the lowest was %s", objective_name(e, text),
+        elbo_found(v, ELBO_CHECK_OK, "training %s %s at the end, the lowest was %s", objective_name(e, text),
                    show(e, last).text, show(e, best).text);
         return ELBO_OK;
     }
-    elbo_found(v, last > 1.02 * best || !finite ? ELBO_ILL : ELBO_NOTE,
+    elbo_found(v, last > 1.02 * best || !finite ? ELBO_CHECK_PROBLEM : ELBO_CHECK_NOTE,
                "training %s %s at the end, but it was %s before; in epoch %d it stood %.0f %% above the lowest so far",
                objective_name(e, text), show(e, last).text, show(e, best).text, leapt, 100 * (leap - 1));
     elbo_advise(v, "a smaller learning rate (--set train.lr=%g), or train.clip=1",
@@ -105,7 +105,7 @@ elbo_status elbo_check_underfitting(elbo_check *v, const elbo_eval_context *e, e
     bool falling = fall > 0.02;
     char epochs[40], text[ELBO_OBJECTIVE_TEXT + 16];
     snprintf(epochs, sizeof epochs, "%d epochs", tail);
-    elbo_found(v, falling ? ELBO_ILL : ELBO_WELL, "%s %s %s; the last %s lowered it by %.1f %%%s",
+    elbo_found(v, falling ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK, "%s %s %s; the last %s lowered it by %.1f %%%s",
                test ? "test" : "training", objective_name(e, text), show(e, last).text, tail > 1 ? epochs : "epoch",
                100 * fall, falling ? ": it is still falling" : "");
     if (falling) elbo_advise(v, "train longer: `elbo train --resume -o '%s' -e %d`", e->model->run, 2 * n);
@@ -133,18 +133,18 @@ elbo_status elbo_check_overfitting(elbo_check *v, const elbo_eval_context *e, el
     elbo_number(v, "rise", rise);
     elbo_number(v, "best_epoch", best + 1);
     if (!turned && !apart) {
-        elbo_found(v, ELBO_WELL, "%s %s on test images, %s in training (%+.1f %%)", name, show(e, test).text,
+        elbo_found(v, ELBO_CHECK_OK, "%s %s on test images, %s in training (%+.1f %%)", name, show(e, test).text,
                    show(e, train).text, 100 * gap);
         return ELBO_OK;
     }
     if (turned)
         elbo_found(
-            v, ELBO_ILL,
+            v, ELBO_CHECK_PROBLEM,
             "%s %s on test images, %s in training (%+.1f %%); on test images it was lowest, %s, after epoch %d of %d "
             "and has risen since",
             name, show(e, test).text, show(e, train).text, 100 * gap, show(e, lowest).text, best + 1, n);
     else
-        elbo_found(v, ELBO_ILL, "%s %s on test images, %s in training: %+.1f %%", name, show(e, test).text,
+        elbo_found(v, ELBO_CHECK_PROBLEM, "%s %s on test images, %s in training: %+.1f %%", name, show(e, test).text,
                    show(e, train).text, 100 * gap);
     if (turned)
         elbo_advise(v,

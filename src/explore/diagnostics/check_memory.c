@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/order.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 #include "explore/nearest_image.h"
 
 enum { ASKED = 256 };
@@ -14,8 +14,12 @@ enum { ASKED = 256 };
 static elbo_status median_distance(double *median, const elbo_eval_context *e, const float *pictures, size_t m,
                                    elbo_error *err) {
     float distance[ASKED];
-    ELBO_TRY(elbo_nearest_image(NULL, distance, pictures, m, &e->data->train, e->train_index, e->train,
-                                e->model->recipe.image.low, e->model->recipe.image.high, e->work, err));
+    elbo_image_choice train = {.images = &e->data->train,
+                               .which = e->train_index,
+                               .n = e->train,
+                               .low = e->model->recipe.image.low,
+                               .high = e->model->recipe.image.high};
+    ELBO_TRY(elbo_nearest_image(NULL, distance, pictures, m, &train, e->work, err));
     qsort(distance, m, sizeof *distance, elbo_ascending_floats);
     *median = (double)distance[m / 2];
     return ELBO_OK;
@@ -53,7 +57,7 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
     double nearest = samples && drawn < decoded ? drawn : decoded;
     bool memorised = nearest < 0.6 * test; // 0.83 to 1.25 in healthy runs on MNIST, photos and elbo's digits
     elbo_found(
-        v, memorised ? ELBO_ILL : ELBO_WELL,
+        v, memorised ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
         "the nearest training image is %.2f away from a test image (0: the same, 1.41: nothing in common), %.2f from "
         "a test image's reconstruction",
         test, decoded);

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/shown.h"
-#include "explore/diagnostics/doctor.h"
+#include "explore/diagnostics/checks.h"
 #include "nn/ops/op.h"
 
 /* ---- the output layer and the data ---- */
@@ -37,7 +37,7 @@ elbo_status elbo_check_range(elbo_check *v, const elbo_eval_context *e, elbo_err
     double slack = 1e-3 * (high - low);
     const char *end = isfinite(least) ? last->op->name : "the last layer";
     if (low < least - slack || high > most + slack) {
-        elbo_found(v, ELBO_ILL, "the data go from %.4g to %.4g; `%s` gives %s", low, high, end,
+        elbo_found(v, ELBO_CHECK_PROBLEM, "the data go from %.4g to %.4g; `%s` gives %s", low, high, end,
                    least < 0  ? "-1 to 1"
                    : most > 1 ? "0 and more"
                               : "0 to 1");
@@ -48,16 +48,16 @@ elbo_status elbo_check_range(elbo_check *v, const elbo_eval_context *e, elbo_err
                 : "`image: {range: [0, 1]}`%s, or end the decoder with `tanh` (-1 to 1) or a linear layer (any value)",
             low < 0 && e->data->test.floats ? " and data in it" : "");
     } else if (last->op == &elbo_op_tanh && low >= 0) {
-        elbo_found(v, ELBO_NOTE,
+        elbo_found(v, ELBO_CHECK_NOTE,
                    "the data go from %.4g to %.4g, half of what `tanh` gives (-1 to 1): black lies in its middle", low,
                    high);
         elbo_advise(v, "`image: {range: [-1, 1]}` with `tanh`, or end the decoder with `sigmoid`");
     } else if (low < r->image.low - slack || high > r->image.high + slack) {
-        elbo_found(v, ELBO_NOTE, "the data go from %.4g to %.4g, beyond the recipe's range of %g to %g", low, high,
-                   (double)r->image.low, (double)r->image.high);
+        elbo_found(v, ELBO_CHECK_NOTE, "the data go from %.4g to %.4g, beyond the recipe's range of %g to %g", low,
+                   high, (double)r->image.low, (double)r->image.high);
         elbo_advise(v, "scale the file's values into the range; pictures and scores cut off what lies outside");
     } else {
-        elbo_found(v, ELBO_WELL, "the data go from %.4g to %.4g, which `%s` can give", low, high, last->op->name);
+        elbo_found(v, ELBO_CHECK_OK, "the data go from %.4g to %.4g, which `%s` can give", low, high, last->op->name);
     }
     return ELBO_OK;
 }
@@ -128,7 +128,7 @@ static elbo_status run_layers(layer *l, int layers, const bool *watch, const elb
     return status;
 }
 
-static void judge_layers(elbo_check *v, layer *l, int layers, const elbo_graph *g, uint32_t seen) {
+static void check_layers(elbo_check *v, layer *l, int layers, const elbo_graph *g, uint32_t seen) {
     int units = 0, dead = 0, worst = 0;
     for (int i = 0; i < layers; i++) {
         for (int u = 0; u < l[i].units; u++) l[i].dead += !l[i].alive[u];
@@ -143,7 +143,7 @@ static void judge_layers(elbo_check *v, layer *l, int layers, const elbo_graph *
     elbo_number(v, "worst_layer_share", share);
     // The first layer of a healthy dense network on MNIST has a third to a half of its units at 0, and does well
     // without them.
-    elbo_health health = share > 0.9 ? ELBO_ILL : share > 0.75 ? ELBO_NOTE : ELBO_WELL;
+    elbo_health health = share > 0.9 ? ELBO_CHECK_PROBLEM : share > 0.75 ? ELBO_CHECK_NOTE : ELBO_CHECK_OK;
     elbo_found(v, health, "%d of %d relu units are 0 for each of %s images%s%s%s", dead, units,
                elbo_thousands(seen, images), dead ? "; most in `" : "", dead ? g->node[l[worst].node].name : "",
                dead ? "`" : "");
@@ -153,7 +153,7 @@ static void judge_layers(elbo_check *v, layer *l, int layers, const elbo_graph *
         snprintf(v->evidence + n, sizeof v->evidence - n, ": %d of %d (%.0f %%)", l[worst].dead, l[worst].units,
                  100 * share);
     }
-    if (health != ELBO_WELL)
+    if (health != ELBO_CHECK_OK)
         elbo_advise(v, "a smaller learning rate, `leaky_relu`, or `batch_norm` before the relu; where the network does "
                        "well all the "
                        "same, a narrower layer would do");
@@ -177,7 +177,7 @@ elbo_status elbo_check_dead(elbo_check *v, const elbo_eval_context *e, elbo_erro
     }
     uint32_t seen = 0;
     if (status == ELBO_OK && layers) status = run_layers(l, layers, watch, e, &seen, err);
-    if (status == ELBO_OK && layers) judge_layers(v, l, layers, g, seen);
+    if (status == ELBO_OK && layers) check_layers(v, l, layers, g, seen);
     for (int i = 0; l && i < layers; i++) free(l[i].alive);
     free(l);
     free(watch);

@@ -1,5 +1,5 @@
-/* A run under examination: the model, the data it is asked about, and the codes of both splits, computed once and read
- * by every score and verdict. */
+/* What every score and check starts from: the model, the data it is asked about, and the codes of both splits, computed
+ * once. */
 #ifndef ELBO_EXAM_H
 #define ELBO_EXAM_H
 

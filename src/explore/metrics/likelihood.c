@@ -137,9 +137,9 @@ static elbo_status estimate(scorer *s, int samples, double *each, const elbo_job
 }
 
 elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const elbo_images *images, const float *mu,
-                                     const float *logvar, int samples, uint64_t seed, double *each,
-                                     const elbo_job *work, elbo_error *err) {
-    *l = (elbo_likelihood){.samples = samples};
+                                     const float *logvar, const elbo_likelihood_options *o, const elbo_job *work,
+                                     elbo_error *err) {
+    *l = (elbo_likelihood){.samples = o->samples};
     if (m->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: is an autoencoder, which is no model of probability; only a vae has a "
@@ -150,10 +150,10 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
     ELBO_TRY(scorer_open(&s, m, images, err));
     s.mu = mu;
     s.logvar = logvar;
-    s.seed = seed;
-    double *own = each ? NULL : elbo_alloc(images->count, sizeof *own);
-    elbo_status status = each || own ? estimate(&s, samples, each ? each : own, work, err) : elbo_no_memory(err);
-    if (status == ELBO_OK) average(l, each ? each : own, images->count);
+    s.seed = o->seed;
+    double *own = o->each ? NULL : elbo_alloc(images->count, sizeof *own), *each = own ? own : o->each;
+    elbo_status status = each ? estimate(&s, o->samples, each, work, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) average(l, each, images->count);
     free(own);
     scorer_close(&s);
     return status;

@@ -2,6 +2,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
 
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, elbo_quality_options o, elbo_error *err) {
     elbo_model *m = e->model;
@@ -17,8 +20,9 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
     if (status == ELBO_OK && o.importance > 0)
-        status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar, o.importance, o.losses.seed,
-                                          NULL, e->work, err);
+        status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar,
+                                          &(elbo_likelihood_options){.samples = o.importance, .seed = o.losses.seed},
+                                          e->work, err);
     if (status != ELBO_OK) elbo_quality_free(q);
     return status;
 }
@@ -26,6 +30,23 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
 void elbo_quality_set_objective(elbo_quality *q, const elbo_model *m, const elbo_log *log) {
     q->kl_weight = elbo_log_kl_weight(log, &m->recipe);
     elbo_scores_set_objective(&q->losses, &m->recipe, q->kl_weight, elbo_image_size(m->network.graph.image));
+}
+
+static double *copy_of(const double *v, int n) {
+    double *copy = v ? elbo_alloc((size_t)n, sizeof *v) : NULL;
+    if (copy) memcpy(copy, v, (size_t)n * sizeof *v);
+    return copy;
+}
+
+elbo_status elbo_quality_copy(elbo_quality *q, const elbo_quality *from, elbo_error *err) {
+    const elbo_latent_scores *z = &from->latent;
+    *q = *from;
+    q->latent.variance = copy_of(z->variance, z->latent);
+    q->latent.mean = copy_of(z->mean, z->latent);
+    q->latent.kl = copy_of(z->kl, z->latent);
+    if (q->latent.variance && q->latent.mean && (q->latent.kl || !z->kl)) return ELBO_OK;
+    elbo_quality_free(q);
+    return elbo_no_memory(err);
 }
 
 void elbo_quality_free(elbo_quality *q) { elbo_latent_scores_free(&q->latent); }
@@ -60,6 +81,7 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"log_likelihood_error", "its standard error", NULL, 2, 1, 0, log_p_error},
     {0},
 };
+_Static_assert(sizeof elbo_quality_rows / sizeof *elbo_quality_rows <= ELBO_MOST_QUALITY_ROWS, "tables hold every row");
 
 bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q) {
     return row->short_label && q && isfinite(row->value(q));

@@ -31,6 +31,7 @@ typedef struct elbo_quality_options {
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, elbo_quality_options o, elbo_error *err);
 /* The objective as it was at the end of training; elbo_quality_measure does this. */
 void elbo_quality_set_objective(elbo_quality *q, const elbo_model *m, const elbo_log *log);
+elbo_status elbo_quality_copy(elbo_quality *q, const elbo_quality *from, elbo_error *err);
 void elbo_quality_free(elbo_quality *q);
 
 /* One row for each score that there is: for tables and JSON. */
@@ -44,6 +45,7 @@ typedef struct elbo_quality_row {
     double (*value)(const elbo_quality *q); // NaN: not there
 } elbo_quality_row;
 extern const elbo_quality_row elbo_quality_rows[]; // ended by a row without a key
+enum { ELBO_MOST_QUALITY_ROWS = 24 };
 
 /* A score as a table shows it, "-101.31 ± 0.25", or "" where it is not there. */
 enum { ELBO_QUALITY_TEXT = 48 };
@@ -59,6 +61,8 @@ json_t *elbo_quality_to_json(const elbo_quality *q);
  * where one of them is another now, elbo_quality_load finds nothing (ELBO_NOT_FOUND). `data` NULL: the images are not
  * open, and are taken to be the same. */
 elbo_status elbo_quality_save(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
+/* The same, except that a likelihood kept earlier stays where q has none: it costs more than all the rest. */
+elbo_status elbo_quality_keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
 elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
 
 #endif

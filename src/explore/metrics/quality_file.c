@@ -150,3 +150,13 @@ elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_d
     free(path);
     return status;
 }
+
+elbo_status elbo_quality_keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err) {
+    elbo_quality whole = *q, before;
+    elbo_error none;
+    if (!q->likelihood.samples && elbo_quality_load(&before, m, data, &none) == ELBO_OK) {
+        whole.likelihood = before.likelihood;
+        elbo_quality_free(&before);
+    }
+    return elbo_quality_save(&whole, m, data, err);
+}

@@ -19,10 +19,16 @@ typedef struct elbo_likelihood {
     double error; // standard error of that mean over the images
 } elbo_likelihood;
 
-/* mu, logvar: (images->count, latent). `each`: (images->count), gets every image's estimate; or NULL. */
+typedef struct elbo_likelihood_options {
+    int samples;   // k, 1 or more
+    uint64_t seed; // 0
+    double *each;  // (images->count), gets every image's estimate; or NULL
+} elbo_likelihood_options;
+
+/* mu, logvar: (images->count, latent) */
 elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const elbo_images *images, const float *mu,
-                                     const float *logvar, int samples, uint64_t seed, double *each,
-                                     const elbo_job *work, elbo_error *err);
+                                     const float *logvar, const elbo_likelihood_options *o, const elbo_job *work,
+                                     elbo_error *err);
 /* What the loss leaves out of -log p(x | z), in nats per image: added to the loss it makes a density's. NaN where no
  * constant could: a perceptual term, a bce with another weight or beside others. */
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image);

@@ -1,4 +1,4 @@
-#include "explore/interpolation.h"
+#include "stats/slerp.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -52,8 +52,8 @@ void elbo_slerp(const double *a, const double *b, size_t dims, double t, double 
     }
 }
 
-elbo_status elbo_interpolation(elbo_path path, const float *a, const float *b, size_t dims, int steps, float *out,
-                               elbo_error *err) {
+elbo_status elbo_path_between(elbo_path path, const float *a, const float *b, size_t dims, int steps, float *out,
+                              elbo_error *err) {
     double *ends = elbo_alloc(3 * dims, sizeof *ends), *from = ends, *to = ends + dims, *here = to + dims;
     if (!ends) return elbo_no_memory(err);
     for (size_t i = 0; i < dims; i++) {

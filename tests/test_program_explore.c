@@ -1,4 +1,4 @@
-/* Walks, arithmetic, traversals and samples as a user makes them, on good and on bad input. */
+/* Interpolation, arithmetic, traversals and samples as a user makes them, on good and on bad input. */
 #include "program.h"
 
 #include <gif_lib.h>
@@ -53,7 +53,7 @@ static json_t *said(program p) { return expect_json(&p); }
 
 /* ---- interpolate ---- */
 
-static void test_walks(void **state) {
+static void test_interpolate(void **state) {
     (void)state;
     json_t *o = json_of("interpolate", "ae", "vae", "--from", "class:3", "--to", "class:8", "--from", "17", "--to",
                         "my digit.png", "--from", "mean(class:1)", "--to", "mean(class:7) + 0.5 * test:3", "--path",
@@ -64,7 +64,7 @@ static void test_walks(void **state) {
     elbo_array a = array_of("walks.npy");
     assert_true(a.dims == 6 && a.shape[0] == 3 && a.shape[1] == 2 && a.shape[2] == 6 && a.shape[5] == 28);
     elbo_array_free(&a);
-    // the ends of a walk are the ends decoded, whatever the path
+    // the ends of an interpolation are the ends decoded, whatever the path
     run_well("interpolate", "vae", "--from", "5", "--to", "6", "-n", "3", "--npy", "line.npy", "-o", "line.png", "-t",
              "1");
     run_well("interpolate", "vae", "--from", "5", "--to", "6", "-n", "3", "--npy", "arc.npy", "-o", "arc.png", "--path",
@@ -94,7 +94,7 @@ static void test_animation(void **state) {
     run_well("interpolate", "ae", "vae", "-n", "5", "-o", "walk.gif", "--frames", "frames");
     assert_there("frames/00004.png");
     assert_false(there("frames/00005.png"));
-    refused(1, WORDS("frames/00003.png", "longer walk"), "interpolate", "vae", "-n", "3", "--frames", "frames");
+    refused(1, WORDS("frames/00003.png", "more steps"), "interpolate", "vae", "-n", "3", "--frames", "frames");
     char *path = in_scratch("walk.gif"), *png = in_scratch("frames/00000.png");
     int code, width, height;
     GifFileType *gif = DGifOpenFileName(path, &code);
@@ -306,7 +306,7 @@ static void test_novelty(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walks),      cmocka_unit_test(test_animation), cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_interpolate),      cmocka_unit_test(test_animation), cmocka_unit_test(test_colours),
         cmocka_unit_test(test_arithmetic), cmocka_unit_test(test_vectors),   cmocka_unit_test(test_traverse),
         cmocka_unit_test(test_manifold),   cmocka_unit_test(test_samples),   cmocka_unit_test(test_novelty),
     };

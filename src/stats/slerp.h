@@ -1,6 +1,6 @@
-/* Ways from one code to another. */
-#ifndef ELBO_WALK_H
-#define ELBO_WALK_H
+/* Paths from one code to another. */
+#ifndef ELBO_SLERP_H
+#define ELBO_SLERP_H
 
 #include <stddef.h>
 
@@ -19,7 +19,7 @@ void elbo_lerp(const double *a, const double *b, size_t dims, double t, double *
 void elbo_slerp(const double *a, const double *b, size_t dims, double t, double *out);
 
 /* `steps` codes from a to b, both among them.  a, b: (dims); out: (steps, dims) */
-elbo_status elbo_interpolation(elbo_path path, const float *a, const float *b, size_t dims, int steps, float *out,
-                               elbo_error *err);
+elbo_status elbo_path_between(elbo_path path, const float *a, const float *b, size_t dims, int steps, float *out,
+                              elbo_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "image_files.h"
+#include "explore/image_files.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -9,9 +9,10 @@
 #include "base/memory.h"
 #include "data/photos/image_program.h"
 #include "formats/npy.h"
-#include "render/render.h"
+#include "formats/png.h"
+#include "run/model.h"
 
-bool cli_ends_with(const char *text, const char *ending) {
+static bool ends_with(const char *text, const char *ending) {
     size_t n = strlen(text), m = strlen(ending);
     return n >= m && !strcmp(text + n - m, ending);
 }
@@ -90,7 +91,8 @@ static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const
     return ELBO_OK;
 }
 
-elbo_status cli_rows_read(float **rows, size_t *n, size_t width, const char *what, const char *path, elbo_error *err) {
+elbo_status elbo_rows_file_read(float **rows, size_t *n, size_t width, const char *what, const char *path,
+                                elbo_error *err) {
     elbo_array a;
     ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
@@ -141,7 +143,7 @@ static elbo_status read_picture(picture_reader *r, uint8_t *bytes, const char *p
     if (m->channels != 1 && m->channels != 3)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s reads images of %d channels; give them as .npy", path, m->name,
                          m->channels);
-    if (!cli_ends_with(path, ".png")) return scale_picture(r, bytes, path, err);
+    if (!ends_with(path, ".png")) return scale_picture(r, bytes, path, err);
     ELBO_TRY(elbo_png_read(path, m->channels, &pixels, &width, &height, err));
     bool fits = width == m->width && height == m->height;
     if (fits) to_planes(bytes, pixels, m);
@@ -183,7 +185,7 @@ static elbo_status read_folder(elbo_images *images, picture_reader *r, const cha
     return status;
 }
 
-elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
+elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
     *images = (elbo_images){.shape = {m->channels, m->height, m->width}};
     picture_reader reader = {.model = m};
     elbo_status status;
@@ -193,7 +195,7 @@ elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const
         images->count = 1;
         images->bytes = elbo_alloc(1, image_size(m));
         status = images->bytes ? read_picture(&reader, images->bytes, path, err) : elbo_no_memory(err);
-    } else if (cli_ends_with(path, ".npy")) {
+    } else if (ends_with(path, ".npy")) {
         status = read_npy(images, m, path, err);
     } else {
         status =
@@ -202,6 +204,19 @@ elbo_status cli_images_read(elbo_images *images, const elbo_model_info *m, const
     }
     close_reader(&reader);
     if (status != ELBO_OK) elbo_images_free(images);
+    return status;
+}
+
+elbo_status elbo_image_file_one(const elbo_model *m, const char *path, float *image, elbo_error *err) {
+    elbo_model_info info = elbo_model_get_info(m);
+    elbo_images images;
+    ELBO_TRY(elbo_image_files_read(&images, &info, path, err));
+    elbo_status status = ELBO_OK;
+    if (images.count != 1)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %u images; one is wanted here", path, images.count);
+    else
+        elbo_images_to_floats(&images, NULL, 1, info.low, info.high, image);
+    elbo_images_free(&images);
     return status;
 }
 
@@ -254,21 +269,20 @@ static elbo_status write_folder(const char *path, const elbo_model_info *m, cons
     return ELBO_OK;
 }
 
-elbo_status cli_images_check_name(const char *path, elbo_error *err) {
+elbo_status elbo_image_files_check_name(const char *path, elbo_error *err) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     bool extension =
         dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
-    if (!extension || elbo_folder_exists(path) || cli_ends_with(path, ".npy") || cli_ends_with(path, ".png"))
-        return ELBO_OK;
+    if (!extension || elbo_folder_exists(path) || ends_with(path, ".npy") || ends_with(path, ".png")) return ELBO_OK;
     return elbo_fail(err, ELBO_BAD_INPUT, "%s: images are written as .npy or .png, or into a folder: %.*s/", path,
                      (int)(dot - path), path);
 }
 
-elbo_status cli_images_write(const char *path, const elbo_model_info *m, const float *images, size_t n,
-                             elbo_error *err) {
+elbo_status elbo_image_files_write(const char *path, const elbo_model_info *m, const float *images, size_t n,
+                                   elbo_error *err) {
     size_t shape[] = {n, (size_t)m->channels, (size_t)m->height, (size_t)m->width};
-    ELBO_TRY(cli_images_check_name(path, err));
-    if (cli_ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);
-    if (cli_ends_with(path, ".png")) return write_png(path, m, images, n, (size_t)ceil(sqrt((double)n)), err);
+    ELBO_TRY(elbo_image_files_check_name(path, err));
+    if (ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);
+    if (ends_with(path, ".png")) return write_png(path, m, images, n, (size_t)ceil(sqrt((double)n)), err);
     return write_folder(path, m, images, n, err);
 }

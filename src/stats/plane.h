@@ -1,6 +1,6 @@
 /* Codes laid out in rows and planes, to see what the directions of a latent space mean. */
-#ifndef ELBO_SWEEP_H
-#define ELBO_SWEEP_H
+#ifndef ELBO_PLANE_H
+#define ELBO_PLANE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ double elbo_normal_quantile(double p);
 void elbo_order_by(const double *score, int n, int *order);
 
 /* Row r: the centre, with its coordinate dim[r] at value[s].  value: (rows, steps); z: (rows, steps, latent) */
-void elbo_traversal(const float *centre, int latent, const int *dim, int rows, const float *value, int steps, float *z);
+void elbo_vary_one(const float *centre, int latent, const int *dim, int rows, const float *value, int steps, float *z);
 
 /* A grid in a plane of the latent space, as Kingma and Welling 2013 draw it (figure 4): at equal steps of probability,
  * so that each cell stands for as many codes as every other. */

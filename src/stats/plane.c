@@ -1,4 +1,4 @@
-#include "explore/traversal.h"
+#include "stats/plane.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,8 +23,7 @@ void elbo_order_by(const double *score, int n, int *order) {
     }
 }
 
-void elbo_traversal(const float *centre, int latent, const int *dim, int rows, const float *value, int steps,
-                    float *z) {
+void elbo_vary_one(const float *centre, int latent, const int *dim, int rows, const float *value, int steps, float *z) {
     for (int r = 0; r < rows; r++)
         for (int s = 0; s < steps; s++, z += latent) {
             memcpy(z, centre, (size_t)latent * sizeof *z);

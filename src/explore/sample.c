@@ -1,0 +1,132 @@
+#include "explore/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "run/model.h"
+
+/* ---- sources ---- */
+
+static const char *const source_names[] = {"default", "prior", "gaussian", "gmm"};
+
+const char *elbo_sample_source_name(elbo_sample_source source) { return source_names[source]; }
+
+bool elbo_sample_source_named(elbo_sample_source *source, const char *name) {
+    for (int s = ELBO_SAMPLE_PRIOR; s <= ELBO_SAMPLE_GMM; s++)
+        if (!strcmp(name, source_names[s])) {
+            *source = (elbo_sample_source)s;
+            return true;
+        }
+    return false;
+}
+
+elbo_status elbo_sample_source_of(elbo_sample_source *source, const elbo_model *m, elbo_error *err) {
+    bool vae = m->recipe.kind == ELBO_VAE;
+    if (*source == ELBO_SAMPLE_DEFAULT) *source = vae ? ELBO_SAMPLE_PRIOR : ELBO_SAMPLE_GMM;
+    if (*source == ELBO_SAMPLE_PRIOR && !vae)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is an autoencoder, which has no prior to draw codes from; --from gmm or --from "
+                         "gaussian draws them from a density of its training codes",
+                         m->run);
+    return elbo_model_decodes_alone(m, err);
+}
+
+elbo_sample_options elbo_sample_defaults(void) { return (elbo_sample_options){.count = 64, .temperature = 1}; }
+
+/* ---- drawing codes ---- */
+
+/* Code i is drawn from the seed and i.  z: (n, latent) */
+static void draw_prior(const elbo_sample_result *r, size_t n, size_t latent, float *z) {
+    for (size_t i = 0; i < n; i++)
+        elbo_random_normal((elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i},
+                           z + i * latent, latent);
+    for (size_t k = 0; r->temperature != 1 && k < n * latent; k++) z[k] *= (float)r->temperature;
+}
+
+static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_density *density, elbo_error *err) {
+    size_t n = (size_t)r->count, Z = (size_t)m->network.graph.latent;
+    float *z = elbo_alloc(n * Z, sizeof *z); // (count, latent)
+    r->images = elbo_alloc(n * elbo_image_size(r->format.shape), sizeof *r->images);
+    elbo_status status = z && r->images ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK && density)
+        status = elbo_density_draw(density, r->seed, n, r->temperature, z, err);
+    else if (status == ELBO_OK)
+        draw_prior(r, n, Z, z);
+    if (status == ELBO_OK) elbo_model_decode_codes(m, n, z, r->images);
+    free(z);
+    return status;
+}
+
+static elbo_status find_nearest(elbo_sample_result *r, elbo_model *m, const elbo_dataset *d, const elbo_job *work,
+                                elbo_error *err) {
+    size_t n = (size_t)r->count;
+    ELBO_TRY(elbo_novelty_measure(&r->novelty, m, r->images, n, d, work, err));
+    r->has_nearest = true;
+    r->neighbours = elbo_alloc(n * elbo_image_size(r->format.shape), sizeof *r->neighbours);
+    if (!r->neighbours) return elbo_no_memory(err);
+    elbo_images_to_floats(&d->train, r->novelty.nearest, n, r->format.low, r->format.high, r->neighbours);
+    return ELBO_OK;
+}
+
+elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset *d, const elbo_sample_options *options,
+                        const elbo_job *work, elbo_error *err) {
+    *r = (elbo_sample_result){.format = elbo_model_image_format(m),
+                              .source = options->source,
+                              .count = options->count,
+                              .seed = options->seed,
+                              .temperature = options->temperature};
+    ELBO_TRY(elbo_sample_source_of(&r->source, m, err));
+    const elbo_density *density = r->source == ELBO_SAMPLE_PRIOR ? NULL : options->density;
+    if (density) {
+        r->components = density->mixture.components;
+        r->dims = density->mixture.dims;
+        r->principal = density->axis != NULL;
+        r->variance_ratio = density->held;
+        r->log_likelihood = density->mixture.log_likelihood;
+    } else if (r->source != ELBO_SAMPLE_PRIOR) {
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: codes from %s need a density that was fitted on training codes",
+                         m->run, elbo_sample_source_name(r->source));
+    }
+    elbo_status status = draw_images(r, m, density, err);
+    if (status == ELBO_OK && options->nearest) status = find_nearest(r, m, d, work, err);
+    if (status != ELBO_OK) elbo_sample_free(r);
+    return status;
+}
+
+/* ---- the result ---- */
+
+static json_t *nearest_json(const elbo_novelty *v) {
+    json_t *index = json_array(), *distance = json_array();
+    for (size_t i = 0; i < v->n; i++) {
+        json_array_append_new(index, json_integer(v->nearest[i]));
+        json_array_append_new(distance, json_real(v->distance[i]));
+    }
+    json_t *nearest = json_pack("{s:o, s:o}", "train", index, "distance", distance);
+    if (isfinite(v->median)) {
+        json_object_set_new(nearest, "usual_distance", json_real(v->median));
+        json_object_set_new(nearest, "rare_distance", json_real(v->p01));
+        json_object_set_new(nearest, "nearer_than_rare", json_integer((json_int_t)v->near));
+    }
+    return nearest;
+}
+
+json_t *elbo_sample_json(const elbo_sample_result *r) {
+    json_t *j = json_pack("{s:i, s:I, s:s, s:f}", "count", r->count, "seed", (json_int_t)r->seed, "from",
+                          elbo_sample_source_name(r->source), "temperature", r->temperature);
+    if (r->source != ELBO_SAMPLE_PRIOR) {
+        json_object_set_new(j, "components", json_integer(r->components));
+        json_object_set_new(j, "log_likelihood", json_real(r->log_likelihood));
+    }
+    if (r->has_nearest) json_object_set_new(j, "nearest", nearest_json(&r->novelty));
+    return j;
+}
+
+void elbo_sample_free(elbo_sample_result *r) {
+    free(r->images);
+    free(r->neighbours);
+    elbo_novelty_free(&r->novelty);
+    *r = (elbo_sample_result){0};
+}

@@ -1,0 +1,96 @@
+#include "render/image_figures.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+elbo_grid elbo_image_grid(elbo_image_format format, int rows, int columns, const float *images) {
+    return (elbo_grid){.rows = rows,
+                       .columns = columns,
+                       .shape = format.shape,
+                       .images = images,
+                       .low = format.low,
+                       .high = format.high};
+}
+
+/* ---- reconstructions ---- */
+
+elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result *r, elbo_error *err) {
+    const char **labels = calloc((size_t)r->runs + 1, sizeof *labels);
+    if (!labels) return elbo_no_memory(err);
+    labels[0] = "original";
+    for (int i = 0; i < r->runs; i++) labels[i + 1] = r->label[i];
+    if (!f.title) f.title = "Reconstructions";
+    elbo_grid grid = elbo_image_grid(r->format, r->runs + 1, r->count, r->images);
+    grid.row_labels = labels;
+    elbo_status status = elbo_draw_grid(f, &grid, err);
+    free(labels);
+    return status;
+}
+
+/* ---- samples ---- */
+
+static elbo_status draw_square(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {
+    int n = r->count, columns = (int)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;
+    size_t size = elbo_image_size(r->format.shape);
+    float *cells = elbo_alloc((size_t)rows * (size_t)columns * size, sizeof *cells);
+    if (!cells) return elbo_no_memory(err);
+    memcpy(cells, r->images, (size_t)n * size * sizeof *cells);
+    for (int i = n; i < rows * columns; i++) cells[(size_t)i * size] = NAN; // an empty cell
+    elbo_grid grid = elbo_image_grid(r->format, rows, columns, cells);
+    elbo_status status = elbo_draw_grid(f, &grid, err);
+    free(cells);
+    return status;
+}
+
+typedef char caption[40];
+
+static void write_distance(caption text, double distance, double median) {
+    if (median > 0) // (a multiplication sign)
+        snprintf(text, sizeof(caption), "%.2f \xc3\x97", distance / median);
+    else
+        snprintf(text, sizeof(caption), "%.3g", distance);
+}
+
+/* Rows of up to ten images, below each row the nearest training images. */
+static elbo_status draw_above_nearest(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {
+    size_t n = (size_t)r->count, columns = n < 10 ? n : 10, blocks = (n + columns - 1) / columns,
+           size = elbo_image_size(r->format.shape), cells = 2 * blocks * columns;
+    float *pixels = elbo_alloc(cells * size, sizeof *pixels);
+    const char **captions = calloc(cells, sizeof *captions), **labels = calloc(2 * blocks, sizeof *labels);
+    caption *text = calloc(cells, sizeof *text);
+    elbo_status status = pixels && captions && labels && text ? ELBO_OK : elbo_no_memory(err);
+    for (size_t i = 0; status == ELBO_OK && i < blocks * columns; i++) {
+        size_t above = i / columns * 2 * columns + i % columns, below = above + columns;
+        labels[i / columns * 2] = "new";
+        labels[i / columns * 2 + 1] = "nearest";
+        if (i >= n) {
+            pixels[above * size] = pixels[below * size] = NAN;
+            continue;
+        }
+        memcpy(pixels + above * size, r->images + i * size, size * sizeof *pixels);
+        memcpy(pixels + below * size, r->neighbours + i * size, size * sizeof *pixels);
+        write_distance(text[below], (double)r->novelty.distance[i], r->novelty.median);
+        captions[below] = text[below];
+    }
+    elbo_grid grid = elbo_image_grid(r->format, (int)(2 * blocks), (int)columns, pixels);
+    grid.row_labels = labels;
+    grid.captions = captions;
+    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
+    free(pixels);
+    free(captions);
+    free(labels);
+    free(text);
+    return status;
+}
+
+elbo_status elbo_figure_sample(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {
+    static const char *const titles[] = {[ELBO_SAMPLE_PRIOR] = "New images from the prior",
+                                         [ELBO_SAMPLE_GAUSSIAN] = "New images from a Gaussian of the codes",
+                                         [ELBO_SAMPLE_GMM] = "New images from a mixture of Gaussians of the codes"};
+    if (!f.title) f.title = r->has_nearest ? "New images above the nearest of training" : titles[r->source];
+    return r->has_nearest ? draw_above_nearest(f, r, err) : draw_square(f, r, err);
+}

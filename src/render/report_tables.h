@@ -1,0 +1,19 @@
+/* The tables of the report. Their cells are in arrays that elbo_report_tables_free gives back. */
+#ifndef ELBO_REPORT_TABLES_H
+#define ELBO_REPORT_TABLES_H
+
+#include "explore/report_data.h"
+#include "render/render.h"
+#include "render/report_text.h"
+
+typedef struct elbo_report_tables {
+    elbo_report_table table[2]; // the logs' numbers; the scores that the logs have not
+    int count;                  // 1 where nothing was analysed
+    elbo_report_table findings; // what the checks found
+} elbo_report_tables;
+
+elbo_status elbo_report_tables_fill(elbo_report_tables *t, const elbo_report_data *r, elbo_report_texts *texts,
+                                    elbo_error *err);
+void elbo_report_tables_free(elbo_report_tables *t);
+
+#endif

@@ -668,6 +668,58 @@ static void batches(void **state) {
     }
 }
 
+/* Running statistics as PyTorch's: the mean, and the variance with n - 1, each moved by the momentum. A batch of one
+ * value per channel has no variance and is left out (PyTorch stops there); one image of several pixels has. */
+static void running_statistics(void **state) {
+    (void)state;
+    static const char *const devices[] = {"ref", "cpu"};
+    for (int d = 0; d < 2; d++)
+        for (int two = 0; two < 2; two++)
+            for (int count = 1; count <= 33; count += 16) {
+                network n = {"ae",
+                             two ? "unflatten 1 2 3, batch_norm2d" : "flatten, batch_norm1d",
+                             "flatten, linear 6, sigmoid",
+                             "none",
+                             "bce",
+                             40,
+                             6,
+                             0};
+                engine e;
+                batch b;
+                open_network(&e, &n, devices[d], ELBO_TRAIN);
+                const elbo_graph *g = &e.network.graph;
+                batch_make(&b, g, count, 40);
+                elbo_batch_args pass = pass_of(&e, &b, count);
+                pass.no_update = false;
+                const elbo_param *mean = NULL, *var = NULL;
+                for (int i = 0; i < g->params; i++) {
+                    if (strstr(g->param[i].name, "running_mean")) mean = &g->param[i];
+                    if (strstr(g->param[i].name, "running_var")) var = &g->param[i];
+                }
+                assert_true(mean && var);
+                size_t channels = mean->count, pixels = 6 / channels, values = (size_t)count * pixels;
+                double before[2][6];
+                for (size_t c = 0; c < channels; c++) {
+                    before[0][c] = e.network.params[mean->offset + c];
+                    before[1][c] = e.network.params[var->offset + c];
+                }
+                engine_run(&e, &pass);
+                for (size_t c = 0; c < channels; c++) {
+                    double m = 0, v = 0, share = values > 1 ? 0.1 : 0;
+                    for (size_t i = 0; i < values; i++)
+                        m += b.x[i / pixels * 6 + c * pixels + i % pixels] / (double)values;
+                    for (size_t i = 0; i < values; i++)
+                        v += pow(b.x[i / pixels * 6 + c * pixels + i % pixels] - m, 2) / fmax((double)values - 1, 1);
+                    assert_near("running_mean", c, e.network.params[mean->offset + c],
+                                before[0][c] + share * (m - before[0][c]), 1e-6);
+                    assert_near("running_var", c, e.network.params[var->offset + c],
+                                before[1][c] + share * (v - before[1][c]), 1e-6);
+                }
+                engine_close(&e);
+                batch_free(&b);
+            }
+}
+
 /* ---- what is refused ---- */
 
 /* What the decoder reads of the encoder is an input of its plan, beside the code; what the encoder reads itself is
@@ -816,9 +868,9 @@ static int leave(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_op),       cmocka_unit_test(none_is_forgotten),       cmocka_unit_test(ops_in_place),
-        cmocka_unit_test(batches),        cmocka_unit_test(skips_across_the_latent), cmocka_unit_test(wrong_layers),
-        cmocka_unit_test(wrong_decoders),
+        cmocka_unit_test(every_op),     cmocka_unit_test(none_is_forgotten),  cmocka_unit_test(ops_in_place),
+        cmocka_unit_test(batches),      cmocka_unit_test(running_statistics), cmocka_unit_test(skips_across_the_latent),
+        cmocka_unit_test(wrong_layers), cmocka_unit_test(wrong_decoders),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -470,6 +470,48 @@ static void nothing_is_updated_after_a_loss_that_is_not_finite(void **state) {
             }
 }
 
+/* A gradient whose squares no float holds: scaled by clip / infinity it would be 0, and training stand still. Losses and
+ * all tensors are finite. */
+static void a_gradient_too_long_to_clip_is_divergence(void **state) {
+    (void)state;
+    static const experiment bad = {"kind: ae\nlatent: 2\nimage: {range: [0, 1e11]}\nencoder: [flatten, linear 8]\n"
+                                   "decoder: [linear 784]\nloss: {reconstruction: mse}\n"
+                                   "train: {batch: 500, epochs: 1, clip: 1}\n",
+                                   {NULL}};
+    for (int d = 0; elbo_devices[d]; d++) {
+        char name[40];
+        snprintf(name, sizeof name, "too-long-%s", elbo_devices[d]->name);
+        elbo_error err = {0};
+        elbo_status status =
+            train(&bad, (elbo_train_options){.run = run_path(name), .device = elbo_devices[d]->name}, &err);
+        print_message("%s\n", err.message);
+        assert_int_equal(status, ELBO_DIVERGED);
+        assert_message(err, "step 1 ", "epoch 1", "gradient", "train.clip", "train.lr");
+
+        engine e;
+        const char *sets[] = {"train.clip=1", "image.range=[0,1e11]", "loss.reconstruction=mse",
+                              "decoder=[linear 784]"};
+        engine_open(&e, "mnist-ae-2d", sets, 4, digits.train.shape, elbo_devices[d]->name, ELBO_TRAIN, 40, 2);
+        size_t n = e.network.graph.param_floats;
+        float *before = malloc(n * sizeof *before);
+        memcpy(before, e.network.params, n * sizeof *before);
+        uint32_t index[40];
+        for (uint32_t i = 0; i < 40; i++) index[i] = i;
+        for (int step = 1; step <= 2; step++) {
+            float huge = step == 1 ? 1e11f : 1; // and a step that can be clipped goes on
+            elbo_batch_args args = engine_args(&e, &digits.train, index, 40, 0, (uint64_t)step, 1);
+            args.high = huge;
+            engine_run(&e, &args);
+            assert_int_equal(e.diverged, step == 1);
+            assert_int_equal(memcmp(e.network.params, before, n * sizeof *before) == 0, step == 1);
+            for (size_t i = 0; step == 1 && i < n; i++)
+                assert_true(e.state.array[0][i] == 0 && e.state.array[1][i] == 0);
+        }
+        free(before);
+        engine_close(&e);
+    }
+}
+
 /* A checkpoint with an infinite weight, which elbo never writes, is refused by name. */
 static void a_damaged_checkpoint_is_refused(void **state) {
     (void)state;
@@ -760,6 +802,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(divergence_stops_and_keeps_the_last_good_checkpoint),
         cmocka_unit_test(divergence_in_the_last_step_of_an_epoch),
         cmocka_unit_test(nothing_is_updated_after_a_loss_that_is_not_finite),
+        cmocka_unit_test(a_gradient_too_long_to_clip_is_divergence),
         cmocka_unit_test(a_damaged_checkpoint_is_refused),
         cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(more_steps_do_not_allocate_more),

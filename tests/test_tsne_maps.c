@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "stats/embedding_scores.h"
 #include "stats/tsne.h"
 
 static elbo_error err;
@@ -68,6 +69,45 @@ static void test_few_points(void **state) {
         assert_true(r.kl >= 0);
         assert_int_equal(r.iterations, n == 1 ? 0 : 300);
         free(x);
+    }
+}
+
+/* Points on a small scale, whose squared distances no float holds: scaled by a power of two it is the same map, the same
+ * places for new points, and the same scores. */
+static void test_tiny_points(void **state) {
+    (void)state;
+    enum { N = 400, M = 30 };
+    elbo_tsne_options o = elbo_tsne_defaults();
+    o.iterations = 120;
+    o.exaggerated = 60;
+    static const int dims[] = {8, 300}; // PCA whole, and its first axes
+    for (int d = 0; d < 2; d++) {
+        size_t size = (size_t)(N + M) * (size_t)dims[d];
+        float *x = clouds(N + M, (size_t)dims[d], 6, 3), *tiny = malloc(size * sizeof *tiny);
+        float first[2 * N], y[2 * N], placed[2 * M], placed_tiny[2 * M];
+        elbo_embedding_scores scores, scores_tiny;
+        elbo_tsne_result r1, r = map_of(first, x, N, dims[d], &o, 2);
+        const float *fresh = x + (size_t)N * (size_t)dims[d], *fresh_tiny = tiny + (size_t)N * (size_t)dims[d];
+        assert_int_equal(elbo_tsne_transform(placed, fresh, M, first, x, N, dims[d], &o, &quietly, &err), ELBO_OK);
+        assert_int_equal(elbo_embedding_score(&scores, first, x, N, dims[d], NULL, &quietly, &err), ELBO_OK);
+        for (int exponent = -60; exponent >= -100; exponent -= 40) {
+            for (size_t i = 0; i < size; i++) tiny[i] = ldexpf(x[i], exponent);
+            r1 = map_of(y, tiny, N, dims[d], &o, 2);
+            assert_memory_equal(y, first, sizeof y);
+            assert_true(r1.kl == r.kl);
+            assert_int_equal(
+                elbo_tsne_transform(placed_tiny, fresh_tiny, M, first, tiny, N, dims[d], &o, &quietly, &err), ELBO_OK);
+            assert_memory_equal(placed_tiny, placed, sizeof placed);
+            assert_int_equal(elbo_embedding_score(&scores_tiny, first, tiny, N, dims[d], NULL, &quietly, &err),
+                             ELBO_OK);
+            assert_true(scores_tiny.trustworthiness == scores.trustworthiness && scores_tiny.recall == scores.recall);
+        }
+        // far from the map's points: placed somewhere in it
+        assert_int_equal(elbo_tsne_transform(placed_tiny, fresh, M, first, tiny, N, dims[d], &o, &quietly, &err),
+                         ELBO_OK);
+        for (size_t i = 0; i < 2 * M; i++) assert_true(isfinite(placed_tiny[i]));
+        free(x);
+        free(tiny);
     }
 }
 
@@ -204,13 +244,10 @@ static void test_divergence(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_few_points),
-        cmocka_unit_test(test_a_cloud_of_few_points),
-        cmocka_unit_test(test_strange_points),
-        cmocka_unit_test(test_going_on),
-        cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_placing),
+        cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_tiny_points),
+        cmocka_unit_test(test_few_points),     cmocka_unit_test(test_a_cloud_of_few_points),
+        cmocka_unit_test(test_strange_points), cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_stopping),       cmocka_unit_test(test_placing),
         cmocka_unit_test(test_divergence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

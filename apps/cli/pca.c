@@ -27,7 +27,7 @@ static void project_piece(void *context, int piece) {
     if (!j->whiten) return;
     for (size_t i = 0; i < rows * components; i++) {
         double deviation = sqrt(j->pca->variance[i % components]);
-        y[i] = deviation > 0 ? (float)(y[i] / deviation) : 0;
+        y[i] = (float)(y[i] / deviation);
     }
 }
 
@@ -43,20 +43,24 @@ static elbo_status write_doubles(const char *path, const double *value, size_t r
 
 static double share(const elbo_pca *p, double variance) { return p->total > 0 ? variance / p->total : 0; }
 
-static void print_json(const elbo_pca *p, const elbo_matrix *x, const char *output, bool whiten) {
+static void print_json(const elbo_pca *p, const elbo_matrix *x, int asked, const char *output, bool whiten) {
     json_t *variance = json_array(), *ratio = json_array();
     for (int c = 0; c < p->components; c++) {
         json_array_append_new(variance, json_real(p->variance[c]));
         json_array_append_new(ratio, json_real(share(p, p->variance[c])));
     }
-    cli_print_json(json_pack("{s:s, s:I, s:i, s:i, s:b, s:o, s:o, s:f}", "scores", output, "rows", (json_int_t)x->rows,
-                             "columns", x->columns, "components", p->components, "whitened", whiten,
-                             "explained_variance", variance, "explained_variance_ratio", ratio, "total_variance",
-                             p->total));
+    json_t *o = json_pack("{s:s, s:I, s:i, s:i, s:b, s:o, s:o, s:f}", "scores", output, "rows", (json_int_t)x->rows,
+                          "columns", x->columns, "components", p->components, "whitened", whiten, "explained_variance",
+                          variance, "explained_variance_ratio", ratio, "total_variance", p->total);
+    if (p->rank < asked) json_object_set_new(o, "rank", json_integer(p->rank));
+    cli_print_json(o);
 }
 
-static void print_table(const elbo_pca *p, const elbo_matrix *x, const char *output) {
+static void print_table(const elbo_pca *p, const elbo_matrix *x, int asked, const char *output) {
     char rows[32];
+    if (p->rank < asked)
+        fprintf(stderr, "rank %d: %d component%s, not %d; the other axes hold no variance beyond rounding\n", p->rank,
+                p->rank, p->rank == 1 ? "" : "s", asked);
     printf("%s: %s rows on %d of %d principal axes\n\n", output, elbo_thousands((double)x->rows, rows), p->components,
            x->columns);
     printf("axis    variance   share  together\n");
@@ -70,9 +74,12 @@ static void print_table(const elbo_pca *p, const elbo_matrix *x, const char *out
     if (p->components > MOST_SHOWN) printf(" ...                      %5.1f%%\n", 100 * together);
 }
 
-static elbo_status fit_and_write(elbo_pca *p, const elbo_matrix *x, int components, bool whiten, int threads,
-                                 const char *output, const char *axes, const char *mean, elbo_error *err) {
+static elbo_status fit_and_write(elbo_pca *p, const elbo_matrix *x, const char *input, int components, bool whiten,
+                                 int threads, const char *output, const char *axes, const char *mean, elbo_error *err) {
     ELBO_TRY(elbo_pca_fit(p, x->value, x->rows, x->columns, components, threads, err));
+    if (p->rank == 0)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: all %zu rows are equal; there is no principal axis", input, x->rows);
+    if (p->rank < p->components) p->components = p->rank;
     float *scores = elbo_alloc(x->rows, (size_t)p->components * sizeof *scores);
     if (!scores) return elbo_no_memory(err);
     job j = {p, x, scores, whiten};
@@ -106,25 +113,18 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_matrix x;
     if (elbo_matrix_read(&x, argv[0], &err) != ELBO_OK) return cli_fail(&err);
     elbo_pca p = {0};
-    int code;
+    int code = CLI_OK, asked = components ? components : x.columns < 2 ? x.columns : 2;
     if (components > x.columns)
         code = cli_fail_text("-k %d: %s has %d column%s, and no more axes", components, argv[0], x.columns,
                              x.columns == 1 ? "" : "s");
     else if (x.rows < 2)
         code = cli_fail_text("%s: one row; principal axes need 2 or more", argv[0]);
-    else if (fit_and_write(&p, &x,
-                           components      ? components
-                           : x.columns < 2 ? x.columns
-                                           : 2,
-                           whiten, threads, output, axes, mean, &err) != ELBO_OK)
+    else if (fit_and_write(&p, &x, argv[0], asked, whiten, threads, output, axes, mean, &err) != ELBO_OK)
         code = cli_fail(&err);
-    else {
-        code = CLI_OK;
-        if (json)
-            print_json(&p, &x, output, whiten);
-        else
-            print_table(&p, &x, output);
-    }
+    else if (json)
+        print_json(&p, &x, asked, output, whiten);
+    else
+        print_table(&p, &x, asked, output);
     elbo_pca_free(&p);
     elbo_matrix_free(&x);
     return code;
@@ -137,7 +137,9 @@ const cli_command cli_pca = {
     .details =
         "X is a .npy (rows, columns) of uint8, float32, float64, int32 or int64 (of more dimensions all but the first are one\n"
         "row), or text: a row per line, parted by commas, semicolons, tabs or spaces, with or without a line of names.\n"
-        "Exact, and the same bits for any number of threads. Each axis has its largest entry positive.\n"
+        "Exact, and the same bits for any number of threads. Each axis has its largest entry positive. Where the rank of\n"
+        "X is less than K (K rows or fewer, columns that depend on others), the scores have as many columns as that,\n"
+        "and it is said; what varies no more than floats are rounded counts as nothing.\n"
         "\n"
         "example:\n"
         "  elbo pca codes.npy -o scores.npy -k 5 --axes axes.npy\n",

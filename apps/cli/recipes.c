@@ -76,10 +76,13 @@ const cli_command cli_recipes = {
     .name = "recipes",
     .arguments = "[NAME]",
     .summary = "lists the built-in recipes, or prints one",
-    .details = "A recipe printed to a file is a good start for one of your own.\n"
-               "\n"
-               "example:\n"
-               "  elbo recipes mnist-vae > mine.yaml\n"
-               "  elbo train mine.yaml\n",
+    .details =
+        "A recipe printed to a file is a good start for one of your own.\n"
+        "Layers have PyTorch's names and arguments. One difference: a batch of one image under batch_norm1d, which\n"
+        "has no variance, is trained on but left out of the running statistics, where PyTorch stops.\n"
+        "\n"
+        "example:\n"
+        "  elbo recipes mnist-vae > mine.yaml\n"
+        "  elbo train mine.yaml\n",
     .run = run,
 };

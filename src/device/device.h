@@ -42,7 +42,8 @@ typedef struct elbo_batch_args {
 } elbo_batch_args;
 
 typedef struct elbo_run_report {
-    bool diverged; // a loss was not finite: neither that step nor any after it updated the weights
+    bool diverged; // a loss was not finite, or the gradient too long: no update was made in that step, nor after it
+    bool too_long; // the gradient: more than clip can measure
     int steps;     // of the last run, those before it
 } elbo_run_report;
 

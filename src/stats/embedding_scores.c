@@ -12,6 +12,7 @@
 #include "stats/knn.h"
 #include "stats/near_search.h"
 #include "stats/neighbours.h"
+#include "stats/scaled.h"
 
 enum { NEIGHBOURS = 10, ALL_ASKED = 100000, SAMPLE = 20000, CELL = 256 };
 _Static_assert((int)NEIGHBOURS <= (int)ELBO_NEAR_BLOCK, "a point's neighbours are one block");
@@ -145,10 +146,15 @@ elbo_status elbo_embedding_score(elbo_embedding_scores *s, const float *map, con
         c.which = which;
         c.m = SAMPLE;
     }
-    space points = {.x = x, .dims = dims}, plane = {.x = map, .dims = 2};
-    elbo_status status = score(s, &points, &plane, labels, &c, err);
+    elbo_scaled scaled_points = {0}, scaled_map = {0};
+    elbo_status status = elbo_scaled_make(&scaled_points, x, n, dims, elbo_scale_of(x, n, dims), err);
+    if (status == ELBO_OK) status = elbo_scaled_make(&scaled_map, map, n, 2, elbo_scale_of(map, n, 2), err);
+    space points = {.x = scaled_points.x, .dims = dims}, plane = {.x = scaled_map.x, .dims = 2};
+    if (status == ELBO_OK) status = score(s, &points, &plane, labels, &c, err);
     free_space(&points);
     free_space(&plane);
+    elbo_scaled_free(&scaled_points);
+    elbo_scaled_free(&scaled_map);
     free(which);
     return status;
 }

@@ -76,9 +76,31 @@ static void fix_sign(double *axis, int dims) {
     for (int i = 0; i < dims; i++) axis[i] = -axis[i];
 }
 
+/* How many axes hold variance. Along an axis without any, values vary by their rounding to floats: by some 2^-24 of
+ * their size, a few times that where they were computed in floats (from their mean on; what is added last is rounded
+ * once), and of few rows the largest of many such axes looks larger (Marchenko and Pastur, 1967). Also by the rounding
+ * of what is computed here, `rounding` of the largest variance.  column: (dims), each column's variance */
+static int find_rank(const elbo_pca *p, const double *column, size_t n, double rounding) {
+    double largest = p->components ? p->variance[0] : 0, few = pow(1 + sqrt((double)p->dims / (double)n), 2);
+    for (int c = 0; c < p->components; c++) {
+        const double *axis = p->axes + (size_t)c * (size_t)p->dims;
+        double noise = 0;
+        for (int i = 0; i < p->dims; i++) noise += axis[i] * axis[i] * (16 * column[i] + p->mean[i] * p->mean[i]);
+        if ((size_t)c >= n - 1 || !(p->variance[c] > fmax(0x1p-48 * few * noise, rounding * largest))) return c;
+    }
+    return p->components;
+}
+
+static void finish(elbo_pca *p, const double *column, size_t n, double rounding) {
+    p->rank = find_rank(p, column, n, rounding);
+    for (int c = p->rank; c < p->components; c++) p->variance[c] = 0;
+    for (int c = 0; c < p->components; c++) fix_sign(p->axes + (size_t)c * (size_t)p->dims, p->dims);
+}
+
 static elbo_status fit(elbo_pca *p, const float *x, size_t n, int threads, double *eigenvalues, double **covariance,
                        elbo_error *err) {
     size_t dims = (size_t)p->dims;
+    double *column = eigenvalues + dims;
     covariance_job job = {.x = x, .n = n, .dims = p->dims};
     ELBO_TRY(in_pieces(&job, sum_columns, dims, threads, err));
     for (size_t i = 0; i < dims; i++) p->mean[i] = job.sums[i] / (double)n;
@@ -86,16 +108,16 @@ static elbo_status fit(elbo_pca *p, const float *x, size_t n, int threads, doubl
     job.mean = p->mean;
     if (p->dims > WIDE && p->components < p->dims / 8) {
         ELBO_TRY(in_pieces(&job, sum_squares, dims, threads, err));
-        for (size_t i = 0; i < dims; i++) p->total += job.sums[i] / (double)(n - 1);
-        free(job.sums);
+        *covariance = job.sums; // its diagonal only
+        for (size_t i = 0; i < dims; i++) p->total += job.sums[i] /= (double)(n - 1);
         ELBO_TRY(elbo_pca_fit_wide(p, x, n, threads, err));
-        for (int c = 0; c < p->components; c++) fix_sign(p->axes + (size_t)c * dims, p->dims);
+        finish(p, job.sums, n, ELBO_PCA_WIDE_ROUNDING);
         return ELBO_OK;
     }
     ELBO_TRY(in_pieces(&job, sum_products, dims * dims, threads, err));
     *covariance = job.sums;
     for (size_t i = 0; i < dims * dims; i++) job.sums[i] /= (double)(n - 1);
-    for (size_t i = 0; i < dims; i++) p->total += job.sums[i * dims + i];
+    for (size_t i = 0; i < dims; i++) p->total += column[i] = job.sums[i * dims + i];
     // Row-major lower is column-major upper; eigenvectors come back as columns of it, that is, as our rows.
     if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', p->dims, job.sums, p->dims, eigenvalues) != 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "the covariance matrix has no eigenvectors: are all values finite?");
@@ -103,8 +125,8 @@ static elbo_status fit(elbo_pca *p, const float *x, size_t n, int threads, doubl
         int from = p->dims - 1 - c; // LAPACK sorts ascending
         p->variance[c] = eigenvalues[from] > 0 ? eigenvalues[from] : 0;
         for (size_t i = 0; i < dims; i++) p->axes[(size_t)c * dims + i] = job.sums[(size_t)from * dims + i];
-        fix_sign(p->axes + (size_t)c * dims, p->dims);
     }
+    finish(p, column, n, (double)dims * 0x1p-52);
     return ELBO_OK;
 }
 
@@ -115,7 +137,7 @@ elbo_status elbo_pca_fit(elbo_pca *p, const float *x, size_t n, int dims, int co
     p->mean = elbo_alloc((size_t)dims, sizeof(double));
     p->axes = elbo_alloc((size_t)p->components * (size_t)dims, sizeof(double));
     p->variance = elbo_alloc((size_t)p->components, sizeof(double));
-    double *eigenvalues = elbo_alloc((size_t)dims, sizeof(double)), *covariance = NULL;
+    double *eigenvalues = elbo_alloc(2 * (size_t)dims, sizeof(double)), *covariance = NULL; // and a column's variance
     elbo_status status = p->mean && p->axes && p->variance && eigenvalues
                              ? fit(p, x, n, threads, eigenvalues, &covariance, err)
                              : elbo_no_memory(err);

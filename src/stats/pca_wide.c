@@ -1,7 +1,10 @@
 /* The first principal axes of wide data (codes of a convolutional autoencoder, images), where the covariance matrix
  * would be larger than it is worth: subspace iteration with Rayleigh-Ritz (Golub and Van Loan, Matrix Computations,
  * section 8.2). Each round multiplies a few directions by the covariance, X^T (X Q), in fixed pieces of rows, until the
- * wanted axes stand still; more directions than wanted make that quick. */
+ * wanted axes stand still; more directions than wanted make that quick.
+ *
+ * Products are in floats, so the rows are centred and scaled before them: at an offset of 1e6 a product of rows as they
+ * are keeps no digit of what varies, and squares of 1e-20 are 0. */
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,59 +15,56 @@
 #include "base/threads.h"
 #include "device/cpu/kernels.h"
 #include "stats/pca_wide.h"
+#include "base/work_queue.h"
 
-enum { EXTRA = 14, MOST_ROUNDS = 300, PIECE_ROWS = 1024 };
+/* A piece has PIECE_ROWS rows, or fewer where these would be more than PIECE_FLOATS. */
+enum {
+    EXTRA = 14,
+    MOST_ROUNDS = 300,
+    PIECE_ROWS = 1024,
+    LEAST_ROWS = 16,
+    PIECE_FLOATS = 1 << 22,
+    LEAST_EXPONENT = -120
+};
 
 typedef struct wide_job {
-    const float *x; // (n, dims)
-    size_t n;
-    int dims, width;     // width: directions
-    const float *q;      // (width, dims)
-    const float *mean_q; // (width): mean times q
-    float *products;     // (pieces, width, dims): each piece's share of X^T (X Q)
-    double *sums;        // (pieces, width): of the columns of X Q
-    float *room;         // (pieces, 2, PIECE_ROWS, width)
+    const float *x;           // (n, dims)
+    size_t n, rows;           // rows of a piece
+    int dims, width, pieces;  // width: directions
+    double scale;             // a power of two
+    const float *mean, *rest; // (dims): the mean in two floats
+    const float *q;           // (width, dims)
+    float *products;          // (pieces, width, dims): each piece's share of X^T (X Q)
+    float *room;              // (threads, rows, dims + 2 width): centred rows, X Q, and scratch
 } wide_job;
 
-static void run_piece(void *context, int piece) {
+static void centre(float *out, const float *x, size_t rows, const wide_job *j) {
+    size_t dims = (size_t)j->dims;
+    float scale = (float)j->scale;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t d = 0; d < dims; d++) out[r * dims + d] = (x[r * dims + d] - j->mean[d] - j->rest[d]) * scale;
+}
+
+static void run_piece(void *context, int piece, int thread) {
     const wide_job *j = context;
     const elbo_linear_kernels *k = elbo_kernels_here()->linear;
-    size_t start = (size_t)piece * PIECE_ROWS, rows = j->n - start < PIECE_ROWS ? j->n - start : PIECE_ROWS;
+    size_t start = (size_t)piece * j->rows, rows = j->n - start < j->rows ? j->n - start : j->rows;
     size_t width = (size_t)j->width, dims = (size_t)j->dims;
-    float *y = j->room + (size_t)piece * 2 * PIECE_ROWS * width;
-    const float *x = j->x + start * dims;
-    k->forward(y, x, j->q, NULL, (int)rows, j->dims, j->width, y + PIECE_ROWS * width);
-    double *sum = j->sums + (size_t)piece * width;
-    memset(sum, 0, width * sizeof *sum);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < width; i++) {
-            y[r * width + i] -= j->mean_q[i]; // as if x were centred
-            sum[i] += y[r * width + i];
-        }
+    float *x = j->room + (size_t)thread * j->rows * (dims + 2 * width), *y = x + j->rows * dims;
+    centre(x, j->x + start * dims, rows, j);
+    k->forward(y, x, j->q, NULL, (int)rows, j->dims, j->width, y + j->rows * width);
     k->backward_weights(j->products + (size_t)piece * width * dims, NULL, y, x, (int)rows, j->dims, j->width, j->width);
 }
 
-/* z (width, dims) = covariance q, for q (width, dims). */
-static void multiply(wide_job *j, const elbo_pca *p, const double *q, double *z, float *q32, float *mean_q,
-                     int threads) {
-    size_t width = (size_t)j->width, dims = (size_t)j->dims, pieces = (j->n + PIECE_ROWS - 1) / PIECE_ROWS;
-    for (size_t i = 0; i < width; i++) {
-        double sum = 0;
-        for (size_t d = 0; d < dims; d++) {
-            q32[i * dims + d] = (float)q[i * dims + d];
-            sum += p->mean[d] * q[i * dims + d];
-        }
-        mean_q[i] = (float)sum;
-    }
-    elbo_parallel_for(threads, (int)pieces, run_piece, j);
-    for (size_t i = 0; i < width; i++) {
-        double sum = 0;
-        for (size_t piece = 0; piece < pieces; piece++) sum += j->sums[piece * width + i];
-        for (size_t d = 0; d < dims; d++) {
-            double total = -p->mean[d] * sum; // of the centred x
-            for (size_t piece = 0; piece < pieces; piece++) total += j->products[(piece * width + i) * dims + d];
-            z[i * dims + d] = total / (double)(j->n - 1);
-        }
+/* z (width, dims) = covariance of the scaled rows times q, for q (width, dims). */
+static void multiply(wide_job *j, const double *q, double *z, float *q32, elbo_team *team) {
+    size_t block = (size_t)j->width * (size_t)j->dims;
+    for (size_t i = 0; i < block; i++) q32[i] = (float)q[i];
+    elbo_work_queue_run(team, j->pieces, run_piece, j);
+    for (size_t i = 0; i < block; i++) {
+        double total = 0;
+        for (size_t piece = 0; piece < (size_t)j->pieces; piece++) total += j->products[piece * block + i];
+        z[i] = total / (double)(j->n - 1);
     }
 }
 
@@ -74,9 +74,9 @@ static double dot(const double *a, const double *b, size_t n) {
     return sum;
 }
 
-/* Gram-Schmidt, twice, which is enough. A direction that vanishes is left 0. */
-static void orthonormalise(double *q, size_t width, size_t dims) {
-    for (size_t i = 0; i < width; i++) {
+/* Gram-Schmidt, twice, which is enough, of the directions from `first` on. One that vanishes is left 0. */
+static void orthonormalise(double *q, size_t first, size_t width, size_t dims) {
+    for (size_t i = first; i < width; i++) {
         double *v = q + i * dims, before = sqrt(dot(v, v, dims));
         for (int turn = 0; turn < 2; turn++)
             for (size_t k = 0; k < i; k++) {
@@ -104,52 +104,95 @@ static elbo_status rotate(double *q, const double *z, double *rotated, double *s
     return ELBO_OK;
 }
 
-elbo_status elbo_pca_fit_wide(elbo_pca *p, const float *x, size_t n, int threads, elbo_error *err) {
-    size_t dims = (size_t)p->dims, wanted = (size_t)p->components,
-           width = wanted + EXTRA < dims ? wanted + EXTRA : dims;
-    size_t pieces = (n + PIECE_ROWS - 1) / PIECE_ROWS, block = width * dims;
-    double *memory = elbo_alloc(3 * block + width * width + width + pieces * width + dims, sizeof *memory);
-    float *floats = elbo_alloc(block + width + pieces * block + pieces * 2 * PIECE_ROWS * width, sizeof *floats);
-    if (!memory || !floats) {
-        free(memory);
-        free(floats);
-        return elbo_no_memory(err);
-    }
-    double *q = memory, *z = q + block, *rotated = z + block, *small = rotated + block, *values = small + width * width;
-    float *q32 = floats, *mean_q = q32 + block;
-    wide_job job = {.x = x,
-                    .n = n,
-                    .dims = p->dims,
-                    .width = (int)width,
-                    .q = q32,
-                    .mean_q = mean_q,
-                    .products = mean_q + width,
-                    .sums = values + width};
-    job.room = job.products + pieces * block;
-    for (size_t i = 0; i < width; i++) {
+/* Random directions in place of q's from `first` on, orthogonal to those before them. */
+static void fill(double *q, float *q32, size_t first, size_t width, size_t dims) {
+    for (size_t i = first; i < width; i++) {
         elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PICKING, .sample = (uint32_t)i}, q32, dims);
         for (size_t d = 0; d < dims; d++) q[i * dims + d] = q32[d];
     }
-    orthonormalise(q, width, dims);
+    orthonormalise(q, first, width, dims);
+}
+
+/* The directions of `values` (ascending, as LAPACK's) that are more than the rounding of float products. */
+static size_t count_real(const double *values, size_t width, size_t wanted) {
+    size_t real = 0;
+    while (real < wanted && values[width - 1 - real] > ELBO_PCA_WIDE_ROUNDING * values[width - 1]) real++;
+    return real;
+}
+
+/* Rounds of the iteration, until the wanted axes stand still: q and values are the result. */
+static elbo_status iterate(wide_job *j, double *q, double *values, size_t wanted, float *q32, elbo_team *team,
+                           elbo_error *err) {
+    size_t width = (size_t)j->width, dims = (size_t)j->dims, block = width * dims;
+    double *z = elbo_alloc(2 * block + width * width, sizeof *z);
+    if (!z) return elbo_no_memory(err);
+    double *rotated = z + block, *small = rotated + block;
     elbo_status status = ELBO_OK;
-    for (int round = 0; round < MOST_ROUNDS && status == ELBO_OK; round++) {
-        multiply(&job, p, q, z, q32, mean_q, threads);
+    fill(q, q32, 0, width, dims);
+    for (int round = 0; round < MOST_ROUNDS; round++) {
+        multiply(j, q, z, q32, team);
         status = rotate(q, z, rotated, small, values, width, dims, err);
-        orthonormalise(rotated, width, dims);
-        double moved = 0; // the sine of the largest angle that a wanted axis turned by
-        for (size_t i = 0; i < wanted; i++) {
+        if (status != ELBO_OK) break;
+        orthonormalise(rotated, 0, width, dims);
+        size_t real = count_real(values, width, wanted); // what is only noise never stands still
+        double moved = 0;                                // the sine of the largest angle that a wanted axis turned by
+        for (size_t i = 0; i < real; i++) {
             double cosine = 0;
-            for (size_t k = 0; k < wanted; k++) cosine += pow(dot(rotated + i * dims, q + k * dims, dims), 2);
+            for (size_t k = 0; k < real; k++) cosine += pow(dot(rotated + i * dims, q + k * dims, dims), 2);
             moved = fmax(moved, sqrt(fmax(0, 1 - cosine)));
         }
         memcpy(q, rotated, block * sizeof *q);
         if (moved < 1e-5 && round > 2) break;
     }
-    for (size_t i = 0; i < wanted; i++) {
-        p->variance[i] = fmax(values[width - 1 - i], 0);
-        memcpy(p->axes + i * dims, q + i * dims, dims * sizeof *q);
+    free(z);
+    return status;
+}
+
+static elbo_status fit(elbo_pca *p, wide_job *j, elbo_team *team, elbo_error *err) {
+    size_t dims = (size_t)p->dims, wanted = (size_t)p->components, width = (size_t)j->width, block = width * dims;
+    size_t pieces = (size_t)j->pieces, threads = (size_t)elbo_team_threads(team);
+    double *q = elbo_alloc(block + width, sizeof *q);
+    float *q32 = elbo_alloc(block + 2 * dims + pieces * block + threads * j->rows * (dims + 2 * width), sizeof *q32);
+    elbo_status status = q && q32 ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        double *values = q + block;
+        float *mean = q32 + block, *rest = mean + dims;
+        for (size_t d = 0; d < dims; d++) {
+            mean[d] = (float)p->mean[d];
+            rest[d] = (float)(p->mean[d] - mean[d]);
+        }
+        j->q = q32, j->mean = mean, j->rest = rest;
+        j->products = rest + dims;
+        j->room = j->products + pieces * block;
+        status = iterate(j, q, values, wanted, q32, team, err);
+        size_t real = count_real(values, width, wanted);
+        fill(q, q32, real, wanted, dims);
+        for (size_t i = 0; i < real; i++) p->variance[i] = values[width - 1 - i] / j->scale / j->scale;
+        memcpy(p->axes, q, wanted * dims * sizeof *q);
     }
-    free(memory);
-    free(floats);
+    free(q);
+    free(q32);
+    return status;
+}
+
+elbo_status elbo_pca_fit_wide(elbo_pca *p, const float *x, size_t n, int threads, elbo_error *err) {
+    size_t dims = (size_t)p->dims, wanted = (size_t)p->components, rows = PIECE_FLOATS / dims;
+    if (rows < LEAST_ROWS) rows = LEAST_ROWS;
+    if (rows > PIECE_ROWS) rows = PIECE_ROWS;
+    if (rows > n) rows = n;
+    int exponent = 0; // of a value's deviation
+    frexp(sqrt(p->total / (double)dims), &exponent);
+    if (exponent < LEAST_EXPONENT) exponent = LEAST_EXPONENT; // its inverse is a float
+    wide_job job = {.x = x,
+                    .n = n,
+                    .rows = rows,
+                    .dims = p->dims,
+                    .width = (int)(wanted + EXTRA < dims ? wanted + EXTRA : dims),
+                    .pieces = (int)((n + rows - 1) / rows),
+                    .scale = ldexp(1, -exponent)};
+    elbo_team *team = NULL;
+    ELBO_TRY(elbo_team_make(&team, threads, err));
+    elbo_status status = fit(p, &job, team, err);
+    elbo_team_free(team);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "stats/pca.h"
 #include "base/work_queue.h"
+#include "stats/scaled.h"
 #include "stats/simd/tsne_kernels.h"
 #include "stats/tsne_grid.h"
 
@@ -262,10 +263,8 @@ static double possible_perplexity(double wanted, size_t n) {
     return fmax(1, fmin(wanted, most));
 }
 
-elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims,
-                      const elbo_tsne_options *o, const elbo_job *work, elbo_error *err) {
-    *result = (elbo_tsne_result){.recall = 1, .perplexity = o->perplexity};
-    ELBO_TRY(check(x, n, dims, o, err));
+static elbo_status make_map(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims,
+                            const elbo_tsne_options *o, const elbo_job *work, elbo_error *err) {
     if (o->start)
         memcpy(y, o->start, 2 * n * sizeof *y);
     else
@@ -298,5 +297,16 @@ elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t
         to_callers_order(&t, y);
     }
     release(&t);
+    return status;
+}
+
+elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims,
+                      const elbo_tsne_options *o, const elbo_job *work, elbo_error *err) {
+    *result = (elbo_tsne_result){.recall = 1, .perplexity = o->perplexity};
+    ELBO_TRY(check(x, n, dims, o, err));
+    elbo_scaled scaled;
+    ELBO_TRY(elbo_scaled_make(&scaled, x, n, dims, elbo_scale_of(x, n, dims), err));
+    elbo_status status = make_map(y, result, scaled.x, n, dims, o, work, err);
+    elbo_scaled_free(&scaled);
     return status;
 }

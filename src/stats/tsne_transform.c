@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/work_queue.h"
+#include "stats/scaled.h"
 #include "stats/simd/tsne_kernels.h"
 #include "stats/tsne.h"
 
@@ -135,6 +136,21 @@ static elbo_status check(const float *x, size_t n, int dims, const char *what, e
     return ELBO_OK;
 }
 
+/* On the scale of the map's points, unless a new one lies so far away that all of them are equally near. */
+static elbo_status find_neighbours(elbo_neighbours *nb, const float *new_points, size_t m, const float *x, size_t n,
+                                   int dims, int k, const elbo_job *work, elbo_error *err) {
+    double scale = elbo_scale_of(x, n, dims), largest = 0;
+    for (size_t i = 0; i < m * (size_t)dims; i++) largest = fmax(largest, fabs((double)new_points[i]));
+    if (scale * largest > 1e15) scale = 1; // more than distances take
+    elbo_scaled points = {0}, queries = {0};
+    elbo_status status = elbo_scaled_make(&points, x, n, dims, scale, err);
+    if (status == ELBO_OK) status = elbo_scaled_make(&queries, new_points, m, dims, scale, err);
+    if (status == ELBO_OK) status = elbo_neighbours_of(nb, queries.x, m, points.x, n, dims, k, work, err);
+    elbo_scaled_free(&points);
+    elbo_scaled_free(&queries);
+    return status;
+}
+
 elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, const float *map, const float *x, size_t n,
                                 int dims, const elbo_tsne_options *o, const elbo_job *work, elbo_error *err) {
     if (m < 1 || n < 1 || dims < 1)
@@ -145,7 +161,7 @@ elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, con
     double perplexity = fmax(1, fmin(o->perplexity, (double)n / 3));
     size_t k = (size_t)(3 * perplexity);
     elbo_neighbours nb = {0};
-    ELBO_TRY(elbo_neighbours_of(&nb, new_points, m, x, n, dims, (int)(k < n ? k : n), work, err));
+    ELBO_TRY(find_neighbours(&nb, new_points, m, x, n, dims, (int)(k < n ? k : n), work, err));
     placing g = {.kernels = elbo_tsne_kernels_here()->force,
                  .m = m,
                  .n = n,

@@ -99,10 +99,15 @@ static elbo_status check_weights(const trainer *t, elbo_error *err) {
 }
 
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
-static elbo_status report_divergence(trainer *t, const elbo_batch_args *args, elbo_error *err) {
+static elbo_status report_divergence(trainer *t, const elbo_batch_args *args, bool too_long, elbo_error *err) {
     ELBO_TRY(check_weights(t, err));
     const char *what = "sum";
     const elbo_node *n = t->state.device->find_nonfinite(&t->plan, args, &what);
+    if (!n && too_long)
+        return elbo_fail(err, ELBO_DIVERGED,
+                         "step %llu (epoch %d): the gradient's norm is above 1.8e19, more than train.clip can measure; "
+                         "try a smaller train.lr, or a smaller image.range",
+                         (unsigned long long)t->at.step + 1, t->at.epoch + 1);
     return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): `%s` (%s, %s) gives values that are not finite; %s",
                      (unsigned long long)t->at.step + 1, t->at.epoch + 1, n ? n->name : "loss",
                      n ? n->op->name : "loss", what, advice);
@@ -127,7 +132,7 @@ static elbo_status run_steps(trainer *t, elbo_error *err) {
     for (int i = 0; i < report.steps; i++) t->at.images_done += (uint32_t)args[i].count;
     t->at.step += (uint64_t)report.steps;
     elbo_metric_sums_add(&t->at.sums, &t->network.graph.metrics, t->plan.total);
-    return report.diverged ? report_divergence(t, &args[report.steps], err) : ELBO_OK;
+    return report.diverged ? report_divergence(t, &args[report.steps], report.too_long, err) : ELBO_OK;
 }
 
 /* ---- telling the caller ---- */

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "device/cpu/cpu.h"
-#include "device/cpu/program.h"
+#include "device/cpu/program_make.h"
 
 /* A batch of fewer images than the plan was made for leaves its last shards out. */
 static int pieces_of(const elbo_cpu_program *p, const elbo_phase *phase, const elbo_batch_args *args) {
@@ -104,8 +104,9 @@ static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
     share_out(p, args);
     if (p->plan->options.clip > 0)
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
-    p->diverged = false;
+    p->diverged = p->too_long = false;
     elbo_team_run(p->team, run_phases, &(job){p, args});
+    if (!args->no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
 }
 
 /* Image by image, so that a sum is the same however many steps were run at once. */
@@ -130,7 +131,7 @@ elbo_status elbo_cpu_run(elbo_plan *plan, const elbo_batch_args *args, int steps
 elbo_status elbo_cpu_wait(elbo_plan *plan, elbo_run_report *report, elbo_error *err) {
     (void)err;
     const elbo_cpu_program *p = plan->program;
-    *report = (elbo_run_report){.diverged = p->diverged, .steps = p->steps_run};
+    *report = (elbo_run_report){.diverged = p->diverged, .too_long = p->too_long, .steps = p->steps_run};
     return ELBO_OK;
 }
 

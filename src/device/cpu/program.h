@@ -133,7 +133,7 @@ struct elbo_cpu_program {
 
     bool gradients_given, losses_lowered; // while lowering
     int first_back;                       // FEATURES: its first step that goes back
-    bool diverged;                        // of the last run
+    bool diverged, too_long;              // of the last run
     int steps_run;
 };
 

@@ -15,6 +15,9 @@ elbo_status elbo_cpu_give_output(elbo_cpu_program *p, const elbo_work *w, elbo_e
 /* update.c: the step that clips the whole gradient and then changes the weights. */
 elbo_status elbo_cpu_clipped_update(elbo_cpu_program *p, elbo_error *err);
 
+/* After a batch: the gradient that train.clip measures is longer than the root of the largest float, or not finite. */
+bool elbo_cpu_gradient_diverged(const elbo_cpu_program *p);
+
 /* phases.c */
 elbo_status elbo_cpu_sort_steps(elbo_cpu_program *p, elbo_error *err);
 elbo_status elbo_cpu_cut_phases(elbo_cpu_program *p, elbo_error *err);

@@ -1,4 +1,5 @@
 /* From gradients to new weights: tile by tile while each is warm, or, with clipping, all of them at the end. */
+#include <float.h>
 #include <math.h>
 
 #include "device/cpu/program_make.h"
@@ -30,14 +31,26 @@ void elbo_cpu_finish_tile(const elbo_cpu_step *s, const elbo_batch_args *args, i
         update_range(p, offset, g, n, &args->update); // while the tile is warm
 }
 
+static double gradient_squares(const elbo_cpu_program *p, int tiles) {
+    double squares = 0;
+    for (int i = 0; i < tiles; i++) squares += p->tile_squares[i];
+    return squares;
+}
+
+/* Squares are summed in floats, so this is where devices can tell; PyTorch's norm ends there, too. */
+static bool can_clip(double squares) { return squares <= FLT_MAX; } // and is no NaN
+
+bool elbo_cpu_gradient_diverged(const elbo_cpu_program *p) {
+    return elbo_cpu_learns(p) && p->plan->options.clip > 0 && !can_clip(gradient_squares(p, p->tiles));
+}
+
 /* With clipping the whole gradient must be known before the first weight may change. */
 static void clipped_update(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     (void)thread;
     if (args->no_update) return;
     const elbo_cpu_program *p = s->program;
-    double squares = 0;
-    for (int i = 0; i < s->first_tile; i++) squares += p->tile_squares[i];
-    double norm = sqrt(squares);
+    double squares = gradient_squares(p, s->first_tile), norm = sqrt(squares);
+    if (!can_clip(squares)) return; // scaled by clip / infinity, training would stand still
     elbo_update u = args->update;
     if (norm > p->plan->options.clip)
         u.gradient_scale = (float)(p->plan->options.clip / (norm + 1e-6)); // as clip_grad_norm_

@@ -91,19 +91,21 @@ static void run_normalise(const elbo_cpu_step *s, const elbo_batch_args *args, i
                                          shift, &p);
 }
 
-/* Once a step, when the shards are through: running = (1 - momentum) running + momentum batch, the variance with n -
- * 1. */
+/* Once a step, when the shards are through: running = (1 - momentum) running + momentum batch, the variance with n - 1.
+ * A single value per channel (the last image of an epoch, under batch_norm1d) has no variance: its 0 would pull the
+ * running one down by a momentum, so such a batch is left out. PyTorch stops there. */
 static void run_update_statistics(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     (void)tile, (void)thread;
     if (args->no_update) return;
     const elbo_param *mean = &s->program->graph->param[s->node->first_param + ELBO_NORM_RUNNING_MEAN];
     const elbo_param *var = &s->program->graph->param[s->node->first_param + ELBO_NORM_RUNNING_VAR];
     double momentum = s->node->value[ELBO_NORM_MOMENTUM], n = args->count * pixels_of(s);
+    if (n < 2) return;
     for (int c = 0; c < channels(s); c++) {
         double m, variance = combine_moments(s, args, c, &m);
         float *rm = s->program->params + mean->offset + c, *rv = s->program->params + var->offset + c;
         *rm = (float)((1 - momentum) * *rm + momentum * m);
-        *rv = (float)((1 - momentum) * *rv + momentum * variance * (n > 1 ? n / (n - 1) : 1));
+        *rv = (float)((1 - momentum) * *rv + momentum * variance * (n / (n - 1)));
     }
 }
 

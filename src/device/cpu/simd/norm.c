@@ -15,38 +15,67 @@ static inline const float *image(const elbo_planes *p, const float *x, size_t ro
 /* ---- sixteen lanes ---- */
 
 /* Pixels whose sum floats can hold: over a million of them the mean was off by 0.7 %. */
-enum { PIXELS_IN_FLOATS = 1024 };
+enum { PIXELS_IN_FLOATS = 128 };
 static inline size_t run_end(const elbo_planes *p, size_t start) {
     return p->pixels - start < PIXELS_IN_FLOATS ? p->pixels : start + PIXELS_IN_FLOATS;
 }
 #define EACH_RUN(p) for (size_t start = 0, end = run_end(p, 0); start < (p)->pixels; start = end, end = run_end(p, end))
 
+static inline void sum_of_run(wide *sum, const float *v, size_t start, size_t end) {
+    vec even[PARTS] = {}, odd[PARTS] = {}; // neither waits for the other
+    size_t k = start;
+    for (; k + 1 < end; k += 2) EACH_PART(i) {
+            even[i] += vload(v + k * LANES + i * WIDTH);
+            odd[i] += vload(v + (k + 1) * LANES + i * WIDTH);
+        }
+    if (k < end) EACH_PART(i) even[i] += vload(v + k * LANES + i * WIDTH);
+    EACH_PART(i) sum[i] += widen(even[i] + odd[i]);
+}
+
+/* Sums of a run's distances from m, and of their squares. */
+static inline void deviations_of_run(wide *rest, wide *squares, const float *v, const vec *m, size_t start,
+                                     size_t end) {
+    vec even[PARTS] = {}, odd[PARTS] = {}, even_squares[PARTS] = {}, odd_squares[PARTS] = {};
+    size_t k = start;
+    for (; k + 1 < end; k += 2) EACH_PART(i) {
+            vec d = vload(v + k * LANES + i * WIDTH) - m[i], e = vload(v + (k + 1) * LANES + i * WIDTH) - m[i];
+            even[i] += d;
+            odd[i] += e;
+            even_squares[i] += d * d;
+            odd_squares[i] += e * e;
+        }
+    if (k < end) EACH_PART(i) {
+            vec d = vload(v + k * LANES + i * WIDTH) - m[i];
+            even[i] += d;
+            even_squares[i] += d * d;
+        }
+    EACH_PART(i) {
+        rest[i] += widen(even[i] + odd[i]);
+        squares[i] += widen(even_squares[i] + odd_squares[i]);
+    }
+}
+
+/* In two passes, the second of which corrects the first (Chan, Golub and LeVeque, "Algorithms for computing the sample
+ * variance", 1983): the first mean is off by some of the last digits of the values' sum, which is much of a channel
+ * that is bright and varies little; what the distances from it sum to is not rounded like that. */
 static void moments_16(float *mean, float *squares, const float *x, const elbo_planes *p) {
+    double count = (double)(p->rows * p->pixels);
     for (size_t g = 0; g < p->groups; g++) {
-        wide sum[PARTS] = {}, deviations[PARTS] = {};
+        wide sum[PARTS] = {}, rest[PARTS] = {}, deviations[PARTS] = {};
         for (size_t r = 0; r < p->rows; r++) {
             const float *v = image(p, x, r, g);
-            EACH_RUN(p) {
-                vec s[PARTS] = {};
-                for (size_t k = start; k < end; k++) EACH_PART(i) s[i] += vload(v + k * LANES + i * WIDTH);
-                EACH_PART(i) sum[i] += widen(s[i]);
-            }
+            EACH_RUN(p) sum_of_run(sum, v, start, end);
         }
         vec m[PARTS];
-        EACH_PART(i) m[i] = narrow(sum[i] / (double)(p->rows * p->pixels));
+        EACH_PART(i) m[i] = narrow(sum[i] / count);
         for (size_t r = 0; r < p->rows; r++) {
             const float *v = image(p, x, r, g);
-            EACH_RUN(p) {
-                vec s[PARTS] = {};
-                for (size_t k = start; k < end; k++) EACH_PART(i) {
-                        vec d = vload(v + k * LANES + i * WIDTH) - m[i];
-                        s[i] += d * d;
-                    }
-                EACH_PART(i) deviations[i] += widen(s[i]);
-            }
+            EACH_RUN(p) deviations_of_run(rest, deviations, v, m, start, end);
         }
-        EACH_PART(i) vstore(mean + g * LANES + i * WIDTH, m[i]);
-        EACH_PART(i) vstore(squares + g * LANES + i * WIDTH, narrow(deviations[i]));
+        EACH_PART(i) {
+            vstore(mean + g * LANES + i * WIDTH, narrow(widen(m[i]) + rest[i] / count));
+            vstore(squares + g * LANES + i * WIDTH, narrow(deviations[i] - rest[i] * rest[i] / count));
+        }
     }
 }
 

@@ -124,6 +124,11 @@ static inline void program_wait(program *p) {
     p->err = read_text(err);
     free(out);
     free(err);
+    const char *said[] = {p->out, p->err}; // which no terminal may obey
+    for (int i = 0; i < 2; i++)
+        for (const char *c = said[i]; *c; c++)
+            if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 127)
+                fail_msg("byte %d: %s", *c, said[i]);
     if (late) fail_msg("ended after %d s; it had said: %s%s", SECONDS_TO_LIVE, p->out, p->err);
 }
 

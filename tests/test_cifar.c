@@ -109,6 +109,11 @@ static void test_untar(void **state) {
     assert_message(err, "a.bin has 10 bytes; 11");
     assert_int_equal(elbo_untar_gz(path, missing, s.folder, &err), ELBO_BAD_INPUT);
     assert_message(err, "holds 1 of the 2");
+    uint8_t twice[4096] = {0}; // one member twice is not two members
+    size_t twice_end = add_member(twice, add_member(twice, 0, "a.bin", "0123456789"), "x/a.bin", "9876543210");
+    pack("x.tar.gz", twice, twice_end + 1024);
+    assert_int_equal(elbo_untar_gz(path, good, s.folder, &err), ELBO_BAD_INPUT);
+    assert_message(err, "holds 1 of the 2");
     tar[second + 3] ^= 1; // the header's sum no longer fits
     pack("x.tar.gz", tar, end + 1024);
     assert_int_equal(elbo_untar_gz(path, good, s.folder, &err), ELBO_BAD_INPUT);

@@ -1,6 +1,8 @@
 /* elbo doctor on runs that were made to have each problem, and on a healthy one that has none. */
 #include "program.h"
 
+#include "formats/npy.h"
+
 /* Small networks on elbo's own digits, of which `many` holds enough and `few` too few. `%s` is the rest. */
 static void train(const char *run, const char *data, const char *recipe, const char *epochs) {
     char file[100];
@@ -198,6 +200,61 @@ static void test_range(void **state) {
     }
 }
 
+/* Float images far beyond what a sigmoid gives: a range in the recipe changes nothing about them. */
+static void test_range_of_floats(void **state) {
+    (void)state;
+    static float images[40 * 784];
+    for (size_t i = 0; i < 40 * 784; i++) images[i] = (float)(i * 7919 % 256);
+    char *path = in_scratch("bright.npy");
+    assert_int_equal(elbo_npy_write_f32(path, images, 2, (size_t[]){40, 784}, NULL), ELBO_OK);
+    free(path);
+    train("bright", "bright.npy", "kind: ae\ndata: mnist\n" SHORT "decoder: [linear 784, sigmoid]\n", "1");
+    json_t *o = examine("bright");
+    expect(o, "range", "problem");
+    assert_non_null(strstr(text(check_of(o, "range"), "advice"), "scale the file's values"));
+    json_decref(o);
+}
+
+/* A log of four epochs in a healthy run's folder. */
+static void write_log(const char *run, const double *train_loss, const double *test_loss) {
+    char name[100], lines[4000] = "";
+    for (int i = 0; i < 4; i++)
+        sprintf(
+            lines + strlen(lines),
+            "{\"epoch\":%d,\"unit\":\"nats/image\",\"train\":{\"images\":3000,\"loss\":%g,\"reconstruction\":%g,"
+            "\"kl\":0.0,\"mse\":0.1},\"test\":{\"images\":500,\"loss\":%g,\"reconstruction\":%g,\"kl\":0.0,\"mse\":0.1},"
+            "\"seconds\":1.0,\"images_per_second\":1.0,\"lr\":0.001,\"kl_weight\":1.0}\n",
+            i + 1, train_loss[i], train_loss[i], test_loss[i], test_loss[i]);
+    copy_run("healthy", run);
+    snprintf(name, sizeof name, "%s/log.jsonl", run);
+    scratch_write(&here, name, lines, strlen(lines));
+}
+
+static void assert_close(double a, double b) {
+    if (!(fabs(a - b) < 1e-6)) fail_msg("%g is not %g", a, b);
+}
+
+/* What earlier versions trained to negative losses: shares are of the loss's size, and a fall is a fall. */
+static void test_negative_losses(void **state) {
+    (void)state;
+    write_log("negative", (double[]){-100, -150, -180, -200}, (double[]){-90, -140, -160, -180});
+    json_t *o = examine("negative");
+    expect(o, "diverged", "ok");
+    expect(o, "underfitting", "problem");
+    assert_close(measured(o, "underfitting", "fall"), 20.0 / 160);
+    expect(o, "overfitting", "ok");
+    assert_close(measured(o, "overfitting", "gap"), 20.0 / 200);
+    json_decref(o);
+    write_log("risen", (double[]){-100, -200, -150, -210}, (double[]){-90, -190, -180, -100});
+    o = examine("risen");
+    expect(o, "diverged", "note");
+    assert_close(measured(o, "diverged", "largest_leap"), 1 + 50.0 / 200);
+    expect(o, "overfitting", "problem");
+    assert_close(measured(o, "overfitting", "rise"), 90.0 / 190);
+    expect(o, "underfitting", "ok");
+    json_decref(o);
+}
+
 /* The same words for any number of threads; exit status 0 where there are problems too, and the words are those of the JSON. */
 static void test_threads(void **state) {
     (void)state;
@@ -217,11 +274,18 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_healthy),       cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_still_falling), cmocka_unit_test(test_diverged),
-        cmocka_unit_test(test_dead),          cmocka_unit_test(test_overfitted_and_memorised),
-        cmocka_unit_test(test_collapsed),     cmocka_unit_test(test_far_from_the_prior),
-        cmocka_unit_test(test_one_image),     cmocka_unit_test(test_range),
+        cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_still_falling),
+        cmocka_unit_test(test_diverged),
+        cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_overfitted_and_memorised),
+        cmocka_unit_test(test_collapsed),
+        cmocka_unit_test(test_far_from_the_prior),
+        cmocka_unit_test(test_one_image),
+        cmocka_unit_test(test_range),
+        cmocka_unit_test(test_range_of_floats),
+        cmocka_unit_test(test_negative_losses),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -120,10 +120,86 @@ static void curves_leave_script_data_and_picture(void **state) {
     free(csv);
     assert_true(pixels_of("loss.png", 0x0069b0) > 500);                     // the lines are there
     assert_says("loss.svg", "{/b} a_b^c \\n @x `id` $y %d # &amp; &lt;i>"); // drawn as it is, nothing interpreted
-    assert_says("loss.gp", "'it''s \"q\" {/b}");
+    assert_says("loss.gp", "\"it's \\\"q\\\" \\173/b\\175 a_b^c");
 
     // by hand, as a user would
     char *command = elbo_format("cd %s && mv loss.png first.png && gnuplot loss.gp && cmp loss.png first.png", folder);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
+/* Names that broke a figure, or could: quotes at either end and doubled, what strings in double quotes expand, what the
+ * shell expands, what gnuplot's enhanced text and formats change. */
+static const char *const hostile_names[] = {"'t Hooft",
+                                            "rock ''n'' roll",
+                                            "''",
+                                            "'",
+                                            "\"",
+                                            "\"\"quoted\"\"",
+                                            "\\",
+                                            "ends in \\",
+                                            "a\\nb\\1017\\\"",
+                                            "`touch pwned`",
+                                            "$(touch pwned)",
+                                            "@png $0 $x ${x}",
+                                            "{/*9 big} {} }{",
+                                            "a_b^c&d~e @f",
+                                            "%s %d %n 50%",
+                                            "# none; exit",
+                                            "a\nb\tc\rd",
+                                            "-e 'x' |y <z>",
+                                            "\xc3\xa9\xc3\xa0 \xce\xb1\xe2\x82\xac",
+                                            "1234567890123\\0"};
+enum { NAMES = sizeof hostile_names / sizeof *hostile_names };
+
+/* The name as gnuplot's SVG has it. */
+static char *as_svg(const char *name) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    fputc('>', out);
+    for (; *name; name++)
+        if (*name == '&' || *name == '<')
+            fputs(*name == '&' ? "&amp;" : "&lt;", out);
+        else
+            fputc((unsigned char)*name < ' ' ? ' ' : *name, out);
+    fputs("</text>", out);
+    fclose(out);
+    return text;
+}
+
+static void assert_names_are_in(const char *svg) {
+    for (int i = 0; i < NAMES; i++) {
+        char *name = as_svg(hostile_names[i]);
+        assert_says(svg, name);
+        free(name);
+    }
+}
+
+static void any_name_is_drawn_as_it_is(void **state) {
+    (void)state;
+    elbo_error err;
+    const float value[2] = {1, 2};
+    elbo_series series[NAMES];
+    char *classes[NAMES];
+    float xy[2 * NAMES];
+    uint8_t labels[NAMES];
+    for (int i = 0; i < NAMES; i++) {
+        series[i] = (elbo_series){hostile_names[i], value, 2, i, false};
+        classes[i] = (char *)(uintptr_t)hostile_names[i];
+        labels[i] = (uint8_t)i;
+        xy[2 * i] = (float)(i % 5);
+        xy[2 * i + 1] = (float)i;
+    }
+    if (elbo_draw_curves((elbo_figure){folder, "c", "'t Hooft", true}, "\"x\"", "''y''", series, NAMES, &err) !=
+        ELBO_OK)
+        fail_msg("%s", err.message);
+    assert_names_are_in("c.svg");
+    elbo_figure map = {folder, "a'b'' \"c` \\ $(id) {", "\\", true};
+    elbo_scatter points = {"'", "\\", xy, labels, NAMES, classes, NAMES};
+    if (elbo_draw_scatter(map, &points, &err) != ELBO_OK) fail_msg("%s", err.message);
+    assert_names_are_in("a'b'' \"c` \\ $(id) {.svg");
+    char *command = elbo_format("cd %s && test ! -e pwned && test $(ls | wc -l) = 8 && gnuplot c.gp", folder);
     assert_int_equal(system(command), 0);
     free(command);
 }
@@ -321,7 +397,7 @@ static void characters_without_a_font(void **state) {
     FILE *f = fmemopen(text, sizeof text, "w");
     elbo_text_to_gnuplot(f, "a\xf4\x8f\xbf\xbd\xc3\xa9", 0);
     fclose(f);
-    assert_string_equal(text, "'a?\xc3\xa9'");
+    assert_string_equal(text, "\"a?\xc3\xa9\"");
 }
 
 /* A program named gnuplot that does as the test wants, found before the real one. */
@@ -370,8 +446,8 @@ static void half_a_picture_is_none(void **state) {
     char *before = elbo_path_join(folder, "loss.png");
     struct stat first, second;
     assert_int_equal(stat(before, &first), 0);
-    // gnuplot -d -e "png='./loss.png.tmp-XXXXXX'; " loss.gp
-    pretend("#!/bin/sh\nname=${3#*\\'}\nhead -c 4000 loss.png > \"${name%%\\'*}\"\n");
+    // gnuplot -d -e 'png="./loss.png.tmp-XXXXXX"; ' loss.gp
+    pretend("#!/bin/sh\nname=${3#*\\\"}\nhead -c 4000 loss.png > \"${name%%\\\"*}\"\n");
     assert_int_equal(draw_two_curves(folder, false, &err), ELBO_IO);
     assert_non_null(strstr(err.message, "left no whole picture"));
     assert_int_equal(stat(before, &second), 0);
@@ -407,6 +483,7 @@ static void a_wrong_folder_or_name_is_one_line(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(curves_leave_script_data_and_picture),
+        IN_A_FOLDER(any_name_is_drawn_as_it_is),
         IN_A_FOLDER(a_bad_first_epoch_does_not_flatten_the_rest),
         IN_A_FOLDER(no_value_is_no_chart),
         IN_A_FOLDER(a_scatter_has_a_row_per_point_and_a_colour_per_class),

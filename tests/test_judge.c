@@ -337,6 +337,9 @@ static void test_kept_scores(void **state) {
     data.test.bytes[5] ^= 1; // other images
     assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
     data.test.bytes[5] ^= 1;
+    data.train.bytes[0] ^= 1; // other training images, whose codes the classes are told from: a corner of the first
+    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
+    data.train.bytes[0] ^= 1;
     bernoulli->network.params[7] += 1; // other weights
     assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
     bernoulli->network.params[7] -= 1;

@@ -161,6 +161,8 @@ static void a_checkpoint_keeps_sums_by_name(void **state) {
     *list = several;
     elbo_position at = {.epoch = 3, .images_done = 4, .images = 10, .step = 7, .seconds = 2, .epoch_seconds = 1}, back;
     at.sums = both();
+    at.has_fingerprint = true;
+    at.fingerprint = 0xfedcba9876543210;
     assert_ok(elbo_checkpoint_save(folder.folder, &s, &at, &failure));
     assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, &failure));
     assert_memory_equal(&at, &back, sizeof at);

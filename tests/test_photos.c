@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <sys/wait.h>
+
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/photos/image_program.h"
@@ -220,6 +223,30 @@ static void test_a_helper_that_hangs_or_dies_costs_one_file(void **state) {
     free(path);
 }
 
+/* One that says hello, reads a request, closes its end, and lives on: it is ended, in seconds. */
+static void test_a_helper_that_hangs_up_is_ended(void **state) {
+    (void)state;
+    char script[300], path[320];
+    const elbo_images_greeting hello = {ELBO_IMAGES_GREETING, ELBO_IMAGES_VERSION};
+    scratch_write(&s, "hello", &hello, sizeof hello);
+    snprintf(script, sizeof script,
+             "#!/bin/sh\ncat %s/hello >&0\nhead -c 16 >/dev/null\nexec sleep 1000 0<&- >/dev/null 2>&1\n", s.folder);
+    strcpy(path, scratch_write(&s, "helper", script, strlen(script)));
+    chmod(path, 0700);
+    elbo_images_program p = {.path = path, .seconds = 20};
+    uint8_t pixels[48];
+    elbo_image_read r;
+    elbo_error err;
+    double start = elbo_now();
+    if (elbo_images_program_read(&p, "any.png", (elbo_image_shape){3, 4, 4}, pixels, &r, &err) != ELBO_OK)
+        fail_msg("%s", err.message);
+    assert_false(r.readable);
+    assert_non_null(strstr(r.reason, "hung up"));
+    assert_int_equal(p.pid, 0);
+    assert_true(elbo_now() - start < 15);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child is left
+}
+
 int main(void) {
     char *program = getenv("ELBO_IMAGES");
     if (!program || !*program) return 77; // built without libvips: skipped
@@ -232,6 +259,7 @@ int main(void) {
         cmocka_unit_test(test_folders_that_say_the_split),
         cmocka_unit_test(test_cache_is_checked_and_follows_the_files),
         cmocka_unit_test_prestate(test_a_helper_that_hangs_or_dies_costs_one_file, program),
+        cmocka_unit_test(test_a_helper_that_hangs_up_is_ended),
         cmocka_unit_test(test_nothing_readable),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
  * same twice. */
 #include "program.h"
 
+#include <libdeflate.h>
+
 #include "base/random.h"
 #include "../apps/cli/cli.h"
 #include "formats/npy.h"
@@ -417,6 +419,41 @@ static elbo_array read_array(const char *name) {
     return a;
 }
 
+/* A .npy of any dtype and shape. */
+static void write_array_file(const char *name, const char *descr, const char *shape, const void *data, size_t bytes) {
+    enum { HEADER = 128 };
+    char *file = malloc(HEADER + bytes);
+    assert_non_null(file);
+    memset(file, ' ', HEADER);
+    memcpy(file, "\x93NUMPY\x01\x00v\x00", 10);
+    int n = snprintf(file + 10, HEADER - 10, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape);
+    file[10 + n] = ' ';
+    file[HEADER - 1] = '\n';
+    memcpy(file + HEADER, data, bytes);
+    scratch_write(&here, name, file, HEADER + bytes);
+    free(file);
+}
+
+/* Two large images, one of them to test with: no memory is taken for 512. */
+static void test_large_images(void **state) {
+    (void)state;
+    enum { SIDE = 1024 };
+    uint8_t *images = malloc(2 * SIDE * SIDE);
+    assert_non_null(images);
+    for (size_t i = 0; i < 2 * SIDE * SIDE; i++) images[i] = (uint8_t)(i * 31 >> 7);
+    write_array_file("large.npy", "|u1", "(2, 1024, 1024)", images, 2 * SIDE * SIDE);
+    free(images);
+    static const char recipe[] = "kind: ae\ndata: large.npy\nlatent: 2\nencoder: [avg_pool2d 64, flatten]\n"
+                                 "decoder: [linear 256, unflatten 1 16 16, upsample 64, sigmoid]\n"
+                                 "train: {epochs: 1, batch: 1}\n";
+    scratch_write(&here, "large.yaml", recipe, strlen(recipe));
+    run_well("train", "large.yaml", "-o", "large", "-q");
+    run_well("eval", "large");
+    struct rusage most; // of any program so far
+    getrusage(RUSAGE_CHILDREN, &most);
+    if (most.ru_maxrss > 2 << 20) fail_msg("%ld MiB", most.ru_maxrss >> 10);
+}
+
 static void test_encode(void **state) {
     (void)state;
     write_images();
@@ -428,6 +465,32 @@ static void test_encode(void **state) {
         run_well("encode", "vae", others[i], "-o", "again.npy", "-t", i % 2 ? "1" : "2");
         assert_same_bytes("z.npy", "again.npy");
     }
+    // with the channels last, as float64, and as IDX, packed or not
+    uint8_t *u = ((elbo_array[]){read_array("u3.npy")})[0].data;
+    write_array_file("last.npy", "|u1", "(30, 28, 28, 1)", u, 30 * 784);
+    double *wide = malloc(30 * 784 * sizeof *wide);
+    elbo_array floats = read_array("f4.npy");
+    for (size_t i = 0; i < 30 * 784; i++) wide[i] = (double)((const float *)floats.data)[i];
+    write_array_file("wide.npy", "<f8", "(30, 28, 28)", wide, 30 * 784 * sizeof *wide);
+    write_array_file("wide-last.npy", "<f8", "(30, 28, 28, 1)", wide, 30 * 784 * sizeof *wide);
+    uint8_t idx[16 + 30 * 784];
+    static uint8_t packed[40000];
+    const uint32_t sizes[] = {0x803, 30, 28, 28};
+    for (int i = 0; i < 4; i++) put_big_endian(idx + 4 * i, sizes[i]);
+    memcpy(idx + 16, u, 30 * 784);
+    scratch_write(&here, "images.idx", idx, sizeof idx);
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(6);
+    scratch_write(&here, "images.gz", packed, libdeflate_gzip_compress(c, idx, sizeof idx, packed, sizeof packed));
+    libdeflate_free_compressor(c);
+    static const char *const more[] = {"last.npy", "wide.npy", "wide-last.npy", "images.idx", "images.gz"};
+    for (int i = 0; i < 5; i++) {
+        run_well("encode", "vae", more[i], "-o", "again.npy");
+        assert_same_bytes("z.npy", "again.npy");
+    }
+    free(u);
+    free(wide);
+    elbo_array_free(&floats);
+    refused(1, WORDS("mnist", "test", "--data mnist"), "encode", "vae", "mnist", "-o", "never.npy");
     run_well("encode", "vae", "first.png", "-o", "one.npy", "--logvar", "logvar.npy");
     elbo_array one = read_array("one.npy"), logvar = read_array("logvar.npy");
     assert_true(one.shape[0] == 1 && logvar.shape[0] == 1 && logvar.shape[1] == 20);
@@ -589,6 +652,24 @@ static void test_report(void **state) {
     assert_page("vae/report.html");
 }
 
+/* Ten classes, of which the test split has no 3: no figure that is drawn without being asked needs one. */
+static void test_class_without_test_images(void **state) {
+    (void)state;
+    write_data("no3", 200, 60);
+    size_t n;
+    uint8_t *labels = bytes_of("no3/t10k-labels-idx1-ubyte", &n);
+    for (size_t i = 8; i < n; i++)
+        if (labels[i] == 3) labels[i] = 4;
+    scratch_write(&here, "no3/t10k-labels-idx1-ubyte", labels, n);
+    free(labels);
+    run_well("train", "mnist-vae", "--data", "no3", "-o", "no-threes", "-e", "1", "-q");
+    run_well("report", "no-threes", "-o", "no-threes.html");
+    assert_page("no-threes.html");
+    run_well("interpolate", "no-threes");
+    run_well("reconstruct", "no-threes");
+    refused(1, WORDS("class:3: no test image is of it"), "interpolate", "no-threes", "--from", "class:3");
+}
+
 static void test_demo(void **state) {
     (void)state;
     program p = elbo("demo", "-o", "demo", "-e", "1");
@@ -607,16 +688,28 @@ static void test_demo(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help),        cmocka_unit_test(test_wrong_usage),
-        cmocka_unit_test(test_recipes),     cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_bench),       cmocka_unit_test(test_data),
-        cmocka_unit_test(test_training),    cmocka_unit_test(test_remembered_data),
-        cmocka_unit_test(test_eval),        cmocka_unit_test(test_scores),
-        cmocka_unit_test(test_given_noise), cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_encode),      cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_sample),      cmocka_unit_test(test_reconstruct),
-        cmocka_unit_test(test_interpolate), cmocka_unit_test(test_project),
-        cmocka_unit_test(test_report),      cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_wrong_usage),
+        cmocka_unit_test(test_recipes),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_bench),
+        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_remembered_data),
+        cmocka_unit_test(test_eval),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_given_noise),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_large_images),
+        cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_reconstruct),
+        cmocka_unit_test(test_interpolate),
+        cmocka_unit_test(test_project),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_class_without_test_images),
+        cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

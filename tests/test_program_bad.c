@@ -343,6 +343,18 @@ static void test_arrays(void **state) {
     refused(1, WORDS("i1.npy", "(784,)", "(N, 784)"), ENCODE("i1.npy"));
     write_floats("i0.npy", SHAPE(0, 784), 0, 0);
     refused(1, WORDS("i0.npy", "0 images"), ENCODE("i0.npy"));
+    write_floats("t255.npy", SHAPE(40, 784), 0, 255); // bce of these has no lowest value
+    refused(1, WORDS("t255.npy", "0 to 255", "bce needs floats from 0 to 1", "uint8", "loss.reconstruction=mse"),
+            "train", "mnist-ae", "-o", "never", "--data", "t255.npy");
+    assert_false(there("never"));
+    refused(1, WORDS("t255.npy", "bce needs"), "eval", "ae", "--data", "t255.npy");
+    write_floats("below.npy", SHAPE(40, 784), -0.01f, 1);
+    refused(1, WORDS("below.npy", "from -0.01", "bce needs"), "train", "mnist-ae", "-o", "never", "--data",
+            "below.npy");
+    run_well("train", "mnist-ae", "-o", "any", "-e", "1", "-q", "--data", "below.npy", "--set",
+             "loss.reconstruction=mse");
+    write_floats("rounded.npy", SHAPE(40, 784), -1e-6f, 1.00001f);
+    run_well("train", "mnist-ae", "-o", "any", "-e", "1", "-q", "--force", "--data", "rounded.npy");
     write_floats("i255.npy", SHAPE(2, 784), 0, 255);
     refused(1, WORDS("i255.npy", "0 to 255", "0 to 1", "uint8"), ENCODE("i255.npy"));
     write_floats("inan.npy", SHAPE(2, 784), 0, (float)NAN);
@@ -420,11 +432,73 @@ static void test_downloads(void **state) {
             "http://127.0.0.1:1/x");
 }
 
+/* Text from outside may hold what a terminal obeys. program_wait fails where any of it comes through; here it is seen
+ * to be shown. */
+#define RED "\x1b[31m"
+#define SHOWN_RED "\\x1b[31m"
+static void test_control_characters(void **state) {
+    (void)state;
+    char header[128] = "\x93NUMPY\x01\x00v\0";
+    memset(header + 10, ' ', sizeof header - 10);
+    int n = sprintf(header + 10, "{'descr': '" RED "', 'fortran_order': False, 'shape': (1, 28, 28), }");
+    header[10 + n] = ' ';
+    header[127] = '\n';
+    scratch_write(&here, "red.npy", header, sizeof header);
+    refused(1, WORDS("red.npy", SHOWN_RED), "pca", "red.npy", "-o", "never.npy");
+    refused(1, WORDS("red.npy", SHOWN_RED), "train", "mnist-ae", "-o", "never", "--data", "red.npy");
+    static const char *const recipes[] = {
+        "kind: \"\\e[31m\"\nlatent: 2\n",
+        "kind: ae\nlatent: \"\\e[31m\"\n",
+        "kind: ae\n\"\\e[31m\": 2\n",
+        "kind: ae\ndata: \"\\e[31m\"\nlatent: 2\nencoder: [flatten]\ndecoder: [linear 784]\n",
+        "kind: ae\ndata: mnist\nlatent: 2\nencoder: [flatten, \"\\e[31m 3\"]\ndecoder: [linear 784]\n",
+        "kind: ae\ndata: mnist\nlatent: 2\nencoder: [flatten, \"linear \\e[31m\"]\ndecoder: [linear 784]\n",
+    };
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        scratch_write(&here, "red.yaml", recipes[i], strlen(recipes[i]));
+        refused(1, WORDS(SHOWN_RED), "plan", "red.yaml");
+    }
+    refused(1, WORDS(SHOWN_RED), "plan", "mnist-ae", "--set", "train.lr=\"\\e[31m\"");
+    refused(2, WORDS(SHOWN_RED), RED);
+    refused(2, WORDS(SHOWN_RED), "eval", "--" RED, "ae");
+    refused(1, WORDS(SHOWN_RED), "eval", RED);
+    refused(1, WORDS(SHOWN_RED, "\\n"), "eval", "a\n" RED);
+    refused(1, WORDS(SHOWN_RED), "arithmetic", "vae", "test:1 + \"" RED "\"");
+    // what a run's files say
+    size_t size;
+    copy_run("ae", "red");
+    uint8_t *bytes = bytes_of("red/model.safetensors", &size);
+    uint8_t *name = memmem(bytes, size, "mnist-ae", 8);
+    assert_non_null(name);
+    memcpy(name, "\\u001b[m", 8);
+    scratch_write(&here, "red/model.safetensors", bytes, size);
+    free(bytes);
+    refused(1, WORDS("\\x1b[m"), "train", "mnist-vae", "--resume", "-o", "red");
+    run_well("eval", "red");
+    run_well("report", "red");
+    // tables, and a folder's name
+    copy_run("ae", "ae" RED "\n\x7f");
+    program p = elbo("compare", "ae", "ae" RED "\n\x7f");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "ae" SHOWN_RED "\\n\\x7f "));
+    program_free(&p);
+    p = elbo("eval", "ae" RED "\n\x7f", "--json");
+    json_decref(expect_json(&p));
+    run_well("report", "ae" RED "\n\x7f");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idx),      cmocka_unit_test(test_recipes),     cmocka_unit_test(test_divergence),
-        cmocka_unit_test(test_runs),     cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_pictures), cmocka_unit_test(test_other_size),  cmocka_unit_test(test_downloads),
+        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_idx),
+        cmocka_unit_test(test_recipes),
+        cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_other_size),
+        cmocka_unit_test(test_downloads),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -113,6 +113,32 @@ static void test_interrupt_between_epochs(void **state) {
     json_decref(o);
 }
 
+/* A terminal that is closed (SIGHUP) stops a run as Ctrl-C does; what was ignored when elbo began, as SIGINT is by a
+ * script's background job and SIGHUP under nohup, does nothing. */
+static void test_hangup_and_ignored_signals(void **state) {
+    (void)state;
+    for (int ignored = 0; ignored < 2; ignored++) {
+        char name[32], checkpoint[64];
+        snprintf(name, sizeof name, "hangup-%d", ignored);
+        snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", name);
+        int ignore = ignored ? SIGHUP : SIGINT, stop = ignored ? SIGINT : SIGHUP;
+        signal(ignore, SIG_IGN); // inherited
+        program p = elbo_start("train", "mnist-vae", "-o", name, "-e", "100000", "-q");
+        signal(ignore, SIG_DFL);
+        wait_for_file(&p, checkpoint);
+        kill(p.pid, ignore);
+        pause_ms(300);
+        assert_false(has_ended(&p));
+        kill(p.pid, stop);
+        program_wait(&p);
+        expect_code(&p, 130);
+        assert_non_null(strstr(p.err, "stopped: "));
+        program_free(&p);
+        assert_int_equal(count_temporaries(name), 0);
+        run_well("eval", name);
+    }
+}
+
 /* ---- signals at any moment ---- */
 
 static volatile sig_atomic_t alarms;
@@ -279,6 +305,51 @@ static void test_resume(void **state) {
     assert_same_bytes("done/recipe.yaml", "three/recipe.yaml");
 }
 
+/* A checkpoint as early versions wrote it: without the images' fingerprint. */
+static void take_fingerprint_away(const char *name) {
+    char *path = in_scratch(name);
+    elbo_safetensors file;
+    elbo_error err;
+    if (elbo_safetensors_open(&file, path, &err) != ELBO_OK) fail_msg("%s", err.message);
+    assert_non_null(elbo_safetensors_metadata(&file, "elbo_images_fingerprint"));
+    elbo_st_pair version = {"elbo_version", elbo_safetensors_metadata(&file, "elbo_version")};
+    if (elbo_safetensors_write(path, file.tensors, file.count, &version, 1, &err) != ELBO_OK)
+        fail_msg("%s", err.message);
+    elbo_safetensors_close(&file);
+    free(path);
+}
+
+/* The data that a run goes on with are those it began with, to the last byte. */
+static void test_resume_with_changed_images(void **state) {
+    (void)state;
+#define IMAGES "changed/train-images-idx3-ubyte"
+#define RESUME "train", "--resume", "-o", "on-changed", "-q", "-e"
+    write_data("changed", 600, 60);
+    run_well("train", "mnist-ae", "-o", "on-changed", "-e", "1", "-q", "--data", "changed");
+    size_t n, middle = 28 * 14 + 14;
+    uint8_t *images = bytes_of(IMAGES, &n);
+    for (size_t at = 16; at < n; at = at == 16 ? n - 1 : n) { // the first image's first pixel, the last one's last
+        images[at] ^= 1;
+        scratch_write(&here, IMAGES, images, n);
+        refused(1, WORDS("on-changed", "other images", "though as many"), RESUME, "2");
+        images[at] ^= 1;
+    }
+    scratch_write(&here, IMAGES, images, n);
+    run_well(RESUME, "2");
+    // an early checkpoint looks at the middle of each image
+    take_fingerprint_away("on-changed/checkpoint.safetensors");
+    images[16 + middle] ^= 1;
+    scratch_write(&here, IMAGES, images, n);
+    refused(1, WORDS("on-changed", "other images"), RESUME, "3");
+    images[16 + middle] ^= 1;
+    scratch_write(&here, IMAGES, images, n);
+    run_well(RESUME, "3");
+    images[16] ^= 1; // and the one after it at all
+    scratch_write(&here, IMAGES, images, n);
+    refused(1, WORDS("on-changed", "other images"), RESUME, "4");
+    free(images);
+}
+
 static void test_interrupted_demo(void **state) {
     (void)state;
     program p = elbo_start("demo", "-o", "demo", "-e", "100000");
@@ -295,6 +366,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interrupt_in_an_epoch),
         cmocka_unit_test(test_interrupt_between_epochs),
+        cmocka_unit_test(test_hangup_and_ignored_signals),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_leftovers),
@@ -302,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_two_at_a_time),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_resume_with_changed_images),
         cmocka_unit_test(test_interrupted_demo),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

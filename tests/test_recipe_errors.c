@@ -303,7 +303,8 @@ static const struct {
     {"image.range=[-1, 1]", "--set image.range=[-1, 1]: image.range: [-1, 1] does not go with loss.reconstruction: "
                             "bce, which needs pixels from 0 to 1; mse or l1 would do"},
     {"latent=none", "--set latent=none: latent: none; a vae needs a size, from 1 to 65536, for mu and logvar"},
-    {"train.lr=1\ntrain.seed=3", "--set train.lr=1?train.seed=3: train.lr: 1 train.seed=3; a number above 0 is wanted"},
+    {"train.lr=1\ntrain.seed=3",
+     "--set train.lr=1\\ntrain.seed=3: train.lr: 1 train.seed=3; a number above 0 is wanted"},
     {"train.momentum=0.9",
      "--set train.momentum=0.9: train.momentum: has no effect here; it goes with train.optimizer: sgd"},
     {"data=a: b", "--set data=a: b: data: a map; a text is wanted"},

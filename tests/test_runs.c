@@ -120,7 +120,10 @@ static void its_scores_are_recalled_and_measured_again(void **state) {
         assert_ok(elbo_model_open(&m, folders[v], 2, &failure));
         assert_ok(elbo_log_load(folders[v], &m->recipe, m->network.graph.image, &log, &failure));
         json_t *expected = json_of(folders[v], "expected/eval.json");
-        assert_ok(elbo_quality_load(&kept, m, &digits, &failure));
+        // Its release looked at 64 bytes of each image, so on which images it was measured cannot be told: measured anew.
+        elbo_error err;
+        assert_int_equal(elbo_quality_load(&kept, m, &digits, &err), ELBO_NOT_FOUND);
+        assert_ok(elbo_quality_load(&kept, m, NULL, &failure));
         assert_true(kept.likelihood.samples == 4 && kept.probe == number(expected, "probe_accuracy"));
         assert_ok(elbo_eval_context_open(&e, m, &log, &digits, ELBO_TEST_SPLIT, &work, &failure));
         assert_ok(elbo_quality_measure(&now, &e, (elbo_quality_options){0}, &failure));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -174,7 +175,7 @@ static const struct {
     {"{\"a\":3}", "x: tensor a: is no JSON object"},
     {"{\"a\":{}}", "x: tensor a: has no dtype"},
     {"{\"a\":{\"dtype\":3}}", "x: tensor a: has no dtype"},
-    {"{\"a\\n\":{\"dtype\":\"BF16\"}}", "x: tensor a?: dtype BF16; F32, F64, I64 and U8 can be read"},
+    {"{\"a\\n\":{\"dtype\":\"BF16\"}}", "x: tensor a\\n: dtype BF16; F32, F64, I64 and U8 can be read"},
     {"{\"a\":{\"dtype\":\"F32\"}}", "x: tensor a: has no shape"},
     {"{\"a\":" T("F32", "{}", "[0,8]") "}", "x: tensor a: has no shape"},
     {"{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]") "}", "x: tensor a: has more than 8 dimensions"},
@@ -236,6 +237,25 @@ static void header_lengths_that_lie(void **state) {
     assert_int_equal(elbo_file_write("x", bytes, n, &err), ELBO_OK);
     free(bytes);
     assert_refused("x: is no safetensors file: its header has more than 16 MiB");
+}
+
+/* The header is looked at before memory is taken for what it speaks of. */
+static void a_large_file_with_a_bad_header_is_not_read(void **state) {
+    (void)state;
+    const size_t size = (size_t)3 << 30; // a hole but for its header
+    static const char *const headers[] = {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "{\"t\":",
+                                          "{\"t\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}"};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        write_file(headers[i], strlen(headers[i]), NULL, 0);
+        if (truncate("x", (off_t)size) != 0) skip(); // a file system without holes, and without room
+        struct rusage before, after;
+        getrusage(RUSAGE_SELF, &before);
+        elbo_safetensors s;
+        elbo_error err;
+        assert_int_equal(elbo_safetensors_open(&s, "x", &err), ELBO_BAD_INPUT);
+        getrusage(RUSAGE_SELF, &after);
+        assert_true(after.ru_maxrss - before.ru_maxrss < 200 << 10); // KiB
+    }
 }
 
 static void every_prefix_of_a_file_is_refused(void **state) {
@@ -317,6 +337,7 @@ int main(void) {
         cmocka_unit_test(data_that_are_not_aligned_are_moved),
         cmocka_unit_test(files_that_lie_are_refused_in_these_words),
         cmocka_unit_test(header_lengths_that_lie),
+        cmocka_unit_test(a_large_file_with_a_bad_header_is_not_read),
         cmocka_unit_test(every_prefix_of_a_file_is_refused),
         cmocka_unit_test(numbers_that_are_none_are_refused),
         cmocka_unit_test(what_could_not_be_read_is_not_written),

@@ -237,7 +237,8 @@ static void same_bits_for_any_number_of_threads(void **state) {
             char name[32];
             snprintf(name, sizeof name, "threads-%d", threads);
             const char *run = run_path(name);
-            assert_ok(train(&experiments[i], (elbo_train_options){.run = run, .threads = threads}, &failure));
+            assert_ok(train(&experiments[i], (elbo_train_options){.run = run, .replace = true, .threads = threads},
+                            &failure));
             if (threads > 1) assert_same_run(one, run);
         }
         elbo_log log = log_of(one); // and something was learned
@@ -510,6 +511,29 @@ static void a_gradient_too_long_to_clip_is_divergence(void **state) {
         free(before);
         engine_close(&e);
     }
+}
+
+/* What stands in the folder when training begins decides, not what stood there when its caller looked: two trainings
+ * that were started at once both find nothing. */
+static void a_run_is_replaced_only_when_asked(void **state) {
+    (void)state;
+    static const experiment x = {"mnist-ae-2d", {"train.batch=100", "train.epochs=1", NULL}};
+    static const experiment other = {"mnist-ae-2d", {"train.batch=100", "train.epochs=1", "train.seed=5", NULL}};
+    const char *run = run_path("replaced"), *model = "model.safetensors";
+    elbo_error err = {0};
+    assert_ok(elbo_run_folder_check(run, false, false, &failure));
+    assert_ok(train(&x, (elbo_train_options){.run = run}, &failure));
+    file before = read_run_file(run, model);
+    assert_int_equal(train(&other, (elbo_train_options){.run = run}, &err), ELBO_BAD_INPUT);
+    assert_message(err, "replaced: holds a trained run already", "--force");
+    file after = read_run_file(run, model);
+    assert_true(after.size == before.size && !memcmp(after.bytes, before.bytes, before.size));
+    free(after.bytes);
+    assert_ok(train(&other, (elbo_train_options){.run = run, .replace = true}, &failure));
+    after = read_run_file(run, model);
+    assert_true(memcmp(after.bytes, before.bytes, before.size));
+    free(before.bytes);
+    free(after.bytes);
 }
 
 /* A checkpoint with an infinite weight, which elbo never writes, is refused by name. */
@@ -803,6 +827,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(divergence_in_the_last_step_of_an_epoch),
         cmocka_unit_test(nothing_is_updated_after_a_loss_that_is_not_finite),
         cmocka_unit_test(a_gradient_too_long_to_clip_is_divergence),
+        cmocka_unit_test(a_run_is_replaced_only_when_asked),
         cmocka_unit_test(a_damaged_checkpoint_is_refused),
         cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(more_steps_do_not_allocate_more),

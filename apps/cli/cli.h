@@ -57,6 +57,12 @@ bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 
 /* ---- speaking ---- */
 
+/* From here on stdout and stderr show control characters (but newlines and tabs) escaped: texts from outside may hold
+ * any, and a terminal would obey them. The first thing main does. */
+void cli_open_streams(void);
+/* One line that is drawn over the last of its kind, on a terminal's stderr; "" clears it. */
+void cli_draw_line(const char *text);
+
 /* "elbo: MESSAGE" on stderr; returns the exit code. */
 int cli_fail(const elbo_error *err);
 int cli_fail_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -73,7 +79,7 @@ int cli_finish(int code);
 /* "3.2 s", "4 min 10 s" */
 const char *cli_duration(double seconds, char text[32]);
 
-/* Ctrl-C and SIGTERM set a flag that long work looks at; a second Ctrl-C ends the program. */
+/* Ctrl-C, SIGTERM and SIGHUP set a flag that long work looks at; a second one ends the program. */
 void cli_catch_interrupts(void);
 bool cli_interrupted(void);
 /* Work that does not look at the flag follows: Ctrl-C ends the program again. */

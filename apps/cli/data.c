@@ -45,10 +45,11 @@ static int list(const data_options *o) {
 static bool show_fetch(void *context, const elbo_fetch_state *s) {
     bool *terminal = context;
     if (*terminal && s->mirror) {
-        fprintf(stderr, "\r%s (%d of %d)  %.1f", s->file, s->index + 1, s->count, 1e-6 * (double)s->done);
-        if (s->total) fprintf(stderr, " of %.1f", 1e-6 * (double)s->total);
-        fprintf(stderr, " MB\033[K");
-        fflush(stderr);
+        char line[200], total[32] = "";
+        if (s->total) snprintf(total, sizeof total, " of %.1f", 1e-6 * (double)s->total);
+        snprintf(line, sizeof line, "%s (%d of %d)  %.1f%s MB", s->file, s->index + 1, s->count, 1e-6 * (double)s->done,
+                 total);
+        cli_draw_line(line);
     }
     return !cli_interrupted();
 }
@@ -58,7 +59,7 @@ static int fetch(const char *name, const data_options *o) {
     bool terminal = isatty(STDERR_FILENO);
     cli_catch_interrupts();
     elbo_status status = elbo_fetch(name, o->mirror, show_fetch, &terminal, &err);
-    if (terminal) fputs("\r\033[K", stderr);
+    if (terminal) cli_draw_line("");
     if (status != ELBO_OK) return cli_fail(&err);
     char *folder = elbo_dataset_cache_folder(name);
     if (o->json)

@@ -37,8 +37,12 @@ static elbo_status train(const char *name, const char *folder, const elbo_datase
     ELBO_TRY(elbo_recipe_open(&recipe, name, sets, 3, err));
     cli_bar bar = {.off = quiet};
     if (!quiet) cli_bar_begin(&bar, &recipe, d);
-    elbo_train_options o = {
-        .run = folder, .data_path = data_path, .threads = threads, .progress = cli_bar_update, .context = &bar};
+    elbo_train_options o = {.run = folder,
+                            .data_path = data_path,
+                            .replace = true,
+                            .threads = threads,
+                            .progress = cli_bar_update,
+                            .context = &bar};
     elbo_train_result result;
     elbo_status status = elbo_train(&result, &recipe, d, o, err);
     cli_bar_end(&bar);

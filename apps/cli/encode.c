@@ -82,11 +82,12 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_encode = {
     .name = "encode",
     .arguments = "RUN IN",
-    .summary = "images to codes: a .npy, an image file, a folder of these, or a split",
+    .summary = "images to codes: a .npy, IDX or image file, a folder of these, or a split",
     .details =
-        "IN is a .npy of images ((N,C,H,W), (N,H,W) or (N,D); uint8, or float32 in the recipe's range), an image\n"
-        "file (scaled and cut to the model's size), a folder of these, or the word test or train for that split of\n"
-        "the run's data. A VAE gives its mean code mu. The same image gives the same bits, alone or among others.\n"
+        "IN is a .npy of images ((N,C,H,W), (N,H,W,C), (N,H,W) or (N,D); uint8, or float32 or float64 in the recipe's\n"
+        "range), an IDX file (.gz too), an image file (scaled and cut to the model's size), a folder of these, or the word\n"
+        "test or train for that split of the run's data. A VAE gives its mean code mu. The same image gives the same\n"
+        "bits, alone or among others.\n"
         "\n"
         "example:\n"
         "  elbo encode runs/mnist-vae test -o codes.npy\n",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "explore/interpolate.h"
+#include "explore/pick.h"
 #include "explore/image_files.h"
 #include "formats/npy.h"
 #include "render/image_figures.h"
@@ -45,10 +46,11 @@ static elbo_status read_ends(request *o, elbo_error *err) {
 
 /* Ends that were not given: from a 3 to an 8, as the tutorials do; between the first images where there are no such. */
 static elbo_status default_ends(request *o, const elbo_dataset *d, elbo_error *err) {
-    bool classes = d->classes > 8 && d->test.labels;
+    const char *first, *last;
+    bool classes = elbo_pick_ends(d, &first, &last);
     for (int p = 0; p < o->pairs; p++) {
-        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", classes ? "class:3" : "0", err));
-        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", classes ? "class:8" : "1", err));
+        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", classes ? first : "0", err));
+        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", classes ? last : "1", err));
     }
     return ELBO_OK;
 }

@@ -19,12 +19,12 @@ static void show(void *context, const char *what, double done) {
     if (now - started < 0.5 || now - last < 0.1 || !isatty(STDERR_FILENO)) return; // what is done soon needs no line
     last = now;
     shown = true;
-    char left[32];
-    fprintf(stderr, "\r%.50s %3.0f %%", what, 100 * done);
+    char left[32], line[120];
+    int n = snprintf(line, sizeof line, "%.50s %3.0f %%", what, 100 * done);
     if (done > 0.01 && now - stage_started > 1)
-        fprintf(stderr, "  %s left", cli_duration((now - stage_started) * (1 - done) / done, left));
-    fputs("\033[K", stderr);
-    fflush(stderr);
+        snprintf(line + n, sizeof line - (size_t)n, "  %s left",
+                 cli_duration((now - stage_started) * (1 - done) / done, left));
+    cli_draw_line(line);
 }
 
 static bool stopped(void *context) {
@@ -39,6 +39,6 @@ elbo_job cli_work(int threads) {
 }
 
 void cli_work_end(void) {
-    if (shown) fputs("\r\033[K", stderr);
+    if (shown) cli_draw_line("");
     shown = false;
 }

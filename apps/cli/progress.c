@@ -66,8 +66,8 @@ static void draw(const elbo_recipe *r, const elbo_progress *p) {
         bar[room + 1] = ']';
     }
     snprintf(line, sizeof line, "%s%s%s", head, bar, *bar ? tail : tail + 1);
-    fprintf(stderr, "\r%.*s\033[K", width, line);
-    fflush(stderr);
+    line[width < (int)sizeof line ? width : (int)sizeof line - 1] = 0;
+    cli_draw_line(line);
 }
 
 bool cli_bar_update(void *context, const elbo_progress *p) {
@@ -78,7 +78,7 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
     const elbo_epoch_log *e = p->finished;
     if (e) {
         char seconds[32], rate[32];
-        if (bar->terminal) fputs("\r\033[K", stderr);
+        if (bar->terminal) cli_draw_line("");
         fprintf(stderr, "epoch %*d/%d  ", digits(p->epochs), e->epoch, p->epochs);
         print_losses(bar->recipe, e);
         fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds),
@@ -90,7 +90,7 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
 }
 
 void cli_bar_end(cli_bar *bar) {
-    if (!bar->off && bar->terminal) fputs("\r\033[K", stderr);
+    if (!bar->off && bar->terminal) cli_draw_line("");
 }
 
 bool cli_reading_update(void *context, uint64_t done, uint64_t total) {
@@ -110,8 +110,8 @@ bool cli_reading_update(void *context, uint64_t done, uint64_t total) {
         int n = snprintf(line, sizeof line, "decoding [%s] %s of %s images", bar, elbo_thousands((double)done, a),
                          elbo_thousands((double)total, b));
         if (seconds > 1) snprintf(line + n, sizeof line - (size_t)n, "  %s left", cli_duration(rest, left));
-        fprintf(stderr, "\r%.*s\033[K", width, line);
-        fflush(stderr);
+        line[width < (int)sizeof line ? width : (int)sizeof line - 1] = 0;
+        cli_draw_line(line);
     }
     return !cli_interrupted();
 }
@@ -122,7 +122,7 @@ void cli_say_notes(const elbo_dataset *d) {
 
 void cli_reading_end(cli_reading *r, const elbo_dataset *d) {
     if (r->begun) {
-        if (r->terminal) fputs("\r\033[K", stderr);
+        if (r->terminal) cli_draw_line("");
         cli_release_interrupts();
     }
     if (d && d->prepared_now) cli_say_notes(d);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -15,21 +16,40 @@ int cli_fail(const elbo_error *err) {
 
 int cli_fail_text(const char *format, ...) {
     va_list args;
+    char *text = NULL;
     va_start(args, format);
-    fputs("elbo: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    int n = vasprintf(&text, format, args);
     va_end(args);
+    char line[8192];
+    if (n >= 0) elbo_text_escape(text, line, sizeof line);
+    fprintf(stderr, "elbo: %s\n", n >= 0 ? line : "out of memory");
+    if (n >= 0) free(text);
     return CLI_FAILED;
 }
 
 static bool json_failed;
 
+/* jansson leaves DEL and Latin-1's control characters as they are. */
+static void print_json_text(const char *text) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+        bool latin = c == 0xC2 && next >= 0x80 && next < 0xA0;
+        if (latin || c == 127)
+            printf("\\u%04x", latin ? next : c);
+        else
+            putchar(c);
+        text += latin;
+    }
+    putchar('\n');
+}
+
 void cli_print_json(json_t *o) {
-    if (!o || json_dumpf(o, stdout, JSON_REAL_PRECISION(9)) != 0)
-        json_failed = true;
+    char *text = o ? json_dumps(o, JSON_REAL_PRECISION(9)) : NULL;
+    if (text)
+        print_json_text(text);
     else
-        putchar('\n');
+        json_failed = true;
+    free(text);
     json_decref(o);
 }
 
@@ -86,15 +106,23 @@ static void on_signal(int number) {
     signal(number, SIG_DFL); // asked twice: go at once
 }
 
+static const int asking[] = {SIGINT, SIGTERM, SIGHUP}; // Ctrl-C, kill and shutdown, a terminal that is closed
+enum { ASKING = sizeof asking / sizeof *asking };
+
+/* What was ignored when elbo began stays so: SIGINT of a script's background job, SIGHUP under nohup. */
 void cli_catch_interrupts(void) {
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    for (int i = 0; i < ASKING; i++) {
+        struct sigaction now;
+        if (sigaction(asking[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) signal(asking[i], on_signal);
+    }
 }
 
 bool cli_interrupted(void) { return interrupted; }
 
 void cli_release_interrupts(void) {
     if (interrupted) return;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    for (int i = 0; i < ASKING; i++) {
+        struct sigaction now;
+        if (sigaction(asking[i], NULL, &now) == 0 && now.sa_handler == on_signal) signal(asking[i], SIG_DFL);
+    }
 }

@@ -12,25 +12,6 @@
 #include "run/run_folder.h"
 #include "run/scores_json.h"
 
-/* A run that is finished or under way is not overwritten by a slip. */
-static int check_run_folder(const char *run, bool resume, bool force) {
-    char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
-    bool begun = model && recipe && elbo_file_exists(model) && elbo_file_exists(recipe);
-    free(recipe);
-    free(model);
-    if (resume && !begun)
-        return cli_fail_text(
-            "%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave --resume "
-            "out to start anew",
-            run);
-    if (!resume && begun && !force)
-        return cli_fail_text(
-            "%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
-            "new one elsewhere",
-            run);
-    return CLI_OK;
-}
-
 /* A resumed run goes by its own recipe; only how long it lasts may change. */
 static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, const elbo_run_facts *facts,
                                const cli_texts *sets, elbo_error *err) {
@@ -177,6 +158,7 @@ static int train(const request *q, const char *folder, const elbo_recipe *recipe
     elbo_train_options o = {.run = folder,
                             .data_path = data_path,
                             .resume = q->resume,
+                            .replace = q->force,
                             .threads = q->threads,
                             .device = q->device,
                             .progress = cli_bar_update,
@@ -205,17 +187,16 @@ static int train_into(const char *folder, const request *q) {
     elbo_run_facts facts = {0}; // of the run to resume
     elbo_recipe recipe;
     elbo_dataset dataset = {0};
-    int code = q->resume ? check_run_folder(folder, true, q->force) : CLI_OK;
-    if (code != CLI_OK) return code;
+    int code = CLI_OK;
+    if (q->resume && elbo_run_folder_check(folder, true, q->force, &err) != ELBO_OK) return cli_fail(&err);
     if ((q->resume && elbo_run_facts_load(folder, &facts, &err) != ELBO_OK) ||
         open_recipe(&recipe, q->recipe, folder, &facts, &q->sets, &err) != ELBO_OK) {
         elbo_run_facts_free(&facts);
         return cli_fail(&err);
     }
-    if (!q->resume)
-        code = check_run_folder(folder, false, q->force); // now that what was asked for is known to make sense
-    if (code != CLI_OK) {
-        // said already
+    // before minutes of reading data; elbo_train looks again
+    if (!q->resume && elbo_run_folder_check(folder, false, q->force, &err) != ELBO_OK) {
+        code = cli_fail(&err);
     } else if (cli_open_data(&dataset, &recipe, q->data, facts.data, ELBO_BOTH_SPLITS, q->threads, &err) != ELBO_OK) {
         code = cli_fail(&err);
     } else {

@@ -21,4 +21,23 @@ static inline uint64_t elbo_checksum(uint64_t h, const void *bytes, size_t n) {
     return h ^ h >> 32;
 }
 
+/* The same purpose for much data, as fast as memory is read: eight sums side by side, then their sum. Another number
+ * than elbo_checksum's. */
+static inline uint64_t elbo_checksum_large(uint64_t h, const void *bytes, size_t n) {
+    enum { LANES = 8 };
+    uint64_t lane[LANES], word[LANES];
+    const uint8_t *p = bytes;
+    size_t blocks = n / sizeof word;
+    for (int k = 0; k < LANES; k++) lane[k] = h + (uint64_t)k;
+    for (size_t i = 0; i < blocks; i++, p += sizeof word) {
+        memcpy(word, p, sizeof word);
+        for (int k = 0; k < LANES; k++) {
+            lane[k] = (lane[k] ^ word[k]) * 0x100000001b3u;
+            lane[k] ^= lane[k] >> 29;
+        }
+    }
+    h = elbo_checksum(elbo_checksum(h, &n, sizeof n), lane, sizeof lane);
+    return elbo_checksum(h, p, n % sizeof word);
+}
+
 #endif

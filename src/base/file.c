@@ -5,15 +5,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 
 #define MARK ".tmp-"         // no name that a person gives: elbo_writer_clean removes by it
-#define SUFFIX MARK "XXXXXX" // mkstemp's
+#define SUFFIX MARK "XXXXXX" // six letters or digits
+
+enum {
+    LEFT_SECONDS = 60,     // a temporary that nobody holds, and as old as this, was left by a process that was killed
+    NAMES_LOOKED_AT = 1000 // so that writing many files into one folder stays linear
+};
 
 /* Where a rename would do what the user means: the end of a link, and never a device, which root could replace by a
  * file. */
@@ -39,6 +48,55 @@ static bool folder_of_is_there(const char *path) {
     return there;
 }
 
+/* Makes a file of a new name, with the permissions that any other new file of the user has (mkstemp would make it 0600,
+ * and the mask that says which they are cannot be asked for without changing it). -1 and errno where it cannot be. */
+static int make_temporary(char *name) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    char *end = name + strlen(name) - strlen("XXXXXX");
+    for (int tries = 0; tries < 100; tries++) {
+        unsigned char bytes[6];
+        if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return -1;
+        for (size_t i = 0; i < sizeof bytes; i++) end[i] = letters[bytes[i] % (sizeof letters - 1)];
+        int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return -1;
+}
+
+static bool is_temporary_of(const char *name, const char *target) {
+    size_t n = strlen(target);
+    if (strncmp(name, target, n) || strlen(name) != n + strlen(SUFFIX) || strncmp(name + n, MARK, strlen(MARK)))
+        return false;
+    for (const char *p = name + n + strlen(MARK); *p; p++)
+        if (!isalnum((unsigned char)*p)) return false;
+    return true;
+}
+
+/* Whoever writes a file holds a lock on it, until it is renamed. */
+static bool was_left(int folder, const char *name) {
+    struct stat st;
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool left = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > LEFT_SECONDS &&
+                flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (fd >= 0) close(fd);
+    return left;
+}
+
+/* `sure`: nobody is writing `path`, so that all its temporaries go, however young. */
+static void clean(const char *path, bool sure, int names) {
+    char *folder_copy = strdup(path), *name_copy = strdup(path);
+    const char *folder = folder_copy ? dirname(folder_copy) : NULL, *name = name_copy ? basename(name_copy) : NULL;
+    DIR *d = folder && name ? opendir(folder) : NULL;
+    for (struct dirent *e; d && names-- && (e = readdir(d));)
+        if (is_temporary_of(e->d_name, name) && (sure || was_left(dirfd(d), e->d_name)))
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d) closedir(d);
+    free(folder_copy);
+    free(name_copy);
+}
+
+void elbo_writer_clean(const char *path) { clean(path, true, INT_MAX); }
+
 elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err) {
     *w = (elbo_writer){0};
     elbo_error why = {.status = ELBO_NO_MEMORY};
@@ -52,7 +110,8 @@ elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err) 
         elbo_writer_abandon(w);
         return elbo_no_memory(err);
     }
-    int fd = mkstemp(w->temporary);
+    clean(w->path, false, NAMES_LOOKED_AT);
+    int fd = make_temporary(w->temporary);
     if (fd < 0) {
         int number = errno;
         bool no_folder = number == ENOENT && !folder_of_is_there(w->path);
@@ -65,9 +124,7 @@ elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err) 
         elbo_writer_abandon(w);
         return status;
     }
-    mode_t mask = umask(0); // mkstemp makes 0600; a result is as readable as any other file of the user
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);
+    flock(fd, LOCK_EX | LOCK_NB); // (a file system without locks leaves its temporaries, too)
     w->stream = fdopen(fd, "wb");
     if (!w->stream) {
         close(fd);
@@ -115,22 +172,6 @@ void elbo_writer_abandon(elbo_writer *w) {
     *w = (elbo_writer){0};
 }
 
-void elbo_writer_clean(const char *path) {
-    char *folder_copy = strdup(path), *name_copy = strdup(path);
-    const char *folder = folder_copy ? dirname(folder_copy) : NULL, *name = name_copy ? basename(name_copy) : NULL;
-    DIR *d = folder && name ? opendir(folder) : NULL;
-    size_t n = name ? strlen(name) : 0;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (strncmp(e->d_name, name, n) || strlen(e->d_name) != n + strlen(SUFFIX)) continue;
-        bool temporary = !strncmp(e->d_name + n, MARK, strlen(MARK));
-        for (const char *p = e->d_name + n + strlen(MARK); *p; p++) temporary = temporary && isalnum((unsigned char)*p);
-        if (temporary) unlinkat(dirfd(d), e->d_name, 0);
-    }
-    if (d) closedir(d);
-    free(folder_copy);
-    free(name_copy);
-}
-
 elbo_status elbo_file_write(const char *path, const void *bytes, size_t n, elbo_error *err) {
     elbo_writer w;
     ELBO_TRY(elbo_writer_open(&w, path, err));
@@ -142,44 +183,57 @@ elbo_status elbo_file_write(const char *path, const void *bytes, size_t n, elbo_
     return elbo_writer_commit(&w, err);
 }
 
-elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size, elbo_error *err) {
-    *bytes = NULL;
-    *size = 0;
+elbo_status elbo_file_open(int *file, size_t *size, const char *path, size_t limit, elbo_error *err) {
+    *file = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe that nobody writes to is refused, not waited for
     if (fd < 0) return elbo_fail_errno(err, "%s: cannot be opened", path);
     elbo_status status = ELBO_OK;
     struct stat st;
-    uint8_t *buffer = NULL;
-    if (fstat(fd, &st) != 0) {
+    if (fstat(fd, &st) != 0)
         status = elbo_fail_errno(err, "%s: cannot be read", path);
-    } else if (!S_ISREG(st.st_mode)) {
+    else if (!S_ISREG(st.st_mode))
         status =
             elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a file%s", path, S_ISDIR(st.st_mode) ? " but a folder" : "");
-    } else if ((uint64_t)st.st_size > limit) {
+    else if ((uint64_t)st.st_size > limit)
         status =
             elbo_fail(err, ELBO_BAD_INPUT, "%s: %lld bytes; at most %zu are taken", path, (long long)st.st_size, limit);
-    } else if (!(buffer = malloc((size_t)st.st_size + 1))) {
-        status = elbo_no_memory(err);
-    } else {
-        size_t done = 0, want = (size_t)st.st_size;
-        while (done < want) {
-            ssize_t got = read(fd, buffer + done, want - done);
-            if (got < 0 && errno == EINTR) continue;
-            if (got <= 0) break;
-            done += (size_t)got;
-        }
-        if (done < want)
-            status = elbo_fail(err, ELBO_IO, "%s: ended after %zu of %zu bytes while it was read", path, done, want);
-        buffer[done] = 0;
-        *size = done;
+    if (status != ELBO_OK) {
+        close(fd);
+        return status;
     }
+    *file = fd;
+    *size = (size_t)st.st_size;
+    return ELBO_OK;
+}
+
+elbo_status elbo_file_next(int file, const char *path, void *bytes, size_t n, elbo_error *err) {
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got = read(file, (uint8_t *)bytes + done, n - done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        done += (size_t)got;
+    }
+    if (done == n) return ELBO_OK;
+    return elbo_fail(err, ELBO_IO, "%s: ended after %zu of %zu bytes while it was read", path, done, n);
+}
+
+elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size, elbo_error *err) {
+    *bytes = NULL;
+    *size = 0;
+    int fd;
+    size_t n;
+    ELBO_TRY(elbo_file_open(&fd, &n, path, limit, err));
+    uint8_t *buffer = malloc(n + 1);
+    elbo_status status = buffer ? elbo_file_next(fd, path, buffer, n, err) : elbo_no_memory(err);
     close(fd);
     if (status != ELBO_OK) {
         free(buffer);
-        *size = 0;
         return status;
     }
+    buffer[n] = 0;
     *bytes = buffer;
+    *size = n;
     return ELBO_OK;
 }
 

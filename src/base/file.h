@@ -15,7 +15,8 @@ typedef struct elbo_writer {
     char *path, *temporary;
 } elbo_writer;
 
-/* A link is followed, so that it stays one; what is no file (a folder, a device) is refused, never replaced. */
+/* A link is followed, so that it stays one; what is no file (a folder, a device) is refused, never replaced. What a
+ * process that was killed a minute ago or more left of the same file is removed. */
 elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err);
 /* Flushes, syncs and renames. After a failure (disk full, say) the old file stands untouched and the temporary one is
  * gone. The writer is closed in either case. */
@@ -30,11 +31,16 @@ elbo_status elbo_file_write(const char *path, const void *bytes, size_t n, elbo_
  * bytes is refused before memory is taken for it. The caller frees `*bytes`. */
 elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size, elbo_error *err);
 
+/* The same in steps, for who looks at a file's beginning before taking memory for the rest: its descriptor, which the
+ * caller closes, and its size; then its next n bytes. */
+elbo_status elbo_file_open(int *file, size_t *size, const char *path, size_t limit, elbo_error *err);
+elbo_status elbo_file_next(int file, const char *path, void *bytes, size_t n, elbo_error *err);
+
 /* Makes the folder and those above it; no error where it is there already. */
 elbo_status elbo_make_folder(const char *path, elbo_error *err);
 
-/* Removes the temporary files that a writer of `path` left behind where its process was killed. Only for who knows that
- * no other process is writing it. */
+/* Removes the temporary files that writers of `path` left behind where their process was killed, at once. Only for who
+ * knows that no other process is writing it. */
 void elbo_writer_clean(const char *path);
 
 bool elbo_file_exists(const char *path);

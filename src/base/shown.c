@@ -1,19 +1,8 @@
 #include "base/shown.h"
 
+#include <stdbool.h>
 #include <stdio.h>
-
 #include <string.h>
-
-const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]) {
-    size_t n = strlen(text), keep = n;
-    if (n >= ELBO_SHOWN) {
-        keep = ELBO_SHOWN - sizeof "...";
-        while (keep && ((unsigned char)text[keep] & 0xC0) == 0x80) keep--; // back to the start of a letter
-    }
-    for (size_t i = 0; i < keep; i++) out[i] = (unsigned char)text[i] < 32 || text[i] == 127 ? '?' : text[i];
-    strcpy(out + keep, keep < n ? "..." : "");
-    return out;
-}
 
 /* How many bytes of `p` are one letter; 0: none is. Overlong forms, surrogates and what is above U+10FFFF are none. */
 static int letter(const unsigned char *p) {
@@ -27,6 +16,41 @@ static int letter(const unsigned char *p) {
     if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F)) return 0;
     if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) return 0;
     return n == 1 && (p[0] < 32 || p[0] == 127) ? 0 : n;
+}
+
+int elbo_control_shown(const char *text, char escape[8]) {
+    const unsigned char *p = (const unsigned char *)text;
+    bool latin = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
+    if (!p[0] || (p[0] >= 32 && p[0] != 127 && !latin)) return 0;
+    if (p[0] == '\n' || p[0] == '\t' || p[0] == '\r')
+        snprintf(escape, 8, "\\%c", p[0] == '\n' ? 'n' : p[0] == '\t' ? 't' : 'r');
+    else
+        snprintf(escape, 8, "\\x%02x", latin ? p[1] : p[0]);
+    return latin ? 2 : 1;
+}
+
+size_t elbo_text_escape(const char *text, char *out, size_t room) {
+    size_t used = 0;
+    while (*text) {
+        char escape[8];
+        int control = elbo_control_shown(text, escape), bytes = control ? control : letter((const unsigned char *)text);
+        if (!bytes) bytes = 1; // (no UTF-8: a byte as it is)
+        size_t put = control ? strlen(escape) : (size_t)bytes;
+        if (used + put >= room) break;
+        memcpy(out + used, control ? escape : text, put);
+        used += put;
+        text += bytes;
+    }
+    out[used] = 0;
+    return used;
+}
+
+const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]) {
+    static const char more[] = "...";
+    char whole[ELBO_SHOWN + 8];
+    if (elbo_text_escape(text, whole, sizeof whole) < ELBO_SHOWN) return strcpy(out, whole);
+    elbo_text_escape(text, out, ELBO_SHOWN - strlen(more));
+    return strcat(out, more);
 }
 
 void elbo_make_utf8(char *text) {

@@ -2,7 +2,17 @@
 #ifndef ELBO_BASE_SHOWN_H
 #define ELBO_BASE_SHOWN_H
 
-/* `text`, cut to fit (never inside a UTF-8 letter), with control characters replaced by '?'. Returns `out`. */
+#include <stddef.h>
+
+/* Control characters are shown, not sent: a terminal would obey them. Those of ASCII and, in UTF-8, of Latin-1. Returns
+ * how many bytes at `text` are one (0: none is) and its escape: \n, \t, \x1b. */
+int elbo_control_shown(const char *text, char escape[8]);
+
+/* `text` with control characters escaped, cut to `room` bytes, the NUL among them, never inside a UTF-8 letter. Returns
+ * its length. */
+size_t elbo_text_escape(const char *text, char *out, size_t room);
+
+/* `text` with control characters escaped, cut to fit. Returns `out`. */
 enum { ELBO_SHOWN = 72 };
 const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]);
 

@@ -6,13 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/shown.h"
+
+/* Names and texts from outside may hold anything; the message is one line that a terminal does not obey. */
+static void set_message(elbo_error *err, const char *format, va_list args) {
+    char text[sizeof err->message]; // (an argument may be the message itself)
+    vsnprintf(text, sizeof text, format, args);
+    elbo_text_escape(text, err->message, sizeof err->message);
+}
+
 elbo_status elbo_fail(elbo_error *err, elbo_status status, const char *format, ...) {
     if (!err) return status;
-    err->status = status;
     va_list args;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    set_message(err, format, args);
     va_end(args);
+    err->status = status;
     return status;
 }
 
@@ -20,13 +29,13 @@ elbo_status elbo_fail_errno(elbo_error *err, const char *format, ...) {
     int number = errno;
     elbo_status status = number == ENOENT ? ELBO_NOT_FOUND : number == ENOMEM ? ELBO_NO_MEMORY : ELBO_IO;
     if (!err) return status;
-    err->status = status;
     va_list args;
     va_start(args, format);
-    int used = vsnprintf(err->message, sizeof err->message, format, args);
+    set_message(err, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof err->message)
-        snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", strerror(number));
+    err->status = status;
+    size_t used = strlen(err->message);
+    snprintf(err->message + used, sizeof err->message - used, ": %s", strerror(number));
     return status;
 }
 

@@ -58,21 +58,6 @@ static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_arra
     return ELBO_OK;
 }
 
-/* (H, W, C) to (C, H, W), image by image, in place. */
-static elbo_status put_channels_first(elbo_array *a, elbo_image_shape s, elbo_error *err) {
-    size_t value = a->dtype == ELBO_U8 ? 1 : sizeof(float), C = (size_t)s.channels,
-           plane = (size_t)s.height * (size_t)s.width;
-    char *copy = malloc(elbo_image_size(s) * value), *image = a->data;
-    if (!copy) return elbo_no_memory(err);
-    for (size_t n = 0; n < a->shape[0]; n++, image += elbo_image_size(s) * value) {
-        for (size_t i = 0; i < plane; i++)
-            for (size_t c = 0; c < C; c++) memcpy(copy + (c * plane + i) * value, image + (i * C + c) * value, value);
-        memcpy(image, copy, elbo_image_size(s) * value);
-    }
-    free(copy);
-    return ELBO_OK;
-}
-
 /* Hands `count` images from `first` on to `images`, as a copy. */
 static elbo_status copy_images(elbo_images *images, const elbo_array *a, elbo_image_shape shape, size_t first,
                                size_t count, elbo_error *err) {
@@ -101,7 +86,7 @@ static elbo_status read_file(elbo_dataset *d, const char *path, const elbo_data_
     }
     ELBO_TRY_GOTO(status, shape_of(&shape, &last, &a, path, err), done);
     ELBO_TRY_GOTO(status, elbo_array_narrow(&a, path, err), done);
-    if (last) ELBO_TRY_GOTO(status, put_channels_first(&a, shape, err), done);
+    if (last) ELBO_TRY_GOTO(status, elbo_array_put_channels_first(&a, err), done);
     size_t test = a.shape[0] / 10 > 0 ? a.shape[0] / 10 : 1, train = a.shape[0] - test;
     if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
     if (o->splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block

@@ -46,6 +46,12 @@ static bool fits_image(const elbo_array *a, const elbo_model_info *m) {
     return a->dims == 2 && s[1] == C * H * W;
 }
 
+/* As (N, H, W, C), which most programs write. */
+static bool has_channels_last(const elbo_array *a, const elbo_model_info *m) {
+    const size_t *s = a->shape;
+    return a->dims == 4 && s[1] == (size_t)m->height && s[2] == (size_t)m->width && s[3] == (size_t)m->channels;
+}
+
 static elbo_status check_range(const float *v, size_t n, const elbo_model_info *m, const char *path, elbo_error *err) {
     float least = INFINITY, most = -INFINITY, width = m->high - m->low;
     for (size_t i = 0; i < n; i++) {
@@ -68,16 +74,20 @@ static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const
     elbo_array a;
     ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
-    elbo_status status = ELBO_OK;
-    if (!fits_image(&a, m))
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its shape is %s; %s reads (N, %d, %d, %d) or (N, %zu)", path,
-                           shape_text(&a, text), m->name, m->channels, m->height, m->width, image_size(m));
-    else if (a.dtype != ELBO_U8 && a.dtype != ELBO_F32)
+    bool last = !fits_image(&a, m) && has_channels_last(&a, m),
+         bytes_or_floats = a.dtype == ELBO_U8 || a.dtype == ELBO_F32;
+    elbo_status status = last && bytes_or_floats ? elbo_array_put_channels_first(&a, err) : ELBO_OK;
+    if (!last && !fits_image(&a, m))
+        status =
+            elbo_fail(err, ELBO_BAD_INPUT,
+                      "%s: its shape is %s; %s reads (N, %d, %d, %d), with the channels first or last, or (N, %zu)",
+                      path, shape_text(&a, text), m->name, m->channels, m->height, m->width, image_size(m));
+    else if (status == ELBO_OK && !bytes_or_floats)
         status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its dtype is %s; images are float32 from %g to %g or uint8", path,
                            dtype_text(a.dtype), (double)m->low, (double)m->high);
-    else if (a.shape[0] > UINT32_MAX || a.shape[0] == 0)
+    else if (status == ELBO_OK && (a.shape[0] > UINT32_MAX || a.shape[0] == 0))
         status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %zu images; from 1 to 2^32 - 1 are read", path, a.shape[0]);
-    else if (a.dtype == ELBO_F32)
+    else if (status == ELBO_OK && a.dtype == ELBO_F32)
         status = check_range(a.data, a.count, m, path, err);
     if (status != ELBO_OK) {
         elbo_array_free(&a);
@@ -89,6 +99,25 @@ static elbo_status read_npy(elbo_images *images, const elbo_model_info *m, const
     else
         images->floats = a.data;
     return ELBO_OK;
+}
+
+/* ---- IDX ---- */
+
+/* By its beginning: these files have names of every kind. Packed, or bytes in three dimensions. */
+static bool is_idx(const char *path) {
+    uint8_t b[4] = {0};
+    FILE *f = elbo_file_exists(path) ? fopen(path, "rb") : NULL;
+    bool read = f && fread(b, 1, sizeof b, f) == sizeof b;
+    if (f) fclose(f);
+    return read && ((b[0] == 0x1f && b[1] == 0x8b) || (!b[0] && !b[1] && b[2] == 8 && b[3] == 3));
+}
+
+static elbo_status read_idx(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
+    ELBO_TRY(elbo_idx_read(images, path, NULL, err));
+    elbo_image_shape s = images->shape;
+    if (s.channels == m->channels && s.height == m->height && s.width == m->width) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s reads %dx%dx%d", path, s.channels, s.height,
+                     s.width, m->name, m->channels, m->height, m->width);
 }
 
 elbo_status elbo_rows_file_read(float **rows, size_t *n, size_t width, const char *what, const char *path,
@@ -170,7 +199,10 @@ static elbo_status read_folder(elbo_images *images, picture_reader *r, const cha
     if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
     elbo_status status =
         n ? ELBO_OK
-          : elbo_fail(err, ELBO_BAD_INPUT, "%s: has no image files in it (folders in it are not looked into)", path);
+          : elbo_fail(err, ELBO_BAD_INPUT,
+                      "%s: has no image files in it (folders in it are not looked into); of a data set "
+                      "take a split, `test` or `train`, with --data %s",
+                      path, path);
     if (n) images->bytes = elbo_alloc((size_t)n, image_size(m));
     if (n && !images->bytes) status = elbo_no_memory(err);
     for (int i = 0; i < n; i++) {
@@ -197,10 +229,12 @@ elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m,
         status = images->bytes ? read_picture(&reader, images->bytes, path, err) : elbo_no_memory(err);
     } else if (ends_with(path, ".npy")) {
         status = read_npy(images, m, path, err);
+    } else if (is_idx(path)) {
+        status = read_idx(images, m, path, err);
     } else {
-        status =
-            elbo_fail(err, ELBO_BAD_INPUT,
-                      "%s: images are read from a .npy, an image file (.png, .jpg, ...) or a folder of these", path);
+        status = elbo_fail(
+            err, ELBO_BAD_INPUT,
+            "%s: images are read from a .npy, an IDX file, an image file (.png, .jpg, ...) or a folder of these", path);
     }
     close_reader(&reader);
     if (status != ELBO_OK) elbo_images_free(images);

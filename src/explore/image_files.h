@@ -5,9 +5,9 @@
 #include "data/data.h"
 #include "elbo/elbo.h"
 
-/* Images for a model to read: a .npy ((N,C,H,W), (N,H,W), (N,D) of uint8, or of float32 in the model's range), an image
- * file (scaled and cut to the model's size), or a folder of these in the order of their names. Freed by
- * elbo_images_free. */
+/* Images for a model to read: a .npy ((N,C,H,W), (N,H,W,C), (N,H,W), (N,D) of uint8, or of float32 or float64 in the
+ * model's range), an IDX file, packed or not, an image file (scaled and cut to the model's size), or a folder of these in
+ * the order of their names. Freed by elbo_images_free. */
 elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err);
 
 /* An elbo_read_image (explore/result.h): a file of one image.  image: (C, H, W) */

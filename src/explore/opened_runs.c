@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/shown.h"
 #include "explore/result.h"
 
 static const char *last_part(const char *path) {
@@ -33,7 +34,10 @@ static char *label_of(const char *const *folders, int count, int which) {
             n >= m && !strncmp(folders[i] + n - m, last_part(path), m) && (n == m || folders[i][n - m - 1] == '/');
         if (i != which && same) unique = false;
     }
-    char *label = strdup(unique ? last_part(path) : path);
+    const char *name = unique ? last_part(path) : path;
+    size_t room = 4 * strlen(name) + 1; // (a folder's name may hold a newline, which a table may not)
+    char *label = malloc(room);
+    if (label) elbo_text_escape(name, label, room);
     free(path);
     return label;
 }

@@ -19,20 +19,21 @@ int elbo_operands_splits(const elbo_expression *e) {
 /* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the
  * images. */
 static elbo_status class_mean(const elbo_operands *w, const char *word, bool pixels, float *mean, elbo_error *err) {
-    enum { AT_ONCE = 512 };
+    enum { AT_ONCE = 512, FLOATS_AT_ONCE = 1 << 27 };
     elbo_model *m = w->model;
     const elbo_images *images = &w->data->train;
     int class_number;
     ELBO_TRY(elbo_pick_class(&class_number, w->data, word, err));
     if (!images->labels) return elbo_fail(err, ELBO_BAD_INPUT, "class:%s: %s has no labels", word, w->data->name);
     size_t dims = pixels ? elbo_image_size(images->shape) : (size_t)m->network.graph.latent, n = 0;
-    float *rows = elbo_alloc(AT_ONCE * dims, sizeof *rows);
+    size_t at_once = FLOATS_AT_ONCE / dims < 1 ? 1 : FLOATS_AT_ONCE / dims < AT_ONCE ? FLOATS_AT_ONCE / dims : AT_ONCE;
+    float *rows = elbo_alloc(at_once * dims, sizeof *rows);
     double *sum = elbo_alloc(dims, sizeof *sum);
     elbo_status status = rows && sum ? ELBO_OK : elbo_no_memory(err);
     for (uint32_t i = 0; status == ELBO_OK && i < images->count;) {
         uint32_t index[AT_ONCE];
         size_t count = 0;
-        for (; i < images->count && count < AT_ONCE; i++)
+        for (; i < images->count && count < at_once; i++)
             if (images->labels[i] == class_number) index[count++] = i;
         if (pixels)
             elbo_images_to_floats(images, index, count, m->recipe.image.low, m->recipe.image.high, rows);

@@ -44,7 +44,7 @@ static elbo_status pick_typical(uint32_t *index, elbo_model *m, const elbo_image
     float *codes = elbo_alloc(n * Z, sizeof *codes); // (n, Z)
     double *mean = elbo_alloc(Z, sizeof *mean);
     elbo_status status = !codes || !mean ? elbo_no_memory(err)
-                         : n == 0        ? elbo_fail(err, ELBO_BAD_INPUT, "class:%s: no test image is of it", word)
+                         : n == 0        ? elbo_fail(err, ELBO_BAD_INPUT, "%s: no test image is of it", word)
                                          : ELBO_OK;
     if (status == ELBO_OK) {
         elbo_model_encode_images(m, images, members, n, codes, NULL);
@@ -140,4 +140,17 @@ int elbo_pick_variety(const elbo_images *images, int classes, int n, uint32_t *i
     }
     for (; found < n && (uint32_t)found < images->count; found++) index[found] = (uint32_t)found;
     return found;
+}
+
+static bool has_class(const elbo_images *images, int class_number) {
+    uint32_t i = 0;
+    while (i < images->count && images->labels[i] != class_number) i++;
+    return i < images->count;
+}
+
+bool elbo_pick_ends(const elbo_dataset *d, const char **from, const char **to) {
+    bool classes = d->classes > 8 && d->test.labels && has_class(&d->test, 3) && has_class(&d->test, 8);
+    *from = classes ? "class:3" : "test:0";
+    *to = classes ? "class:8" : d->test.count > 1 ? "test:1" : "test:0";
+    return classes;
 }

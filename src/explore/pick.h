@@ -29,4 +29,8 @@ elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char
  * many.  index: (n) */
 int elbo_pick_variety(const elbo_images *images, int classes, int n, uint32_t *index);
 
+/* The ends of an interpolation that nobody named: from a 3 to an 8, as the tutorials do, where there are test images of
+ * these classes (true); else between the first two test images. */
+bool elbo_pick_ends(const elbo_dataset *d, const char **from, const char **to);
+
 #endif

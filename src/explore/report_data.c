@@ -1,5 +1,7 @@
 #include "explore/report_data.h"
 
+#include "explore/pick.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,15 +59,15 @@ static elbo_status project(elbo_report_run *r, elbo_model *m, const elbo_dataset
 
 /* From a 3 to an 8, as the tutorials do; the first two images where there are no such classes. */
 static elbo_status interpolate(elbo_report_data *r, elbo_run *runs, const elbo_dataset *d, int steps, elbo_error *err) {
-    bool classes = d->classes > 8;
+    const char *from, *to;
+    bool classes = elbo_pick_ends(d, &from, &to);
     r->from = strdup(classes ? d->class_names[3] : "one image");
     r->to = strdup(classes ? d->class_names[8] : "another");
     if (!r->from || !r->to) return elbo_no_memory(err);
     elbo_expression end[2] = {0};
     elbo_interpolate_options o = {.end = end, .pairs = 1, .steps = steps, .pixels = true};
-    elbo_status status = elbo_expression_parse(&end[0], classes ? "class:3" : "test:0", err);
-    if (status == ELBO_OK)
-        status = elbo_expression_parse(&end[1], classes ? "class:8" : d->test.count > 1 ? "test:1" : "test:0", err);
+    elbo_status status = elbo_expression_parse(&end[0], from, err);
+    if (status == ELBO_OK) status = elbo_expression_parse(&end[1], to, err);
     if (status == ELBO_OK) status = elbo_interpolate(&r->interpolation, runs, r->comparison.drawn, d, &o, err);
     elbo_expression_free(&end[0]);
     elbo_expression_free(&end[1]);

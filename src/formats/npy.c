@@ -265,6 +265,23 @@ elbo_status elbo_array_narrow(elbo_array *a, const char *path, elbo_error *err) 
     return ELBO_OK;
 }
 
+elbo_status elbo_array_put_channels_first(elbo_array *a, elbo_error *err) {
+    size_t value = a->dtype == ELBO_U8 ? 1 : sizeof(float), plane = a->shape[1] * a->shape[2], C = a->shape[3],
+           size = plane * C * value;
+    char *copy = malloc(size ? size : 1), *image = a->data;
+    if (!copy) return elbo_no_memory(err);
+    for (size_t n = 0; n < a->shape[0]; n++, image += size) {
+        for (size_t i = 0; i < plane; i++)
+            for (size_t c = 0; c < C; c++) memcpy(copy + (c * plane + i) * value, image + (i * C + c) * value, value);
+        memcpy(image, copy, size);
+    }
+    free(copy);
+    a->shape[3] = a->shape[2];
+    a->shape[2] = a->shape[1];
+    a->shape[1] = C;
+    return ELBO_OK;
+}
+
 void elbo_array_free(elbo_array *a) {
     free(a->data);
     *a = (elbo_array){0};

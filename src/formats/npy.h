@@ -27,6 +27,9 @@ void elbo_array_free(elbo_array *a);
  * error. */
 elbo_status elbo_array_narrow(elbo_array *a, const char *path, elbo_error *err);
 
+/* Images (N, H, W, C) of uint8 or float32 become (N, C, H, W), in place. */
+elbo_status elbo_array_put_channels_first(elbo_array *a, elbo_error *err);
+
 /* Writes float32 (dims sizes in shape). */
 elbo_status elbo_npy_write_f32(const char *path, const float *data, int dims, const size_t *shape, elbo_error *err);
 /* Writes uint8. */

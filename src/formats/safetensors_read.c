@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -19,9 +20,8 @@ typedef struct storage {
 /* What the reader knows while it reads. */
 typedef struct reader {
     const char *path;
-    const uint8_t *data;
-    size_t size; // of the data
-    size_t *begins;
+    size_t size;    // of the data
+    size_t *begins; // of each tensor, in the data
     elbo_error *err;
 } reader;
 
@@ -34,26 +34,35 @@ static elbo_status bad_tensor(const reader *r, const char *name, const char *wha
     return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: tensor %s: %s", r->path, elbo_text_shown(name, shown), what);
 }
 
-/* The JSON behind the first eight bytes, which are its length. */
-static elbo_status read_header(reader *r, const uint8_t *bytes, size_t size, json_t **header) {
+static elbo_status parse_header(const reader *r, const char *text, size_t length, json_t **header) {
+    json_error_t problem;
+    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    char shown[ELBO_SHOWN];
+    if (!*header)
+        return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: its header is not JSON: %s (byte %d)", r->path,
+                         elbo_text_shown(problem.text, shown), problem.position + (int)sizeof(uint64_t));
+    if (!json_is_object(*header)) return bad_file(r, "its header is no JSON object");
+    return ELBO_OK;
+}
+
+/* The JSON behind the first eight bytes, which are its length. `size` is the file's. */
+static elbo_status read_header(reader *r, int file, size_t size, size_t *data_at, json_t **header) {
     uint64_t length;
     if (size < sizeof length) return bad_file(r, "shorter than the 8 bytes that begin it");
-    memcpy(&length, bytes, sizeof length);
+    ELBO_TRY(elbo_file_next(file, r->path, &length, sizeof length, r->err));
     if (length > size - sizeof length)
         return elbo_fail(r->err, ELBO_BAD_INPUT,
                          "%s: is no safetensors file, or cut short: a header of %llu bytes in a file of %zu", r->path,
                          (unsigned long long)length, size);
     if (length > MAX_HEADER) return bad_file(r, "its header has more than 16 MiB");
-    r->data = bytes + sizeof length + length;
-    r->size = size - sizeof length - length;
-    json_error_t problem;
-    *header = json_loadb((const char *)bytes + sizeof length, length, JSON_REJECT_DUPLICATES, &problem);
-    char shown[ELBO_SHOWN];
-    if (!*header)
-        return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: its header is not JSON: %s (byte %d)", r->path,
-                         elbo_text_shown(problem.text, shown), problem.position + (int)sizeof length);
-    if (!json_is_object(*header)) return bad_file(r, "its header is no JSON object");
-    return ELBO_OK;
+    *data_at = sizeof length + length;
+    r->size = size - *data_at;
+    char *text = malloc(length + 1);
+    if (!text) return elbo_no_memory(r->err);
+    elbo_status status = elbo_file_next(file, r->path, text, length, r->err);
+    if (status == ELBO_OK) status = parse_header(r, text, length, header);
+    free(text);
+    return status;
 }
 
 static elbo_status read_metadata(elbo_safetensors *s, const reader *r, json_t *object) {
@@ -115,7 +124,6 @@ static elbo_status read_tensor(elbo_st_tensor *t, size_t *begin, const reader *r
         snprintf(what, sizeof what, "its shape needs %zu bytes, its data_offsets span %zu", bytes, end - *begin);
         return bad_tensor(r, t->name, what);
     }
-    t->data = r->data + *begin;
     return ELBO_OK;
 }
 
@@ -203,17 +211,29 @@ static elbo_status align_data(elbo_safetensors *s, storage *store, elbo_error *e
     return ELBO_OK;
 }
 
+/* The data, now that the header was found to fit them. They lie as in the file, so that what is aligned there is here. */
+static elbo_status read_data(elbo_safetensors *s, storage *store, const reader *r, int file, size_t data_at) {
+    store->bytes = malloc(data_at + r->size);
+    if (!store->bytes) return elbo_no_room(r->err, (double)r->size, "the file's tensors", NULL);
+    uint8_t *data = store->bytes + data_at;
+    for (int i = 0; i < s->count; i++) s->tensors[i].data = data + r->begins[i];
+    return elbo_file_next(file, r->path, data, r->size, r->err);
+}
+
 elbo_status elbo_safetensors_open(elbo_safetensors *s, const char *path, elbo_error *err) {
     *s = (elbo_safetensors){0};
     storage *store = calloc(1, sizeof *store);
     if (!store) return elbo_no_memory(err);
     s->storage = store;
     reader r = {.path = path, .err = err};
-    size_t size;
-    elbo_status status = elbo_file_read(path, max_file, &store->bytes, &size, err);
-    if (status == ELBO_OK) status = read_header(&r, store->bytes, size, &store->header);
+    size_t size, data_at = 0;
+    int file;
+    elbo_status status = elbo_file_open(&file, &size, path, max_file, err);
+    if (status == ELBO_OK) status = read_header(&r, file, size, &data_at, &store->header);
     if (status == ELBO_OK) status = read_tensors(s, &r, store->header);
     if (status == ELBO_OK) status = check_cover(s, &r);
+    if (status == ELBO_OK) status = read_data(s, store, &r, file, data_at);
+    if (file >= 0) close(file);
     if (status == ELBO_OK) status = align_data(s, store, err);
     for (int i = 0; status == ELBO_OK && i < s->count; i++) status = elbo_st_check_finite(path, &s->tensors[i], err);
     free(r.begins);

@@ -1,6 +1,7 @@
 #include "formats/untar.h"
 
 #include <libdeflate.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +66,10 @@ static elbo_status write_member(const uint8_t *bytes, const elbo_tar_member *m, 
 
 static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, const elbo_tar_member *members,
                           const char *folder, elbo_error *err) {
+    enum { MOST = 64 };
     int wanted = 0, found = 0;
-    while (members[wanted].name) wanted++;
+    bool seen[MOST] = {false}; // a name may come twice: the last one counts, as to tar itself
+    while (members[wanted].name && wanted < MOST) wanted++;
     for (size_t at = 0; at + BLOCK <= size && tar[at];) {
         uint64_t bytes;
         if (!is_header(tar + at) || !read_octal(tar + at + SIZE_AT, SIZE_ROOM, &bytes) || bytes > size - at - BLOCK)
@@ -75,13 +78,14 @@ static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, con
         memcpy(name, tar + at + NAME_AT, NAME_ROOM);
         const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
         bool plain = tar[at + TYPE_AT] == '0' || tar[at + TYPE_AT] == 0;
-        for (const elbo_tar_member *m = members; plain && m->name; m++) {
+        for (const elbo_tar_member *m = members; plain && m < members + wanted; m++) {
             if (strcmp(m->name, base) != 0) continue;
             if (m->size != bytes)
                 return elbo_fail(err, ELBO_BAD_INPUT, "%s: its %s has %llu bytes; %llu were expected", path, m->name,
                                  (unsigned long long)bytes, (unsigned long long)m->size);
             ELBO_TRY(write_member(tar + at + BLOCK, m, folder, err));
-            found++;
+            found += !seen[m - members];
+            seen[m - members] = true;
         }
         at += BLOCK + (size_t)((bytes + BLOCK - 1) / BLOCK * BLOCK);
     }

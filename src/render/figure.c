@@ -31,14 +31,15 @@ elbo_status elbo_figure_path(elbo_figure f, const char *suffix, char **path, elb
     return *path ? ELBO_OK : elbo_no_memory(err);
 }
 
+/* "./NAME": what begins so is neither an option nor a pipe to gnuplot. */
+static void write_file_name(FILE *out, const char *name, const char *suffix) {
+    fputs("\"./", out);
+    for (const char *p = name; *p; p++) elbo_text_byte_to_gnuplot(out, *p);
+    fprintf(out, "%s\"", suffix);
+}
+
 void elbo_plot_file(elbo_plot *plot, const char *suffix) {
-    FILE *out = plot->script.stream;
-    fputs("'./", out);
-    for (const char *p = plot->figure.name; *p; p++) {
-        if (*p == '\'') fputc('\'', out);
-        fputc(*p, out);
-    }
-    fprintf(out, "%s'", suffix);
+    write_file_name(plot->script.stream, plot->figure.name, suffix);
 }
 
 elbo_status elbo_plot_begin(elbo_plot *plot, elbo_figure f, elbo_layout l, elbo_error *err) {
@@ -107,27 +108,20 @@ static elbo_status check_picture(const elbo_writer *w, const char *end, size_t e
     return elbo_fail(err, ELBO_IO, "%s: gnuplot left no whole picture; is the disk full?", w->path);
 }
 
-/* Opens FOLDER/NAME + suffix to be written, and adds `variable='./its temporary name'; ` to the settings: gnuplot
+/* Opens FOLDER/NAME + suffix to be written, and adds `variable="./its temporary name"; ` to the settings: gnuplot
  * writes there, the commit renames. */
-static elbo_status open_picture(elbo_writer *w, elbo_figure f, const char *suffix, const char *variable,
-                                char **settings, elbo_error *err) {
+static elbo_status open_picture(elbo_writer *w, elbo_figure f, const char *suffix, const char *variable, FILE *settings,
+                                elbo_error *err) {
     char *path;
     ELBO_TRY(elbo_figure_path(f, suffix, &path, err));
     elbo_status status = elbo_writer_open(w, path, err);
     free(path);
     if (status != ELBO_OK) return status;
     const char *slash = strrchr(w->temporary, '/');
-    const char *name = slash ? slash + 1 : w->temporary;
-    char quoted[2 * 256] = "";
-    for (size_t i = 0; *name && i + 2 < sizeof quoted; name++) {
-        if (*name == '\'') quoted[i++] = '\'';
-        quoted[i++] = *name;
-        quoted[i] = 0;
-    }
-    char *more = elbo_format("%s%s='./%s'; ", *settings ? *settings : "", variable, quoted);
-    free(*settings);
-    *settings = more;
-    return more ? ELBO_OK : elbo_no_memory(err);
+    fprintf(settings, "%s=", variable);
+    write_file_name(settings, slash ? slash + 1 : w->temporary, "");
+    fputs("; ", settings);
+    return ELBO_OK;
 }
 
 elbo_status elbo_plot_draw(elbo_plot *plot, elbo_error *err) {
@@ -149,9 +143,12 @@ elbo_status elbo_plot_draw(elbo_plot *plot, elbo_error *err) {
 
     elbo_writer png = {0}, svg = {0};
     char *settings = NULL, *script = elbo_format("%s.gp", f.name);
-    elbo_status status = script ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) status = open_picture(&png, f, ".png", "png", &settings, err);
-    if (status == ELBO_OK && f.svg) status = open_picture(&svg, f, ".svg", "svg", &settings, err);
+    size_t size;
+    FILE *lines = open_memstream(&settings, &size);
+    elbo_status status = script && lines ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) status = open_picture(&png, f, ".png", "png", lines, err);
+    if (status == ELBO_OK && f.svg) status = open_picture(&svg, f, ".svg", "svg", lines, err);
+    if (lines && fclose(lines) != 0 && status == ELBO_OK) status = elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_gnuplot_run(f.folder, script, settings, err);
     if (status == ELBO_OK) status = check_picture(&png, "IEND", 4, err);
     if (status == ELBO_OK && f.svg) status = check_picture(&svg, "</svg>", 6, err);

@@ -1,5 +1,7 @@
 #include "render/text.h"
 
+#include <string.h>
+
 #include "render/fonts.h"
 
 unsigned elbo_text_next(const char *s, int *bytes) {
@@ -33,16 +35,27 @@ static void put_character(FILE *out, const char *s, int bytes, unsigned c) {
         fwrite(s, 1, (size_t)bytes, out);
 }
 
+void elbo_text_byte_to_gnuplot(FILE *out, char byte) {
+    if (byte == '"' || byte == '\\')
+        fprintf(out, "\\%c", byte);
+    else if (strchr("`@{}", byte)) // (none below 0100: gnuplot takes a fourth digit behind a 0, of "\0440")
+        fprintf(out, "\\%03o", (unsigned char)byte);
+    else
+        fputc(byte, out);
+}
+
 void elbo_text_to_gnuplot(FILE *out, const char *s, size_t longest) {
     size_t cut = longest && elbo_text_length(s) > longest ? longest - 1 : (size_t)-1;
-    fputc('\'', out);
+    fputc('"', out);
     unsigned c;
     for (int bytes; cut-- && (c = elbo_text_next(s, &bytes)); s += bytes) {
-        if (c == '\'') fputc('\'', out);
-        put_character(out, s, bytes, elbo_font_has(c) ? c : '?');
+        if (c > ' ' && c < 0x7f && c != '?')
+            elbo_text_byte_to_gnuplot(out, *s);
+        else
+            put_character(out, s, bytes, elbo_font_has(c) ? c : '?');
     }
     if (*s) fputs("\xe2\x80\xa6", out);
-    fputc('\'', out);
+    fputc('"', out);
 }
 
 void elbo_text_to_csv(FILE *out, const char *s) {

@@ -12,8 +12,13 @@ unsigned elbo_text_next(const char *s, int *bytes);
 /* Characters, as a reader counts them. */
 size_t elbo_text_length(const char *s);
 
-/* Writes s as a gnuplot string in single quotes: nothing inside them has a meaning to gnuplot. At most `longest`
- * characters (0: all), the cut marked by an ellipsis; `?` for a character that no font has. */
+/* Writes one byte of a gnuplot string in double quotes: quotes and backslashes behind a backslash, backticks, macros and
+ * braces as octal digits. Single-quoted strings would need none of this, but gnuplot 5.4 takes a doubled quote at a
+ * string's start, or two in a row, for its end. */
+void elbo_text_byte_to_gnuplot(FILE *out, char byte);
+
+/* Writes s as a gnuplot string in double quotes. At most `longest` characters (0: all), the cut marked by an ellipsis;
+ * `?` for a character that no font has. */
 void elbo_text_to_gnuplot(FILE *out, const char *s, size_t longest);
 
 /* Writes s as one CSV field in double quotes (RFC 4180). */

@@ -170,15 +170,17 @@ static const char *prefix_of(const elbo_optimizer_rule *rule, int block, char te
 }
 
 /* The position as one row of doubles: every count below 2^53 is exact. Format 1 has three sums before the seconds. */
-enum { EPOCH, IMAGES_DONE, IMAGES, DATA, STEP, COUNTS };
+enum { EPOCH, IMAGES_DONE, IMAGES, FINGERPRINT_1, STEP, COUNTS };
 enum { SECONDS = COUNTS, EPOCH_SECONDS, POSITION_FIELDS, SUMS_OF_1 = 3 };
+/* Before the images' fingerprint: how it is made. One that is made otherwise is not compared; that of format 1 is. */
+#define FINGERPRINT_VERSION "2:"
 static const struct {
     const char *what;
     double most;
 } counts[] = {[EPOCH] = {"finished epochs", INT32_MAX - 1},
               [IMAGES_DONE] = {"images done", UINT32_MAX},
               [IMAGES] = {"training images", UINT32_MAX},
-              [DATA] = {"as the data's mark", 0x1p53},
+              [FINGERPRINT_1] = {"as the data's fingerprint", 0x1p53},
               [STEP] = {"steps", 0x1p53}};
 
 /* What a checkpoint holds besides the weights. */
@@ -209,7 +211,7 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elb
         [EPOCH] = at->epoch,
         [IMAGES_DONE] = at->images_done,
         [IMAGES] = at->images,
-        [DATA] = (double)at->data,
+        [FINGERPRINT_1] = (double)at->fingerprint_1,
         [STEP] = (double)at->step,
         [SECONDS] = at->seconds,
         [EPOCH_SECONDS] = at->epoch_seconds,
@@ -230,10 +232,11 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elb
         }
     made = made && add_numbers(tensors, names, &count, strdup("position"), position, POSITION_FIELDS) &&
            add_sums(tensors, names, &count, &g->metrics, &at->sums);
-    char run_version[16];
+    char run_version[16], fingerprint[24];
     snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
-    elbo_st_pair pairs[] = {{"elbo_version", run_version}};
-    elbo_status status = made ? elbo_safetensors_write(path, tensors, count, pairs, 1, err) : elbo_no_memory(err);
+    snprintf(fingerprint, sizeof fingerprint, FINGERPRINT_VERSION "%016llx", (unsigned long long)at->fingerprint);
+    elbo_st_pair pairs[] = {{"elbo_version", run_version}, {"elbo_images_fingerprint", fingerprint}};
+    elbo_status status = made ? elbo_safetensors_write(path, tensors, count, pairs, 2, err) : elbo_no_memory(err);
     for (int k = 0; names && k < count; k++) free(names[k]);
     free(names);
     free(tensors);
@@ -283,7 +286,7 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
     *at = (elbo_position){.epoch = (int)p[EPOCH],
                           .images_done = (uint32_t)p[IMAGES_DONE],
                           .images = (uint32_t)p[IMAGES],
-                          .data = (uint64_t)p[DATA],
+                          .fingerprint_1 = (uint64_t)p[FINGERPRINT_1],
                           .step = (uint64_t)p[STEP],
                           .seconds = p[SECONDS + sums],
                           .epoch_seconds = p[EPOCH_SECONDS + sums]};
@@ -296,6 +299,9 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
         ELBO_TRY(load_sums(file, path, m, &at->sums, err));
     }
     elbo_metric_sums_fill(&at->sums, m);
+    const char *text = elbo_safetensors_metadata(file, "elbo_images_fingerprint");
+    at->has_fingerprint = text && !strncmp(text, FINGERPRINT_VERSION, strlen(FINGERPRINT_VERSION));
+    if (at->has_fingerprint) at->fingerprint = strtoull(text + strlen(FINGERPRINT_VERSION), NULL, 16);
     return ELBO_OK;
 }
 

@@ -217,7 +217,36 @@ const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRI
     return text;
 }
 
+elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,
+                                    elbo_error *err) {
+    const float slack = 1e-4f; // of who computed in floats
+    if (!images->floats || elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) <= 0) return ELBO_OK;
+    size_t n = images->count * elbo_image_size(images->shape);
+    float least = INFINITY, most = -INFINITY;
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        float v = images->floats[i];
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+        finite = finite && isfinite(v);
+    }
+    if (n == 0 || (finite && least >= -slack && most <= 1 + slack)) return ELBO_OK;
+    return elbo_fail(
+        err, ELBO_BAD_INPUT,
+        "%s: its values go from %g to %g; the loss bce needs floats from 0 to 1 (or uint8, 0 to 255): scale "
+        "them, or take another loss (--set loss.reconstruction=mse)",
+        source, (double)least, (double)most);
+}
+
 uint64_t elbo_images_fingerprint(const elbo_images *images) {
+    size_t values = images->count * elbo_image_size(images->shape);
+    uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, &images->shape, sizeof images->shape);
+    if (images->bytes) h = elbo_checksum_large(h, images->bytes, values);
+    if (images->floats) h = elbo_checksum_large(h, images->floats, values * sizeof *images->floats);
+    return h;
+}
+
+uint64_t elbo_images_fingerprint_1(const elbo_images *images) {
     enum { LOOKED_AT = 64 }; // bytes of an image, from its middle: corners are mostly the same
     size_t values = elbo_image_size(images->shape), size = images->bytes ? values : values * sizeof(float);
     size_t some = size < LOOKED_AT ? size : LOOKED_AT, from = (size - some) / 2;

@@ -36,8 +36,15 @@ elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const
 /* Where the decoder needs more than codes, elbo_model_set_skips comes first; without, the images are NaN. */
 void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
 
-/* A number below 2^53 that other images, or these in another order, hardly have. A little of each is looked at. */
+/* Float images go to the loss as they are, and bce of values outside 0 to 1 has no lowest value: fails where the recipe's
+ * loss is such and a value of the images lies outside, or where one is not finite. `source` names them. */
+elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,
+                                    elbo_error *err);
+
+/* A number that other images, or these in another order, do not have. Every value of each is looked at. */
 uint64_t elbo_images_fingerprint(const elbo_images *images);
+/* What checkpoints had before: 64 bytes in the middle of each image, below 2^53. */
+uint64_t elbo_images_fingerprint_1(const elbo_images *images);
 
 /* A text that other weights do not have: what is kept beside a model tells by it whether it is of this model. */
 enum { ELBO_FINGERPRINT = 17 };

@@ -46,7 +46,26 @@ elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run
     return ELBO_OK;
 }
 
-elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err) {
+elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, elbo_error *err) {
+    char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
+    bool begun = model && recipe && elbo_file_exists(model) && elbo_file_exists(recipe), known = model && recipe;
+    free(recipe);
+    free(model);
+    if (!known) return elbo_no_memory(err);
+    if (resume && !begun)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave "
+                         "--resume out to start anew",
+                         run);
+    if (!resume && begun && !replace)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
+                         "new one elsewhere",
+                         run);
+    return ELBO_OK;
+}
+
+elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool replace, elbo_error *err) {
     *lock = -1;
     ELBO_TRY(elbo_make_folder(run, err));
     int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -57,7 +76,9 @@ elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_e
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: another elbo is training in it; wait for it, or name another folder",
                          run);
     }
-    elbo_status status = clean(run, resume, err);
+    // only now: a run may have begun, and even ended, since the caller looked
+    elbo_status status = resume ? ELBO_OK : elbo_run_folder_check(run, false, replace, err);
+    if (status == ELBO_OK) status = clean(run, resume, err);
     if (status == ELBO_OK)
         *lock = fd;
     else

@@ -23,8 +23,11 @@ typedef struct elbo_position {
     elbo_metric_sums sums; // of the epoch under way
     double seconds;        // of training so far
     double epoch_seconds;  // of the epoch under way
-    uint32_t images;       // of the training split, and
-    uint64_t data;         // elbo_images_fingerprint of it: a run goes on with the data it began with
+    /* A run goes on with the data it began with: of the training split, */
+    uint32_t images;
+    bool has_fingerprint;   // (not in the checkpoints of format 1's first release, which have the other alone)
+    uint64_t fingerprint;   // elbo_images_fingerprint
+    uint64_t fingerprint_1; // elbo_images_fingerprint_1
 } elbo_position;
 
 /* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */
@@ -48,10 +51,13 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run_facts *f, const char *const *sets,
                                  int set_count, elbo_error *err);
 
+/* Fails where there is no run to `resume`, or a run in the way that is not to be replaced. */
+elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, elbo_error *err);
+
 /* Makes `run` a folder that this process alone trains in, until elbo_run_folder_close or its end: a second one would
- * take the files away under the first. Removes what an earlier process that was killed left half-written and, unless
- * `resume`, the earlier run. */
-elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, elbo_error *err);
+ * take the files away under the first. A run that is not to be replaced is refused, under the lock. Removes what an
+ * earlier process that was killed left half-written and, unless `resume`, the earlier run. */
+elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool replace, elbo_error *err);
 void elbo_run_folder_close(int *lock);
 
 /* checkpoint.safetensors: weights, what the optimiser keeps of each (their host blocks: elbo_state_get before, put after),

@@ -213,7 +213,9 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
                             .step = t->at.step,
                             .seconds = t->at.seconds,
                             .images = t->at.images,
-                            .data = t->at.data};
+                            .has_fingerprint = true,
+                            .fingerprint = t->at.fingerprint,
+                            .fingerprint_1 = t->at.fingerprint_1};
     *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
     bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
     return due || *stop || t->at.epoch == r->train.epochs ? save(t, err) : check_weights(t, err);
@@ -265,7 +267,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     free(path);
     if (!there) return begin(t, err);
     uint32_t images = t->data->train.count;
-    uint64_t data = t->at.data;
+    const elbo_position ours = t->at;
     ELBO_TRY(elbo_checkpoint_load(run, &t->state, &t->at, err));
     ELBO_TRY(elbo_log_load(run, t->recipe, t->data->train.shape, &t->log, err));
     if (t->at.images != images)
@@ -273,12 +275,13 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
                          "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
                          "began with",
                          run, t->at.images, t->data->name, t->data->source, images);
-    if (t->at.data != data)
+    if (t->at.has_fingerprint ? t->at.fingerprint != ours.fingerprint : t->at.fingerprint_1 != ours.fingerprint_1)
         return elbo_fail(
             err, ELBO_BAD_INPUT,
             "%s: was trained on other images than those that %s (%s) has now, though as many; a run goes on "
             "with the data it began with",
             run, t->data->name, t->data->source);
+    t->at.fingerprint = ours.fingerprint; // which the next checkpoint has in any case
     if (t->log.count < t->at.epoch || t->at.images_done > images)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not fit its checkpoint: %d epochs of %d", run,
                          t->log.count, t->at.epoch);
@@ -297,6 +300,8 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_device_find(&device, t->options.device, err));
     if (t->data->train.count == 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
+    ELBO_TRY(elbo_images_check_range(&t->data->train, r, t->data->source, err));
+    ELBO_TRY(elbo_images_check_range(&t->data->test, r, t->data->source, err));
     ELBO_TRY(elbo_network_make(&t->network, r, t->data->train.shape, err));
     ELBO_TRY(elbo_features_open(&t->features, r, t->data->train.shape, err));
     t->order = elbo_alloc(t->data->train.count, sizeof *t->order);
@@ -310,9 +315,10 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     t->log.metrics = t->network.graph.metrics;
     t->values = elbo_image_size(t->data->train.shape);
     t->at.images = t->data->train.count;
-    t->at.data = elbo_images_fingerprint(&t->data->train);
+    t->at.fingerprint = elbo_images_fingerprint(&t->data->train);
+    t->at.fingerprint_1 = elbo_images_fingerprint_1(&t->data->train);
     if (!t->options.run) return ELBO_OK;
-    ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, err));
+    ELBO_TRY(elbo_run_folder_open(&t->lock, t->options.run, t->options.resume, t->options.replace, err));
     if (!t->options.resume) return begin(t, err);
     ELBO_TRY(go_on(t, err));
     return elbo_state_put(&t->state, err);

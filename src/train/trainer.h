@@ -44,7 +44,8 @@ typedef struct elbo_progress {
 typedef struct elbo_train_options {
     const char *run;       // the run folder, made if it is not there; NULL: nothing is written
     const char *data_path; // what --data named, remembered in the run; or NULL
-    bool resume;           // go on from its checkpoint; else a run that is there is replaced
+    bool resume;           // go on from its checkpoint
+    bool replace;          // a run that is there already; else it is refused
     int threads;           // 0: all cores
     const char *device;    // NULL: the first of elbo_devices
     /* Called before the first step, about ten times a second and at the end of each epoch. Returning true stops the run

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,7 +18,7 @@
 
 #define PROGRAM "elbo-images"
 
-enum { SECONDS_TO_START = 30 };
+enum { SECONDS_TO_START = 30, SECONDS_TO_END = 2 };
 
 bool elbo_is_image_name(const char *name) {
     static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp",
@@ -89,6 +90,7 @@ static int spawn(elbo_images_program *p, int socket) {
     sigemptyset(&usual);
     sigaddset(&usual, SIGINT);
     sigaddset(&usual, SIGTERM);
+    sigaddset(&usual, SIGHUP);
     sigaddset(&usual, SIGPIPE);
     if (posix_spawn_file_actions_init(&actions)) return ENOMEM;
     if (posix_spawnattr_init(&attributes)) {
@@ -165,13 +167,27 @@ static elbo_status start(elbo_images_program *p, elbo_error *err) {
                      h == HEARD ? "of another version of elbo" : "no " PROGRAM ", or cannot be run here");
 }
 
+/* One that hung up has ended, or is about to; one that lives on is ended. True where it ended by itself. */
+static bool wait_for_end(elbo_images_program *p, int *status) {
+    double deadline = elbo_now() + SECONDS_TO_END;
+    pid_t ended;
+    while ((ended = waitpid(p->pid, status, WNOHANG)) == 0 && elbo_now() < deadline)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (ended == 0) {
+        elbo_images_program_stop(p);
+        return false;
+    }
+    close(p->fd);
+    p->pid = 0;
+    return true;
+}
+
 /* What to say of a file that ended the helper: by which signal. */
 static void say_how_it_ended(elbo_images_program *p, elbo_image_read *result) {
     int status = 0;
-    close(p->fd);
-    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR) {}
-    p->pid = 0;
-    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+    if (!wait_for_end(p, &status))
+        snprintf(result->reason, sizeof result->reason, "its decoder hung up");
+    else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
         snprintf(result->reason, sizeof result->reason, "its decoder crashed (%s)", strsignal(WTERMSIG(status)));
     else
         snprintf(result->reason, sizeof result->reason, "its decoder gave up, which a want of memory does");

@@ -31,6 +31,13 @@ static shown show(const elbo_eval_context *e, double value) {
     elbo_objective_number(&e->model->recipe, value, s.text);
     return s;
 }
+/* By how much `loss` lies above `from`, as a share of that one's size; a loss may be negative, of data that it is not
+ * made for. */
+static double rise_from(double from, double loss) {
+    double size = fabs(from);
+    return size > 0 && isfinite(loss) ? (loss - from) / size : 0;
+}
+
 static bool has_test(const elbo_log *log) { return log->count > 0 && log->epoch[log->count - 1].test.images > 0; }
 
 elbo_status elbo_check_finished(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
@@ -69,8 +76,8 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
     for (int i = 0; i + some <= log->count; i++) {
         double now = train_around(e, i, some);
         finite = finite && isfinite(now);
-        if (best > 0 && now / best > leap) {
-            leap = now / best;
+        if (isfinite(best) && 1 + rise_from(best, now) > leap) {
+            leap = 1 + rise_from(best, now);
             leapt = i + 1;
         }
         if (now < best) best = now;
@@ -78,12 +85,13 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
     elbo_number(v, "last_train_loss", last);
     elbo_number(v, "best_train_loss", best);
     elbo_number(v, "largest_leap", leap);
-    if (finite && last <= 1.02 * best && leap <= 1.1) {
+    bool above = rise_from(best, last) > 0.02;
+    if (finite && !above && leap <= 1.1) {
         elbo_found(v, ELBO_CHECK_OK, "training %s %s at the end, the lowest was %s", objective_name(e, text),
                    show(e, last).text, show(e, best).text);
         return ELBO_OK;
     }
-    elbo_found(v, last > 1.02 * best || !finite ? ELBO_CHECK_PROBLEM : ELBO_CHECK_NOTE,
+    elbo_found(v, above || !finite ? ELBO_CHECK_PROBLEM : ELBO_CHECK_NOTE,
                "training %s %s at the end, but it was %s before; in epoch %d it stood %.0f %% above the lowest so far",
                objective_name(e, text), show(e, last).text, show(e, best).text, leapt, 100 * (leap - 1));
     elbo_advise(v, "a smaller learning rate (--set train.lr=%g), or train.clip=1",
@@ -99,7 +107,7 @@ elbo_status elbo_check_underfitting(elbo_check *v, const elbo_eval_context *e, e
     bool test = has_test(log);
     double last = test ? test_at(e, n - 1) : train_at(e, n - 1);
     double before = test ? test_at(e, n - 1 - tail) : train_at(e, n - 1 - tail);
-    double fall = before > 0 ? (before - last) / before : 0;
+    double fall = -rise_from(before, last);
     elbo_number(v, "fall", fall);
     elbo_number(v, "epochs_looked_at", tail);
     bool falling = fall > 0.02;
@@ -122,7 +130,7 @@ elbo_status elbo_check_overfitting(elbo_check *v, const elbo_eval_context *e, el
     for (int i = 1; i < n; i++)
         if (test_at(e, i) < test_at(e, best)) best = i;
     double test = test_at(e, n - 1), train = train_at(e, n - 1), lowest = test_at(e, best);
-    double gap = train > 0 ? (test - train) / train : 0, rise = lowest > 0 ? (test - lowest) / lowest : 0;
+    double gap = rise_from(train, test), rise = rise_from(lowest, test);
     bool turned = rise > 0.01 && train < train_at(e, best);
     bool apart = gap > 0.1;
     char text[ELBO_OBJECTIVE_TEXT + 16];

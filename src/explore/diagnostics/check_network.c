@@ -41,12 +41,15 @@ elbo_status elbo_check_range(elbo_check *v, const elbo_eval_context *e, elbo_err
                    least < 0  ? "-1 to 1"
                    : most > 1 ? "0 and more"
                               : "0 to 1");
-        elbo_advise(
-            v,
-            least < 0
-                ? "scale the data, with `image: {range: [-1, 1]}`"
-                : "`image: {range: [0, 1]}`%s, or end the decoder with `tanh` (-1 to 1) or a linear layer (any value)",
-            low < 0 && e->data->test.floats ? " and data in it" : "");
+        if (e->data->train.floats || e->data->test.floats) // which no range in the recipe changes
+            elbo_advise(
+                v, "scale the file's values to what `%s` gives, or end the decoder with a linear layer (any value)",
+                end);
+        else
+            elbo_advise(v, "%s",
+                        least < 0 ? "`image: {range: [-1, 1]}`"
+                                  : "`image: {range: [0, 1]}`, or end the decoder with `tanh` (-1 to 1) or a "
+                                    "linear layer (any value)");
     } else if (last->op == &elbo_op_tanh && low >= 0) {
         elbo_found(v, ELBO_CHECK_NOTE,
                    "the data go from %.4g to %.4g, half of what `tanh` gives (-1 to 1): black lies in its middle", low,

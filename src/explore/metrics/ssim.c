@@ -7,6 +7,7 @@
 #include "explore/metrics/scores.h"
 
 enum { WINDOW = 11, AT_ONCE = 512 };
+static const size_t room = (size_t)1 << 30; // bytes for the originals and reconstructions that are held at once
 
 static void gaussian(double *weight, int n) {
     double sum = 0;
@@ -65,7 +66,7 @@ double elbo_ssim(const float *a, const float *b, elbo_image_shape s) {
 
 typedef struct pair {
     elbo_image_shape shape;
-    float *original, *decoded; // (AT_ONCE, C, H, W)
+    float *original, *decoded; // (at once, C, H, W)
     float low, scale;
     double psnr[AT_ONCE], ssim[AT_ONCE];
 } pair;
@@ -84,6 +85,15 @@ static void compare(void *context, size_t i) {
     p->ssim[i] = elbo_ssim(a, b, p->shape);
 }
 
+/* As many as there are and as fit; of a network with skips, which take room too, as many as it takes at once. */
+static uint32_t images_at_once(const elbo_model *m, const elbo_images *images) {
+    size_t most = room / (2 * elbo_image_size(images->shape) * sizeof(float));
+    if (most > AT_ONCE) most = AT_ONCE;
+    if (m->network.graph.skips && most > (size_t)m->batch) most = (size_t)m->batch;
+    if (most > images->count) most = images->count;
+    return most ? (uint32_t)most : 1;
+}
+
 elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo_images *images, const float *mu,
                                const elbo_job *work, elbo_error *err) {
     *s = (elbo_picture_scores){0};
@@ -94,11 +104,10 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
     p->shape = images->shape;
     p->low = r->image.low;
     p->scale = 1 / (r->image.high - r->image.low);
-    p->original = elbo_alloc(AT_ONCE * size, sizeof *p->original);
-    p->decoded = elbo_alloc(AT_ONCE * size, sizeof *p->decoded);
+    uint32_t index[AT_ONCE], at_once = images_at_once(m, images);
+    p->original = elbo_alloc(at_once * size, sizeof *p->original);
+    p->decoded = elbo_alloc(at_once * size, sizeof *p->decoded);
     elbo_status status = p->original && p->decoded ? ELBO_OK : elbo_no_memory(err);
-    uint32_t index[AT_ONCE], at_once = m->network.graph.skips ? (uint32_t)m->batch : AT_ONCE; // skips take room
-    if (at_once > AT_ONCE) at_once = AT_ONCE;
     for (uint32_t start = 0; status == ELBO_OK && start < images->count; start += at_once) {
         uint32_t count = images->count - start < at_once ? images->count - start : at_once;
         for (uint32_t i = 0; i < count; i++) index[i] = start + i;

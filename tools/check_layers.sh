@@ -7,12 +7,7 @@ cd "$(dirname "$0")/.."
 export order='base formats data recipe nn plan device run train stats explore render'
 
 # Exceptions, FROM>FOLDER, FROM a folder or a file: these shrink, and one that nothing needs any more is an error.
-export exceptions='
-    nn>device                   ops append the steps of a CPU, until they append work that a device lowers
-    src/nn/network.c>train      the network runs a step of training by itself, until sessions do
-    src/run/run_folder.h>train  a run folder names the scores of an epoch by the type of the trainer
-    src/formats/idx.c>data      reads into elbo_images, not into an array
-'
+export exceptions=''
 
 # What runs a model.
 analyses='reconstruct|sample|interpolate|arithmetic|traverse|manifold'

@@ -8,6 +8,7 @@
 #include "base/order.h"
 #include "base/threads.h"
 #include "cli.h"
+#include "train/trainer.h"
 #include "device/cpu/kernels.h"
 #include "nn/vgg16.h"
 

@@ -3,6 +3,7 @@
 #define ELBO_CLI_PROGRESS_H
 
 #include "cli.h"
+#include "train/trainer.h"
 
 typedef struct cli_bar {
     bool off; // says nothing; still looks at Ctrl-C

@@ -101,6 +101,9 @@ typedef struct elbo_network {
     elbo_graph graph;
     float *params; // (graph.param_floats)
 } elbo_network;
+/* The network of a recipe with the weights of its seed. */
+elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
+void elbo_network_free(elbo_network *n);
 
 /* Layers alone, without a code or a decoder, named features.0, features.1, ...: what a loss looks at images with. Its
  * texts are those of the layers until they are forgotten. */

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "train/trainer.h"
+#include "nn/graph.h"
 
 elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
     *n = (elbo_network){0};

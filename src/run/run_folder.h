@@ -3,7 +3,6 @@
 #define ELBO_RUN_FOLDER_H
 
 #include "device/device.h"
-#include "train/trainer.h"
 
 /* The format of a run folder: `elbo_version` in the metadata of model.safetensors and of checkpoint.safetensors. This
  * release writes the newest and reads all from the oldest on; of a newer one it says so in one line. tests/runs/ keeps a
@@ -65,6 +64,14 @@ void elbo_run_folder_close(int *lock);
  * rest. */
 elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, elbo_error *err);
 elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_error *err);
+
+/* A line of log.jsonl. */
+typedef struct elbo_epoch_log {
+    int epoch; // 1, 2, ...
+    elbo_scores train, test;
+    double seconds, images_per_second; // of the training part
+    double lr, kl_weight;              // kl_weight: in the epoch's last step, and in both splits' objective
+} elbo_epoch_log;
 
 /* log.jsonl. */
 typedef struct elbo_log {

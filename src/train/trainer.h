@@ -4,11 +4,7 @@
 
 #include "data/data.h"
 #include "device/device.h"
-#include "nn/metrics.h"
-#include "recipe/recipe.h"
-
-elbo_status elbo_network_make(elbo_network *n, const elbo_recipe *r, elbo_image_shape image, elbo_error *err);
-void elbo_network_free(elbo_network *n);
+#include "run/run_folder.h"
 
 /* Evaluates on a set of images. `noise`: (images->count, latent) used for the reparameterisation, or NULL: drawn from
  * the seed. `mean_code`: z = mu, no noise. The objective is that with the recipe's full KL weight
@@ -22,14 +18,6 @@ typedef struct elbo_eval_options {
 } elbo_eval_options;
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
                           elbo_eval_options o, elbo_error *err);
-
-/* A line of log.jsonl. */
-typedef struct elbo_epoch_log {
-    int epoch; // 1, 2, ...
-    elbo_scores train, test;
-    double seconds, images_per_second; // of the training part
-    double lr, kl_weight;              // kl_weight: in the epoch's last step, and in both splits' objective
-} elbo_epoch_log;
 
 /* What the caller sees of a run while it goes on. */
 typedef struct elbo_progress {

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "train/evaluate.h"
 #include "explore/metrics/scores.h"
 
 enum { ELBO_QUALITY_NEIGHBOURS = 5 };

@@ -113,6 +113,7 @@ static double activation(elbo_activation a, double x, double slope) {
     case ELBO_LEAKY_RELU: return x < 0 ? slope * x : x;
     case ELBO_TANH: return tanh(x);
     case ELBO_SIGMOID: return x < 0 ? exp(x) / (exp(x) + 1) : 1 / (1 + exp(-x));
+    default: fail_msg("activation %d has no formula here", (int)a);
     }
     return NAN;
 }
@@ -125,6 +126,7 @@ static double activation_slope(elbo_activation a, double x, double slope) {
     case ELBO_LEAKY_RELU: return x > 0 ? 1 : slope;
     case ELBO_TANH: return 1 / (cosh(x) * cosh(x));
     case ELBO_SIGMOID: return s * (1 - s);
+    default: fail_msg("activation %d has no derivative here", (int)a);
     }
     return NAN;
 }
@@ -264,7 +266,7 @@ static const char *const loss_names[] = {"bce", "mse", "l1", "mse_l1"};
 static float run_loss(const kernel_set *s, int which, float *dy, float *squared, const float *y, const float *x,
                       size_t n, float scale) {
     if (which == MSE_L1) return s->loss->mse_l1(dy, squared, y, x, n, MSE_PART, L1_PART, scale);
-    return (which == BCE ? s->loss->bce : which == MSE ? s->loss->mse : s->loss->l1)(dy, squared, y, x, n, scale);
+    return s->loss->pixel[which == BCE ? ELBO_BCE : which == MSE ? ELBO_MSE : ELBO_L1](dy, squared, y, x, n, scale);
 }
 
 /* Loss, squared error and gradient of one value; bce by another formula than the kernels': log(1 + e^l) - l x, which in
@@ -445,9 +447,9 @@ static void nan_stays_nan(void **state) {
             memset(m, 0, sizeof m);
             memset(v, 0, sizeof v);
             fill(w, N, 15, 1, NULL, 0);
-            if (rule == 0) s->update->sgd(w, m, x, N, &u);
-            if (rule == 1) s->update->adam(w, m, v, x, N, &u);
-            if (rule == 2) s->update->adamw(w, m, v, x, N, &u);
+            if (rule == 0) s->update->step[ELBO_SGD](w, (float *const[]){m, v}, x, N, &u);
+            if (rule == 1) s->update->step[ELBO_ADAM](w, (float *const[]){m, v}, x, N, &u);
+            if (rule == 2) s->update->step[ELBO_ADAMW](w, (float *const[]){m, v}, x, N, &u);
             for (size_t i = 0; i < N; i++) assert_true(isnan(w[i]) == (i == where));
         }
         assert_true(isnan(s->update->sum_of_squares(x, N)));
@@ -465,9 +467,9 @@ static void infinity_is_seen(void **state) {
         for (size_t i = 0; i < N; i++) image[i] = fabsf(image[i]) / (1 + fabsf(image[i]));
         x[where] = sign * INFINITY;
         float squared;
-        assert_false(isfinite(s->loss->bce(NULL, &squared, x, image, N, 1)));
-        assert_false(isfinite(s->loss->mse(NULL, &squared, x, image, N, 1)));
-        assert_false(isfinite(s->loss->l1(NULL, &squared, x, image, N, 1)));
+        assert_false(isfinite(s->loss->pixel[ELBO_BCE](NULL, &squared, x, image, N, 1)));
+        assert_false(isfinite(s->loss->pixel[ELBO_MSE](NULL, &squared, x, image, N, 1)));
+        assert_false(isfinite(s->loss->pixel[ELBO_L1](NULL, &squared, x, image, N, 1)));
         assert_false(isfinite(s->loss->reparameterize(z, x, image, NULL, N)));
         assert_false(isfinite(s->loss->reparameterize(z, image, x, NULL, N)));
         if (sign < 0) continue;
@@ -528,9 +530,9 @@ static void optimizers(void **state) {
         for (size_t i = 0; i < n; i++) v[i] *= v[i];
         fill(g, n, 23, 0.01f, extreme, sizeof extreme / sizeof *extreme);
         memcpy(before_w, w, sizeof w), memcpy(before_m, m, sizeof m), memcpy(before_v, v, sizeof v);
-        if (r->which == 0) s->update->sgd(w, m, g, n, &r->u);
-        if (r->which == 1) s->update->adam(w, m, v, g, n, &r->u);
-        if (r->which == 2) s->update->adamw(w, m, v, g, n, &r->u);
+        if (r->which == 0) s->update->step[ELBO_SGD](w, (float *const[]){m, v}, g, n, &r->u);
+        if (r->which == 1) s->update->step[ELBO_ADAM](w, (float *const[]){m, v}, g, n, &r->u);
+        if (r->which == 2) s->update->step[ELBO_ADAMW](w, (float *const[]){m, v}, g, n, &r->u);
         assert_guard(r->name, w, n), assert_guard(r->name, m, n), assert_guard(r->name, v, n);
         for (size_t i = 0; i < n; i++) {
             double ww = before_w[i], mm = before_m[i], vv = before_v[i], gg = fabs(g[i]) * r->u.gradient_scale;

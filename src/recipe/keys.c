@@ -7,8 +7,14 @@
 
 static const char *const kinds[] = {[ELBO_AE] = "ae", [ELBO_VAE] = "vae", NULL};
 static const char *const reconstructions[] = {
-    [ELBO_BCE] = "bce", [ELBO_MSE] = "mse", [ELBO_L1] = "l1", [ELBO_PERCEPTUAL] = "perceptual", NULL};
-static const char *const optimizers[] = {[ELBO_SGD] = "sgd", [ELBO_ADAM] = "adam", [ELBO_ADAMW] = "adamw", NULL};
+#define PIXEL_LOSS(name, NAME) #name,
+#define OTHER_LOSS PIXEL_LOSS
+#include "recipe/losses.def"
+    NULL};
+static const char *const optimizers[] = {
+#define OPTIMIZER(name, ...) #name,
+#include "recipe/optimizers.def"
+    NULL};
 static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
 static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELBO_KL_SINE] = "sine", NULL};

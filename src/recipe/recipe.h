@@ -12,8 +12,20 @@
 #include "base/status.h"
 
 typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
-typedef enum elbo_reconstruction { ELBO_BCE, ELBO_MSE, ELBO_L1, ELBO_PERCEPTUAL } elbo_reconstruction;
-typedef enum elbo_optimizer { ELBO_SGD, ELBO_ADAM, ELBO_ADAMW } elbo_optimizer;
+typedef enum elbo_reconstruction {
+#define PIXEL_LOSS(name, NAME) ELBO_##NAME,
+#define OTHER_LOSS PIXEL_LOSS
+#include "recipe/losses.def"
+#undef PIXEL_LOSS
+#undef OTHER_LOSS
+    ELBO_RECONSTRUCTIONS
+} elbo_reconstruction;
+typedef enum elbo_optimizer {
+#define OPTIMIZER(name, NAME, ...) ELBO_##NAME,
+#include "recipe/optimizers.def"
+#undef OPTIMIZER
+    ELBO_OPTIMIZERS
+} elbo_optimizer;
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
 typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
@@ -25,7 +37,7 @@ typedef struct elbo_term {
     elbo_reconstruction kind;
     float weight;
 } elbo_term;
-enum { ELBO_MAX_TERMS = 4 };
+enum { ELBO_MAX_TERMS = ELBO_RECONSTRUCTIONS };
 typedef struct elbo_terms {
     elbo_term term[ELBO_MAX_TERMS]; // (count), each kind once
     int count;

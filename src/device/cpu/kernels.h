@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "device/cpu/conv.h"
+#include "nn/ops/activation.h"
 #include "nn/optimizer.h"
 
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
@@ -29,8 +30,6 @@ typedef struct elbo_linear_kernels {
                              int rows, int in, int out, int tile);
 } elbo_linear_kernels;
 
-typedef enum elbo_activation { ELBO_RELU, ELBO_LEAKY_RELU, ELBO_TANH, ELBO_SIGMOID } elbo_activation;
-
 /* Functions of single values. y may be x, dx may be dy. */
 typedef struct elbo_pointwise_kernels {
     const char *name;
@@ -48,19 +47,18 @@ typedef struct elbo_pointwise_kernels {
     void (*to_plain)(float *plain, const float *blocked, int channels, size_t pixels);
 } elbo_pointwise_kernels;
 
+/* A loss of one image, value by value: returns the sum of its terms. *squared: the sum of squared errors of the
+ * reconstruction (of bce, whose y are logits, of their sigmoid). dy (n), its gradient times `scale`, or NULL. */
+typedef float elbo_pixel_loss(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+
 /* Losses of one image each: they return nats and, where asked, write the gradient times `scale`. */
 typedef struct elbo_loss_kernels {
     const char *name;
     /* Elements 0 .. n-1 of a stream of standard normal numbers, as elbo_random_normal. */
     void (*normal)(float *out, size_t n, elbo_stream s);
-    /* Bernoulli negative log-likelihood from logits l, sum over n of max(l,0) - l x + log(1 + exp(-|l|)): no log of 0.
-     * *squared: the sum of (sigmoid(l) - x)^2. dl (n) or NULL. */
-    float (*bce)(float *dl, float *squared, const float *l, const float *x, size_t n, float scale);
-    /* Gaussian with variance 1/2, less its constant: the sum of (y - x)^2, which is *squared too. */
-    float (*mse)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
-    /* Laplace with scale 1, less its constant: the sum of |y - x|. */
-    float (*l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
-    /* Both at once: returns the sum of |y - x|; the gradient is that of mse_weight (y - x)^2 + l1_weight |y - x|. */
+    /* By term (recipe/losses.def); NULL where it is not one of values. */
+    elbo_pixel_loss *pixel[ELBO_RECONSTRUCTIONS];
+    /* mse and l1 at once: returns the sum of |y - x|; the gradient is that of mse_weight (y - x)^2 + l1_weight |y - x|. */
     float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
                     float l1_weight, float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
@@ -71,12 +69,13 @@ typedef struct elbo_loss_kernels {
                                     const float *eps, size_t n, float weight);
 } elbo_loss_kernels;
 
-/* Optimisers: one pass over parameters w (n), gradients g (n), state m and v (n). The formulas are PyTorch's. */
+/* An optimizer: one pass over parameters w (n), gradients g (n) and what it keeps, array[k] (n). The formulas are
+ * PyTorch's. */
+typedef void elbo_optimizer_step(float *w, float *const *array, const float *g, size_t n, const elbo_update *u);
+
 typedef struct elbo_update_kernels {
     const char *name;
-    void (*sgd)(float *w, float *m, const float *g, size_t n, const elbo_update *u);
-    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u);
-    void (*adamw)(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u);
+    elbo_optimizer_step *step[ELBO_OPTIMIZERS]; // recipe/optimizers.def
     double (*sum_of_squares)(const float *g, size_t n);
 } elbo_update_kernels;
 

@@ -47,7 +47,7 @@ typedef struct elbo_cpu_node {
     float *work;
 } elbo_cpu_node;
 
-enum { ELBO_STEP_TENSORS = 4 };
+enum { ELBO_STEP_TENSORS = 2 + ELBO_RECONSTRUCTIONS };
 
 struct elbo_cpu_step {
     const char *what; // "forward", "backward data"

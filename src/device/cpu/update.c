@@ -8,13 +8,10 @@
 enum { UPDATE_TILE = 16384 };
 
 static void update_range(const elbo_cpu_program *p, size_t offset, const float *g, size_t n, const elbo_update *u) {
-    const elbo_update_kernels *k = p->kernels->update;
-    float *w = p->params + offset, *m = p->array[0] + offset;
-    switch (p->plan->state->optimizer->kind) {
-    case ELBO_SGD: k->sgd(w, m, g, n, u); break;
-    case ELBO_ADAM: k->adam(w, m, p->array[1] + offset, g, n, u); break;
-    case ELBO_ADAMW: k->adamw(w, m, p->array[1] + offset, g, n, u); break;
-    }
+    const elbo_optimizer_rule *rule = p->plan->state->optimizer;
+    float *array[ELBO_MAX_OPTIMIZER_ARRAYS];
+    for (int k = 0; k < rule->arrays; k++) array[k] = p->array[k] + offset;
+    p->kernels->update->step[rule->kind](p->params + offset, array, g, n, u);
 }
 
 float *elbo_cpu_gradient_tile(const elbo_cpu_step *s, size_t offset, int thread, size_t scratch_offset) {

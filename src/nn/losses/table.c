@@ -4,10 +4,9 @@
 #include "nn/losses/loss.h"
 
 const elbo_loss elbo_losses[] = {
-    {&elbo_loss_bce, "nats/image", ELBO_METRIC_RECONSTRUCTION},
-    {&elbo_loss_mse, "nats/image", ELBO_METRIC_RECONSTRUCTION},
-    {&elbo_loss_l1, "nats/image", ELBO_METRIC_RECONSTRUCTION},
-    {&elbo_loss_perceptual, "nats/image", ELBO_METRIC_RECONSTRUCTION},
+#define PIXEL_LOSS(name, NAME) {&elbo_loss_##name, "nats/image", ELBO_METRIC_RECONSTRUCTION},
+#define OTHER_LOSS PIXEL_LOSS
+#include "recipe/losses.def"
     {&elbo_loss_kl, "nats/image", ELBO_METRIC_KL},
     {0},
 };

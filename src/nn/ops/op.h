@@ -26,6 +26,7 @@ typedef struct elbo_op {
     elbo_status (*backward)(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err);
     bool reads_saved; // its second input is what `save NAME` named
     bool internal;    // not a layer that a recipe can name
+    int which;        // of a kind of work that several ops share: which activation
 } elbo_op;
 
 /* All ops; ended by NULL. */
@@ -35,13 +36,21 @@ const elbo_op *elbo_op_find(const char *name);
 /* Reads a recipe's layer into the node: finds its op and its arguments, every one checked. */
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
-extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_relu, elbo_op_leaky_relu, elbo_op_tanh, elbo_op_sigmoid,
-    elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_sample, elbo_op_conv2d, elbo_op_conv_transpose2d,
-    elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm,
-    elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
+extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_sample,
+    elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d,
+    elbo_op_batch_norm2d, elbo_op_layer_norm, elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
+
+#define ACTIVATION(name, ...) extern const elbo_op elbo_op_##name;
+#include "nn/activations.def"
+#undef ACTIVATION
 
 /* The losses (losses/), ops that a recipe names under `loss`: their first argument is their weight. */
-extern const elbo_op elbo_loss_bce, elbo_loss_mse, elbo_loss_l1, elbo_loss_perceptual, elbo_loss_kl;
+#define PIXEL_LOSS(name, NAME) extern const elbo_op elbo_loss_##name;
+#define OTHER_LOSS PIXEL_LOSS
+#include "recipe/losses.def"
+#undef PIXEL_LOSS
+#undef OTHER_LOSS
+extern const elbo_op elbo_loss_kl;
 
 /* Writes the one argument of a convolution, changed, that makes rows and columns of y from x; false: there is none. */
 bool elbo_conv_argument_for(const elbo_node *n, elbo_shape x, elbo_shape y, char *text, size_t room);

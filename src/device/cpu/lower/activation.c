@@ -1,12 +1,6 @@
 /* Activations, value by value; in place where layouts.c lets them. */
 #include "device/cpu/lower/lower.h"
 
-static elbo_activation which(const elbo_node *n) {
-    if (n->op == &elbo_op_relu) return ELBO_RELU;
-    if (n->op == &elbo_op_leaky_relu) return ELBO_LEAKY_RELU;
-    return n->op == &elbo_op_tanh ? ELBO_TANH : ELBO_SIGMOID;
-}
-
 static size_t values_of_shard(const elbo_cpu_step *s) { return s->out[0]->per_image * (size_t)s->program->shard_rows; }
 
 static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
@@ -21,7 +15,7 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
     if (!s) return elbo_no_memory(err);
     s->in[0] = np->x[0];
     s->out[0] = np->y;
-    s->number = which(np->node);
+    s->number = np->node->op->which;
     return ELBO_OK;
 }
 
@@ -41,7 +35,7 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->in[0] = np->dy;
     s->in[1] = np->y;
     s->out[0] = dx;
-    s->number = which(np->node);
+    s->number = np->node->op->which;
     return np->accumulate[0] ? elbo_cpu_add(p, np->node, np->dx[0], dx, err) : ELBO_OK;
 }
 

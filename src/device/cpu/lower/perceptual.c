@@ -50,9 +50,9 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
     float weight = args->loss_weight[s->number] * q->per_value;
     for (int r = 0; r < valid; r++) {
         float *gradient = dy ? dy + (size_t)r * per_image : NULL;
-        loss[r] =
-            q->per_value * p->kernels->loss->mse(gradient, &squared, y + (size_t)r * per_image,
-                                                 target + (size_t)r * per_image, per_image, weight * args->loss_scale);
+        loss[r] = q->per_value * p->kernels->loss->pixel[ELBO_MSE](gradient, &squared, y + (size_t)r * per_image,
+                                                                   target + (size_t)r * per_image, per_image,
+                                                                   weight * args->loss_scale);
     }
     if (!dy) return;
     memset(dy + (size_t)valid * per_image, 0, (size_t)(rows - valid) * per_image * sizeof *dy);

@@ -4,50 +4,62 @@
 
 #include "device/cpu/lower/lower.h"
 
-/* The metrics of the terms; -1: not among the recipe's. */
+/* The terms that a recipe has: each one's metric and the loss that it is. */
 typedef struct pixel_losses {
-    int bce, mse, l1;
+    int count;
+    int metric[ELBO_RECONSTRUCTIONS], which[ELBO_RECONSTRUCTIONS];
+    elbo_cpu_tensor *loss[ELBO_RECONSTRUCTIONS]; // (B), unweighted
+    bool mse_l1;                                 // these two, which have a kernel together
 } pixel_losses;
 
-static float weight_of(const elbo_batch_args *args, int metric) { return args->loss_weight[metric]; }
-
-/* One image. Unweighted losses go to the terms' places, `gradient` (NULL: not asked for) is that of their sum. */
-static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, const float *y, const float *x,
-                      float *const loss[2], float *squared, float *gradient) {
+/* One image, `row` of the shard. The gradient (NULL: not asked for) is that of the weighted sum. */
+static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int row, float *gradient,
+                      float *scratch) {
     const elbo_loss_kernels *k = s->program->kernels->loss;
     const pixel_losses *q = s->object;
     size_t n = s->in[0]->per_image;
-    float scale = args->loss_scale;
-    if (q->bce >= 0)
-        *loss[0] = k->bce(gradient, squared, y, x, n, weight_of(args, q->bce) * scale);
-    else if (q->l1 < 0)
-        *loss[0] = k->mse(gradient, squared, y, x, n, weight_of(args, q->mse) * scale);
-    else if (q->mse < 0)
-        *loss[0] = k->l1(gradient, squared, y, x, n, weight_of(args, q->l1) * scale);
-    else {
-        *loss[1] = k->mse_l1(gradient, squared, y, x, n, weight_of(args, q->mse), weight_of(args, q->l1), scale);
-        *loss[0] = *squared;
+    const float *y = elbo_cpu_rows(s->in[0], shard) + (size_t)row * n;
+    const float *x = elbo_cpu_rows(s->in[1], shard) + (size_t)row * n;
+    float *squared = elbo_cpu_rows(s->out[0], shard) + row;
+    if (q->mse_l1) {
+        int mse = q->which[1] == ELBO_MSE;
+        elbo_cpu_rows(q->loss[!mse], shard)[row] =
+            k->mse_l1(gradient, squared, y, x, n, args->loss_weight[q->metric[mse]], args->loss_weight[q->metric[!mse]],
+                      args->loss_scale);
+        elbo_cpu_rows(q->loss[mse], shard)[row] = *squared;
+        return;
+    }
+    for (int i = 0; i < q->count; i++) {
+        float scale = args->loss_weight[q->metric[i]] * args->loss_scale;
+        float *to = gradient && i ? scratch : gradient;
+        elbo_cpu_rows(q->loss[i], shard)[row] = k->pixel[q->which[i]](to, squared, y, x, n, scale);
+        if (to == scratch && to) s->program->kernels->pointwise->add(gradient, scratch, n);
     }
 }
 
 static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
-    (void)thread;
     size_t n = s->in[0]->per_image;
-    const float *y = elbo_cpu_rows(s->in[0], shard), *x = elbo_cpu_rows(s->in[1], shard);
-    float *loss[2] = {elbo_cpu_rows(s->out[0], shard), s->out[3] ? elbo_cpu_rows(s->out[3], shard) : NULL};
-    float *squared = elbo_cpu_rows(s->out[1], shard), *dy = s->out[2] ? elbo_cpu_rows(s->out[2], shard) : NULL;
+    float *dy = s->out[1] ? elbo_cpu_rows(s->out[1], shard) : NULL;
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
-    for (int r = 0; r < valid; r++, y += n, x += n)
-        run_image(s, args, y, x, (float *const[]){loss[0] + r, loss[1] ? loss[1] + r : NULL}, squared + r,
-                  dy ? dy + (size_t)r * n : NULL);
+    for (int r = 0; r < valid; r++)
+        run_image(s, args, shard, r, dy ? dy + (size_t)r * n : NULL, elbo_cpu_scratch(s->program, thread));
     // Rows that only fill the shard add nothing to any weight's gradient.
     if (dy) memset(dy + (size_t)valid * n, 0, (size_t)(s->program->shard_rows - valid) * n * sizeof *dy);
 }
 
-static int metric_of(const elbo_cpu_program *p, const elbo_op *loss) {
-    for (int k = 0; k < p->graph->metrics.count; k++)
-        if (p->plan->metric[k] && p->graph->node[p->graph->loss[k]].op == loss) return k;
-    return -1;
+static bool find_losses(elbo_cpu_program *p, pixel_losses *q) {
+    for (int k = 0; k < p->graph->metrics.count; k++) {
+        const elbo_op *op = p->graph->loss[k] < 0 ? NULL : p->graph->node[p->graph->loss[k]].op;
+        if (!op || !p->plan->metric[k] || op == &elbo_loss_perceptual ||
+            p->graph->metrics.metric[k].role != ELBO_METRIC_RECONSTRUCTION)
+            continue;
+        q->metric[q->count] = k;
+        q->which[q->count] = op->which;
+        if (!(q->loss[q->count++] = elbo_cpu_metric(p, k))) return false;
+    }
+    int a = q->which[0], b = q->which[1];
+    q->mse_l1 = q->count == 2 && ((a == ELBO_MSE && b == ELBO_L1) || (a == ELBO_L1 && b == ELBO_MSE));
+    return true;
 }
 
 static int squared_error(const elbo_cpu_program *p) {
@@ -58,21 +70,19 @@ static int squared_error(const elbo_cpu_program *p) {
 
 elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *prediction, elbo_cpu_tensor *gradient,
                                         elbo_error *err) {
-    pixel_losses *q = malloc(sizeof *q);
+    pixel_losses *q = calloc(1, sizeof *q);
     if (!q) return elbo_no_memory(err);
-    *q = (pixel_losses){metric_of(p, &elbo_loss_bce), metric_of(p, &elbo_loss_mse), metric_of(p, &elbo_loss_l1)};
     ELBO_TRY(elbo_cpu_own(p, q, free, err));
-    int first = q->bce >= 0 ? q->bce : q->mse >= 0 ? q->mse : q->l1;
-    elbo_cpu_step *s =
-        elbo_cpu_new_step(p, &p->graph->node[p->graph->loss[first]], "loss", p->kernels->loss->name, run);
+    if (!find_losses(p, q)) return elbo_no_memory(err);
+    const elbo_node *first = &p->graph->node[p->graph->loss[q->metric[0]]];
+    elbo_cpu_step *s = elbo_cpu_new_step(p, first, "loss", p->kernels->loss->name, run);
     if (!s) return elbo_no_memory(err);
     s->object = q;
     s->in[0] = prediction;
     s->in[1] = p->node[p->graph->at.input].y;
-    s->out[0] = elbo_cpu_metric(p, first);
-    s->out[1] = elbo_cpu_metric(p, squared_error(p));
-    s->out[2] = gradient;
-    bool both = q->mse >= 0 && q->l1 >= 0;
-    if (both) s->out[3] = elbo_cpu_metric(p, q->l1);
-    return s->out[0] && s->out[1] && (!both || s->out[3]) ? ELBO_OK : elbo_no_memory(err);
+    s->out[0] = elbo_cpu_metric(p, squared_error(p));
+    s->out[1] = gradient;
+    for (int i = 0; i < q->count; i++) s->out[2 + i] = q->loss[i];
+    if (q->count > 1 && gradient) elbo_cpu_need_scratch(p, prediction->per_image);
+    return s->out[0] ? ELBO_OK : elbo_no_memory(err);
 }

@@ -71,4 +71,16 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
 
 static void normal(float *out, size_t n, elbo_stream s) { elbo_random_normal(s, out, n); }
 
-const elbo_loss_kernels elbo_ref_loss = {"ref", normal, bce, mse, l1, mse_l1, reparameterize, reparameterize_backward};
+const elbo_loss_kernels elbo_ref_loss = {
+    .name = "ref",
+    .normal = normal,
+    .pixel =
+        {
+#define PIXEL_LOSS(name, NAME) [ELBO_##NAME] = name,
+#define OTHER_LOSS(name, NAME)
+#include "recipe/losses.def"
+        },
+    .mse_l1 = mse_l1,
+    .reparameterize = reparameterize,
+    .reparameterize_backward = reparameterize_backward,
+};

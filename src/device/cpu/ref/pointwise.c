@@ -10,6 +10,7 @@ static void activation_forward(float *y, const float *x, size_t n, elbo_activati
         case ELBO_LEAKY_RELU: v = v > 0 ? v : v * (double)slope; break;
         case ELBO_TANH: v = tanh(v); break;
         case ELBO_SIGMOID: v = 1 / (1 + exp(-v)); break;
+        case ELBO_ACTIVATIONS: break;
         }
         y[i] = (float)v;
     }
@@ -23,6 +24,7 @@ static void activation_backward(float *dx, const float *dy, const float *y, size
         case ELBO_LEAKY_RELU: derivative = v > 0 ? 1 : (double)slope; break;
         case ELBO_TANH: derivative = 1 - v * v; break;
         case ELBO_SIGMOID: derivative = v * (1 - v); break;
+        case ELBO_ACTIVATIONS: break;
         }
         dx[i] = (float)(dy[i] * derivative);
     }

@@ -126,5 +126,16 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
-const elbo_loss_kernels ELBO_SIMD(loss) = {ELBO_ISA_NAME,  ELBO_SIMD(normal),      bce, mse, l1, mse_l1,
-                                           reparameterize, reparameterize_backward};
+const elbo_loss_kernels ELBO_SIMD(loss) = {
+    .name = ELBO_ISA_NAME,
+    .normal = ELBO_SIMD(normal),
+    .pixel =
+        {
+#define PIXEL_LOSS(name, NAME) [ELBO_##NAME] = name,
+#define OTHER_LOSS(name, NAME)
+#include "recipe/losses.def"
+        },
+    .mse_l1 = mse_l1,
+    .reparameterize = reparameterize,
+    .reparameterize_backward = reparameterize_backward,
+};

@@ -29,6 +29,7 @@ static void activation_forward(float *y, const float *x, size_t n, elbo_activati
     case ELBO_LEAKY_RELU: MAP(y, x, n, leaky_relu(v, slope)); break;
     case ELBO_TANH: MAP(y, x, n, vtanh(v)); break;
     case ELBO_SIGMOID: MAP(y, x, n, sigmoid(v)); break;
+    case ELBO_ACTIVATIONS: break;
     }
 }
 
@@ -52,6 +53,7 @@ static void activation_backward(float *dx, const float *dy, const float *y, size
     case ELBO_LEAKY_RELU: MAP2(dx, dy, y, n, vselect(v > 0.0f, d, d * slope)); break;
     case ELBO_TANH: MAP2(dx, dy, y, n, d * (1.0f - v * v)); break;
     case ELBO_SIGMOID: MAP2(dx, dy, y, n, d * (v * (1.0f - v))); break;
+    case ELBO_ACTIVATIONS: break;
     }
 }
 

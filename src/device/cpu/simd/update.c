@@ -1,7 +1,8 @@
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/simd/vector.h"
 
-static void sgd(float *w, float *m, const float *g, size_t n, const elbo_update *u) {
+static void sgd(float *w, float *const *array, const float *g, size_t n, const elbo_update *u) {
+    float *m = array[0];
     for (size_t i = 0; i < n; i += WIDTH) {
         vec weight = vload_of(w, i, n), step = vload_of(g, i, n) * u->gradient_scale + weight * u->weight_decay;
         if (u->momentum > 0) {
@@ -27,12 +28,12 @@ static inline __attribute__((always_inline)) void adam_pass(float *w, float *m, 
     }
 }
 
-static void adam(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u) {
-    adam_pass(w, m, v, g, n, u, 1.0f, u->weight_decay);
+static void adam(float *w, float *const *array, const float *g, size_t n, const elbo_update *u) {
+    adam_pass(w, array[0], array[1], g, n, u, 1.0f, u->weight_decay);
 }
 
-static void adamw(float *w, float *m, float *v, const float *g, size_t n, const elbo_update *u) {
-    adam_pass(w, m, v, g, n, u, 1.0f - u->lr * u->weight_decay, 0.0f);
+static void adamw(float *w, float *const *array, const float *g, size_t n, const elbo_update *u) {
+    adam_pass(w, array[0], array[1], g, n, u, 1.0f - u->lr * u->weight_decay, 0.0f);
 }
 
 static double sum_of_squares(const float *g, size_t n) {
@@ -55,4 +56,12 @@ static double sum_of_squares(const float *g, size_t n) {
     return total;
 }
 
-const elbo_update_kernels ELBO_SIMD(update) = {ELBO_ISA_NAME, sgd, adam, adamw, sum_of_squares};
+const elbo_update_kernels ELBO_SIMD(update) = {
+    .name = ELBO_ISA_NAME,
+    .step =
+        {
+#define OPTIMIZER(name, NAME, ...) [ELBO_##NAME] = name,
+#include "recipe/optimizers.def"
+        },
+    .sum_of_squares = sum_of_squares,
+};

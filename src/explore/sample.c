@@ -39,10 +39,10 @@ elbo_sample_options elbo_sample_defaults(void) { return (elbo_sample_options){.c
 /* ---- drawing codes ---- */
 
 /* Code i is drawn from the seed and i.  z: (n, latent) */
-static void draw_prior(const elbo_sample_result *r, size_t n, size_t latent, float *z) {
+static void draw_prior(const elbo_sample_result *r, const elbo_prior *prior, size_t n, size_t latent, float *z) {
     for (size_t i = 0; i < n; i++)
-        elbo_random_normal((elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i},
-                           z + i * latent, latent);
+        prior->sample(z + i * latent, latent,
+                      (elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
     for (size_t k = 0; r->temperature != 1 && k < n * latent; k++) z[k] *= (float)r->temperature;
 }
 
@@ -54,7 +54,7 @@ static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_
     if (status == ELBO_OK && density)
         status = elbo_density_draw(density, r->seed, n, r->temperature, z, err);
     else if (status == ELBO_OK)
-        draw_prior(r, n, Z, z);
+        draw_prior(r, m->network.graph.prior, n, Z, z);
     if (status == ELBO_OK) elbo_model_decode_codes(m, n, z, r->images);
     free(z);
     return status;

@@ -157,14 +157,11 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
 
 /* ---- building ---- */
 
-/* "code" for an AE; "mu" above "logvar" for a VAE: one product computes both. */
-static const char *const gaussian[] = {"mu", "logvar", NULL};
-
+/* "code" for an AE; for a VAE what its posterior takes, "mu" above "logvar": one product computes both. */
 static elbo_status new_head(elbo_graph *g, const elbo_recipe *r, elbo_node **n, elbo_error *err) {
-    bool vae = r->kind == ELBO_VAE;
-    ELBO_TRY(new_node(g, strdup(vae ? "mu+logvar" : "code"), n, err));
+    ELBO_TRY(new_node(g, strdup(g->posterior ? "mu+logvar" : "code"), n, err));
     (*n)->place = r->latent_place;
-    (*n)->stacked = vae ? gaussian : NULL;
+    (*n)->stacked = g->posterior ? g->posterior->params : NULL;
     return ELBO_OK;
 }
 
@@ -358,7 +355,7 @@ static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape i
 }
 
 elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
-    *g = (elbo_graph){.image = image, .kind = r->kind};
+    *g = (elbo_graph){.image = image, .kind = r->kind, .posterior = elbo_posterior_of(r), .prior = elbo_prior_of(r)};
     elbo_status status = build(g, r, image, err);
     if (status != ELBO_OK) elbo_graph_free(g);
     return status;

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "data/data.h"
+#include "nn/distributions.h"
 #include "nn/metrics.h"
 #include "recipe/recipe.h"
 
@@ -80,8 +81,10 @@ typedef struct elbo_graph {
     int skip[ELBO_MAX_SAVED], skips; // the encoder's nodes that the decoder reads
     size_t skip_floats;              // of all of them, for one image
     elbo_taps at;
-    elbo_metrics metrics;       // what the losses measure
-    int loss[ELBO_MAX_METRICS]; // the node of each; -1: measured beside another
+    const elbo_posterior *posterior; // NULL: an autoencoder
+    const elbo_prior *prior;         // the same
+    elbo_metrics metrics;            // what the losses measure
+    int loss[ELBO_MAX_METRICS];      // the node of each; -1: measured beside another
     elbo_image_shape image;
     elbo_kind kind;
     elbo_shape code_shape; // of the latent as the decoder reads it

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/distributions.h"
 #include "nn/losses/loss.h"
 
 static void add(elbo_metrics *m, const char *loss, double weight) {
@@ -16,7 +17,7 @@ elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
     elbo_metrics m = {.count = 0};
     elbo_terms terms = elbo_terms_computed(r);
     for (int i = 0; i < terms.count; i++) add(&m, elbo_reconstruction_name(terms.term[i].kind), terms.term[i].weight);
-    if (r->kind == ELBO_VAE) add(&m, "kl", r->loss.kl);
+    if (elbo_prior_of(r)) add(&m, elbo_prior_of(r)->loss, r->loss.kl);
     m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0};
     return m;
 }

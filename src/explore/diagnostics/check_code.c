@@ -197,11 +197,12 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_eval_co
         size_t n = elbo_eval_context_some_training(e, AGAINST, index);
         elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL);
         for (size_t i = 0; i < m; i++) {
-            elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, drawn + i * Z, Z);
+            const elbo_graph *g = &e->model->network.graph;
+            g->prior->sample(drawn + i * Z, Z, (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
             elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_TEST_NOISE, .sample = (uint32_t)i}, posterior + i * Z,
                                Z);
-            for (size_t d = 0; d < Z; d++)
-                posterior[i * Z + d] = e->mu[i * Z + d] + posterior[i * Z + d] * expf(0.5f * e->logvar[i * Z + d]);
+            g->posterior->sample(posterior + i * Z, (const float *const[]){e->mu + i * Z, e->logvar + i * Z},
+                                 posterior + i * Z, Z);
         }
         status = median_nearest(prior, drawn, m, codes, n, e, err);
         if (status == ELBO_OK) status = median_nearest(test, posterior, m, codes, n, e, err);

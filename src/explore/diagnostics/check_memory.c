@@ -44,7 +44,8 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
     bool samples = e->logvar && !model->network.graph.skips; // with skips there is no image from a code alone
     if (status == ELBO_OK && samples) {
         for (size_t i = 0; i < m; i++)
-            elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, z + i * e->Z, e->Z);
+            model->network.graph.prior->sample(z + i * e->Z, e->Z,
+                                               (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
         elbo_model_decode_codes(model, m, z, pictures);
         status = median_distance(&drawn, e, pictures, m, err);
     }

@@ -71,21 +71,18 @@ static elbo_status scorer_run(scorer *s, elbo_error *err) {
     return ELBO_OK;
 }
 
-/* Draws a row's code, and weighs it: the 2 pi of both densities cancel. */
+/* Draws a row's code from its posterior, and weighs it. */
 static void draw(void *context, size_t r) {
     scorer *s = context;
-    size_t Z = (size_t)s->model->network.graph.latent;
-    const float *mu = s->mu + s->target[r] * Z, *logvar = s->logvar + s->target[r] * Z;
+    const elbo_graph *g = &s->model->network.graph;
+    size_t Z = (size_t)g->latent;
+    const float *param[] = {s->mu + s->target[r] * Z, s->logvar + s->target[r] * Z};
     float *z = s->z + r * Z, *eps = s->eps + r * Z;
     elbo_stream stream = {
         .seed = s->seed, .purpose = ELBO_FOR_LIKELIHOOD, .epoch = s->sample[r], .sample = s->target[r]};
     elbo_kernels_here()->loss->normal(eps, Z, stream);
-    double sum = 0;
-    for (size_t d = 0; d < Z; d++) {
-        z[d] = mu[d] + eps[d] * expf(0.5f * logvar[d]);
-        sum += 0.5 * ((double)eps[d] * eps[d] + logvar[d] - (double)z[d] * z[d]);
-    }
-    s->prior[r] = sum;
+    g->posterior->sample(z, param, eps, Z);
+    s->prior[r] = g->prior->log_p(z, Z) - g->posterior->log_q(param, eps, Z);
 }
 
 /* log of a sum of exponentials, term by term: most + log(sum). */
@@ -161,14 +158,7 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
 
 double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
     elbo_terms computed = elbo_terms_computed(r);
-    const elbo_terms *terms = &computed;
-    double D = (double)elbo_image_size(image), square = elbo_term_weight(terms, ELBO_MSE),
-           size = elbo_term_weight(terms, ELBO_L1), bernoulli = elbo_term_weight(terms, ELBO_BCE);
-    if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0) return NAN;
-    if (bernoulli > 0) return bernoulli == 1 && square == 0 && size == 0 ? 0 : NAN;
-    if (square == 0) return D * log(2 / size);
-    // the integral of exp(-a d^2 - b |d|); for b = 0, sqrt(pi / a)
-    return D * (0.5 * log(M_PI / square) + size * size / (4 * square) + log(erfc(size / (2 * sqrt(square)))));
+    return elbo_observation_log_constant(&computed, elbo_image_size(image));
 }
 
 elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,

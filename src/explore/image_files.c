@@ -247,7 +247,7 @@ elbo_status elbo_image_file_one(const elbo_model *m, const char *path, float *im
     ELBO_TRY(elbo_image_files_read(&images, &info, path, err));
     elbo_status status = ELBO_OK;
     if (images.count != 1)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %u images; one is wanted here", path, images.count);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: expected one image, got %u", path, images.count);
     else
         elbo_images_to_floats(&images, NULL, 1, info.low, info.high, image);
     elbo_images_free(&images);

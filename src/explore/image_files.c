@@ -197,12 +197,11 @@ static elbo_status read_folder(elbo_images *images, picture_reader *r, const cha
     struct dirent **names;
     int n = scandir(path, &names, only_images, alphasort);
     if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
-    elbo_status status =
-        n ? ELBO_OK
-          : elbo_fail(err, ELBO_BAD_INPUT,
-                      "%s: has no image files in it (folders in it are not looked into); of a data set "
-                      "take a split, `test` or `train`, with --data %s",
-                      path, path);
+    elbo_status status = n ? ELBO_OK
+                           : elbo_fail(err, ELBO_BAD_INPUT,
+                                       "%s: has no image files in it (subfolders are not searched); of a data set "
+                                       "take a split, `test` or `train`, with --data %s",
+                                       path, path);
     if (n) images->bytes = elbo_alloc((size_t)n, image_size(m));
     if (n && !images->bytes) status = elbo_no_memory(err);
     for (int i = 0; i < n; i++) {

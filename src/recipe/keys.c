@@ -197,9 +197,9 @@ char *elbo_recipe_keys(void) {
     if (!stream) return NULL;
     for (const elbo_key *key = elbo_keys; key->path; key++) {
         elbo_key_wanted(key, wanted);
-        fprintf(stream, "%s: %s%s%s%s\n    %s%s%s\n", key->path, wanted, key->standard ? "; " : "; required",
-                key->standard ? key->standard : "", key->standard ? " if not given" : "", key->help,
-                key->goes_with ? ". Only with " : "", key->goes_with ? key->goes_with : "");
+        fprintf(stream, "%s: %s%s%s\n    %s%s%s\n", key->path, wanted, key->standard ? "; default " : "; required",
+                key->standard ? key->standard : "", key->help, key->goes_with ? ". Only with " : "",
+                key->goes_with ? key->goes_with : "");
     }
     bool whole = !ferror(stream);
     if (fclose(stream) != 0 || !whole) {

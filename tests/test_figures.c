@@ -449,7 +449,7 @@ static void half_a_picture_is_none(void **state) {
     // gnuplot -d -e 'png="./loss.png.tmp-XXXXXX"; ' loss.gp
     pretend("#!/bin/sh\nname=${3#*\\\"}\nhead -c 4000 loss.png > \"${name%%\\\"*}\"\n");
     assert_int_equal(draw_two_curves(folder, false, &err), ELBO_IO);
-    assert_non_null(strstr(err.message, "left no whole picture"));
+    assert_non_null(strstr(err.message, "left no complete image"));
     assert_int_equal(stat(before, &second), 0);
     assert_true(first.st_ino == second.st_ino && first.st_size == second.st_size); // the old one stands
     assert_folder_holds("gnuplot loss.csv loss.gp loss.png ");

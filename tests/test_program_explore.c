@@ -58,7 +58,7 @@ static void test_interpolate(void **state) {
     json_t *o = json_of("interpolate", "ae", "vae", "--from", "class:3", "--to", "class:8", "--from", "17", "--to",
                         "my digit.png", "--from", "mean(class:1)", "--to", "mean(class:7) + 0.5 * test:3", "--path",
                         "slerp", "-n", "6", "-o", "walk.png", "--npy", "walks.npy", "--json");
-    assert_int_equal(json_array_size(json_object_get(o, "walks")), 3);
+    assert_int_equal(json_array_size(json_object_get(o, "pairs")), 3);
     json_decref(o);
     assert_picture("walk.png");
     elbo_array a = array_of("walks.npy");

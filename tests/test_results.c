@@ -220,7 +220,7 @@ static void test_interpolate(void **state) {
     assert_bits(r.pixels + D, faded, D);
     assert_true(isnan(r.pixels[3 * D])); // a saved code has no pixels
     for (int k = 0; k < 2 * 2 * 3 * D; k++) assert_true(r.images[k] >= 0 && r.images[k] <= 1);
-    assert_keys(elbo_interpolate_json(&r), KEYS("from", "to", "steps", "path", "walks"));
+    assert_keys(elbo_interpolate_json(&r), KEYS("from", "to", "steps", "path", "pairs"));
     elbo_interpolate_free(&r);
     for (int i = 0; i < 4; i++) elbo_expression_free(&end[i]);
     elbo_error err;

@@ -283,8 +283,8 @@ static void test_report(void **state) {
     uint8_t *text;
     size_t size;
     assert_ok(elbo_file_read(page, 1 << 26, &text, &size, &failure));
-    assert_non_null(strstr((char *)text, "the latent space from three to eight"));
-    assert_non_null(strstr((char *)text, "What the doctor finds"));
+    assert_non_null(strstr((char *)text, "in latent space from three to eight"));
+    assert_non_null(strstr((char *)text, "Diagnosis (elbo doctor)"));
     free(text);
     free(page);
     elbo_report_data_free(&r);

@@ -285,9 +285,9 @@ static void numbers_that_are_none_are_refused(void **state) {
     float f[2] = {1, NAN};
     double d[1] = {-INFINITY};
     write_file("{\"w\":" T("F32", "[2]", "[0,8]") "}", 0, f, 8);
-    assert_refused("x: tensor w: element 1 is NaN; finite numbers are wanted");
+    assert_refused("x: tensor w: element 1 is NaN; expected finite numbers");
     write_file("{\"w\":" T("F64", "[1]", "[0,8]") "}", 0, d, 8);
-    assert_refused("x: tensor w: element 0 is infinite; finite numbers are wanted");
+    assert_refused("x: tensor w: element 0 is infinite; expected finite numbers");
     write_file("{\"w\":" T("I64", "[1]", "[0,8]") "}", 0, d, 8); // the same bits, a fine integer
     elbo_safetensors s = opened("x");
     elbo_safetensors_close(&s);
@@ -312,7 +312,7 @@ static void what_could_not_be_read_is_not_written(void **state) {
     const float nan_[1] = {NAN};
     assert_int_equal(elbo_safetensors_write("x", NULL, 0, NULL, 0, &err), ELBO_OK);
     assert_not_written(&(elbo_st_tensor){"w", ELBO_ST_F32, 1, {1}, nan_}, 1, NULL, 0,
-                       "x: tensor w: element 0 is NaN; finite numbers are wanted");
+                       "x: tensor w: element 0 is NaN; expected finite numbers");
     assert_not_written(&(elbo_st_tensor){"\xff", ELBO_ST_F32, 1, {1}, weight}, 1, NULL, 0,
                        "x: cannot be written: \xff is not UTF-8");
     assert_not_written(&(elbo_st_tensor){"__metadata__", ELBO_ST_F32, 1, {1}, weight}, 1, NULL, 0,

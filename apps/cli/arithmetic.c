@@ -11,7 +11,7 @@
 static void say(const elbo_arithmetic_result *r) {
     printf("nearest training image: train:%u", r->nearest);
     if (r->class_name) printf(", class %s", r->class_name);
-    printf(", %.3g away\n", r->distance);
+    printf(", distance %.3g\n", r->distance);
 }
 
 static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy) {
@@ -53,11 +53,11 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_arithmetic = {
     .name = "arithmetic",
     .arguments = "RUN \"EXPR\"",
-    .summary = "computes with codes: mean(class:3) - mean(class:8) + test:17, decoded",
+    .summary = "latent arithmetic: mean(class:3) - mean(class:8) + test:17, decoded",
     .details =
         "Codes: test:17 and train:5 are images; class:3 and class:\"Ankle boot\" the most typical test image of a class;\n"
-        "\"my photo.png\" a file; smile a code that `elbo vector save` kept. mean(a, b, ...) is the mean of codes, and\n"
-        "mean(class:3) that of all the class's training images; lerp(a, b, t) and slerp(a, b, t) lie between a and b,\n"
+        "\"my photo.png\" a file; smile a code saved by `elbo vector save`. mean(a, b, ...) is the mean of codes, and\n"
+        "mean(class:3) the mean of all training images of the class; lerp(a, b, t) and slerp(a, b, t) lie between a and b,\n"
         "t from 0 to 1. With them + - * / ( ), where * and / are by numbers: 2 * test:17.\n"
         "\n"
         "The figure shows the operands, the result and the training image whose code is nearest to it: above as pixels,\n"

@@ -122,14 +122,13 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool json = false, profile = false;
     cli_option options[] = {
         {"steps", 'n', CLI_INT, &b.steps, "N", "training steps timed; default 150", 1, 1e6},
-        {"warmup", 'w', CLI_INT, &b.warmup, "N",
-         "steps before them that are not, and at least 0.2 s of them; default 15", 0, 1e6},
+        {"warmup", 'w', CLI_INT, &b.warmup, "N", "untimed steps first, at least 0.2 s; default 15", 0, 1e6},
         {"threads", 't', CLI_INT, &b.threads, "T", "default: all cores", 1, 1024},
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.batch=512; repeatable", 0,
          0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "take the image shape from this data set", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "data set that gives the image shape", 0, 0},
         {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
-        {"profile", 'p', CLI_FLAG, &profile, NULL, "first a table: time and GFLOP/s of each step", 0, 0},
+        {"profile", 'p', CLI_FLAG, &profile, NULL, "prints time and GFLOP/s of each step first", 0, 0},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
@@ -166,8 +165,8 @@ const cli_command cli_bench = {
     .arguments = "RECIPE",
     .summary = "times training steps: images/s, GFLOP/s, share of this machine's peak",
     .details =
-        "The peak is measured in the same run by a loop of multiply-adds. Pictures are random bytes in memory, read as\n"
-        "in training. On a machine that others share, compare medians of runs made in turn.\n"
+        "The peak is measured in the same run by a loop of multiply-adds. Images are random bytes in memory, read\n"
+        "as in training. On a shared machine, alternate the runs that are compared and take medians.\n"
         "\n"
         "example:\n"
         "  elbo bench mnist-vae --steps 300 --threads 2 --json\n",

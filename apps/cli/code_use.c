@@ -6,7 +6,7 @@
 void cli_say_code_use(const char *run, const elbo_code_use *u, bool skips) {
     if (!elbo_code_is_ignored(u)) return;
     printf(
-        "%s: its decoder hardly uses the code: with another image's code the reconstruction costs %.2f nats instead of %.2f%s\n",
+        "%s: the decoder hardly uses the code: reconstruction is %.2f nats with another image's code, %.2f with its own%s\n",
         run, u->other, u->own,
-        skips ? ", because it reads the encoder's activations; photo-vae has no such skips" : "");
+        skips ? ", because skip connections bring it the encoder's activations; photo-vae has none" : "");
 }

@@ -20,7 +20,7 @@ static elbo_status measure(cli_runs *r, const char *data, int threads, elbo_erro
         if (!data && elbo_run_recall(run, NULL, &why) == ELBO_OK) continue;
         if (cli_open_model_data(&d, run->model, data, ELBO_BOTH_SPLITS, threads, &why) != ELBO_OK) {
             cli_work_end();
-            fprintf(stderr, "elbo: %s is compared by its log alone: %s\n", run->label, why.message);
+            fprintf(stderr, "elbo: %s only its log is compared: %s\n", run->label, why.message);
             continue;
         }
         status =
@@ -94,7 +94,7 @@ static elbo_status compare(elbo_comparison *c, cli_runs *r, const request *q, el
     elbo_figure curves = cli_figure(&place, c->run[0].run, name, title, q->output, q->svg), kl = curves;
     snprintf(kl_place.name, sizeof kl_place.name, "%.240s", curves.name);
     kl.name = q->output ? strcat(kl_place.name, "-kl") : "kl"; // beside the first
-    kl.title = "What each latent dimension tells of an image";
+    kl.title = "KL of each latent dimension";
     bool drawn = false;
     ELBO_TRY(elbo_figure_curves(curves, c, q->metrics.text, q->metrics.count, err));
     ELBO_TRY(measure(r, q->data, q->threads, err));
@@ -138,8 +138,8 @@ const cli_command cli_compare = {
         "finished epoch, from the runs' own logs. Where all runs minimise one and the same sum that is not the loss in\n"
         "nats (weights, loss.scale: mean), the curves are of this objective. --metric draws others instead: kl, or\n"
         "--metric reconstruction --metric kl in one chart. The other scores are those of `elbo eval`, kept in\n"
-        "RUN/scores.json; what is not there, or was measured with other weights, is measured now. A second figure shows\n"
-        "the KL of each latent dimension. The best of a column is marked where runs can be compared: on one data set, by\n"
+        "RUN/scores.json; missing or outdated scores are computed. A second figure shows\n"
+        "the KL of each latent dimension. The best of a column has a * where runs can be compared: on one data set, by\n"
         "one kind of loss.\n"
         "\n"
         "example:\n"

@@ -21,7 +21,7 @@ typedef struct data_options {
 static int list(const data_options *o) {
     json_t *all = json_array();
     for (const elbo_dataset_info *d = elbo_known_datasets; d->name; d++) {
-        const char *where = d->made ? "built in" : elbo_dataset_present(d->name) ? "here" : "not here";
+        const char *where = d->made ? "built in" : elbo_dataset_present(d->name) ? "present" : "missing";
         char train[32], test[32];
         if (o->json)
             json_array_append_new(all, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:b}", "name", d->name, "about",
@@ -65,7 +65,7 @@ static int fetch(const char *name, const data_options *o) {
     if (o->json)
         cli_print_json(json_pack("{s:s, s:s}", "name", name, "folder", folder ? folder : ""));
     else
-        printf("%s: in %s, checked\n", name, folder ? folder : "");
+        printf("%s: in %s, checksums verified\n", name, folder ? folder : "");
     free(folder);
     return CLI_OK;
 }
@@ -148,7 +148,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_texts sets = {0};
     cli_option options[] = {
         {"data", 'd', CLI_TEXT, &o.path, "PATH", "info, preview: a folder or file in the name's place", 0, 0},
-        {"mirror", 0, CLI_TEXT, &o.mirror, "URL", "fetch: download from this folder instead of the known mirrors", 0,
+        {"mirror", 0, CLI_TEXT, &o.mirror, "URL", "fetch: download from this folder instead of the built-in mirrors", 0,
          0},
         {"count", 'n', CLI_INT, &o.count, "N", "preview: how many images; default 40, or 10 with their augmentation", 1,
          400},
@@ -165,11 +165,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (!strcmp(what, "list")) return list(&o);
     bool known = !strcmp(what, "fetch") || !strcmp(what, "info") || !strcmp(what, "preview");
     if (!known) {
-        cli_fail_text("data %s: it is list, fetch, info or preview", what);
+        cli_fail_text("data %s: expected list, fetch, info or preview", what);
         return CLI_USAGE;
     }
     if (!name && (!o.recipe || !strcmp(what, "fetch"))) {
-        cli_fail_text("data %s: of which data set? `elbo data list` shows them", what);
+        cli_fail_text("data %s: expected a data set's name; `elbo data list` prints them", what);
         return CLI_USAGE;
     }
     if (!strcmp(what, "fetch")) return fetch(name, &o);
@@ -189,13 +189,13 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_data = {
     .name = "data",
     .arguments = "list|fetch|info|preview [NAME]",
-    .summary = "data sets: what there is, download, counts, a look at the images",
+    .summary = "data sets: list, download, count, preview",
     .details =
-        "  list           the data sets elbo knows, and whether they are here\n"
+        "  list           the known data sets, and which are present\n"
         "  fetch NAME     downloads one into ~/.cache/elbo, checked by its checksum; a broken download is resumed\n"
-        "  info NAME      how many images of which class; of photographs also their sizes, and what was skipped\n"
-        "  preview NAME   a picture of the images as the network will see them; with --recipe R, under each what\n"
-        "                 the recipe's augmentation makes of it in four epochs\n"
+        "  info NAME      images per class; for photographs also their sizes, and skipped files\n"
+        "  preview NAME   a grid of images as the network sees them; with --recipe R, each above its\n"
+        "                 augmented versions of four epochs\n"
         "\n"
         "A data set is looked up in --data PATH, in $ELBO_DATA/NAME, then in ~/.cache/elbo/NAME.\n"
         "\n"

@@ -91,8 +91,7 @@ int cli_preview(const elbo_dataset *d, const elbo_recipe *r, int count, const ch
     p.row_label = elbo_alloc((size_t)p.rows, sizeof *p.row_label);
     cli_figure_place place;
     char title[200];
-    snprintf(title, sizeof title,
-             p.versions > 1 ? "%.100s: images, and what training sees of them" : "%.100s: what the network will see",
+    snprintf(title, sizeof title, p.versions > 1 ? "%.100s: images and their augmentations" : "%.100s: network input",
              d->name);
     elbo_figure f = cli_figure(&place, ".", "preview", title, output ? output : "preview.png", false);
     if (!p.index || !p.images || !p.scratch || !p.text || !p.caption || !p.row_label) {

@@ -23,7 +23,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int threads = 0;
     bool json = false;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "OUT", "X.npy, a grid X.png, or a folder for one .png each; needed", 0, 0},
+        {"output", 'o', CLI_TEXT, &output, "OUT", "X.npy, a grid X.png, or a folder for one .png each; required", 0, 0},
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
@@ -31,7 +31,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 2, 2);
     if (CLI_DONE(words)) return CLI_CODE(words);
     if (!output) {
-        cli_fail_text("decode: where to? add -o X.npy, -o X.png or -o FOLDER");
+        cli_fail_text("decode: expected an output: add -o X.npy, -o X.png or -o FOLDER");
         return CLI_USAGE;
     }
     elbo_error err;

@@ -56,8 +56,7 @@ static elbo_status open_data(elbo_dataset *d, const char *data, const char **nam
     bool mnist = data || elbo_dataset_present("mnist");
     *name = mnist ? "mnist" : "digits";
     if (!mnist && !quiet)
-        fprintf(stderr,
-                "MNIST is not here, so the demo draws its own digits; `elbo data fetch mnist` gets the real ones\n");
+        fprintf(stderr, "MNIST was not found; using the built-in digits (`elbo data fetch mnist` downloads MNIST)\n");
     return cli_open_dataset(d, *name, data, NULL, ELBO_BOTH_SPLITS, threads, err);
 }
 
@@ -162,10 +161,10 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_demo = {
     .name = "demo",
     .arguments = "",
-    .summary = "the whole story: an AE and a VAE trained, every figure, one page",
+    .summary = "trains an AE and a VAE, draws every figure, writes one HTML page",
     .details =
-        "Trains mnist-ae and mnist-vae on the same images, and both again with codes of two dimensions, then draws loss\n"
-        "curves, reconstructions, latent maps, an interpolation and new samples into one HTML page. With --conv it\n"
+        "Trains mnist-ae and mnist-vae on the same images, then both with a 2-D latent space, and draws loss\n"
+        "curves, reconstructions, latent spaces, an interpolation and samples into one HTML page. With --conv it\n"
         "does so for a convolutional autoencoder and VAE, which takes about a minute.\n"
         "\n"
         "example:\n"

@@ -32,7 +32,7 @@ static void print_checks(const char *label, const elbo_diagnosis *d) {
     printf("%s: ", label);
     if (problems) printf("%d problem%s", problems, problems == 1 ? "" : "s");
     if (notes) printf("%s%d note%s", problems ? ", " : "", notes, notes == 1 ? "" : "s");
-    printf("%s\n", problems || notes ? "" : "all checks are ok");
+    printf("%s\n", problems || notes ? "" : "all checks ok");
     for (int i = 0; i < d->count; i++) {
         const elbo_check *v = &d->check[i];
         if (v->health == ELBO_CHECK_NOT_ASKED) continue;
@@ -81,20 +81,20 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_doctor = {
     .name = "doctor",
     .arguments = "RUN",
-    .summary = "what is wrong with a run, the numbers behind it, and what to try",
+    .summary = "diagnoses a run: problems, the numbers behind them, what to try",
     .details =
-        "Looks at the log, the weights, and what the model does with the images of its data set:\n"
+        "Checks the log, the weights, and the model's outputs on its data set:\n"
         "\n"
         "  finished, diverged         did training end, did the loss fall steadily\n"
-        "  range                      can the output layer make the data's values (sigmoid: 0 to 1, tanh: -1 to 1)\n"
-        "  underfitting, overfitting  is the loss still falling, do test images do worse than training images\n"
+        "  range                      can the output layer produce the data's values (sigmoid: 0 to 1, tanh: -1 to 1)\n"
+        "  underfitting, overfitting  is the loss still falling, is the test loss above the training loss\n"
         "  dead                       relu units that are 0 for every image\n"
-        "  collapsed                  latent dimensions that say nothing of the image\n"
-        "  ignored                    does the loss grow when images swap their codes\n"
-        "  prior                      do the codes fill the prior that samples are drawn from (VAE)\n"
-        "  memorised                  are samples and reconstructions just the training images\n"
+        "  collapsed                  latent dimensions without information on the image (posterior collapse)\n"
+        "  ignored                    does the loss grow when codes are swapped between images\n"
+        "  prior                      does the aggregate posterior match the prior (VAE)\n"
+        "  memorised                  are samples and reconstructions copies of training images\n"
         "\n"
-        "Each is `ok`, a `note` (worth knowing, may be meant) or a `problem`. The exit status is 0 whatever is found; in the\n"
+        "Each is `ok`, a `note` (may be intended) or a `problem`. The exit status is 0 either way; in the\n"
         "JSON, `problems` counts the problems.\n"
         "\n"
         "example:\n"

@@ -7,6 +7,6 @@ void cli_print_embedding_scores(const elbo_embedding_scores *s, const char *wher
     printf("of %d neighbours: trustworthiness %.4f, continuity %.4f, recall %.3f\n", s->k, s->trustworthiness,
            s->continuity, s->recall);
     if (!isnan(s->knn_map))
-        printf("class by %d nearest neighbours: %.2f%% right in %s, %.2f%% in the map\n", s->k, 100 * s->knn_points,
-               where, 100 * s->knn_map);
+        printf("%d-NN accuracy: %.2f%% in %s, %.2f%% in the embedding\n", s->k, 100 * s->knn_points, where,
+               100 * s->knn_map);
 }

@@ -46,7 +46,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int threads = 0;
     bool json = false;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "Z.npy", "where the codes go, (N, latent) float32; needed", 0, 0},
+        {"output", 'o', CLI_TEXT, &output, "Z.npy", "where the codes go, (N, latent) float32; required", 0, 0},
         {"logvar", 0, CLI_TEXT, &logvar, "V.npy", "also the logarithm of each code's variance (VAE)", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set that `test` and `train` mean", 0, 0},
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
@@ -56,7 +56,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 2, 2);
     if (CLI_DONE(words)) return CLI_CODE(words);
     if (!output) {
-        cli_fail_text("encode: where to? add -o Z.npy");
+        cli_fail_text("encode: expected an output: add -o Z.npy");
         return CLI_USAGE;
     }
     elbo_error err;

@@ -15,7 +15,7 @@ static int find_split(const char *name, elbo_splits *split) {
     else if (!strcmp(name, "train"))
         *split = ELBO_TRAIN_SPLIT;
     else {
-        cli_fail_text("--split %s: it is train or test", name);
+        cli_fail_text("--split %s: expected train or test", name);
         return CLI_USAGE;
     }
     return CLI_OK;
@@ -60,12 +60,12 @@ static void print_dimensions(const elbo_latent_scores *s) {
 
 static void print_likelihood(const elbo_quality *q) {
     char number[64], note[128];
-    printf("likelihood, estimated from below by %d importance samples\n", q->likelihood.samples);
+    printf("likelihood, lower bound from %d importance samples\n", q->likelihood.samples);
     snprintf(number, sizeof number, "nats  ± %.2f", q->likelihood.error);
     if (isnan(q->constant))
-        snprintf(note, sizeof note, "(of a loss that is no density: up to a constant that nobody knows)");
+        snprintf(note, sizeof note, "(the loss is not a normalised density: up to an unknown constant)");
     else if (q->constant != 0)
-        snprintf(note, sizeof note, "(less the density's constant, %.2f)", q->constant);
+        snprintf(note, sizeof note, "(without the density's constant, %.2f)", q->constant);
     else
         note[0] = 0;
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
@@ -81,7 +81,7 @@ static void print_losses(const elbo_evaluation *v) {
         printf("  %-16s %10s%5s%s\n", "objective", v->objective_number, "", v->objective_formula);
     line("loss", "%.4f", q->losses.loss, "nats",
          !vae           ? ""
-         : v->mean_code ? "with the mean code: lower than the negative ELBO"
+         : v->mean_code ? "with the mean code: below the negative ELBO"
          : v->elbo      ? "reconstruction + KL: the negative ELBO"
                         : "reconstruction + KL");
     line("reconstruction", "%.4f", q->losses.reconstruction, "nats", v->reconstruction);
@@ -103,18 +103,18 @@ static void print_table(const elbo_evaluation *v) {
     print_losses(v);
     snprintf(note, sizeof note, "per pixel, of the range %g to %g", (double)v->low, (double)v->high);
     line("MSE", "%.6f", q->losses.mse, "", note);
-    printf("pictures, decoded from the mean code\n");
+    printf("reconstructions from the mean code\n");
     line("PSNR", "%.2f", q->pictures.psnr, "dB", "");
     line("SSIM", "%.4f", q->pictures.ssim, "", "");
     cli_say_code_use(v->run, &v->code_use, v->skips);
     printf("code of %d dimensions\n", q->latent.latent);
-    snprintf(note, sizeof note, "of %d: their mean code varies over the images by more than %g", q->latent.latent,
+    snprintf(note, sizeof note, "of %d: variance of the mean code over the images above %g", q->latent.latent,
              ELBO_ACTIVE_VARIANCE);
     line("active units", "%.0f", q->latent.active, "", note);
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
-        printf("classes, told from %s training codes\n", elbo_thousands((double)v->training_codes, images));
-        line("5 nearest", "%.2f", 100 * q->knn, "%", "the class of most of the 5 nearest codes");
+        printf("classification, from %s training codes\n", elbo_thousands((double)v->training_codes, images));
+        line("5-NN", "%.2f", 100 * q->knn, "%", "majority vote of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
     if (q->likelihood.samples) print_likelihood(q);
@@ -124,7 +124,7 @@ static void print_table(const elbo_evaluation *v) {
 static elbo_status read_noise(const char *path, const elbo_run *r, const elbo_images *images, float **noise,
                               elbo_error *err) {
     if (r->model->recipe.kind != ELBO_VAE)
-        return elbo_fail(err, ELBO_BAD_INPUT, "--noise: %s is an autoencoder, which uses none", r->label);
+        return elbo_fail(err, ELBO_BAD_INPUT, "--noise: %s is an autoencoder, which has no noise", r->label);
     size_t n, Z = (size_t)r->model->network.graph.latent;
     ELBO_TRY(elbo_rows_file_read(noise, &n, Z, "rows of noise", path, err));
     if (n == images->count) return ELBO_OK;
@@ -147,9 +147,7 @@ static elbo_status evaluate(const elbo_run *run, const elbo_dataset *d, request 
     const elbo_images *images = q->options.split == ELBO_TEST_SPLIT ? &d->test : &d->train;
     float *noise = NULL;
     if (measure->importance > 0 && run->model->recipe.kind != ELBO_VAE)
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "--importance: %s is an autoencoder, which is no model of probability; only a vae has a "
-                         "likelihood",
+        return elbo_fail(err, ELBO_BAD_INPUT, "--importance: %s is an autoencoder; only a VAE has a likelihood",
                          run->label);
     if (q->noise && images->count) ELBO_TRY(read_noise(q->noise, run, images, &noise, err));
     measure->losses.noise = noise;
@@ -158,7 +156,7 @@ static elbo_status evaluate(const elbo_run *run, const elbo_dataset *d, request 
     elbo_status status = elbo_evaluate_run(&v, run, d, &q->options, &job, err);
     // scores of a run that cannot be written (another's, on a full or read-only disk) are as true
     if (status == ELBO_OK && q->keep && elbo_quality_keep(&v.quality, run->model, d, err) != ELBO_OK)
-        fprintf(stderr, "elbo: the scores are not kept with the run: %s\n", err->message);
+        fprintf(stderr, "elbo: the scores were not saved with the run: %s\n", err->message);
     cli_work_end();
     if (status == ELBO_OK && q->json) cli_print_json(elbo_evaluation_json(&v));
     if (status == ELBO_OK && !q->json) print_table(&v);
@@ -177,11 +175,11 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
         {"split", 0, CLI_TEXT, &split_name, "SPLIT", "test (default) or train", 0, 0},
         {"importance", 'k', CLI_INT, &measure->importance, "N",
-         "the likelihood of a VAE by N samples an image; default: not measured", 1, 100000},
-        {"all", 'a', CLI_FLAG, &all, NULL,
-         "every score: of a VAE the likelihood too, by 64 samples where -k says no other", 0, 0},
-        {"brief", 'b', CLI_FLAG, &brief, NULL, "leaves out the classes, which need the training images", 0, 0},
-        {"noise", 0, CLI_TEXT, &q.noise, "EPS.npy", "use this noise, (images, latent) float32, to check a loss by", 0,
+         "log-likelihood of a VAE from N importance samples per image; default: off", 1, 100000},
+        {"all", 'a', CLI_FLAG, &all, NULL, "every score, including the likelihood of a VAE (64 samples without -k)", 0,
+         0},
+        {"brief", 'b', CLI_FLAG, &brief, NULL, "leaves out classification, which needs the training images", 0, 0},
+        {"noise", 0, CLI_TEXT, &q.noise, "EPS.npy", "use this noise, (images, latent) float32, to reproduce a loss", 0,
          0},
         {"mean", 0, CLI_FLAG, &o->mean_code, NULL, "decode the mean code mu instead of a sample", 0, 0},
         {"seed", 's', CLI_U64, &o->seed, "N", "of the noise; default 0", 0, 0},
@@ -209,20 +207,19 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_eval = {
     .name = "eval",
     .arguments = "RUN",
-    .summary = "scores a run: losses, pictures, codes, classes, likelihood",
+    .summary = "scores a run: losses, reconstructions, codes, classification, likelihood",
     .details =
         "The loss of a VAE is the negative ELBO, reconstruction + KL, with one sample of the code for each image; the KL\n"
-        "counts once whatever loss.kl (beta) it was trained with, so that runs can be compared. Where weights or\n"
-        "loss.scale made training minimise something else, that objective stands above it. The noise is a function\n"
+        "has weight 1 whatever loss.kl (beta) was in training, so that runs can be compared. Where weights or\n"
+        "loss.scale make the training objective differ, it is printed too. The noise is a function\n"
         "of the seed and the image's number, so the same command gives the same digits.\n"
         "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
         "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"
         "\n"
-        "Pictures: PSNR and SSIM (Wang et al. 2004) of what the mean code decodes to. Codes: active units (Burda et al.\n"
-        "2015), and what each dimension costs of the KL. Classes: how many test images the 5 nearest training codes, and\n"
-        "a linear classifier on the training codes, tell right. Likelihood: -k N or --all; log p(x) by N importance\n"
-        "samples (Burda et al. 2015) lies above the ELBO, and nearer to the truth the larger N is. On MNIST 64 samples take\n"
-        "a few seconds.\n"
+        "Reconstructions: PSNR and SSIM (Wang et al. 2004), from the mean code. Codes: active units (Burda et al. 2015), and\n"
+        "the KL of each dimension. Classification: test accuracy of 5-NN and of a linear probe on the training codes.\n"
+        "Likelihood: -k N or --all; log p(x) from N importance samples (Burda et al. 2015) is a tighter bound than the\n"
+        "ELBO, the larger N, the tighter. On MNIST 64 samples take a few seconds.\n"
         "\n"
         "Scores of the test images are kept in RUN/scores.json, where compare and report find them.\n"
         "\n"

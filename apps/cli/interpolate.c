@@ -30,9 +30,8 @@ static elbo_status read_end(elbo_expression *e, const char *option, const char *
 static elbo_status read_ends(request *o, elbo_error *err) {
     o->pairs = o->from.count > o->to.count ? o->from.count : o->to.count;
     if (o->from.count != o->to.count && o->from.count && o->to.count)
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "--from is given %d times, --to %d times; each interpolation has one of both", o->from.count,
-                         o->to.count);
+        return elbo_fail(err, ELBO_BAD_INPUT, "--from is given %d times, --to %d times; they come in pairs",
+                         o->from.count, o->to.count);
     if (o->pairs > MOST_PAIRS)
         return elbo_fail(err, ELBO_BAD_INPUT, "--from: %d interpolations; at most %d in one figure", o->pairs,
                          MOST_PAIRS);
@@ -121,12 +120,12 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"from", 'a', CLI_TEXTS, &o.from, "A",
          "17, test:17, train:5, class:3, 'mean(class:3)', an image file or an expression", 0, 0},
         {"to", 'b', CLI_TEXTS, &o.to, "B",
-         "the other end; default class:3 to class:8, or 0 to 1; several pairs: give both again", 0, 0},
-        {"path", 'p', CLI_TEXT, &o.path, "PATH", "linear (default), or slerp: along the great circle", 0, 0},
+         "the other end; default class:3 to class:8, or 0 to 1; repeat both for several pairs", 0, 0},
+        {"path", 'p', CLI_TEXT, &o.path, "PATH", "linear (default), or slerp (spherical)", 0, 0},
         {"steps", 'n', CLI_INT, &o.steps, "N",
          "images of an interpolation, both ends among them; default 10, of an animation 60", 2, 1000},
         {"frames", 0, CLI_TEXT, &o.frames, "FOLDER", "each step as an image of its own, FOLDER/00000.png ...", 0, 0},
-        {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row that fades one image into the other", 0, 0},
+        {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row of pixel-wise interpolation", 0, 0},
         {"npy", 0, CLI_TEXT, &o.npy, "X.npy",
          "also the images, (runs, steps, C, H, W) float32; of several pairs (pairs, runs, ...)", 0, 0},
         CLI_LOOK_OPTIONS(o.look, "or FILE.gif, an animation; default RUN/figures/interpolation.png of the first run"),
@@ -135,7 +134,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
     if (strcmp(o.path, "linear") && strcmp(o.path, "slerp"))
-        return cli_fail_text("--path %s: it is linear or slerp", o.path), CLI_USAGE;
+        return cli_fail_text("--path %s: expected linear or slerp", o.path), CLI_USAGE;
     int code = look_and_make(&o, argv, words);
     for (int i = 0; i < 2 * MOST_PAIRS; i++) elbo_expression_free(&o.end[i]);
     return code;
@@ -146,9 +145,9 @@ const cli_command cli_interpolate = {
     .arguments = "RUN [RUN...]",
     .summary = "interpolates from one image to another through the latent space",
     .details =
-        "Each pair of ends gets a row for each run and one that fades the two images into each other pixel by pixel, for\n"
-        "contrast. A number is a test image; class:3 is the test image whose code lies nearest to its class's mean code,\n"
-        "mean(class:3) that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif runs there and\n"
+        "Each pair of ends gets a row for each run, and a row of pixel-wise interpolation for comparison.\n"
+        " A number is a test image; class:3 is the test image whose code lies nearest to its class's mean code,\n"
+        "mean(class:3) that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif goes there and\n"
         "back.\n"
         "\n"
         "examples:\n"

@@ -14,7 +14,8 @@ elbo_status cli_read_dims(const char *text, int latent, int *dims, int most, int
         char *end;
         long d = strtol(p, &end, 10);
         if (*p < '0' || *p > '9' || (*end && *end != ','))
-            return elbo_fail(err, ELBO_BAD_INPUT, "--dims %s: it is a list of latent dimensions, as 3,7", shown);
+            return elbo_fail(err, ELBO_BAD_INPUT, "--dims %s: expected a list of latent dimensions, such as 3,7",
+                             shown);
         if (d >= latent)
             return elbo_fail(err, ELBO_BAD_INPUT, "--dims %s: the code has %d dimension%s, 0 to %d", shown, latent,
                              latent == 1 ? "" : "s", latent - 1);
@@ -37,6 +38,6 @@ elbo_status cli_read_range(const char *text, double *from, double *to, elbo_erro
         if (!*last && isfinite(*from) && isfinite(*to) && *from < *to && fabs(*from) <= 1e6 && fabs(*to) <= 1e6)
             return ELBO_OK;
     }
-    return elbo_fail(err, ELBO_BAD_INPUT, "--range %s: it is two numbers, the smaller one first, as -3..3",
+    return elbo_fail(err, ELBO_BAD_INPUT, "--range %s: expected two numbers, the smaller first, such as -3..3",
                      elbo_text_shown(text, shown));
 }

@@ -25,7 +25,7 @@ static elbo_status make(request *q, elbo_manifold_result *r, elbo_error *err) {
     elbo_manifold_options o = {.steps = q->steps, .threads = look->threads};
     int count = 0;
     if (q->dims) ELBO_TRY(cli_read_dims(q->dims, elbo_model_get_info(m).latent, o.dims, 2, &count, err));
-    if (q->dims && count != 2) return elbo_fail(err, ELBO_BAD_INPUT, "--dims %s: a plane has two, as 3,7", q->dims);
+    if (q->dims && count != 2) return elbo_fail(err, ELBO_BAD_INPUT, "--dims %s: expected two, such as 3,7", q->dims);
     ELBO_TRY(elbo_manifold(r, m, &look->runs.data, &o, err));
     ELBO_TRY(elbo_figure_manifold(look->figure, r, err));
     return q->npy ? write_npy(r, q->npy, err) : ELBO_OK;
@@ -57,8 +57,8 @@ const cli_command cli_manifold = {
     .arguments = "RUN",
     .summary = "a plane of the latent space, decoded as a grid",
     .details =
-        "A code of two dimensions: the whole space, at quantiles of the prior (of an autoencoder, of its training codes).\n"
-        "Of more: the plane of the first two principal axes of the codes, or of two dimensions, the others at 0 (of an\n"
+        "2-D code: the whole space, at quantiles of the prior (of an autoencoder: of its training codes).\n"
+        "Otherwise: the plane of the first two principal axes of the codes, or of two dimensions, the others at 0 (of an\n"
         "autoencoder, at their mean).\n"
         "\n"
         "examples:\n"

@@ -26,9 +26,7 @@ elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *opt
                           elbo_splits splits, int threads, elbo_error *err) {
     elbo_status status = cli_open_dataset(d, r->data, option ? option : remembered, r, splits, threads, err);
     if (status != ELBO_NOT_FOUND || option || !remembered || access(remembered, F_OK) == 0) return status;
-    return elbo_fail(err, status,
-                     "%s: the run was trained on it, but it is not there; --data PATH says where it is now",
-                     remembered);
+    return elbo_fail(err, status, "%s: the training data of the run are missing; --data PATH names them", remembered);
 }
 
 static const elbo_dataset_info *known_data(const char *name) {

@@ -68,12 +68,12 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
     double most = o->kind == CLI_U64 ? 18446744073709549568.0 : bounded ? o->most : whole ? 2147483647.0 : INFINITY;
     if (end == text || *end || isnan(v) || (whole && v != floor(v)) || v < least || v > most) {
         if (o->kind == CLI_U64)
-            snprintf(advice, sizeof advice, "it is a whole number, 0 or more");
+            snprintf(advice, sizeof advice, "expected an integer >= 0");
         else if (bounded)
-            snprintf(advice, sizeof advice, "it is a %snumber from %s to %s", whole ? "whole " : "",
+            snprintf(advice, sizeof advice, "expected %s from %s to %s", whole ? "an integer" : "a number",
                      elbo_thousands(least, from), elbo_thousands(most, to));
         else
-            snprintf(advice, sizeof advice, "it is a %snumber", whole ? "whole " : "");
+            snprintf(advice, sizeof advice, "expected %s", whole ? "an integer" : "a number");
         char what[96];
         snprintf(what, sizeof what, "--%s ", o->name);
         return usage_error(c, what, text, advice);
@@ -91,7 +91,7 @@ static int set_option(const cli_command *c, const cli_option *o, const char *tex
     case CLI_TEXTS: {
         cli_texts *t = o->value;
         if (t->count == (int)(sizeof t->text / sizeof *t->text))
-            return usage_error(c, "--", o->name, "is given too often");
+            return usage_error(c, "--", o->name, "is repeated too often");
         t->text[t->count++] = text;
         return 0;
     }
@@ -110,7 +110,7 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
     for (int i = 0; i < argc; i++) {
         char *word = argv[i];
         bool negative_number = word[0] == '-' && word[1] >= '0' && word[1] <= '9';
-        if (!*word) return usage_error(c, "an empty word where a name should be", NULL, NULL);
+        if (!*word) return usage_error(c, "empty argument; expected a name", NULL, NULL);
         if (only_words || word[0] != '-' || !word[1] || negative_number) {
             argv[words++] = word;
             continue;
@@ -152,8 +152,8 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
     snprintf(advice, sizeof advice, "usage: elbo %s %s [options]; `elbo %s --help` says more", c->name, c->arguments,
              c->name);
     if (words < least)
-        return usage_error(c, words ? "something is missing behind " : "nothing to work on",
-                           words ? argv[words - 1] : NULL, advice);
-    if (most >= 0 && words > most) return usage_error(c, "one word too many: ", argv[most], advice);
+        return usage_error(c, words ? "missing argument after " : "missing argument", words ? argv[words - 1] : NULL,
+                           advice);
+    if (most >= 0 && words > most) return usage_error(c, "unexpected argument: ", argv[most], advice);
     return words;
 }

@@ -63,7 +63,7 @@ static void print_table(const elbo_pca *p, const elbo_matrix *x, int asked, cons
                 p->rank, p->rank == 1 ? "" : "s", asked);
     printf("%s: %s rows on %d of %d principal axes\n\n", output, elbo_thousands((double)x->rows, rows), p->components,
            x->columns);
-    printf("axis    variance   share  together\n");
+    printf("axis    variance   ratio  cumulative\n");
     double together = 0;
     for (int c = 0; c < p->components; c++) {
         together += share(p, p->variance[c]);
@@ -78,7 +78,8 @@ static elbo_status fit_and_write(elbo_pca *p, const elbo_matrix *x, const char *
                                  int threads, const char *output, const char *axes, const char *mean, elbo_error *err) {
     ELBO_TRY(elbo_pca_fit(p, x->value, x->rows, x->columns, components, threads, err));
     if (p->rank == 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: all %zu rows are equal; there is no principal axis", input, x->rows);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: all %zu rows are equal; no variance, no principal axes", input,
+                         x->rows);
     if (p->rank < p->components) p->components = p->rank;
     float *scores = elbo_alloc(x->rows, (size_t)p->components * sizeof *scores);
     if (!scores) return elbo_no_memory(err);
@@ -96,7 +97,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int components = 0, threads = 0;
     bool whiten = false, json = false;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "Y.npy", "where the scores go, (rows, components); .csv works too; needed",
+        {"output", 'o', CLI_TEXT, &output, "Y.npy", "where the scores go, (rows, components); .csv works too; required",
          0, 0},
         {"components", 'k', CLI_INT, &components, "K", "how many axes: default 2, or 1 of a single column", 1, 1 << 20},
         {"axes", 0, CLI_TEXT, &axes, "A.npy", "also the axes, (components, columns), unit vectors", 0, 0},
@@ -108,7 +109,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     };
     int words = cli_parse(self, options, argc, argv, 1, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
-    if (!output) return cli_fail_text("pca: where to? add -o Y.npy"), CLI_USAGE;
+    if (!output) return cli_fail_text("pca: expected an output: add -o Y.npy"), CLI_USAGE;
     elbo_error err;
     elbo_matrix x;
     if (elbo_matrix_read(&x, argv[0], &err) != ELBO_OK) return cli_fail(&err);
@@ -118,7 +119,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         code = cli_fail_text("-k %d: %s has %d column%s, and no more axes", components, argv[0], x.columns,
                              x.columns == 1 ? "" : "s");
     else if (x.rows < 2)
-        code = cli_fail_text("%s: one row; principal axes need 2 or more", argv[0]);
+        code = cli_fail_text("%s: one row; PCA needs 2 or more", argv[0]);
     else if (fit_and_write(&p, &x, argv[0], asked, whiten, threads, output, axes, mean, &err) != ELBO_OK)
         code = cli_fail(&err);
     else if (json)
@@ -136,10 +137,10 @@ const cli_command cli_pca = {
     .summary = "principal components of any matrix, .npy or .csv",
     .details =
         "X is a .npy (rows, columns) of uint8, float32, float64, int32 or int64 (of more dimensions all but the first are one\n"
-        "row), or text: a row per line, parted by commas, semicolons, tabs or spaces, with or without a line of names.\n"
+        "row), or text: a row per line, separated by commas, semicolons, tabs or spaces, with or without a header.\n"
         "Exact, and the same bits for any number of threads. Each axis has its largest entry positive. Where the rank of\n"
-        "X is less than K (K rows or fewer, columns that depend on others), the scores have as many columns as that,\n"
-        "and it is said; what varies no more than floats are rounded counts as nothing.\n"
+        "X is below K (K rows or fewer, dependent columns), the scores have that many columns and a line says so;\n"
+        "variance within float rounding counts as 0.\n"
         "\n"
         "example:\n"
         "  elbo pca codes.npy -o scores.npy -k 5 --axes axes.npy\n",

@@ -17,7 +17,7 @@ static int find_mode(const char *name, elbo_mode *mode) {
             *mode = modes[i].mode;
             return CLI_OK;
         }
-    cli_fail_text("--mode %s: it is train, eval, encode or decode", name);
+    cli_fail_text("--mode %s: expected train, eval, encode or decode", name);
     return CLI_USAGE;
 }
 
@@ -43,7 +43,7 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     printf("activations and gradients: %s bytes", elbo_thousands(4.0 * (double)program.activation_floats, bytes));
     printf(" (%s without sharing memory)\n", elbo_thousands(4.0 * (double)program.unshared_floats, bytes));
     if (program.work_floats)
-        printf("packed weights and the shards' parts of gradients: %s bytes\n",
+        printf("packed weights and partial gradients of the shards: %s bytes\n",
                elbo_thousands(4.0 * (double)program.work_floats, bytes));
     const elbo_optimizer_rule *optimizer = p->state->optimizer;
     int copies = 1 + (optimizer ? optimizer->arrays : 0);
@@ -103,7 +103,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_option options[] = {
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe; repeatable", 0, 0},
         {"mode", 'm', CLI_TEXT, &mode_name, "MODE", "train (default), eval, encode or decode", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "take the image shape from this data set", 0, 0},
+        {"data", 'd', CLI_TEXT, &data, "PATH", "data set that gives the image shape", 0, 0},
         {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
@@ -126,9 +126,9 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_plan = {
     .name = "plan",
     .arguments = "RECIPE",
-    .summary = "shows what a recipe runs: steps, shapes, kernels, FLOP, memory",
+    .summary = "prints the steps of a recipe: shapes, kernels, FLOP, memory",
     .details =
-        "Threads meet between phases only. A step runs by shard (a fixed part of the batch, on one core through\n"
+        "Threads synchronise between phases only. A step runs by shard (a fixed part of the batch, on one core through\n"
         "the whole phase) or by tile (a fixed part of a weight gradient, over the whole batch).\n"
         "\n"
         "example:\n"

@@ -49,14 +49,14 @@ static elbo_status project(elbo_projection *p, const request *r, const cli_runs 
 static void print_text(const elbo_projection *p) {
     const elbo_embedding_scores *s = &p->scores;
     if (p->raw)
-        printf("the code has two dimensions: the map is the plane itself\n");
+        printf("the code has two dimensions: they are drawn as they are\n");
     else if (p->method == ELBO_PROJECT_TSNE)
         printf("KL divergence %.4f after %d iterations\n", p->tsne.kl, p->tsne.iterations);
     else
-        printf("the two axes hold %.1f%% and %.1f%% of the variance\n", 100 * p->explained[0], 100 * p->explained[1]);
+        printf("explained variance of the two axes: %.1f%% and %.1f%%\n", 100 * p->explained[0], 100 * p->explained[1]);
     if (!s->k) return;
     if (p->raw && p->labels)
-        printf("class by %d nearest neighbours: %.2f%% right\n", s->k, 100 * s->knn_points);
+        printf("%d-NN accuracy: %.2f%%\n", s->k, 100 * s->knn_points);
     else if (!p->raw)
         cli_print_embedding_scores(s, "the latent space");
 }
@@ -87,7 +87,7 @@ static int finish(const elbo_projection *p, const request *r, elbo_figure f) {
         print_text(p);
     json_decref(o);
     if (!p->stopped) return CLI_OK;
-    fprintf(stderr, "elbo: stopped after %d of %d iterations: the map is as far as it got\n", p->tsne.iterations,
+    fprintf(stderr, "elbo: stopped after %d of %d iterations: the embedding so far is drawn\n", p->tsne.iterations,
             r->projection.tsne.iterations);
     return CLI_INTERRUPTED;
 }
@@ -99,14 +99,14 @@ static int read_request(request *r, const cli_tsne_options *tsne) {
     if (!strcmp(r->method, "tsne"))
         o->method = ELBO_PROJECT_TSNE;
     else if (strcmp(r->method, "pca"))
-        return cli_fail_text("--method %s: it is pca or tsne", r->method), CLI_USAGE;
+        return cli_fail_text("--method %s: expected pca or tsne", r->method), CLI_USAGE;
     static const elbo_splits splits[] = {ELBO_TEST_SPLIT, ELBO_TRAIN_SPLIT, ELBO_BOTH_SPLITS};
     int i = 0;
     while (i < 3 && strcmp(r->split, elbo_splits_name(splits[i]))) i++;
-    if (i == 3) return cli_fail_text("--split %s: it is test, train or all", r->split), CLI_USAGE;
+    if (i == 3) return cli_fail_text("--split %s: expected test, train or all", r->split), CLI_USAGE;
     o->splits = splits[i];
     if (o->method == ELBO_PROJECT_PCA && cli_tsne_any(tsne))
-        return cli_fail_text("project: options of t-SNE mean nothing to --method pca; add --method tsne"), CLI_USAGE;
+        return cli_fail_text("project: options of t-SNE need --method tsne"), CLI_USAGE;
     cli_tsne_set(&o->tsne, tsne);
     return CLI_OK;
 }
@@ -161,16 +161,14 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_project = {
     .name = "project",
     .arguments = "RUN",
-    .summary = "a map of the latent space, coloured by class",
-    .details =
-        "Mean codes on their first two principal axes, or as a t-SNE map; a code of two dimensions is shown as it is by\n"
-        "--method pca. The scores say how far to trust the picture: whether neighbours in the map are "
-        "neighbours in the\n"
-        "latent space (trustworthiness), the other way round (continuity), and how many of the 10 nearest are the same.\n"
-        "They are kept in a .json beside the figure. Ctrl-C draws a t-SNE map as far as it got.\n"
-        "\n"
-        "examples:\n"
-        "  elbo project runs/mnist-vae --method pca --npy map.npy\n"
-        "  elbo project runs/mnist-vae --method tsne --split all\n",
+    .summary = "2-D projection of the latent space by PCA or t-SNE, coloured by class",
+    .details = "Mean codes on their first two principal axes, or embedded by t-SNE; a 2-D code is drawn as it is by\n"
+               "--method pca. The scores measure the projection: whether neighbours in it are neighbours in\n"
+               "the latent space (trustworthiness), the converse (continuity), and the 10-NN recall.\n"
+               "They are kept in a .json beside the figure. Ctrl-C draws t-SNE's embedding so far.\n"
+               "\n"
+               "examples:\n"
+               "  elbo project runs/mnist-vae --method pca --npy points.npy\n"
+               "  elbo project runs/mnist-vae --method tsne --split all\n",
     .run = run,
 };

@@ -16,7 +16,7 @@ static int show_text(const char *name) {
         }
     if (elbo_recipe_open(&r, name, NULL, 0, &err) != ELBO_OK) return cli_fail(&err); // says what is near
     elbo_recipe_close(&r);
-    return cli_fail_text("%s: is not built in; `elbo recipes` lists what is", name);
+    return cli_fail_text("%s: not a built-in recipe; `elbo recipes` lists them", name);
 }
 
 static int show_keys(void) {
@@ -77,7 +77,7 @@ const cli_command cli_recipes = {
     .arguments = "[NAME]",
     .summary = "lists the built-in recipes, or prints one",
     .details =
-        "A recipe printed to a file is a good start for one of your own.\n"
+        "A recipe printed to a file is a starting point for your own.\n"
         "Layers have PyTorch's names and arguments. One difference: a batch of one image under batch_norm1d, which\n"
         "has no variance, is trained on but left out of the running statistics, where PyTorch stops.\n"
         "\n"

@@ -62,9 +62,9 @@ const cli_command cli_report = {
     .arguments = "RUN [RUN...]",
     .summary = "writes one HTML page with every figure, number and recipe",
     .details =
-        "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, maps of the\n"
-        "codes by PCA and t-SNE side by side, a walk, samples and the recipes. It needs no other file: pictures are\n"
-        "inside. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
+        "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, projections\n"
+        "of the codes by PCA and t-SNE side by side, an interpolation, samples and the recipes. It is self-contained: images\n"
+        "are embedded. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
         "it.\n"
         "\n"
         "example:\n"

@@ -33,8 +33,7 @@ static elbo_status find_density(request *q, const elbo_job *work, elbo_error *er
     ELBO_TRY(elbo_run_density_fit(&q->density, m, &look->runs.data.train, components, work, err));
     elbo_error why;
     if (elbo_run_density_save(&q->density, m, data, components, &why) != ELBO_OK)
-        fprintf(stderr, "elbo: the fitted density could not be kept, so it is fitted again next time: %s\n",
-                why.message);
+        fprintf(stderr, "elbo: the fitted density could not be saved and will be fitted again: %s\n", why.message);
     return ELBO_OK;
 }
 
@@ -45,7 +44,7 @@ static elbo_status compute(request *q, elbo_error *err) {
     ELBO_TRY(elbo_sample_source_of(&q->sample.source, m, err));
     q->by_default = q->by_default && q->sample.source != ELBO_SAMPLE_PRIOR;
     if (q->components && q->sample.source != ELBO_SAMPLE_GMM)
-        return elbo_fail(err, ELBO_BAD_INPUT, "--components: only a mixture has them; --from gmm");
+        return elbo_fail(err, ELBO_BAD_INPUT, "--components: needs --from gmm");
     bool density = q->sample.source != ELBO_SAMPLE_PRIOR;
     elbo_job work = {.threads = look->threads};
     if (density || q->sample.nearest) work = cli_work(look->threads);
@@ -80,10 +79,10 @@ static void say_nearest(const elbo_novelty *v) {
     double mean = 0;
     for (size_t i = 0; i < v->n; i++) mean += v->distance[i] / (double)v->n;
     printf(
-        "nearest training image: %.2f away on average (0: the same, 1.41: nothing in common); of a reconstructed test image, %.2f (median)\n",
+        "distance to the nearest training image: mean %.2f (0: identical, 1.41: uncorrelated); of reconstructed test images: median %.2f\n",
         mean, v->median);
-    printf("%zu of %zu are nearer to one than 99%% of those are: %s\n", v->near, v->n,
-           v->near * 20 > v->n ? "some may be remembered; look at them" : "new, not remembered");
+    printf("%zu of %zu are closer than 99%% of those: %s\n", v->near, v->n,
+           v->near * 20 > v->n ? "possibly memorised; look at them" : "not memorised");
 }
 
 static void say(const request *q, bool to_figure) {
@@ -93,7 +92,7 @@ static void say(const request *q, bool to_figure) {
         printf("codes from %s", r->source == ELBO_SAMPLE_GAUSSIAN ? "a Gaussian" : "a mixture of Gaussians");
         if (r->principal)
             printf(" in their first %d principal axes (%.0f%% of the variance)", r->dims, 100 * r->variance_ratio);
-        printf(", log-likelihood %.2f nats per code%s\n", r->log_likelihood, q->was_kept ? " (kept from before)" : "");
+        printf(", log-likelihood %.2f nats per code%s\n", r->log_likelihood, q->was_kept ? " (saved earlier)" : "");
     }
     if (r->has_nearest && isfinite(r->novelty.median)) say_nearest(&r->novelty);
     if (!to_figure) printf("%s: %d image%s\n", q->look.output, r->count, r->count == 1 ? "" : "s");
@@ -106,8 +105,8 @@ static int look_and_sample(request *q, char **argv) {
     int most = nearest ? MOST_COMPARED : MOST_SHOWN;
     if (!q->sample.count) q->sample.count = nearest ? COMPARED : elbo_sample_defaults().count;
     if (to_figure && q->sample.count > most)
-        return cli_fail_text("--count %d: a picture shows at most %d%s; -o X.npy and -o FOLDER take more",
-                             q->sample.count, most, nearest ? " with their neighbours" : "");
+        return cli_fail_text("--count %d: a figure shows at most %d%s; -o X.npy and -o FOLDER take more",
+                             q->sample.count, most, nearest ? " with nearest images" : "");
     if (!to_figure && elbo_image_files_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
     look->no_figure = !to_figure;
     int code = cli_look_open(look, argv, 1, 0);
@@ -135,7 +134,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"temperature", 'T', CLI_FLOAT, &q.sample.temperature, "T",
          "multiplies the noise: below 1 more typical, above 1 more varied; default 1", 0, 100},
         {"nearest", 0, CLI_FLAG, &q.sample.nearest, NULL,
-         "also each image's nearest training image: is it new, or memorised?", 0, 0},
+         "also the nearest training image of each, to detect memorisation", 0, 0},
         {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
         CLI_LOOK_OPTIONS(q.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
         {0},
@@ -143,24 +142,24 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 1, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
     if (q.from && !elbo_sample_source_named(&q.sample.source, q.from))
-        return cli_fail_text("--from %s: it is prior, gaussian or gmm", q.from), CLI_USAGE;
+        return cli_fail_text("--from %s: expected prior, gaussian or gmm", q.from), CLI_USAGE;
     if (q.npy && !cli_ends_with(q.npy, ".npy"))
-        return cli_fail_text("--npy %s: its name ends in .npy", q.npy), CLI_USAGE;
+        return cli_fail_text("--npy %s: expected a name ending in .npy", q.npy), CLI_USAGE;
     return look_and_sample(&q, argv);
 }
 
 const cli_command cli_sample = {
     .name = "sample",
     .arguments = "RUN",
-    .summary = "new images, decoded from codes drawn from the prior or from a density of the codes",
+    .summary = "new images, decoded from codes drawn from the prior or a fitted density",
     .details =
         "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them from a\n"
-        "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is kept\n"
+        "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is saved\n"
         "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
         "Image i depends on the seed and on i alone.\n"
         "\n"
-        "With --nearest the numbers under the pairs are distances to the nearest training image, in units of the median of\n"
-        "such distances of reconstructed test images, which are new and as smooth: far below 1, an image is memorised.\n"
+        "With --nearest the numbers under the pairs are distances to the nearest training image, divided by the median\n"
+        "of the same distance over reconstructed test images: far below 1, an image is memorised.\n"
         "\n"
         "examples:\n"
         "  elbo sample runs/mnist-vae -n 64 --seed 1\n"

@@ -76,7 +76,7 @@ int cli_finish(int code) {
         return cli_fail_text("stdout: cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
     if (json_failed)
         return cli_fail_text(
-            "the result cannot be told as JSON: a number in it is not finite, or a name in it is not UTF-8");
+            "the result cannot be written as JSON: a number in it is not finite, or a name in it is not UTF-8");
     return code;
 }
 

@@ -48,7 +48,7 @@ void cli_print_runs(const elbo_comparison *c) {
         char rate[32], kl[32] = "-";
         printf("%-*s", width, r->label);
         if (!s) {
-            printf("  no epoch finished\n");
+            printf("  no finished epoch\n");
             continue;
         }
         if (r->kind == ELBO_VAE) snprintf(kl, sizeof kl, "%.2f", s->kl);
@@ -87,5 +87,5 @@ void cli_print_scores(const elbo_comparison *c) {
             if (elbo_comparison_has(c, &elbo_quality_rows[row])) marked |= print_score(&c->run[i], row);
         putchar('\n');
     }
-    if (marked) printf("* the best of those that can be compared\n");
+    if (marked) printf("* best among comparable runs\n");
 }

@@ -19,7 +19,7 @@ static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *r
     for (int i = 0; i < sets->count; i++)
         if (strncmp(sets->text[i], "train.epochs=", 13))
             return elbo_fail(err, ELBO_BAD_INPUT,
-                             "--set %s: a resumed run may change train.epochs only; train anew for "
+                             "--set %s: only train.epochs can change on --resume; start a new run for "
                              "the rest",
                              sets->text[i]);
     if (recipe) { // the same by its name; what it says by now is not looked at
@@ -71,15 +71,14 @@ static void print_result(const elbo_train_result *result, const char *folder, co
     char losses[120], duration[32];
     result_text(result, recipe, losses);
     if (result->was_finished) {
-        printf("%s: is finished: %s after %d epoch%s; --epochs N with a larger N trains on\n", folder, losses,
+        printf("%s: already finished: %s after %d epoch%s; a larger --epochs N trains on\n", folder, losses,
                result->epochs, plural(result->epochs));
         return;
     }
     printf("%s: %s after %d epoch%s, %s of training\n", folder, losses, result->epochs, plural(result->epochs),
            cli_duration(result->seconds, duration));
     const char *quote = strpbrk(folder, " '\"()&;$*?") ? "'" : ""; // so that the line can be pasted
-    printf("to see it: elbo report %s%s%s; to judge it: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder,
-           quote);
+    printf("figures: elbo report %s%s%s; diagnosis: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder, quote);
 }
 
 /* A decoder that reads the encoder's activations may have learned to do without the code. */
@@ -125,10 +124,10 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
          0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
         {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
-        {"resume", 0, CLI_FLAG, &q->resume, NULL, "goes on from the run's checkpoint, to the same bits", 0, 0},
-        {"force", 0, CLI_FLAG, &q->force, NULL, "replaces a run that is there already", 0, 0},
+        {"resume", 0, CLI_FLAG, &q->resume, NULL, "continues from the checkpoint; the result has the same bits", 0, 0},
+        {"force", 0, CLI_FLAG, &q->force, NULL, "replaces an existing run", 0, 0},
         {"threads", 't', CLI_INT, &q->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
-        {"device", 0, CLI_TEXT, &q->device, "NAME", "cpu, or ref: plain loops, slow, to check by", 0, 0},
+        {"device", 0, CLI_TEXT, &q->device, "NAME", "cpu (default), or ref: plain loops, slow, for verification", 0, 0},
         {"json", 0, CLI_FLAG, &q->json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
         {"quiet", 'q', CLI_FLAG, &q->quiet, NULL, "no progress", 0, 0},
         {0},
@@ -137,7 +136,8 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
     if (CLI_DONE(words)) return *code = CLI_CODE(words), false;
     *code = CLI_USAGE;
     if (words == 0 && !(q->resume && q->run)) {
-        fprintf(stderr, "elbo: train: which recipe? `elbo recipes` lists them; usage: elbo train RECIPE [options]\n");
+        fprintf(stderr,
+                "elbo: train: expected a recipe; `elbo recipes` lists them; usage: elbo train RECIPE [options]\n");
         return false;
     }
     if (words) q->recipe = argv[0];
@@ -147,7 +147,7 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
     for (int i = 0; i < q->sets.count; i++)
         if (!strncmp(q->sets.text[i], "train.epochs=", 13)) q->epochs = true;
     bool all = (!epochs || add_set(&q->sets, q->epochs_set)) && (seed == UINT64_MAX || add_set(&q->sets, q->seed_set));
-    if (!all) cli_fail_text("train: --set is given too often");
+    if (!all) cli_fail_text("train: too many --set");
     return all;
 }
 
@@ -229,10 +229,10 @@ static elbo_status take_data(request *q, elbo_error *err) {
     if (q->resume) return ELBO_OK;
     char place[PATH_MAX]; // recipe.yaml says it, so that it repeats the run from any folder
     quote_data(q->data_set, realpath(q->data, place) ? place : q->data);
-    if (!add_set(&q->sets, q->data_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
+    if (!add_set(&q->sets, q->data_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: too many --set");
     if (q->epochs) return ELBO_OK;
     snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", suited.epochs);
-    if (!add_set(&q->sets, q->epochs_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: --set is given too often");
+    if (!add_set(&q->sets, q->epochs_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: too many --set");
     if (!q->quiet && !q->json)
         fprintf(stderr,
                 "%s: recipe %s, %d epochs of %u images; --epochs N or `elbo train RECIPE --data %s` choose otherwise\n",
@@ -247,7 +247,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_error err;
     if (q.recipe && cli_names_run(q.recipe))
         return cli_fail_text(
-            "%s: is a run, no recipe; `elbo train --resume -o '%s'` goes on with it, '%s/recipe.yaml' repeats it",
+            "%s: is a run, not a recipe; `elbo train --resume -o '%s'` goes on with it, '%s/recipe.yaml' repeats it",
             q.recipe, q.recipe, q.recipe);
     if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
     if (q.run) return train_into(q.run, &q);
@@ -267,13 +267,13 @@ const cli_command cli_train = {
     .details =
         "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
         "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
-        "28 x 28), and the fewer images, the more epochs. The run folder gets recipe.yaml, model.safetensors,\n"
+        "28 x 28), with more epochs for fewer images. The run folder gets recipe.yaml, model.safetensors,\n"
         "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
         "gives the same bits, for any number of threads and for a run that was interrupted.\n"
         "\n"
         "examples:\n"
         "  elbo train mnist-vae\n"
-        "  elbo train my/photos                    by the recipe that their size asks for\n"
+        "  elbo train my/photos                    recipe chosen by image size\n"
         "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
         "  elbo train --resume -o runs/beta4\n",
     .run = run,

@@ -81,11 +81,11 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_traverse = {
     .name = "traverse",
     .arguments = "RUN",
-    .summary = "one row per latent dimension: what changing it alone does",
+    .summary = "latent traversal: one row per latent dimension, others fixed",
     .details =
         "The most informative dimensions first: by their KL to the prior in nats, a mean over the test images; of an\n"
-        "autoencoder, by the standard deviation (sd) of its codes. A dimension of 0 nats is not used by the model, and its\n"
-        "row does not change.\n"
+        "autoencoder, by the standard deviation (sd) of its codes. A dimension of 0 nats is collapsed: its row does\n"
+        "not change.\n"
         "\n"
         "examples:\n"
         "  elbo traverse runs/mnist-vae\n"

@@ -71,8 +71,9 @@ static elbo_status read_map(elbo_matrix *map, const char *path, const elbo_matri
                             elbo_error *err) {
     ELBO_TRY(elbo_matrix_read(map, path, err));
     if (map->rows == x->rows && map->columns == 2) return ELBO_OK;
-    elbo_status status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is %zu x %d; a map of the %zu points of %s is %zu x 2",
-                                   path, map->rows, map->columns, x->rows, x_path, x->rows);
+    elbo_status status =
+        elbo_fail(err, ELBO_BAD_INPUT, "%s: is %zu x %d; an embedding of the %zu points of %s is %zu x 2", path,
+                  map->rows, map->columns, x->rows, x_path, x->rows);
     elbo_matrix_free(map);
     return status;
 }
@@ -159,20 +160,19 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
 }
 
 static int check_usage(const job *j) {
-    if (!j->output) return cli_fail_text("tsne: where to? add -o Y.npy"), CLI_USAGE;
+    if (!j->output) return cli_fail_text("tsne: expected an output: add -o Y.npy"), CLI_USAGE;
     if (!j->new_points != !j->map)
-        return cli_fail_text("tsne: --transform NEW and --map MAP belong together: new points, and the map of %s to "
-                             "place them in",
-                             j->input),
+        return cli_fail_text(
+                   "tsne: --transform NEW and --map MAP belong together: new points, and the embedding of %s to "
+                   "place them in",
+                   j->input),
                CLI_USAGE;
     if (j->from && j->new_points)
-        return cli_fail_text("tsne: --from goes on with a map, --transform leaves it as it is; choose one"), CLI_USAGE;
+        return cli_fail_text("tsne: --from continues an embedding, --transform keeps it fixed; choose one"), CLI_USAGE;
     if (j->labels && !j->figure && !j->score)
         return cli_fail_text("tsne: --labels colours a figure and is scored; add --figure F.png or --scores"),
                CLI_USAGE;
-    if (j->score && j->new_points)
-        return cli_fail_text("tsne: --scores compares a map with its points; it does not go with --transform"),
-               CLI_USAGE;
+    if (j->score && j->new_points) return cli_fail_text("tsne: --scores does not go with --transform"), CLI_USAGE;
     return CLI_OK;
 }
 
@@ -181,17 +181,14 @@ static int run(const cli_command *self, int argc, char **argv) {
     int threads = 0;
     cli_tsne_options o = CLI_TSNE_UNSET;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &j.output, "Y.npy", "where the map goes, (N, 2), .npy or .csv; needed", 0, 0},
-        {"figure", 0, CLI_TEXT, &j.figure, "F.png", "also a picture", 0, 0},
-        {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "its colours: a class for each point, 0 to 255; .npy or .csv", 0,
-         0},
-        {"scores", 0, CLI_FLAG, &j.score, NULL,
-         "how far to trust the map: trustworthiness, continuity, neighbours kept", 0, 0},
+        {"output", 'o', CLI_TEXT, &j.output, "Y.npy", "the embedding, (N, 2), .npy or .csv; required", 0, 0},
+        {"figure", 0, CLI_TEXT, &j.figure, "F.png", "also a figure", 0, 0},
+        {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "class of each point, 0 to 255, as its colour; .npy or .csv", 0, 0},
+        {"scores", 0, CLI_FLAG, &j.score, NULL, "trustworthiness, continuity and 10-NN recall of the embedding", 0, 0},
         {"svg", 0, CLI_FLAG, &j.svg, NULL, "also an SVG", 0, 0},
-        {"from", 0, CLI_TEXT, &j.from, "MAP.npy", "goes on with this map of the same points", 0, 0},
-        {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "places these points in --map, which stays as it is", 0,
-         0},
-        {"map", 0, CLI_TEXT, &j.map, "MAP.npy", "a map of X, for --transform", 0, 0},
+        {"from", 0, CLI_TEXT, &j.from, "MAP.npy", "continues from this embedding of the same points", 0, 0},
+        {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "embeds these points in --map, which stays fixed", 0, 0},
+        {"map", 0, CLI_TEXT, &j.map, "MAP.npy", "the embedding of X, for --transform", 0, 0},
         CLI_TSNE_OPTIONS(o),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &j.json, NULL, "prints one JSON object", 0, 0},
@@ -224,7 +221,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (status == ELBO_OK) status = finish(&j, title, elbo_now() - start, &err);
     if (status != ELBO_OK) code = cli_fail(&err);
     if (status == ELBO_OK && cut_short) {
-        fprintf(stderr, "elbo: %s: %s holds the map as far as it got; `elbo tsne %s --from %s -o %s` goes on\n",
+        fprintf(stderr, "elbo: %s: %s holds the embedding so far; `elbo tsne %s --from %s -o %s` continues\n",
                 stop.message, j.output, j.input, j.output, j.output);
         code = CLI_INTERRUPTED;
     }
@@ -239,11 +236,11 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_tsne = {
     .name = "tsne",
     .arguments = "X.npy",
-    .summary = "a t-SNE map of any points",
+    .summary = "t-SNE of any points",
     .details =
         "X is (N, D), .npy or .csv, up to a million points. Similarities are those of the 3 * perplexity nearest\n"
         "neighbours, exact up to 150,000 points; forces are exact for few points and by interpolation on a grid for\n"
-        "many. Ctrl-C leaves the map as far as it got, and --from goes on with it.\n"
+        "many. Ctrl-C saves the embedding so far; --from continues it.\n"
         "\n"
         "examples:\n"
         "  elbo tsne codes.npy -o map.npy --figure map.png --labels classes.npy\n"

@@ -18,15 +18,15 @@ typedef struct cli_tsne_options {
 /* Rows of a table of options. */
 // clang-format off
 #define CLI_TSNE_OPTIONS(o) \
-    {"perplexity", 'p', CLI_FLOAT, &(o).perplexity, "P", "about how many neighbours a point has; default 30", 1, 1e5}, \
+    {"perplexity", 'p', CLI_FLOAT, &(o).perplexity, "P", "effective number of neighbours; default 30", 1, 1e5}, \
     {"iterations", 'n', CLI_INT, &(o).iterations, "N", "default 750", 0, 1e6}, \
-    {"exaggeration", 0, CLI_FLOAT, &(o).exaggeration, "A", "factor of attraction in the beginning; default 12", 1, 1e3}, \
-    {"exaggerated", 0, CLI_INT, &(o).exaggerated, "N", "iterations with it; default 250", 0, 1e6}, \
+    {"exaggeration", 0, CLI_FLOAT, &(o).exaggeration, "A", "early exaggeration; default 12", 1, 1e3}, \
+    {"exaggerated", 0, CLI_INT, &(o).exaggerated, "N", "iterations of early exaggeration; default 250", 0, 1e6}, \
     {"learning-rate", 0, CLI_FLOAT, &(o).learning_rate, "R", "default N / exaggeration, at least 50", 1e-3, 1e9}, \
-    {"momentum", 0, CLI_FLOAT, &(o).momentum, "M", "while exaggerated; default 0.5", 0, 0.999}, \
+    {"momentum", 0, CLI_FLOAT, &(o).momentum, "M", "during early exaggeration; default 0.5", 0, 0.999}, \
     {"late-momentum", 0, CLI_FLOAT, &(o).late_momentum, "M", "afterwards; default 0.8", 0, 0.999}, \
-    {"longest-step", 0, CLI_FLOAT, &(o).longest_step, "S", "no point moves farther in an iteration; default 5", 1e-3, 1e3}, \
-    {"seed", 's', CLI_U64, &(o).seed, "N", "of the noise that starts where principal axes hold nothing; default 0", 0, 0}
+    {"longest-step", 0, CLI_FLOAT, &(o).longest_step, "S", "max step of a point per iteration; default 5", 1e-3, 1e3}, \
+    {"seed", 's', CLI_U64, &(o).seed, "N", "of the initial noise, where a principal axis has no variance; default 0", 0, 0}
 // clang-format on
 
 /* Whether any was given. */

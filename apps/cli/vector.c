@@ -34,8 +34,7 @@ static int run_save(char **argv, const char *data, int threads, bool json) {
         double length = 0;
         elbo_status status = save(&r, argv[1], &e, &length, &err);
         json_t *o = json ? json_pack("{s:s, s:s, s:f}", "name", argv[1], "expression", e.text, "length", length) : NULL;
-        code = cli_end(status, &err, json, o, "%s = %s, of length %.3g, is kept with %s\n", argv[1], e.text, length,
-                       argv[3]);
+        code = cli_end(status, &err, json, o, "%s = %s, norm %.3g, saved with %s\n", argv[1], e.text, length, argv[3]);
         cli_runs_close(&r);
     }
     elbo_expression_free(&e);
@@ -49,7 +48,7 @@ static int list(elbo_model *m, bool json) {
     if (elbo_vectors_list(m, &v, &count, &err) != ELBO_OK) return cli_fail(&err);
     json_t *rows = json ? json_array() : NULL;
     if (!json && count == 0)
-        printf("no codes are kept with %s; `elbo vector save NAME EXPR %s` keeps one\n", m->run, m->run);
+        printf("no vectors are saved with %s; `elbo vector save NAME EXPR %s` saves one\n", m->run, m->run);
     size_t widest = 0;
     for (int i = 0; i < count; i++)
         if (strlen(v[i].name) > widest) widest = strlen(v[i].name);
@@ -58,8 +57,8 @@ static int list(elbo_model *m, bool json) {
             json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:b}", "name", v[i].name, "expression",
                                                   v[i].expression, "length", v[i].length, "stale", v[i].stale));
         else
-            printf("%-*s  %s  (length %.3g)%s\n", (int)widest, v[i].name, v[i].expression, v[i].length,
-                   v[i].stale ? "  of other weights: save it again" : "");
+            printf("%-*s  %s  (norm %.3g)%s\n", (int)widest, v[i].name, v[i].expression, v[i].length,
+                   v[i].stale ? "  stale, of earlier weights: save it again" : "");
     }
     if (json) cli_print_json(json_pack("{s:o}", "vectors", rows));
     elbo_vectors_free(v, count);
@@ -100,7 +99,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     } verbs[] = {{"save", 4, "save NAME EXPR RUN"}, {"list", 2, "list RUN"}, {"remove", 3, "remove NAME RUN"}};
     size_t v = 0;
     while (v < 3 && strcmp(argv[0], verbs[v].verb)) v++;
-    if (v == 3) return cli_fail_text("vector %s: it is save, list or remove", argv[0]), CLI_USAGE;
+    if (v == 3) return cli_fail_text("vector %s: expected save, list or remove", argv[0]), CLI_USAGE;
     if (words != verbs[v].words) return cli_fail_text("usage: elbo vector %s", verbs[v].usage), CLI_USAGE;
     if (v == 0) return run_save(argv, data, threads, json);
     return run_on_model(argv[0], argv[1], argv[words - 1], threads, json);
@@ -109,10 +108,10 @@ static int run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_vector = {
     .name = "vector",
     .arguments = "save NAME EXPR RUN | list RUN | remove NAME RUN",
-    .summary = "keeps a code with a run under a name: a direction, an attribute",
+    .summary = "saves a named code with a run, such as an attribute vector",
     .details =
-        "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Kept in RUN/vectors/. A code belongs\n"
-        "to the weights that made it: after the model is trained again it has to be saved again.\n"
+        "EXPR is as `elbo arithmetic` reads it; NAME can then be used in expressions. Saved in RUN/vectors/. A code belongs\n"
+        "to the weights that made it: save it again after further training.\n"
         "\n"
         "example:\n"
         "  elbo vector save slant 'mean(test:17, test:26) - mean(class:7)' runs/mnist-vae\n"

@@ -21,9 +21,9 @@ static const char *const cifar_names[] = {"airplane", "automobile", "bird", "cat
 
 const elbo_dataset_info elbo_known_datasets[] = {
     {"mnist", "handwritten digits (LeCun, Cortes, Burges)", {1, 28, 28}, 60000, 10000, digit_names, false},
-    {"fashion-mnist", "pictures of clothes (Zalando)", {1, 28, 28}, 60000, 10000, fashion_names, false},
-    {"cifar10", "small photographs of ten things (Krizhevsky)", {3, 32, 32}, 50000, 10000, cifar_names, false},
-    {"digits", "handwritten-looking digits that elbo draws itself", {1, 28, 28}, 60000, 10000, digit_names, true},
+    {"fashion-mnist", "clothing articles (Zalando)", {1, 28, 28}, 60000, 10000, fashion_names, false},
+    {"cifar10", "small photographs of ten classes (Krizhevsky)", {3, 32, 32}, 50000, 10000, cifar_names, false},
+    {"digits", "synthetic handwritten digits, built in", {1, 28, 28}, 60000, 10000, digit_names, true},
     {0},
 };
 

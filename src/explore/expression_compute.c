@@ -101,9 +101,8 @@ elbo_status elbo_expression_compute(const elbo_expression *e, size_t dims, elbo_
     for (size_t i = 0; status == ELBO_OK && i < dims; i++) {
         code[i] = (float)value[i];
         if (!isfinite(code[i])) // a division by zero, a factor of 1e300
-            status =
-                elbo_fail(err, ELBO_BAD_INPUT,
-                          "%.100s: its value is not finite; is it divided by zero, or stretched too far?", e->text);
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%.100s: its value is not finite; division by zero or overflow",
+                               e->text);
     }
     free(operand);
     free(value);

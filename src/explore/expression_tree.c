@@ -29,7 +29,7 @@ elbo_status elbo_expression_check_name(const char *name, elbo_error *err) {
     elbo_text_shown(name, shown);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (!strcmp(name, taken[i]))
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a word of the language; another name is free", shown);
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a keyword of expressions; choose another name", shown);
     bool good = *name && !isdigit((unsigned char)*name) && strlen(name) <= 60;
     for (const char *c = name; good && *c; c++)
         good = (isalnum((unsigned char)*c) && (unsigned char)*c < 0x80) || *c == '_';

@@ -197,12 +197,11 @@ static elbo_status read_folder(elbo_images *images, picture_reader *r, const cha
     struct dirent **names;
     int n = scandir(path, &names, only_images, alphasort);
     if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
-    elbo_status status =
-        n ? ELBO_OK
-          : elbo_fail(err, ELBO_BAD_INPUT,
-                      "%s: has no image files in it (folders in it are not looked into); of a data set "
-                      "take a split, `test` or `train`, with --data %s",
-                      path, path);
+    elbo_status status = n ? ELBO_OK
+                           : elbo_fail(err, ELBO_BAD_INPUT,
+                                       "%s: has no image files in it (subfolders are not searched); of a data set "
+                                       "take a split, `test` or `train`, with --data %s",
+                                       path, path);
     if (n) images->bytes = elbo_alloc((size_t)n, image_size(m));
     if (n && !images->bytes) status = elbo_no_memory(err);
     for (int i = 0; i < n; i++) {
@@ -247,7 +246,7 @@ elbo_status elbo_image_file_one(const elbo_model *m, const char *path, float *im
     ELBO_TRY(elbo_image_files_read(&images, &info, path, err));
     elbo_status status = ELBO_OK;
     if (images.count != 1)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds %u images; one is wanted here", path, images.count);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: expected one image, got %u", path, images.count);
     else
         elbo_images_to_floats(&images, NULL, 1, info.low, info.high, image);
     elbo_images_free(&images);

@@ -114,7 +114,7 @@ json_t *elbo_interpolate_json(const elbo_interpolate_result *r) {
     for (int p = 0; p < r->pairs; p++)
         json_array_append_new(pairs, json_pack("[s, s]", r->end[2 * p], r->end[2 * p + 1]));
     return json_pack("{s:s, s:s, s:i, s:s, s:o}", "from", r->end[0], "to", r->end[1], "steps", r->steps, "path",
-                     r->path == ELBO_SLERP ? "slerp" : "linear", "walks", pairs);
+                     r->path == ELBO_SLERP ? "slerp" : "linear", "pairs", pairs);
 }
 
 void elbo_interpolate_free(elbo_interpolate_result *r) {

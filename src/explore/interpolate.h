@@ -33,7 +33,7 @@ typedef struct elbo_interpolate_result {
 
 elbo_status elbo_interpolate(elbo_interpolate_result *r, elbo_run *runs, int count, const elbo_dataset *d,
                              const elbo_interpolate_options *options, elbo_error *err);
-/* {"from", "to": the first pair's ends; "steps", "path", "walks": [[from, to], ...]} */
+/* {"from", "to": the first pair's ends; "steps", "path", "pairs": [[from, to], ...]} */
 json_t *elbo_interpolate_json(const elbo_interpolate_result *r);
 void elbo_interpolate_free(elbo_interpolate_result *r);
 

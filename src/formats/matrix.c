@@ -44,12 +44,12 @@ static void narrow(void *data, size_t count, elbo_dtype dtype) {
 
 static elbo_status take_array(elbo_matrix *m, elbo_array *a, const char *path, elbo_error *err) {
     if (a->dims == 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a single number; a matrix (rows, columns) is wanted", path);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: expected a matrix (rows, columns), got a single number", path);
     size_t columns = 1;
     for (int i = 1; i < a->dims; i++)
         if (__builtin_mul_overflow(columns, a->shape[i], &columns)) columns = 0;
     if (a->count == 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: holds no values; a matrix (rows, columns) is wanted", path);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: expected a matrix (rows, columns), got no values", path);
     if (columns > INT_MAX)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: rows of %zu values; at most %d are read", path, columns, INT_MAX);
     m->rows = a->shape[0];

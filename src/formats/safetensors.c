@@ -37,7 +37,7 @@ elbo_status elbo_st_check_finite(const char *path, const elbo_st_tensor *t, elbo
         double x = t->dtype == ELBO_ST_F32 ? (double)f[i] : d[i];
         if (isfinite(x)) continue;
         char name[ELBO_SHOWN];
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: tensor %s: element %zu is %s; finite numbers are wanted", path,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: tensor %s: element %zu is %s; expected finite numbers", path,
                          elbo_text_shown(t->name, name), i, isnan(x) ? "NaN" : "infinite");
     }
     return ELBO_OK;

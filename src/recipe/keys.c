@@ -52,7 +52,7 @@ static bool is_step(const elbo_recipe *r) { return r->train.schedule == ELBO_STE
 
 /* The order is that of the resolved recipe; a key stands behind those that decide whether it applies. */
 const elbo_key elbo_keys[] = {
-    {"about", ELBO_KEY_TEXT, AT(about), DEFAULT("''"), .help = "one line for people"},
+    {"about", ELBO_KEY_TEXT, AT(about), DEFAULT("''"), .help = "one line of description"},
     {"kind", ELBO_KEY_CHOICE, AT(kind), .choices = kinds, .help = "autoencoder or variational autoencoder"},
     {"data", ELBO_KEY_TEXT, AT(data), DEFAULT("mnist"),
      .help = "a data set's name (`elbo data list`), a folder of photographs or of IDX files, or a .npy file"},
@@ -61,67 +61,71 @@ const elbo_key elbo_keys[] = {
              "padding=1}: a code of channels x height x width, made by such a layer"},
     {"image.size", ELBO_KEY_EXTENT, AT(image.height), DEFAULT("none"), FROM_TO(1, 4096),
      .help =
-         "height and width that photos are brought to, one number or [height, width]: the shorter side is scaled, the "
-         "centre cut out. none: images are taken as they are, photos are brought to 64"},
+         "height and width that photos are resized to, one number or [height, width]: the shorter side is scaled, the "
+         "centre cropped. none: images keep their size, photos are resized to 64"},
     {"image.channels", ELBO_KEY_SIZE, AT(image.channels), DEFAULT("none"), FROM_TO(1, 3),
-     .help = "1: grey, 3: colour; none: images as they are, photos in colour"},
+     .help = "1: greyscale, 3: RGB; none: images keep their channels, photos are RGB"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
-     .help = "what black and white are to the network"},
+     .help = "pixel values that black and white are mapped to"},
     {"augment", ELBO_KEY_STEPS, AT(augment), DEFAULT("[]"),
      .help =
-         "changes of the training images by chance, in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
+         "random augmentations of training images, applied in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
          "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
      .help =
-         "cross entropy, squared or absolute difference, that of VGG16's features; or a weighted sum, [mse, 0.7 l1]"},
+         "binary cross-entropy, squared error, absolute error, squared error of VGG16 features; or a weighted sum, [mse, 0.7 l1]"},
     {"loss.vgg16", ELBO_KEY_TEXT, AT(vgg16), DEFAULT("''"), ONLY(is_perceptual, "perceptual in loss.reconstruction"),
      .help =
-         "safetensors file of torchvision's vgg16; without it the perceptual term is off. Images go in as the network "
-         "sees them (image.range)"},
+         "safetensors file of torchvision's vgg16; without it the perceptual term is off. Its input is the images in "
+         "image.range, without further normalisation"},
     {"loss.scale", ELBO_KEY_CHOICE, AT(loss.scale), DEFAULT("sum"), .choices = scales,
-     .help = "what training minimises: sums over an image's values (nats), or these over their number, as PyTorch's "
-             "mse_loss has it; logs are in nats either way"},
+     .help = "reduction of the objective over an image's values: sum (nats) or mean, as reduction='mean' of PyTorch's "
+             "mse_loss; logs are in nats either way"},
     {"loss.kl.weight", ELBO_KEY_NUMBER, AT(loss.kl), DEFAULT("1"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
-     .help = "weight of the KL term (beta); `kl: 4` is short for it"},
+     .help = "weight of the KL term (beta); `kl: 4` is shorthand"},
     {"loss.kl.warmup", ELBO_KEY_NUMBER, AT(loss.kl_warmup), DEFAULT("0"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
-     .help = "epochs over which that weight grows from 0"},
+     .help = "epochs of linear warm-up of the weight from 0"},
     {"loss.kl.schedule", ELBO_KEY_CHOICE, AT(loss.kl_schedule), DEFAULT("constant"), ONLY(is_vae, "kind: vae"),
      .choices = kl_schedules,
-     .help = "how that weight goes over the epochs; sine: max(min, weight (1 + sin(2 pi epoch / "
+     .help = "schedule of the weight over the epochs; sine: max(min, weight (1 + sin(2 pi epoch / "
              "period)) / 2)"},
     {"loss.kl.period", ELBO_KEY_NUMBER, AT(loss.kl_period), DEFAULT("20"), ABOVE(0),
-     ONLY(is_sine, "loss.kl.schedule: sine"), .help = "epochs from one peak to the next"},
+     ONLY(is_sine, "loss.kl.schedule: sine"), .help = "period in epochs"},
     {"loss.kl.min", ELBO_KEY_NUMBER, AT(loss.kl_min), DEFAULT("0"), AT_LEAST(0),
-     ONLY(is_sine, "loss.kl.schedule: sine"), .help = "least weight"},
+     ONLY(is_sine, "loss.kl.schedule: sine"), .help = "minimum weight"},
     {"train.epochs", ELBO_KEY_WHOLE, AT(train.epochs), DEFAULT("10"), FROM_TO(1, 1000000),
      .help = "passes over the training images"},
     {"train.batch", ELBO_KEY_WHOLE, AT(train.batch), DEFAULT("128"), FROM_TO(1, 65536), .help = "images per step"},
     {"train.optimizer", ELBO_KEY_CHOICE, AT(train.optimizer), DEFAULT("adam"), .choices = optimizers,
-     .help = "as torch.optim has them"},
+     .help = "optimizer, as in torch.optim"},
     {"train.lr", ELBO_KEY_NUMBER, AT(train.lr), DEFAULT("0.001"), ABOVE(0), .help = "learning rate"},
     {"train.momentum", ELBO_KEY_NUMBER, AT(train.momentum), DEFAULT("0"), FROM_TO(0, 1), .below = true,
-     ONLY(is_sgd, "train.optimizer: sgd"), .help = "share of the last step kept in the next"},
+     ONLY(is_sgd, "train.optimizer: sgd"), .help = "momentum factor"},
     {"train.weight_decay", ELBO_KEY_NUMBER, AT(train.weight_decay), DEFAULT("0"), AT_LEAST(0),
      ONLY(is_sgd_or_adam, "train.optimizer: sgd or adam"), .help = "L2 penalty, added to the gradient"},
     {"train.weight_decay", ELBO_KEY_NUMBER, AT(train.weight_decay), DEFAULT("0.01"), AT_LEAST(0),
-     ONLY(is_adamw, "train.optimizer: adamw"), .help = "share of a weight taken off per step, times lr"},
+     ONLY(is_adamw, "train.optimizer: adamw"),
+     .help = "decoupled weight decay: each step multiplies weights by 1 - lr * weight_decay"},
     {"train.betas", ELBO_KEY_NUMBERS, AT(train.betas), DEFAULT("[0.9, 0.999]"), FROM_TO(0, 1), .below = true,
-     ONLY(is_adam_or_adamw, "train.optimizer: adam or adamw"), .help = "decay of the two running means"},
+     ONLY(is_adam_or_adamw, "train.optimizer: adam or adamw"),
+     .help = "decay rates of the first and second moment estimates"},
     {"train.eps", ELBO_KEY_NUMBER, AT(train.eps), DEFAULT("1e-8"), ABOVE(0),
-     ONLY(is_adam_or_adamw, "train.optimizer: adam or adamw"), .help = "keeps the step finite where gradients vanish"},
+     ONLY(is_adam_or_adamw, "train.optimizer: adam or adamw"),
+     .help = "added to the denominator, for numerical stability"},
     {"train.schedule", ELBO_KEY_CHOICE, AT(train.schedule), DEFAULT("constant"), .choices = schedules,
-     .help = "how the learning rate goes over the epochs"},
+     .help = "learning rate schedule"},
     {"train.eta_min", ELBO_KEY_NUMBER, AT(train.eta_min), DEFAULT("0"), AT_LEAST(0),
-     ONLY(is_cosine, "train.schedule: cosine"), .help = "learning rate at the end"},
+     ONLY(is_cosine, "train.schedule: cosine"), .help = "minimum learning rate, reached at the end"},
     {"train.step_size", ELBO_KEY_WHOLE, AT(train.step_size), DEFAULT("1"), FROM_TO(1, 1000000),
-     ONLY(is_step, "train.schedule: step"), .help = "epochs between two cuts of the learning rate"},
+     ONLY(is_step, "train.schedule: step"), .help = "epochs between two decays of the learning rate"},
     {"train.gamma", ELBO_KEY_NUMBER, AT(train.gamma), DEFAULT("0.1"), FROM_TO(0, 1), .above = true,
-     ONLY(is_step, "train.schedule: step"), .help = "what each cut multiplies it by"},
+     ONLY(is_step, "train.schedule: step"), .help = "factor of each decay"},
     {"train.clip", ELBO_KEY_NUMBER, AT(train.clip), DEFAULT("0"), AT_LEAST(0),
-     .help = "longest gradient (norm over all weights); 0: any"},
-    {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"), .help = "same seed, same bits"},
+     .help = "max gradient norm, over all parameters; 0 disables"},
+    {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"),
+     .help = "random seed; the same seed gives the same bits"},
     {0},
 };
 
@@ -141,39 +145,38 @@ static void number_range(const elbo_key *key, char *out, size_t size) {
     if (isinf(key->low))
         snprintf(out, size, "a number");
     else if (isinf(key->high))
-        snprintf(out, size, key->above ? "a number above %g" : "a number of %g or more", key->low);
+        snprintf(out, size, key->above ? "a number > %g" : "a number >= %g", key->low);
     else if (key->above)
-        snprintf(out, size, "a number above %g and at most %g", key->low, key->high);
+        snprintf(out, size, "a number > %g and <= %g", key->low, key->high);
     else
-        snprintf(out, size, "a number from %g to %s%g", key->low, key->below ? "below " : "", key->high);
+        snprintf(out, size, key->below ? "a number >= %g and < %g" : "a number from %g to %g", key->low, key->high);
 }
 
 const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
     char range[64];
     switch (key->type) {
-    case ELBO_KEY_TEXT: return strcpy(out, "a text");
+    case ELBO_KEY_TEXT: return strcpy(out, "a string");
     case ELBO_KEY_CHOICE: return elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
     case ELBO_KEY_WHOLE:
     case ELBO_KEY_SIZE:
     case ELBO_KEY_LATENT:
-        snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f%s", key->low, key->high,
-                 key->type == ELBO_KEY_WHOLE ? "" : ", or none,");
+        snprintf(out, ELBO_WANTED, "an integer from %.0f to %.0f%s", key->low, key->high,
+                 key->type == ELBO_KEY_WHOLE ? "" : ", or none");
         return out;
-    case ELBO_KEY_STEPS: return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3],");
+    case ELBO_KEY_STEPS: return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3]");
     case ELBO_KEY_EXTENT:
-        snprintf(out, ELBO_WANTED, "a whole number from %.0f to %.0f, or two, [height, width], or none,", key->low,
-                 key->high);
+        snprintf(out, ELBO_WANTED, "an integer from %.0f to %.0f or [height, width], or none", key->low, key->high);
         return out;
-    case ELBO_KEY_SEED: return strcpy(out, "a whole number from 0 to 18446744073709551615");
+    case ELBO_KEY_SEED: return strcpy(out, "an integer from 0 to 18446744073709551615");
     case ELBO_KEY_NUMBER: number_range(key, out, ELBO_WANTED); return out;
     case ELBO_KEY_NUMBERS:
         number_range(key, range, sizeof range);
-        snprintf(out, ELBO_WANTED, isinf(key->low) ? "a list of two numbers" : "a list of two, each %s,", range);
+        snprintf(out, ELBO_WANTED, isinf(key->low) ? "a list of two numbers" : "a list of two, each %s", range);
         return out;
-    case ELBO_KEY_LAYERS: return strcpy(out, "a list of layers, such as [flatten, linear 128, relu],");
+    case ELBO_KEY_LAYERS: return strcpy(out, "a list of layers, such as [flatten, linear 128, relu]");
     case ELBO_KEY_TERMS:
         elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
-        return strcat(out, ", or a list such as [mse, 0.7 l1],");
+        return strcat(out, ", or a list such as [mse, 0.7 l1]");
     }
     return strcpy(out, "something else");
 }
@@ -200,11 +203,9 @@ char *elbo_recipe_keys(void) {
     if (!stream) return NULL;
     for (const elbo_key *key = elbo_keys; key->path; key++) {
         elbo_key_wanted(key, wanted);
-        size_t n = strlen(wanted);
-        if (wanted[n - 1] == ',') wanted[n - 1] = 0; // it makes room for "is wanted" in messages
-        fprintf(stream, "%s: %s%s%s%s\n    %s%s%s\n", key->path, wanted, key->standard ? "; " : "; required",
-                key->standard ? key->standard : "", key->standard ? " if not given" : "", key->help,
-                key->goes_with ? ". Only with " : "", key->goes_with ? key->goes_with : "");
+        fprintf(stream, "%s: %s%s%s\n    %s%s%s\n", key->path, wanted, key->standard ? "; default " : "; required",
+                key->standard ? key->standard : "", key->help, key->goes_with ? ". Only with " : "",
+                key->goes_with ? key->goes_with : "");
     }
     bool whole = !ferror(stream);
     if (fclose(stream) != 0 || !whole) {

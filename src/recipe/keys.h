@@ -39,7 +39,7 @@ typedef struct elbo_key {
 /* Ended by a row whose path is NULL. A path may have several rows that apply in different recipes. */
 extern const elbo_key elbo_keys[];
 
-/* "a whole number from 1 to 65536". Returns `out`. */
+/* "an integer from 1 to 65536". Returns `out`. */
 enum { ELBO_WANTED = 120 };
 const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]);
 

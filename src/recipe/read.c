@@ -32,19 +32,19 @@ static elbo_status unknown_key(const elbo_yaml_node *node, const char *section, 
                                            {"dataset", "data"},           {"img_size", "image.size"}};
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) // as other programs call them
         if (!strcmp(node->key, usual[i][0]))
-            return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %s?", section, dot, shown,
+            return elbo_fail_at(err, node->place, "%s%s%s: unknown key; did you mean %s?", section, dot, shown,
                                 usual[i][1]);
     for (const elbo_key *key = elbo_keys; key->path; key++) {
         int length = length_up_to(key->path, node->key);
         if (length)
-            return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %.*s?", section, dot,
-                                shown, length, key->path);
+            return elbo_fail_at(err, node->place, "%s%s%s: unknown key; did you mean %.*s?", section, dot, shown,
+                                length, key->path);
     }
     const char *near = elbo_nearest_word(node->key, names->name);
     if (near)
-        return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; did you mean %s%s%s?", section, dot, shown,
-                            section, dot, near);
-    return elbo_fail_at(err, node->place, "%s%s%s: there is no such key; %s has %s", section, dot, shown,
+        return elbo_fail_at(err, node->place, "%s%s%s: unknown key; did you mean %s%s%s?", section, dot, shown, section,
+                            dot, near);
+    return elbo_fail_at(err, node->place, "%s%s%s: unknown key; %s has %s", section, dot, shown,
                         *section ? section : "a recipe", elbo_join_words(names->name, " and ", list, sizeof list));
 }
 
@@ -56,14 +56,14 @@ static elbo_status check_keys(const elbo_yaml_node *map, const char *section, el
         bool known = false;
         for (int i = 0; i < names.count; i++) known |= strcmp(names.name[i], node->key) == 0;
         if (!known) ELBO_TRY(unknown_key(node, section, &names, err));
-        char path[ELBO_SHOWN], shown[ELBO_SHOWN], list[240];
+        char path[ELBO_SHOWN], got[ELBO_GOT], list[240];
         snprintf(path, sizeof path, "%s%s%s", section, *section ? "." : "", node->key);
         elbo_names inner;
         elbo_keys_under(path, &inner);
         if (!inner.count) continue;
         if (node->kind != ELBO_NODE_MAP)
-            return elbo_fail_at(err, node->place, "%s: %s; a map of %s is wanted", path, elbo_node_shown(node, shown),
-                                elbo_join_words(inner.name, " and ", list, sizeof list));
+            return elbo_fail_at(err, node->place, "%s: expected a mapping of %s, got %s", path,
+                                elbo_join_words(inner.name, " and ", list, sizeof list), elbo_node_got(node, got));
         ELBO_TRY(check_keys(node, path, err));
     }
     return ELBO_OK;
@@ -81,11 +81,11 @@ typedef struct slot {
 } slot;
 
 static elbo_status unwanted(const slot *s, const elbo_yaml_node *node) {
-    char shown[ELBO_SHOWN], wanted[ELBO_WANTED];
+    char got[ELBO_GOT], wanted[ELBO_WANTED];
     bool number = s->key->type == ELBO_KEY_NUMBER || s->key->type == ELBO_KEY_NUMBERS;
     bool infinite = number && node->kind == ELBO_NODE_TEXT && elbo_is_not_finite(node->text);
-    return elbo_fail_at(s->err, node->place, "%s: %s%s; %s is wanted", s->path, elbo_node_shown(node, shown),
-                        infinite ? " is not finite" : "", elbo_key_wanted(s->key, wanted));
+    return elbo_fail_at(s->err, node->place, "%s: expected %s, got %s%s", s->path, elbo_key_wanted(s->key, wanted),
+                        elbo_node_got(node, got), infinite ? ", which is not finite" : "");
 }
 
 static elbo_status read_text(const slot *s, const elbo_yaml_node *node) {
@@ -141,8 +141,8 @@ static elbo_status read_numbers(const slot *s, const elbo_yaml_node *node) {
     }
     if (count != 2) {
         char wanted[ELBO_WANTED];
-        return elbo_fail_at(s->err, node->place, "%s: a list of %d; %s is wanted", s->path, count,
-                            elbo_key_wanted(s->key, wanted));
+        return elbo_fail_at(s->err, node->place, "%s: expected %s, got a list of %d", s->path,
+                            elbo_key_wanted(s->key, wanted), count);
     }
     memcpy(to, pair, sizeof pair);
     return ELBO_OK;
@@ -156,7 +156,7 @@ static elbo_status read_head(const slot *s, const elbo_yaml_node *map) {
         char shown[ELBO_SHOWN];
         if (strcmp(node->key, names[0]) && strcmp(node->key, names[1]))
             return elbo_fail_at(s->err, node->place,
-                                "%s.%s: there is no such key; a latent of height and width has channels "
+                                "%s.%s: unknown key; a convolutional latent has channels "
                                 "and head",
                                 s->path, elbo_text_shown(node->key, shown));
     }
@@ -190,8 +190,8 @@ static elbo_status read_extent(const slot *s, const elbo_yaml_node *node) {
         size[1] = size[0];
     else if (count != 2) {
         char wanted[ELBO_WANTED];
-        return elbo_fail_at(s->err, node->place, "%s: a list of %d; %s is wanted", s->path, count,
-                            elbo_key_wanted(s->key, wanted));
+        return elbo_fail_at(s->err, node->place, "%s: expected %s, got a list of %d", s->path,
+                            elbo_key_wanted(s->key, wanted), count);
     }
     memcpy(s->to, size, sizeof size);
     return ELBO_OK;
@@ -252,7 +252,7 @@ static elbo_status read_key(elbo_recipe *r, const elbo_yaml_node *root, const el
     if (node) return read_value(&s, node);
     if (key->standard) return read_standard(&s, whole);
     char wanted[ELBO_WANTED];
-    return elbo_fail_at(err, whole, "%s is missing; %s is wanted", path, elbo_key_wanted(key, wanted));
+    return elbo_fail_at(err, whole, "%s is missing; expected %s", path, elbo_key_wanted(key, wanted));
 }
 
 /* ------------------------------------------------------------------------------------------------ keys together */
@@ -278,7 +278,8 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *ro
             "to 1; mse or l1 would do",
             low, high);
     if (r->image.channels == 2)
-        return elbo_fail_at(err, place_at(r, root, "image.channels"), "image.channels: 2; it is 1, grey, or 3, colour");
+        return elbo_fail_at(err, place_at(r, root, "image.channels"),
+                            "image.channels: expected 1 (greyscale) or 3 (RGB), got `2`");
     if (r->kind == ELBO_VAE && r->latent == 0 && r->head.channels == 0)
         return elbo_fail_at(err, r->latent_place,
                             "latent: none; a vae needs a size, from 1 to 65536, for mu and logvar");
@@ -295,7 +296,7 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_er
     if (!root || elbo_node_is_nothing(root))
         return elbo_fail_at(err, whole, "is empty; a recipe needs kind, latent, encoder and decoder");
     if (root->kind != ELBO_NODE_MAP)
-        return elbo_fail_at(err, root->place, "%s; a recipe is a map of keys, such as kind: vae",
+        return elbo_fail_at(err, root->place, "%s; a recipe is a mapping of keys, such as kind: vae",
                             elbo_node_shown(root, shown));
     ELBO_TRY(check_keys(root, "", err));
     for (const elbo_key *key = elbo_keys; key->path; key++) ELBO_TRY(read_key(r, root, key, err));

@@ -8,9 +8,9 @@
 static const char blanks[] = " \t\r\n";
 
 static elbo_status unwanted(const elbo_key *key, const elbo_yaml_node *node, const char *path, elbo_error *err) {
-    char shown[ELBO_SHOWN], wanted[ELBO_WANTED];
-    return elbo_fail_at(err, node->place, "%s: %s; %s is wanted", path, elbo_node_shown(node, shown),
-                        elbo_key_wanted(key, wanted));
+    char got[ELBO_GOT], wanted[ELBO_WANTED];
+    return elbo_fail_at(err, node->place, "%s: expected %s, got %s", path, elbo_key_wanted(key, wanted),
+                        elbo_node_got(node, got));
 }
 
 /* "mse" or "0.7 l1" */

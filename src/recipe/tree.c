@@ -1,5 +1,6 @@
 #include "recipe/tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,12 +90,20 @@ bool elbo_node_is_nothing(const elbo_yaml_node *node) {
 }
 
 const char *elbo_node_shown(const elbo_yaml_node *node, char out[ELBO_SHOWN]) {
-    if (node->kind == ELBO_NODE_MAP) return strcpy(out, "a map");
+    if (node->kind == ELBO_NODE_MAP) return strcpy(out, "a mapping");
     if (node->kind == ELBO_NODE_LIST) return strcpy(out, node->count ? "a list" : "an empty list");
     if (elbo_node_is_nothing(node)) return strcpy(out, "nothing");
     if (node->plain) return elbo_text_shown(node->text, out);
     char *quoted = elbo_format("\"%s\"", node->text);
     elbo_text_shown(quoted ? quoted : node->text, out);
     free(quoted);
+    return out;
+}
+
+const char *elbo_node_got(const elbo_yaml_node *node, char out[ELBO_GOT]) {
+    char shown[ELBO_SHOWN];
+    elbo_node_shown(node, shown);
+    bool plain = node->kind == ELBO_NODE_TEXT && node->plain && !elbo_node_is_nothing(node);
+    snprintf(out, ELBO_GOT, plain ? "`%s`" : "%s", shown);
     return out;
 }

@@ -55,6 +55,9 @@ elbo_status elbo_tree_set(elbo_yaml_node *root, const char *set, const char *fil
 
 /* What a node holds, short and on one line, for messages: `ten`, `"10"`, `a list`, `nothing`. Returns `out`. */
 const char *elbo_node_shown(const elbo_yaml_node *node, char out[ELBO_SHOWN]);
+/* The same behind "got": `0.1` of plain text. */
+enum { ELBO_GOT = ELBO_SHOWN + 2 };
+const char *elbo_node_got(const elbo_yaml_node *node, char out[ELBO_GOT]);
 
 /* True for a plain text that YAML reads as null: nothing, `~`, `null`. */
 bool elbo_node_is_nothing(const elbo_yaml_node *node);

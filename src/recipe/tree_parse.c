@@ -146,7 +146,7 @@ static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, el
     if (event->type == YAML_ALIAS_EVENT)
         return refuse(r, event, "an alias (*name); recipes have none: write the value out, in quotes if it is a text");
     if (event->type == YAML_SCALAR_EVENT) return read_text(r, event, node);
-    if (depth == ELBO_TREE_MAX_DEPTH) return refuse(r, event, "lists and maps are nested too deep for a recipe");
+    if (depth == ELBO_TREE_MAX_DEPTH) return refuse(r, event, "lists and mappings are nested too deep for a recipe");
     bool map = event->type == YAML_MAPPING_START_EVENT;
     if (map)
         ELBO_TRY(check_decoration(r, event, event->data.mapping_start.anchor, event->data.mapping_start.tag));

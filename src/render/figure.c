@@ -105,7 +105,7 @@ static elbo_status check_picture(const elbo_writer *w, const char *end, size_t e
         fclose(file);
     }
     if (got && memmem(tail, got, end, end_size)) return ELBO_OK;
-    return elbo_fail(err, ELBO_IO, "%s: gnuplot left no whole picture; is the disk full?", w->path);
+    return elbo_fail(err, ELBO_IO, "%s: gnuplot left no complete image; is the disk full?", w->path);
 }
 
 /* Opens FOLDER/NAME + suffix to be written, and adds `variable="./its temporary name"; ` to the settings: gnuplot

@@ -83,8 +83,8 @@ static elbo_status measure(mosaic *m, const elbo_grid *g, const char *name, elbo
     int64_t height = place_rows(m, g);
     if (width > MOST_SIDE || height > MOST_SIDE || width * height > MOST_PIXELS)
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "figure %s: %d x %d images of %d x %d pixels do not fit one picture; draw fewer", name,
-                         g->rows, g->columns, s.height, s.width);
+                         "figure %s: %d x %d images of %d x %d pixels do not fit one figure; draw fewer", name, g->rows,
+                         g->columns, s.height, s.width);
     m->width = (int)width;
     m->height = (int)height;
     return ELBO_OK;

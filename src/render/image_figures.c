@@ -88,9 +88,9 @@ static elbo_status draw_above_nearest(elbo_figure f, const elbo_sample_result *r
 }
 
 elbo_status elbo_figure_sample(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {
-    static const char *const titles[] = {[ELBO_SAMPLE_PRIOR] = "New images from the prior",
-                                         [ELBO_SAMPLE_GAUSSIAN] = "New images from a Gaussian of the codes",
-                                         [ELBO_SAMPLE_GMM] = "New images from a mixture of Gaussians of the codes"};
-    if (!f.title) f.title = r->has_nearest ? "New images above the nearest of training" : titles[r->source];
+    static const char *const titles[] = {[ELBO_SAMPLE_PRIOR] = "Samples from the prior",
+                                         [ELBO_SAMPLE_GAUSSIAN] = "Samples from a Gaussian fitted to the codes",
+                                         [ELBO_SAMPLE_GMM] = "Samples from a Gaussian mixture fitted to the codes"};
+    if (!f.title) f.title = r->has_nearest ? "Samples above their nearest training images" : titles[r->source];
     return r->has_nearest ? draw_above_nearest(f, r, err) : draw_square(f, r, err);
 }

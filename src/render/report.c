@@ -110,7 +110,7 @@ static elbo_status write_figure(FILE *out, const elbo_report_figure *figure, elb
     ELBO_TRY(elbo_file_read(figure->png, MAX_PICTURE, &png, &size, err));
     if (size < 24 || memcmp(png, signature, 16) != 0) {
         free(png);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a PNG file; the report holds PNG pictures", figure->png);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a PNG file; the report embeds PNG images", figure->png);
     }
     unsigned width = big_endian(png + 16), height = big_endian(png + 20);
     fprintf(out, "<figure>\n<div class=\"card\"><img width=\"%u\" height=\"%u\" alt=\"", (width + 1) / 2,
@@ -188,7 +188,7 @@ static elbo_status write_page(FILE *out, const elbo_report *r, elbo_error *err) 
     if (r->table_count) fputs("</section>\n", out);
 
     if (r->findings) {
-        fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Is it any good</h2>\n", out);
+        fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Diagnosis</h2>\n", out);
         write_table(out, r->findings);
         fputs("</section>\n", out);
     }

@@ -45,51 +45,46 @@ static elbo_status add_curves(page *p, elbo_error *err) {
         below = below && first && first->test.images && first->test.loss < first->train.loss;
         mixed = mixed || is_vae(p, i) != is_vae(p, 0);
     }
-    show(
-        p, "loss", objective ? "What was trained" : "Loss curves",
-        objective
-            ? SAY(p,
-                  "The objective, which training minimises: %s. The loss in nats per image is in the table. A test curve "
-                  "that turns up while the training curve still falls would mean overfitting.",
-                  p->c->drawn_formula)
-        : mixed && below
-            ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
-              "code (the KL term) as well as for its reconstruction. A train value is the mean while the weights were still "
-              "moving, a test value is taken after the epoch, so test starts below."
-        : mixed
-            ? "Both curves count nats per image, so they share one axis: the VAE's lies higher because it pays for its "
-              "code (the KL term) as well as for its reconstruction."
-            : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
-              "overfitting.");
+    show(p, "loss", objective ? "Objective" : "Loss curves",
+         objective ? SAY(p,
+                         "The training objective: %s. The loss in nats per image is in the table. A test curve "
+                         "that turns up while the training curve still falls would mean overfitting.",
+                         p->c->drawn_formula)
+         : mixed && below
+             ? "Losses in nats per image on one axis: the VAE's includes its KL "
+               "term as well as the reconstruction. A train value is the mean during the epoch, a test value is "
+               "taken after it, so test starts below."
+         : mixed ? "Losses in nats per image on one axis: the VAE's includes its KL "
+                   "term as well as the reconstruction."
+                 : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
+                   "overfitting.");
     bool drawn;
     ELBO_TRY(elbo_figure_terms(figure_of(p, "terms", "Reconstruction and KL over the epochs"), p->c, &drawn, err));
     if (drawn)
-        show(
-            p, "terms", "Terms of the loss",
-            "What an image costs on the test images: how well its code tells it (reconstruction, solid), and what the code "
-            "itself costs (KL, dashed), each in nats and without its weight.");
+        show(p, "terms", "Terms of the loss",
+             "Terms of the loss on the test images: reconstruction (solid) and KL (dashed), "
+             "in nats per image, unweighted.");
     return ELBO_OK;
 }
 
 static elbo_status add_reconstructions(page *p, elbo_error *err) {
     ELBO_TRY(elbo_figure_reconstruct(figure_of(p, "reconstructions", "Reconstructions of test images"),
                                      &p->r->reconstructions, err));
-    show(
-        p, "reconstructions", "Reconstructions",
-        is_vae(p, p->c->drawn - 1) && !is_vae(p, 0)
-            ? "Test images that no model saw in training, above what each model makes of their codes; a VAE's are smoother, "
-              "because noise on its codes in training leaves no room for the finest detail."
-            : "Test images that no model saw in training, above what each model makes of their codes.");
+    show(p, "reconstructions", "Reconstructions",
+         is_vae(p, p->c->drawn - 1) && !is_vae(p, 0)
+             ? "Test images (top row) above each model's reconstructions; a VAE's are smoother, "
+               "because the noise on its codes in training removes fine detail."
+             : "Test images (top row) above each model's reconstructions.");
     return ELBO_OK;
 }
 
 static elbo_status add_dimensions(page *p, elbo_error *err) {
     bool drawn = false;
-    ELBO_TRY(elbo_figure_kl(figure_of(p, "kl", "What each latent dimension tells of an image"), p->c, &drawn, err));
+    ELBO_TRY(elbo_figure_kl(figure_of(p, "kl", "KL of each latent dimension"), p->c, &drawn, err));
     if (drawn)
         show(
             p, "kl", "KL of each latent dimension",
-            "How many nats each dimension of the code costs, and so how much it can tell of an image; one near 0 carries nothing.");
+            "KL of each latent dimension in nats per image, a bound on the information it carries; a dimension near 0 is collapsed.");
     return ELBO_OK;
 }
 
@@ -100,14 +95,14 @@ static elbo_status add_pca(page *p, int i, const char *title, elbo_error *err) {
     const char *name = SAY(p, "map-%d-%s", i + 1, is_vae(p, i) ? "vae" : "ae");
     ELBO_TRY(elbo_figure_projection(figure_of(p, name, title), x, err));
     const char *what = SAY(p, "Each point is a %s image%s", split_of(x),
-                           p->r->classes ? ", its colour the class that the model was never told" : "");
+                           p->r->classes ? ", coloured by class, which the model was not given" : "");
     if (x->raw)
-        show(p, name, title, SAY(p, "%s; the code has two dimensions, so this plane is the whole of it.", what));
+        show(p, name, title, SAY(p, "%s; the code has two dimensions, so this is the whole latent space.", what));
     else
         show(p, name, SAY(p, "%s by PCA", title),
              SAY(p,
-                 "%s; the two axes hold %.0f%% of the codes' variance, so clusters that overlap here may lie apart in "
-                 "the other dimensions.",
+                 "%s; the two axes explain %.0f%% of the variance, so clusters that overlap here may be separate in "
+                 "other dimensions.",
                  what, 100 * (x->explained[0] + x->explained[1])));
     return ELBO_OK;
 }
@@ -122,8 +117,8 @@ static elbo_status add_tsne(page *p, int i, const char *title, elbo_error *err) 
     show(
         p, name, SAY(p, "%s by t-SNE", title),
         SAY(p,
-            "The codes of %s %s images, placed so that neighbours stay neighbours (KL divergence %.2f); how far apart two "
-            "clusters lie, and how large they are, means little.",
+            "The codes of %s %s images, embedded so that neighbours stay neighbours (KL divergence %.2f); distances between "
+            "clusters and their sizes carry little meaning.",
             elbo_thousands((double)x->n, points), split_of(x), x->tsne.kl));
     return ELBO_OK;
 }
@@ -141,13 +136,12 @@ static elbo_status add_interpolation(page *p, elbo_error *err) {
     const elbo_report_data *r = p->r;
     ELBO_TRY(elbo_figure_interpolate(figure_of(p, "interpolation", SAY(p, "From %s to %s", r->from, r->to)),
                                      &r->interpolation, err));
-    show(
-        p, "interpolation", "Interpolation",
-        SAY(p,
-            "A straight walk through the latent space from %s to %s, decoded at ten steps, below the same walk from pixel "
-            "to pixel: where the space is well filled every step looks like a real image, where it has holes the steps "
-            "look like the two images laid over each other, as the pixels do.",
-            r->from, r->to));
+    show(p, "interpolation", "Interpolation",
+         SAY(p,
+             "Linear interpolation in latent space from %s to %s, decoded at ten steps, below pixel-wise "
+             "interpolation: where the latent space is densely covered, every step looks like a real image; elsewhere "
+             "the steps resemble a superposition of the two images, as with pixels.",
+             r->from, r->to));
     return ELBO_OK;
 }
 
@@ -155,10 +149,9 @@ static elbo_status add_samples(page *p, elbo_error *err) {
     for (int i = 0; i < p->c->count; i++) {
         const elbo_sample_result *samples = &p->r->run[i].samples;
         if (!samples->count) continue;
-        const char *name = SAY(p, "samples-%d", i + 1), *title = SAY(p, "New images from %s", p->c->run[i].label);
+        const char *name = SAY(p, "samples-%d", i + 1), *title = SAY(p, "Samples from %s", p->c->run[i].label);
         ELBO_TRY(elbo_figure_sample(figure_of(p, name, title), samples, err));
-        show(p, name, title,
-             "Codes drawn from the prior, a standard normal, and decoded: no image of the data went into them.");
+        show(p, name, title, "Decoded samples from the prior, a standard normal.");
     }
     return ELBO_OK;
 }
@@ -182,7 +175,7 @@ static const char *summary(page *p) {
     for (int i = 0; i < p->c->drawn; i++)
         names = SAY(p, "%s%s%s", names, i == 0 ? "" : i == p->c->drawn - 1 ? " and " : ", ", p->c->run[i].label);
     return SAY(p,
-               "What %s learned from %s training images of %s, shown on %s test images. All losses are in nats "
+               "%s, trained on %s images of %s, evaluated on %s test images. All losses are in nats "
                "per image; lower is better.",
                names, elbo_thousands((double)p->r->train, train), p->r->data, elbo_thousands((double)p->r->test, test));
 }

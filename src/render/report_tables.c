@@ -54,11 +54,12 @@ static elbo_status fill_scores(elbo_report_table *table, const elbo_comparison *
     size_t size = (size_t)(c->count + 1) * (size_t)columns;
     const char **cells = calloc(size, sizeof *cells); // (count + 1, columns)
     bool *strong = calloc(size, sizeof *strong);
-    *table = (elbo_report_table){.title = "Pictures, codes and classes (test images; the best of a column is bold)",
-                                 .rows = c->count + 1,
-                                 .columns = columns,
-                                 .cells = cells,
-                                 .strong = strong};
+    *table = (elbo_report_table){
+        .title = "Reconstruction, codes and classification (test images; the best of a column is bold)",
+        .rows = c->count + 1,
+        .columns = columns,
+        .cells = cells,
+        .strong = strong};
     if (!cells || !strong) return elbo_no_memory(err);
     cells[0] = "model";
     for (int k = 1; k < columns; k++) cells[k] = elbo_quality_rows[column[k]].short_label;
@@ -110,8 +111,7 @@ static elbo_status fill_findings(elbo_report_table *table, const elbo_report_dat
     for (int i = 0; i < count; i++)
         rows += fill_findings_of(cells + (size_t)(rows * columns), columns, &r->run[i].diagnosis,
                                  r->comparison.run[i].label, t);
-    *table = (elbo_report_table){
-        .title = "What the doctor finds (elbo doctor)", .rows = rows, .columns = columns, .cells = cells};
+    *table = (elbo_report_table){.title = "Diagnosis (elbo doctor)", .rows = rows, .columns = columns, .cells = cells};
     return ELBO_OK;
 }
 

@@ -50,7 +50,7 @@ static elbo_status find_near(space *s, const scoring *c, double from, double to,
                                .k = c->k,
                                .index = s->near,
                                .distance2 = s->distance2};
-    return elbo_near_run(&search, "scores of the map", from, to, c->work, err);
+    return elbo_near_run(&search, "embedding scores", from, to, c->work, err);
 }
 
 static bool is_among(uint32_t one, const uint32_t *index, size_t k) {
@@ -82,7 +82,7 @@ static elbo_status find_ranks(space *s, const uint32_t *near, const scoring *c, 
                                .asked_distance2 = s->distance2,
                                .asked_index = near,
                                .before = s->before};
-    return elbo_near_run(&search, "scores of the map", from, to, c->work, err);
+    return elbo_near_run(&search, "embedding scores", from, to, c->work, err);
 }
 
 /* 1 - 2 / (m k (2 n - 3 k - 1)) sum of max(0, rank - k), from counts of the points before. */
@@ -131,7 +131,7 @@ static void free_space(space *s) {
 elbo_status elbo_embedding_score(elbo_embedding_scores *s, const float *map, const float *x, size_t n, int dims,
                                  const uint8_t *labels, const elbo_job *work, elbo_error *err) {
     if (n < 3)
-        return elbo_fail(err, ELBO_BAD_INPUT, "scores of a map of %zu point%s; they need 3 or more", n,
+        return elbo_fail(err, ELBO_BAD_INPUT, "embedding scores of %zu point%s; they need 3 or more", n,
                          n == 1 ? "" : "s");
     scoring c = {.n = n, .m = n, .k = n > 2 * NEIGHBOURS ? NEIGHBOURS : (int)(n - 1) / 2, .work = work};
     uint32_t *which = NULL;

@@ -154,7 +154,8 @@ static elbo_status repel(tsne *t, elbo_error *err) {
     elbo_work_queue_run(t->team, t->pieces, repel_exactly, t);
     t->z = sum_of_parts(t) - (double)t->n; // each point's own w, 1, is no part of Z
     if (!(t->z > 0))
-        return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
+        return elbo_fail(err, ELBO_DIVERGED,
+                         "t-SNE: the embedding is no longer finite; a smaller learning rate may help");
     return ELBO_OK;
 }
 
@@ -248,9 +249,9 @@ static elbo_status check(const float *x, size_t n, int dims, const elbo_tsne_opt
                              i % (size_t)dims + 1, i / (size_t)dims + 1);
     for (size_t i = 0; o->start && i < 2 * n; i++)
         if (!isfinite(o->start[i]))
-            return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: point %zu of the map to go on from is not finite", i / 2 + 1);
+            return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: point %zu of the initial embedding is not finite", i / 2 + 1);
     if (!(o->perplexity >= 1))
-        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: perplexity %g; it is 1 or more, 5 to 50 as a rule",
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: perplexity %g; expected 1 or more, usually 5 to 50",
                          o->perplexity);
     if (!(o->exaggeration > 0) || !(o->longest_step > 0) || o->iterations < 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: exaggeration and longest step are above 0, iterations 0 or more");

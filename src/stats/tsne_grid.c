@@ -168,7 +168,8 @@ static elbo_status choose_grid(elbo_tsne_grid *g, elbo_error *err) {
         }
     }
     if (!finite)
-        return elbo_fail(err, ELBO_DIVERGED, "t-SNE: the map is no longer finite; a smaller learning rate may help");
+        return elbo_fail(err, ELBO_DIVERGED,
+                         "t-SNE: the embedding is no longer finite; a smaller learning rate may help");
     uint32_t left[2][2] = {{FAR_A_SIDE, FAR_A_SIDE}, {FAR_A_SIDE, FAR_A_SIDE}};
     while (extent_of(g) > SEARCH_FROM * ELBO_GRID_SPACING && leave_far_points_out(g, left)) continue;
     ELBO_TRY(elbo_kernel_spectra_fit(&g->spectra, extent_of(g), 2 * MARGIN, g->team, err));

@@ -186,11 +186,11 @@ static bool wait_for_end(elbo_images_program *p, int *status) {
 static void say_how_it_ended(elbo_images_program *p, elbo_image_read *result) {
     int status = 0;
     if (!wait_for_end(p, &status))
-        snprintf(result->reason, sizeof result->reason, "its decoder hung up");
+        snprintf(result->reason, sizeof result->reason, "its decoder closed the connection");
     else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
         snprintf(result->reason, sizeof result->reason, "its decoder crashed (%s)", strsignal(WTERMSIG(status)));
     else
-        snprintf(result->reason, sizeof result->reason, "its decoder gave up, which a want of memory does");
+        snprintf(result->reason, sizeof result->reason, "its decoder stopped, probably out of memory");
 }
 
 static elbo_status take_answer(elbo_images_program *p, heard h, elbo_image_read *result, double seconds,

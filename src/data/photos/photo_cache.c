@@ -132,7 +132,7 @@ elbo_status elbo_photo_cache_map(const elbo_photo_cache *c, const char *path, in
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0 || (uint64_t)st.st_size != h->file_size) {
         if (fd >= 0) close(fd);
-        return elbo_fail(err, ELBO_IO, "%s: changed while it was read; once more, please", path);
+        return elbo_fail(err, ELBO_IO, "%s: changed while it was read; try again", path);
     }
     void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, (off_t)h->pixels_at[split]);
     close(fd);

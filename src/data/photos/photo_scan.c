@@ -238,9 +238,8 @@ static elbo_status find_classes(elbo_photos *p, const size_t *part, elbo_dataset
     size_t unique;
     elbo_status status = gather_folders(&folder, &unique, p, part, err);
     if (unique > ELBO_MAX_CLASSES) {
-        elbo_dataset_note(notes,
-                          "%zu class folders; elbo tells at most %d classes apart, so these images have no labels",
-                          unique, ELBO_MAX_CLASSES);
+        elbo_dataset_note(notes, "%zu class folders; more than %d, so these images have no labels", unique,
+                          ELBO_MAX_CLASSES);
     } else if (unique && status == ELBO_OK) {
         status = name_classes(p, folder, unique, err);
         for (uint32_t i = 0; i < p->count && status == ELBO_OK; i++) {

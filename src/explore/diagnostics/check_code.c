@@ -70,13 +70,14 @@ elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo
         else
             elbo_advise(v, "a smaller learning rate, or another seed; see the other checks");
     } else {
-        elbo_found(v, ELBO_CHECK_NOTE, "%d of %d carry nothing: %s%s", idle, s.latent, which, cost);
+        elbo_found(v, ELBO_CHECK_NOTE, "%d of %d carry no information: %s%s", idle, s.latent, which, cost);
         double weight = e->model->recipe.loss.kl;
         if (vae && weight > 1)
-            elbo_advise(v,
-                        "a smaller loss.kl (it was %g) lets more of them carry something; if images and loss are good "
-                        "as they are, nothing",
-                        weight);
+            elbo_advise(
+                v,
+                "a smaller loss.kl (it was %g) lets more of them carry information; nothing, if images and loss are "
+                "good as they are",
+                weight);
         else
             elbo_advise(v,
                         "nothing, if images and loss are good: the model needs no more than %d. For more of them: %s",
@@ -99,8 +100,7 @@ elbo_status elbo_check_ignored(elbo_check *v, const elbo_eval_context *e, elbo_e
                "reconstruction %.2f nats with an image's own mean code, %.2f with another image's%s", use.own,
                use.other, ignored ? ": the code hardly matters" : "");
     if (ignored && e->model->network.graph.skips)
-        elbo_advise(
-            v, "a decoder without skips from the encoder, as photo-vae's: this one sees the image without the code");
+        elbo_advise(v, "a decoder without skip connections from the encoder, as photo-vae's");
     else if (ignored && e->logvar)
         elbo_advise(v,
                     "a smaller loss.kl (it was %g) or a warm-up of it, longer training, or a weaker decoder: one that "
@@ -246,15 +246,15 @@ elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_err
     bool off = !(each < 0.5), holes = ratio > 1.5;
     elbo_found(
         v, off || holes ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
-        "all codes%s together against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats (%.2f for "
-        "each dimension); the nearest training code is %.2f away from a test image's, %.2f from the prior's",
+        "aggregate posterior%s against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats (%.2f for "
+        "each dimension); distance to the nearest training code: %.2f from test codes, %.2f from prior samples",
         training ? " of training images" : "", fabs(a.farthest_mean), a.narrowest, a.widest, a.kl, each, test, prior);
     if (off || holes)
         elbo_advise(v,
                     "%s. `elbo sample --from gaussian` draws from where the codes are; longer training, a larger "
-                    "loss.kl (it was %g) or a smaller latent makes them fill the prior",
-                    off && a.widest > 1.5 ? "images sampled from the prior come from a small part of the codes' space"
-                                          : "images sampled from the prior come from where no code was seen",
+                    "loss.kl (it was %g) or a smaller latent makes them match the prior",
+                    off && a.widest > 1.5 ? "samples from the prior cover a small part of the codes"
+                                          : "samples from the prior lie where no code was seen",
                     (double)e->model->recipe.loss.kl);
     return ELBO_OK;
 }

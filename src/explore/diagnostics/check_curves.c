@@ -50,8 +50,7 @@ elbo_status elbo_check_finished(elbo_check *v, const elbo_eval_context *e, elbo_
     } else {
         elbo_found(v, done ? ELBO_CHECK_NOTE : ELBO_CHECK_PROBLEM,
                    "%d of %d epochs: it was stopped, or ended with an error", done, wanted);
-        elbo_advise(v, "`elbo train --resume -o '%s'` goes on where it stopped, or says again what was wrong",
-                    e->model->run);
+        elbo_advise(v, "`elbo train --resume -o '%s'` continues, or repeats the error", e->model->run);
     }
     return ELBO_OK;
 }
@@ -92,7 +91,7 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
         return ELBO_OK;
     }
     elbo_found(v, above || !finite ? ELBO_CHECK_PROBLEM : ELBO_CHECK_NOTE,
-               "training %s %s at the end, but it was %s before; in epoch %d it stood %.0f %% above the lowest so far",
+               "training %s %s at the end, but it was %s before; in epoch %d it was %.0f %% above the lowest so far",
                objective_name(e, text), show(e, last).text, show(e, best).text, leapt, 100 * (leap - 1));
     elbo_advise(v, "a smaller learning rate (--set train.lr=%g), or train.clip=1",
                 (double)e->model->recipe.train.lr / 10);

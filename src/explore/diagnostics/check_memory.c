@@ -59,15 +59,14 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
     bool memorised = nearest < 0.6 * test; // 0.83 to 1.25 in healthy runs on MNIST, photos and elbo's digits
     elbo_found(
         v, memorised ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
-        "the nearest training image is %.2f away from a test image (0: the same, 1.41: nothing in common), %.2f from "
-        "a test image's reconstruction",
+        "distance to the nearest training image: %.2f from test images (0: identical, 1.41: uncorrelated), %.2f from "
+        "their reconstructions",
         test, decoded);
     size_t n = strlen(v->evidence);
     if (samples)
-        snprintf(v->evidence + n, sizeof v->evidence - n, ", %.2f from a sample of the prior (medians of %zu)", drawn,
-                 m);
+        snprintf(v->evidence + n, sizeof v->evidence - n, ", %.2f from prior samples (medians of %zu)", drawn, m);
     if (memorised)
-        elbo_advise(v, "%s: the model gives back training images. More images, fewer epochs, a smaller code or network",
+        elbo_advise(v, "%s: the model reproduces training images. More images, fewer epochs, a smaller code or network",
                     nearest == decoded ? "reconstructions of new images" : "samples");
     return ELBO_OK;
 }

@@ -37,13 +37,13 @@ elbo_status elbo_check_range(elbo_check *v, const elbo_eval_context *e, elbo_err
     double slack = 1e-3 * (high - low);
     const char *end = isfinite(least) ? last->op->name : "the last layer";
     if (low < least - slack || high > most + slack) {
-        elbo_found(v, ELBO_CHECK_PROBLEM, "the data go from %.4g to %.4g; `%s` gives %s", low, high, end,
+        elbo_found(v, ELBO_CHECK_PROBLEM, "the data go from %.4g to %.4g; the range of `%s` is %s", low, high, end,
                    least < 0  ? "-1 to 1"
                    : most > 1 ? "0 and more"
                               : "0 to 1");
         if (e->data->train.floats || e->data->test.floats) // which no range in the recipe changes
             elbo_advise(
-                v, "scale the file's values to what `%s` gives, or end the decoder with a linear layer (any value)",
+                v, "scale the file's values to the range of `%s`, or end the decoder with a linear layer (any value)",
                 end);
         else
             elbo_advise(v, "%s",
@@ -52,15 +52,16 @@ elbo_status elbo_check_range(elbo_check *v, const elbo_eval_context *e, elbo_err
                                     "linear layer (any value)");
     } else if (last->op == &elbo_op_tanh && low >= 0) {
         elbo_found(v, ELBO_CHECK_NOTE,
-                   "the data go from %.4g to %.4g, half of what `tanh` gives (-1 to 1): black lies in its middle", low,
+                   "the data go from %.4g to %.4g, half the range of `tanh` (-1 to 1): black is its midpoint", low,
                    high);
         elbo_advise(v, "`image: {range: [-1, 1]}` with `tanh`, or end the decoder with `sigmoid`");
     } else if (low < r->image.low - slack || high > r->image.high + slack) {
         elbo_found(v, ELBO_CHECK_NOTE, "the data go from %.4g to %.4g, beyond the recipe's range of %g to %g", low,
                    high, (double)r->image.low, (double)r->image.high);
-        elbo_advise(v, "scale the file's values into the range; pictures and scores cut off what lies outside");
+        elbo_advise(v, "scale the file's values into the range; figures and scores clip values outside");
     } else {
-        elbo_found(v, ELBO_CHECK_OK, "the data go from %.4g to %.4g, which `%s` can give", low, high, last->op->name);
+        elbo_found(v, ELBO_CHECK_OK, "the data go from %.4g to %.4g, within the range of `%s`", low, high,
+                   last->op->name);
     }
     return ELBO_OK;
 }
@@ -123,7 +124,7 @@ static elbo_status run_layers(layer *l, int layers, const bool *watch, const elb
         status = elbo_plan_run_one(&plan, &args, err);
         if (status != ELBO_OK) break;
         look(l, layers, &plan, (int)count, room);
-        status = elbo_eval_context_step(e->work, "looking for dead units", (double)start / *seen, err);
+        status = elbo_eval_context_step(e->work, "dead units", (double)start / *seen, err);
     }
     elbo_plan_free(&plan);
     free(chosen);
@@ -157,9 +158,8 @@ static void check_layers(elbo_check *v, layer *l, int layers, const elbo_graph *
                  100 * share);
     }
     if (health != ELBO_CHECK_OK)
-        elbo_advise(v, "a smaller learning rate, `leaky_relu`, or `batch_norm` before the relu; where the network does "
-                       "well all the "
-                       "same, a narrower layer would do");
+        elbo_advise(v, "a smaller learning rate, `leaky_relu`, or `batch_norm` before the relu; if the network is good "
+                       "as it is, a narrower layer is enough");
 }
 
 elbo_status elbo_check_dead(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {

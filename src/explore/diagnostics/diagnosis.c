@@ -10,16 +10,16 @@ static const struct {
     const char *name, *title;
     elbo_status (*check)(elbo_check *v, const elbo_eval_context *e, elbo_error *err);
 } checks[] = {
-    {"finished", "Training", elbo_check_finished},
-    {"diverged", "Course of the loss", elbo_check_diverged},
+    {"finished", "Completion", elbo_check_finished},
+    {"diverged", "Divergence", elbo_check_diverged},
     {"range", "Range of the output layer", elbo_check_range},
-    {"underfitting", "Length of training", elbo_check_underfitting},
-    {"overfitting", "Training and test images", elbo_check_overfitting},
-    {"dead", "Relu units", elbo_check_dead},
+    {"underfitting", "Underfitting", elbo_check_underfitting},
+    {"overfitting", "Overfitting", elbo_check_overfitting},
+    {"dead", "Dead ReLU units", elbo_check_dead},
     {"collapsed", "Latent dimensions", elbo_check_collapsed},
-    {"ignored", "Decoder and code", elbo_check_ignored},
-    {"prior", "Codes and prior", elbo_check_prior},
-    {"memorised", "New images", elbo_check_memorised},
+    {"ignored", "Decoder use of the code", elbo_check_ignored},
+    {"prior", "Aggregate posterior and prior", elbo_check_prior},
+    {"memorised", "Memorisation", elbo_check_memorised},
 };
 enum { CHECKS = sizeof checks / sizeof *checks };
 _Static_assert((int)CHECKS <= (int)ELBO_MOST_CHECKS, "a diagnosis holds every check");
@@ -48,7 +48,7 @@ elbo_status elbo_diagnose(elbo_diagnosis *d, const elbo_run *run, const elbo_dat
 /* ---- what was found, in words ---- */
 
 const char *elbo_health_name(elbo_health h) {
-    static const char *const names[] = {"not asked", "ok", "note", "problem"};
+    static const char *const names[] = {"not checked", "ok", "note", "problem"};
     return names[h];
 }
 

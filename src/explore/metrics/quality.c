@@ -13,7 +13,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
                         .probe = NAN,
                         .constant = elbo_likelihood_constant(&m->recipe, e->images->shape)};
     o.losses.threads = elbo_team_threads(m->team);
-    elbo_status status = elbo_eval_context_step(e->work, "measuring losses", 0, err);
+    elbo_status status = elbo_eval_context_step(e->work, "losses", 0, err);
     if (status == ELBO_OK) status = elbo_evaluate(&q->losses, &m->network, &m->recipe, e->images, o.losses, err);
     if (status == ELBO_OK) elbo_quality_set_objective(q, m, e->log);
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
@@ -75,7 +75,7 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"psnr", "PSNR (dB)", "PSNR dB", 2, 1, 1, psnr},
     {"ssim", "SSIM", "SSIM", 3, 1, 1, ssim},
     {"active_units", "active units", "active", 0, 1, 0, active},
-    {"knn_accuracy", "5 nearest codes (%)", "5-NN %", 1, 100, 1, knn},
+    {"knn_accuracy", "5-NN accuracy (%)", "5-NN %", 1, 100, 1, knn},
     {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
     {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
     {"log_likelihood_error", "its standard error", NULL, 2, 1, 0, log_p_error},

@@ -120,7 +120,7 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
             s->psnr += p->psnr[i] / images->count;
             s->ssim += p->ssim[i] / images->count;
         }
-        status = elbo_eval_context_step(work, "comparing pictures", (double)start / images->count, err);
+        status = elbo_eval_context_step(work, "SSIM", (double)start / images->count, err);
     }
     free(p->original);
     free(p->decoded);

@@ -20,7 +20,7 @@
  *
  * Arrays are row-major float32, one image behind the other: images (N, C, H, W) in the model's range, codes (N,
  * latent). Equal input gives equal bits, whatever N and whatever the number of threads. A model may be used by one
- * thread at a time; open it twice for two. */
+ * thread at a time; elbo_model_session makes another for a second thread. */
 #ifndef ELBO_H
 #define ELBO_H
 
@@ -52,6 +52,26 @@ typedef struct elbo_model_info {
 /* Opens a run folder (recipe.yaml and model.safetensors). `threads` 0: all cores. On failure *model is NULL and err
  * holds one line. The caller closes the model. */
 ELBO_API elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err);
+
+/* Options may get more members: set `size` to sizeof(elbo_model_options), and what you leave out to 0. */
+typedef struct elbo_model_options {
+    size_t size;
+    int threads;        /* 0: all cores. Results do not depend on it */
+    const char *device; /* "cpu", or "ref": plain loops, slow, to check by; NULL: the first */
+    int rows;           /* images computed at once; 0: the usual. 1 is for one image after the other, as an interactive
+                           program decodes them: up to 18 times faster for that, slower for many. Results may
+                           differ in their last bits from those with other rows */
+} elbo_model_options;
+
+/* As elbo_model_open. `options` NULL: all defaults. An unknown device fails with the names that there are. */
+ELBO_API elbo_status elbo_model_open_with(elbo_model **model, const char *run, const elbo_model_options *options,
+                                          elbo_error *err);
+
+/* Another session of an open model, with the same weights, which are not read or copied again: for another thread, or
+ * for other options. Sessions may be used at the same time, each by one thread, and closed in any order, the first
+ * among them; each by elbo_model_close. `options` NULL: all defaults, on the model's device. */
+ELBO_API elbo_status elbo_model_session(elbo_model **session, const elbo_model *model,
+                                        const elbo_model_options *options, elbo_error *err);
 ELBO_API void elbo_model_close(elbo_model *model); /* NULL is fine */
 
 ELBO_API elbo_model_info elbo_model_get_info(const elbo_model *model);

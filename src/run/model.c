@@ -265,6 +265,22 @@ elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, 
     return ELBO_OK;
 }
 
+elbo_status elbo_model_sample(elbo_model *m, size_t n, uint64_t seed, float *images, float *z, elbo_error *err) {
+    size_t Z = (size_t)m->network.graph.latent;
+    if (m->recipe.kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from", m->run);
+    ELBO_TRY(elbo_model_decodes_alone(m, err));
+    if (n > UINT32_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu images; at most 2^32 - 1 in one call", n);
+    float *own = z ? NULL : elbo_alloc(n * Z, sizeof *own), *codes = z ? z : own; // (n, Z)
+    if (n && !codes) return elbo_no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, codes + i * Z,
+                           Z);
+    elbo_model_decode_codes(m, n, codes, images);
+    free(own);
+    return ELBO_OK;
+}
+
 const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
     uint64_t hash =
         elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));

@@ -62,7 +62,7 @@ static int set_up(void **state) {
           "decoder: [linear 24, concat a, linear 784, sigmoid]\ntrain: {epochs: 1, batch: 20}\n",
           path[SKIP]);
     const char *paths[] = {path[VAE], path[AE], path[SKIP]};
-    assert_ok(elbo_runs_open(runs, paths, RUNS, 2, &failure));
+    assert_ok(elbo_runs_open(runs, paths, RUNS, NULL, 2, &failure));
     return 0;
 }
 

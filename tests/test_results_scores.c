@@ -57,7 +57,7 @@ static int set_up(void **state) {
           "kind: ae\ndata: digits\nlatent: 2\nencoder: [flatten, linear 24, relu]\n"
           "decoder: [linear 784, sigmoid]\ntrain: {epochs: 3, batch: 20}\n",
           folder[PLANE]);
-    assert_ok(elbo_runs_open(runs, (const char *const[]){folder[VAE], folder[PLANE]}, RUNS, 2, &failure));
+    assert_ok(elbo_runs_open(runs, (const char *const[]){folder[VAE], folder[PLANE]}, RUNS, NULL, 2, &failure));
     return 0;
 }
 
@@ -266,7 +266,7 @@ static void test_report(void **state) {
     elbo_report_options o = elbo_report_defaults();
     o.own_data = false;
     open_data(&d);
-    assert_ok(elbo_runs_open(own, (const char *const[]){folder[VAE], folder[PLANE]}, RUNS, 2, &failure));
+    assert_ok(elbo_runs_open(own, (const char *const[]){folder[VAE], folder[PLANE]}, RUNS, NULL, 2, &failure));
     assert_ok(elbo_report_gather(&r, own, RUNS, &d, &o, &job, &failure));
     elbo_runs_close(own, RUNS);
     elbo_images_free(&d.train);

@@ -127,7 +127,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe, as train.batch=512; repeatable", 0,
          0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "data set that gives the image shape", 0, 0},
-        {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
+        CLI_DEVICE_OPTION(device),
         {"profile", 'p', CLI_FLAG, &profile, NULL, "prints time and GFLOP/s of each step first", 0, 0},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},

@@ -78,7 +78,7 @@ static void print_json(const elbo_comparison *c, const elbo_figure *curves, cons
 }
 
 typedef struct request {
-    const char *output, *data;
+    const char *output, *data, *device;
     int threads;
     bool json, svg;
     cli_texts metrics;
@@ -111,6 +111,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"metric", 'm', CLI_TEXTS, &q.metrics, "NAME",
          "curves of objective, loss, reconstruction, kl, mse or another metric; repeatable", 0, 0},
         {"data", 'd', CLI_TEXT, &q.data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
+        CLI_DEVICE_OPTION(q.device),
         {"threads", 't', CLI_INT, &q.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"svg", 0, CLI_FLAG, &q.svg, NULL, "also an SVG", 0, 0},
         {"json", 0, CLI_FLAG, &q.json, NULL, "prints one JSON object", 0, 0},
@@ -119,7 +120,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
     cli_runs r;
-    int code = cli_runs_open(&r, argv, words, NULL, 0, q.threads);
+    int code = cli_runs_open(&r, argv, words, NULL, 0, q.device, q.threads);
     if (code != CLI_OK) return code;
     elbo_error err;
     elbo_comparison c = {0};

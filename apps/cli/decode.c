@@ -20,11 +20,12 @@ static elbo_status decode(elbo_model *m, const char *input, const char *output, 
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL;
-    int threads = 0;
+    elbo_model_options o = {.size = sizeof o};
     bool json = false;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &output, "OUT", "X.npy, a grid X.png, or a folder for one .png each; required", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        CLI_DEVICE_OPTION(o.device),
+        {"threads", 't', CLI_INT, &o.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
@@ -37,10 +38,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_error err;
     elbo_model *m;
     size_t n = 0;
-    if (elbo_model_open(&m, argv[0], threads, &err) != ELBO_OK) return cli_fail(&err);
+    if (elbo_model_open_with(&m, argv[0], &o, &err) != ELBO_OK) return cli_fail(&err);
     elbo_status status = decode(m, argv[1], output, &n, &err);
-    json_t *o = json ? json_pack("{s:s, s:s, s:I}", "run", argv[0], "images", output, "count", (json_int_t)n) : NULL;
-    int code = cli_end(status, &err, json, o, "%s: %zu image%s\n", output, n, n == 1 ? "" : "s");
+    json_t *result =
+        json ? json_pack("{s:s, s:s, s:I}", "run", argv[0], "images", output, "count", (json_int_t)n) : NULL;
+    int code = cli_end(status, &err, json, result, "%s: %zu image%s\n", output, n, n == 1 ? "" : "s");
     elbo_model_close(m);
     return code;
 }

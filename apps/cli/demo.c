@@ -25,22 +25,30 @@ typedef struct demo_cast {
 static const demo_cast dense = {{"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"}, 4, 2, 10, "runs/demo"};
 static const demo_cast convolutional = {{"mnist-cae", "mnist-conv-vae"}, 2, 2, 5, "runs/demo-conv"};
 
+typedef struct request {
+    const char *device;
+    int epochs, threads;
+    uint64_t seed;
+    bool json;
+} request;
+
 /* Trains one of the models into its folder, whatever was there. */
 static elbo_status train(const char *name, const char *folder, const elbo_dataset *d, const char *data_name,
-                         const char *data_path, int epochs, uint64_t seed, int threads, bool quiet, elbo_error *err) {
+                         const char *data_path, const request *q, elbo_error *err) {
     char epochs_set[40], seed_set[40], data_set[300];
-    snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", epochs);
-    snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)seed);
+    snprintf(epochs_set, sizeof epochs_set, "train.epochs=%d", q->epochs);
+    snprintf(seed_set, sizeof seed_set, "train.seed=%llu", (unsigned long long)q->seed);
     snprintf(data_set, sizeof data_set, "data=%s", data_name);
     const char *sets[] = {epochs_set, seed_set, data_set};
     elbo_recipe recipe;
     ELBO_TRY(elbo_recipe_open(&recipe, name, sets, 3, err));
-    cli_bar bar = {.off = quiet};
-    if (!quiet) cli_bar_begin(&bar, &recipe, d);
+    cli_bar bar = {.off = q->json};
+    if (!q->json) cli_bar_begin(&bar, &recipe, d);
     elbo_train_options o = {.run = folder,
                             .data_path = data_path,
                             .replace = true,
-                            .threads = threads,
+                            .threads = q->threads,
+                            .device = q->device,
                             .progress = cli_bar_update,
                             .context = &bar};
     elbo_train_result result;
@@ -60,8 +68,7 @@ static elbo_status open_data(elbo_dataset *d, const char *data, const char **nam
     return cli_open_dataset(d, *name, data, NULL, ELBO_BOTH_SPLITS, threads, err);
 }
 
-static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, int threads,
-                bool json) {
+static int tell(const demo_cast *cast, const char *folder, char **folders, const elbo_dataset *d, const request *q) {
     elbo_error err;
     cli_runs r = {.count = cast->models};
     char *page = elbo_path_join(folder, "report.html");
@@ -69,20 +76,20 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
     if (!page) return cli_fail_text("out of memory");
     const char *paths[MOST_MODELS];
     for (int i = 0; i < cast->models; i++) paths[i] = folders[i];
-    if (elbo_runs_open(r.run, paths, cast->models, threads, &err) != ELBO_OK) {
+    if (elbo_runs_open(r.run, paths, cast->models, q->device, q->threads, &err) != ELBO_OK) {
         free(page);
         return cli_fail(&err);
     }
     for (int i = cast->compared; i < cast->models; i++) r.run[i].map_only = true;
     elbo_report_data report = {0};
     elbo_report_options o = elbo_report_defaults();
-    elbo_job job = cli_work(threads);
+    elbo_job job = cli_work(q->threads);
     elbo_status status = elbo_report_gather(&report, r.run, cast->models, d, &o, &job, &err);
     if (status == ELBO_OK) status = elbo_figure_report(page, folder, &report, &err);
     cli_work_end();
     if (status != ELBO_OK) {
         code = cli_fail(&err);
-    } else if (json) {
+    } else if (q->json) {
         cli_print_json(json_pack("{s:s, s:s, s:o}", "data", d->name, "report", page, "runs",
                                  elbo_comparison_json(&report.comparison)));
     } else {
@@ -98,31 +105,31 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *folder = NULL, *data = NULL;
-    int epochs = 0, threads = 0;
-    uint64_t seed = 0;
-    bool conv = false, json = false;
+    request q = {0};
+    bool conv = false;
     cli_option options[] = {
         {"conv", 0, CLI_FLAG, &conv, NULL, "the convolutional pair, mnist-cae and mnist-conv-vae", 0, 0},
         {"output", 'o', CLI_TEXT, &folder, "FOLDER", "default runs/demo, or runs/demo-conv; replaces an earlier one", 0,
          0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "28x28 images; default MNIST where it is found, else built-in digits", 0,
          0},
-        {"epochs", 'e', CLI_INT, &epochs, "N", "for each model; default 10, or 5 of the convolutional ones", 1, 1e6},
-        {"seed", 's', CLI_U64, &seed, "N", "default 0", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
+        {"epochs", 'e', CLI_INT, &q.epochs, "N", "for each model; default 10, or 5 of the convolutional ones", 1, 1e6},
+        {"seed", 's', CLI_U64, &q.seed, "N", "default 0", 0, 0},
+        CLI_DEVICE_OPTION(q.device),
+        {"threads", 't', CLI_INT, &q.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        {"json", 0, CLI_FLAG, &q.json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 0, 0);
     if (CLI_DONE(words)) return CLI_CODE(words);
     const demo_cast *cast = conv ? &convolutional : &dense;
     if (!folder) folder = cast->folder;
-    if (!epochs) epochs = cast->epochs;
+    if (!q.epochs) q.epochs = cast->epochs;
     elbo_error err;
     elbo_dataset d;
     const char *name;
     if (elbo_gnuplot_check(&err) != ELBO_OK) return cli_fail(&err); // before a minute of training, not after it
-    if (open_data(&d, data, &name, threads, json, &err) != ELBO_OK) return cli_fail(&err);
+    if (open_data(&d, data, &name, q.threads, q.json, &err) != ELBO_OK) return cli_fail(&err);
     elbo_image_shape s = d.train.shape;
     if (s.channels != 1 || s.height != 28 || s.width != 28) {
         cli_fail_text(
@@ -141,8 +148,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     for (int i = 0; i < cast->models && code == CLI_OK; i++) {
         folders[i] = elbo_path_join(folder, cast->model[i]);
         elbo_status status =
-            folders[i] ? train(cast->model[i], folders[i], &d, name, data_path, epochs, seed, threads, json, &err)
-                       : elbo_no_memory(&err);
+            folders[i] ? train(cast->model[i], folders[i], &d, name, data_path, &q, &err) : elbo_no_memory(&err);
         if (status == ELBO_STOPPED) {
             fprintf(stderr, "stopped; `elbo train --resume -o %s` goes on with this model\n", folders[i]);
             code = CLI_INTERRUPTED;
@@ -151,7 +157,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         }
     }
     cli_release_interrupts();
-    if (code == CLI_OK) code = tell(cast, folder, folders, &d, threads, json);
+    if (code == CLI_OK) code = tell(cast, folder, folders, &d, &q);
     for (int i = 0; i < cast->models; i++) free(folders[i]);
     free(data_path);
     elbo_dataset_close(&d);

@@ -49,11 +49,12 @@ static void print_json(const char *run, const elbo_diagnosis *d) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *data = NULL;
+    const char *data = NULL, *device = NULL;
     int threads = 0;
     bool json = false;
     cli_option options[] = {
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        CLI_DEVICE_OPTION(device),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
@@ -61,7 +62,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 1, 1);
     if (CLI_DONE(words)) return CLI_CODE(words);
     cli_runs r;
-    int code = cli_runs_open(&r, argv, 1, data, ELBO_BOTH_SPLITS, threads);
+    int code = cli_runs_open(&r, argv, 1, data, ELBO_BOTH_SPLITS, device, threads);
     if (code != CLI_OK) return code;
     elbo_error err;
     elbo_diagnosis d;

@@ -43,13 +43,14 @@ static elbo_status encode(elbo_model *m, const elbo_images *images, const char *
 
 static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *logvar = NULL, *data = NULL;
-    int threads = 0;
+    elbo_model_options o = {.size = sizeof o};
     bool json = false;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &output, "Z.npy", "where the codes go, (N, latent) float32; required", 0, 0},
         {"logvar", 0, CLI_TEXT, &logvar, "V.npy", "also the logarithm of each code's variance (VAE)", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set that `test` and `train` mean", 0, 0},
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
+        CLI_DEVICE_OPTION(o.device),
+        {"threads", 't', CLI_INT, &o.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
     };
@@ -61,18 +62,18 @@ static int run(const cli_command *self, int argc, char **argv) {
     }
     elbo_error err;
     elbo_model *m;
-    if (elbo_model_open(&m, argv[0], threads, &err) != ELBO_OK) return cli_fail(&err);
+    if (elbo_model_open_with(&m, argv[0], &o, &err) != ELBO_OK) return cli_fail(&err);
     elbo_images own = {0};
     elbo_dataset set = {0};
     const elbo_images *images = NULL;
-    elbo_status status = open_images(argv[1], data, m, threads, &own, &set, &images, &err);
+    elbo_status status = open_images(argv[1], data, m, o.threads, &own, &set, &images, &err);
     if (status == ELBO_OK) status = encode(m, images, output, logvar, &err);
     uint32_t n = status == ELBO_OK ? images->count : 0;
     int Z = m->network.graph.latent;
-    json_t *o =
+    json_t *result =
         json ? json_pack("{s:s, s:s, s:I, s:i}", "run", argv[0], "codes", output, "images", (json_int_t)n, "latent", Z)
              : NULL;
-    int code = cli_end(status, &err, json, o, "%s: %u codes of %d\n", output, n, Z);
+    int code = cli_end(status, &err, json, result, "%s: %u codes of %d\n", output, n, Z);
     elbo_images_free(&own);
     elbo_dataset_close(&set);
     elbo_model_close(m);

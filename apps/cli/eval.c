@@ -138,7 +138,7 @@ static elbo_status read_noise(const char *path, const elbo_run *r, const elbo_im
 
 typedef struct request {
     elbo_evaluation_options options;
-    const char *noise;
+    const char *noise, *device;
     bool json, keep; // keep: in the run's scores.json
 } request;
 
@@ -183,6 +183,7 @@ static int run(const cli_command *self, int argc, char **argv) {
          0},
         {"mean", 0, CLI_FLAG, &o->mean_code, NULL, "decode the mean code mu instead of a sample", 0, 0},
         {"seed", 's', CLI_U64, &o->seed, "N", "of the noise; default 0", 0, 0},
+        CLI_DEVICE_OPTION(q.device),
         {"threads", 't', CLI_INT, &o->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &q.json, NULL, "prints one JSON object", 0, 0},
         {0},
@@ -193,7 +194,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (code != CLI_OK) return code;
     measure->classes = !brief && q.options.split == ELBO_TEST_SPLIT;
     cli_runs r;
-    code = cli_runs_open(&r, argv, 1, data, measure->classes ? ELBO_BOTH_SPLITS : (int)q.options.split, o->threads);
+    code = cli_runs_open(&r, argv, 1, data, measure->classes ? ELBO_BOTH_SPLITS : (int)q.options.split, q.device,
+                         o->threads);
     if (code != CLI_OK) return code;
     if (all && !measure->importance && r.run[0].model->recipe.kind == ELBO_VAE) measure->importance = 64;
     q.keep =

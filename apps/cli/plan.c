@@ -104,7 +104,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of the recipe; repeatable", 0, 0},
         {"mode", 'm', CLI_TEXT, &mode_name, "MODE", "train (default), eval, encode or decode", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "data set that gives the image shape", 0, 0},
-        {"device", 0, CLI_TEXT, &device, "NAME", "cpu (default) or ref", 0, 0},
+        CLI_DEVICE_OPTION(device),
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
     };

@@ -113,7 +113,7 @@ static int read_request(request *r, const cli_tsne_options *tsne) {
 
 static int run(const cli_command *self, int argc, char **argv) {
     request r = {.method = "pca", .split = "test"};
-    const char *output = NULL, *data = NULL;
+    const char *output = NULL, *data = NULL, *device = NULL;
     int threads = 0;
     bool svg = false;
     cli_tsne_options tsne = CLI_TSNE_UNSET;
@@ -125,6 +125,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"npy", 0, CLI_TEXT, &r.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
         CLI_TSNE_OPTIONS(tsne),
+        CLI_DEVICE_OPTION(device),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"svg", 0, CLI_FLAG, &svg, NULL, "also an SVG", 0, 0},
         {"json", 0, CLI_FLAG, &r.json, NULL, "prints one JSON object", 0, 0},
@@ -135,7 +136,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int code = read_request(&r, &tsne);
     if (code != CLI_OK) return code;
     cli_runs runs;
-    code = cli_runs_open(&runs, argv, 1, data, r.projection.splits, threads);
+    code = cli_runs_open(&runs, argv, 1, data, r.projection.splits, device, threads);
     if (code != CLI_OK) return code;
 
     cli_figure_place place;

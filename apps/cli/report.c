@@ -19,12 +19,13 @@ static elbo_status check_output(const char *path, elbo_error *err) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *output = NULL, *data = NULL;
+    const char *output = NULL, *data = NULL, *device = NULL;
     int threads = 0;
     bool json = false;
     cli_option options[] = {
         {"output", 'o', CLI_TEXT, &output, "FILE", "the page; default report.html in the first run's folder", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        CLI_DEVICE_OPTION(device),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
@@ -32,7 +33,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
     cli_runs r;
-    int code = cli_runs_open(&r, argv, words, data, ELBO_BOTH_SPLITS, threads);
+    int code = cli_runs_open(&r, argv, words, data, ELBO_BOTH_SPLITS, device, threads);
     if (code != CLI_OK) return code;
     elbo_error err;
     char *page = output ? NULL : elbo_path_join(argv[0], "report.html");

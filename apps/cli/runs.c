@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int splits, int threads) {
+int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int splits, const char *device,
+                  int threads) {
     *r = (cli_runs){0};
     elbo_error err;
     const char *paths[CLI_MOST_RUNS];
     for (int i = 0; i < count; i++) paths[i] = folders[i];
-    if (elbo_runs_open(r->run, paths, count, threads, &err) != ELBO_OK) return cli_fail(&err);
+    if (elbo_runs_open(r->run, paths, count, device, threads, &err) != ELBO_OK) return cli_fail(&err);
     r->count = count;
     if (splits && cli_open_model_data(&r->data, r->run[0].model, data, (elbo_splits)splits, threads, &err) != ELBO_OK) {
         elbo_runs_close(r->run, r->count);
@@ -70,7 +71,7 @@ static int check_figure_name(const char *output) {
 
 int cli_look_open(cli_look *look, char **folders, int count, int splits) {
     if (!look->no_figure && check_figure_name(look->output) != CLI_OK) return CLI_FAILED;
-    int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->threads);
+    int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->device, look->threads);
     if (code == CLI_OK)
         look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);
     return code;

@@ -25,7 +25,8 @@ typedef struct cli_runs {
 } cli_runs;
 
 /* Opens the runs and, unless `splits` is 0, the first one's data set. On failure says why and returns the exit code. */
-int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int splits, int threads);
+int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int splits, const char *device,
+                  int threads);
 void cli_runs_close(cli_runs *r);
 
 /* Where a figure goes: `output` ("a/b.png" or "a/b") or, where it is NULL, RUN/figures/NAME. The strings live in
@@ -40,7 +41,7 @@ void cli_say_figure(const elbo_figure *f, json_t *json);
 
 typedef struct cli_look {
     const char *name, *title; // of the figure; the title's text may be written until it is drawn
-    const char *output, *data;
+    const char *output, *data, *device;
     int threads;
     bool svg, json;
     bool no_figure; // nothing was drawn: what was made has been said
@@ -53,6 +54,7 @@ typedef struct cli_look {
     {"output", 'o', CLI_TEXT, &(look).output, "FILE.png", where, 0, 0},                                                \
         {"data", 'd', CLI_TEXT, &(look).data, "PATH", "the data set, where it is not what the run was trained on",     \
          0,      0},                                                                                                   \
+        CLI_DEVICE_OPTION((look).device),                                                                              \
         {"threads", 't', CLI_INT, &(look).threads, "T", "default: all cores; results do not depend on it", 1, 1024},   \
         {"svg", 0, CLI_FLAG, &(look).svg, NULL, "also an SVG", 0, 0}, {                                                \
         "json", 0, CLI_FLAG, &(look).json, NULL, "prints one JSON object", 0, 0                                        \

@@ -82,15 +82,17 @@ static void print_result(const elbo_train_result *result, const char *folder, co
 }
 
 /* A decoder that reads the encoder's activations may have learned to do without the code. */
-static void check_skips(const char *folder, const elbo_recipe *recipe, const elbo_dataset *d, int threads) {
+static void check_skips(const char *folder, const elbo_recipe *recipe, const elbo_dataset *d, const char *device,
+                        int threads) {
     elbo_error err;
+    elbo_model_options o = {.size = sizeof o, .threads = threads, .device = device};
     elbo_graph g;
     elbo_model *m;
     elbo_code_use use;
     if (elbo_graph_build(&g, recipe, d->train.shape, &err) != ELBO_OK) return;
     int skips = g.skips;
     elbo_graph_free(&g);
-    if (!skips || elbo_model_open(&m, folder, threads, &err) != ELBO_OK) return;
+    if (!skips || elbo_model_open_with(&m, folder, &o, &err) != ELBO_OK) return;
     if (elbo_code_use_measure(&use, m, d->test.count ? &d->test : &d->train, NULL, &err) == ELBO_OK)
         cli_say_code_use(m->run, &use, m->network.graph.skips > 0);
     elbo_model_close(m);
@@ -127,7 +129,7 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
         {"resume", 0, CLI_FLAG, &q->resume, NULL, "continues from the checkpoint; the result has the same bits", 0, 0},
         {"force", 0, CLI_FLAG, &q->force, NULL, "replaces an existing run", 0, 0},
         {"threads", 't', CLI_INT, &q->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
-        {"device", 0, CLI_TEXT, &q->device, "NAME", "cpu (default), or ref: plain loops, slow, for verification", 0, 0},
+        CLI_DEVICE_OPTION(q->device),
         {"json", 0, CLI_FLAG, &q->json, NULL, "prints the result as one JSON object, and nothing else", 0, 0},
         {"quiet", 'q', CLI_FLAG, &q->quiet, NULL, "no progress", 0, 0},
         {0},
@@ -175,7 +177,7 @@ static int train(const request *q, const char *folder, const elbo_recipe *recipe
         print_result_json(&result, folder, recipe, dataset, finished);
     else if (finished && !q->quiet)
         print_result(&result, folder, recipe);
-    if (finished && !bar.off && !result.was_finished) check_skips(folder, recipe, dataset, q->threads);
+    if (finished && !bar.off && !result.was_finished) check_skips(folder, recipe, dataset, q->device, q->threads);
     if (stopped && !q->json)
         fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
     return stopped ? CLI_INTERRUPTED : CLI_OK;

@@ -23,13 +23,13 @@ static elbo_status save(cli_runs *r, const char *name, const elbo_expression *e,
 }
 
 /* elbo vector save NAME EXPR RUN */
-static int run_save(char **argv, const char *data, int threads, bool json) {
+static int run_save(char **argv, const char *data, const char *device, int threads, bool json) {
     elbo_error err;
     elbo_expression e;
     if (elbo_expression_check_name(argv[1], &err) != ELBO_OK || elbo_expression_parse(&e, argv[2], &err) != ELBO_OK)
         return cli_fail(&err);
     cli_runs r;
-    int code = cli_runs_open(&r, argv + 3, 1, data, elbo_operands_splits(&e), threads);
+    int code = cli_runs_open(&r, argv + 3, 1, data, elbo_operands_splits(&e), device, threads);
     if (code == CLI_OK) {
         double length = 0;
         elbo_status status = save(&r, argv[1], &e, &length, &err);
@@ -65,10 +65,11 @@ static int list(elbo_model *m, bool json) {
     return CLI_OK;
 }
 
-static int run_on_model(const char *verb, const char *name, const char *folder, int threads, bool json) {
+static int run_on_model(const char *verb, const char *name, const char *folder, const elbo_model_options *o,
+                        bool json) {
     elbo_error err;
     elbo_model *m;
-    if (elbo_model_open(&m, folder, threads, &err) != ELBO_OK) return cli_fail(&err);
+    if (elbo_model_open_with(&m, folder, o, &err) != ELBO_OK) return cli_fail(&err);
     int code;
     if (!strcmp(verb, "list")) {
         code = list(m, json);
@@ -81,11 +82,12 @@ static int run_on_model(const char *verb, const char *name, const char *folder, 
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    const char *data = NULL;
+    const char *data = NULL, *device = NULL;
     int threads = 0;
     bool json = false;
     cli_option options[] = {
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        CLI_DEVICE_OPTION(device),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
         {0},
@@ -101,8 +103,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     while (v < 3 && strcmp(argv[0], verbs[v].verb)) v++;
     if (v == 3) return cli_fail_text("vector %s: expected save, list or remove", argv[0]), CLI_USAGE;
     if (words != verbs[v].words) return cli_fail_text("usage: elbo vector %s", verbs[v].usage), CLI_USAGE;
-    if (v == 0) return run_save(argv, data, threads, json);
-    return run_on_model(argv[0], argv[1], argv[words - 1], threads, json);
+    if (v == 0) return run_save(argv, data, device, threads, json);
+    elbo_model_options o = {.size = sizeof o, .threads = threads, .device = device};
+    return run_on_model(argv[0], argv[1], argv[words - 1], &o, json);
 }
 
 const cli_command cli_vector = {

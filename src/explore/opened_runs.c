@@ -42,11 +42,13 @@ static char *label_of(const char *const *folders, int count, int which) {
     return label;
 }
 
-elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err) {
+elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, const char *device, int threads,
+                           elbo_error *err) {
+    elbo_model_options o = {.size = sizeof o, .threads = threads, .device = device};
     memset(runs, 0, (size_t)count * sizeof *runs);
     elbo_status status = ELBO_OK;
     for (int i = 0; i < count && status == ELBO_OK; i++) {
-        status = elbo_model_open(&runs[i].model, folders[i], threads, err);
+        status = elbo_model_open_with(&runs[i].model, folders[i], &o, err);
         if (status == ELBO_OK)
             status = elbo_log_load(folders[i], &runs[i].model->recipe, runs[i].model->network.graph.image, &runs[i].log,
                                    err);

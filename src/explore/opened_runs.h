@@ -15,8 +15,10 @@ typedef struct elbo_run {
     bool map_only;         // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
-/* Opens run folders whose images have one shape. Labels are the folders' names, or paths where two names are the same. */
-elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, int threads, elbo_error *err);
+/* Opens run folders whose images have one shape. Labels are the folders' names, or paths where two names are the same.
+ * `device` NULL: the default. */
+elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count, const char *device, int threads,
+                           elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
 
 /* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not

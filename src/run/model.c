@@ -8,20 +8,35 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "device/cpu/kernels.h"
 #include "run/run_folder.h"
 
 /* Rows of one run: four shards, and codes of a set of any size in pieces of it; fewer of large networks. */
 enum { MOST = 128 };
 
-static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
-    ELBO_TRY(elbo_run_facts_load(m->run, &m->facts, err));
-    ELBO_TRY(elbo_run_recipe_open(&m->recipe, m->run, &m->facts, NULL, 0, err));
-    ELBO_TRY(elbo_network_make(&m->network, &m->recipe, m->facts.image, err));
-    ELBO_TRY(elbo_model_load(m->run, &m->network, err));
-    ELBO_TRY(elbo_team_make(&m->team, threads, err));
-    m->batch = elbo_graph_batch(&m->network.graph, MOST);
-    ELBO_TRY(elbo_state_open(&m->state, elbo_devices[0], &m->network, m->team, NULL, err));
+static void release_weights(elbo_weights *w) {
+    if (!w || atomic_fetch_sub(&w->sessions, 1) > 1) return;
+    elbo_network_free(&w->network);
+    elbo_recipe_close(&w->recipe);
+    elbo_run_facts_free(&w->facts);
+    free(w->run);
+    free(w);
+}
+
+static elbo_status read_weights(elbo_weights *w, elbo_error *err) {
+    ELBO_TRY(elbo_run_facts_load(w->run, &w->facts, err));
+    ELBO_TRY(elbo_run_recipe_open(&w->recipe, w->run, &w->facts, NULL, 0, err));
+    ELBO_TRY(elbo_network_make(&w->network, &w->recipe, w->facts.image, err));
+    return elbo_model_load(w->run, &w->network, err);
+}
+
+static elbo_status open_session(elbo_model *m, const elbo_model_options *o, elbo_error *err) {
+    const elbo_device *device;
+    ELBO_TRY(elbo_device_find(&device, o->device, err));
+    ELBO_TRY(elbo_team_make(&m->team, o->threads, err));
+    m->batch = elbo_graph_batch(&m->network.graph, o->rows && o->rows < MOST ? o->rows : MOST);
+    ELBO_TRY(elbo_state_open(&m->state, device, &m->network, m->team, NULL, err));
     elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch};
     ELBO_TRY(elbo_plan_make(&m->encoder, &m->state, &options, err));
     m->code_rows = elbo_alloc((size_t)m->batch * elbo_shape_size(m->network.graph.node[m->network.graph.at.code].shape),
@@ -31,20 +46,63 @@ static elbo_status open_network(elbo_model *m, int threads, elbo_error *err) {
     return elbo_plan_make(&m->decoder, &m->state, &options, err);
 }
 
-elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err) {
-    *model = NULL;
+/* A session of weights, which it counts itself among. */
+static elbo_status make_session(elbo_model **model, elbo_weights *w, const elbo_model_options *o, elbo_error *err) {
     elbo_model *m = calloc(1, sizeof *m);
-    if (!m || !(m->run = strdup(run))) {
-        free(m);
+    if (!m) return elbo_no_memory(err);
+    atomic_fetch_add(&w->sessions, 1);
+    m->weights = w;
+    m->run = w->run;
+    m->facts = w->facts;
+    m->recipe = w->recipe;
+    m->network = w->network;
+    elbo_status status = open_session(m, o, err);
+    if (status == ELBO_OK)
+        *model = m;
+    else
+        elbo_model_close(m);
+    return status;
+}
+
+static elbo_status read_options(elbo_model_options *o, const elbo_model_options *given, elbo_error *err) {
+    *o = (elbo_model_options){0};
+    if (given) ELBO_TRY(elbo_options_read(o, sizeof *o, given, given->size, "elbo_model_options", err));
+    if (o->threads < 0) return elbo_fail(err, ELBO_BAD_INPUT, "threads %d; it is 0 (all cores) or more", o->threads);
+    if (o->rows < 0) return elbo_fail(err, ELBO_BAD_INPUT, "rows %d; it is 0 (the usual) or more", o->rows);
+    return ELBO_OK;
+}
+
+elbo_status elbo_model_open_with(elbo_model **model, const char *run, const elbo_model_options *options,
+                                 elbo_error *err) {
+    *model = NULL;
+    elbo_model_options o;
+    const elbo_device *device; // a name that is none is told before the weights are read
+    ELBO_TRY(read_options(&o, options, err));
+    ELBO_TRY(elbo_device_find(&device, o.device, err));
+    elbo_weights *w = calloc(1, sizeof *w);
+    if (!w || !(w->run = strdup(run))) {
+        free(w);
         return elbo_no_memory(err);
     }
-    elbo_status status = open_network(m, threads, err);
-    if (status != ELBO_OK) {
-        elbo_model_close(m);
-        return status;
-    }
-    *model = m;
-    return ELBO_OK;
+    atomic_init(&w->sessions, 1); // this function, for a while
+    elbo_status status = read_weights(w, err);
+    if (status == ELBO_OK) status = make_session(model, w, &o, err);
+    release_weights(w);
+    return status;
+}
+
+elbo_status elbo_model_open(elbo_model **model, const char *run, int threads, elbo_error *err) {
+    elbo_model_options o = {.size = sizeof o, .threads = threads};
+    return elbo_model_open_with(model, run, &o, err);
+}
+
+elbo_status elbo_model_session(elbo_model **session, const elbo_model *model, const elbo_model_options *options,
+                               elbo_error *err) {
+    *session = NULL;
+    elbo_model_options o;
+    ELBO_TRY(read_options(&o, options, err));
+    if (!o.device) o.device = model->state.device->name;
+    return make_session(session, model->weights, &o, err);
 }
 
 void elbo_model_close(elbo_model *m) {
@@ -56,10 +114,7 @@ void elbo_model_close(elbo_model *m) {
     free(m->skips);
     free(m->code_rows);
     elbo_team_free(m->team);
-    elbo_network_free(&m->network);
-    elbo_recipe_close(&m->recipe);
-    elbo_run_facts_free(&m->facts);
-    free(m->run);
+    release_weights(m->weights);
     free(m);
 }
 
@@ -207,6 +262,22 @@ elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, 
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
     elbo_model_decode_codes(m, n, z, images);
+    return ELBO_OK;
+}
+
+elbo_status elbo_model_sample(elbo_model *m, size_t n, uint64_t seed, float *images, float *z, elbo_error *err) {
+    size_t Z = (size_t)m->network.graph.latent;
+    if (m->recipe.kind != ELBO_VAE)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from", m->run);
+    ELBO_TRY(elbo_model_decodes_alone(m, err));
+    if (n > UINT32_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu images; at most 2^32 - 1 in one call", n);
+    float *own = z ? NULL : elbo_alloc(n * Z, sizeof *own), *codes = z ? z : own; // (n, Z)
+    if (n && !codes) return elbo_no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, codes + i * Z,
+                           Z);
+    elbo_model_decode_codes(m, n, codes, images);
+    free(own);
     return ELBO_OK;
 }
 

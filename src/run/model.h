@@ -2,15 +2,30 @@
 #ifndef ELBO_MODEL_H
 #define ELBO_MODEL_H
 
+#include <stdatomic.h>
+
 #include "elbo/elbo.h"
 #include "device/device.h"
 #include "run/run_folder.h"
 
-struct elbo_model {
+/* What a run folder holds, read once: shared by every session of it, and never written after it was read. */
+typedef struct elbo_weights {
+    atomic_int sessions; // that use them; the last one to close frees them
     char *run;
     elbo_run_facts facts;
     elbo_recipe recipe;
     elbo_network network;
+} elbo_weights;
+
+/* A session: weights, and all that one thread needs to compute with them. */
+struct elbo_model {
+    elbo_weights *weights;
+    /* What the weights hold, copied flat: the memory behind it is theirs. */
+    const char *run;
+    elbo_run_facts facts;
+    elbo_recipe recipe;
+    elbo_network network;
+    /* This session's own. */
     elbo_state state;
     elbo_plan encoder, decoder;
     float *code_rows; // (batch, Z or 2 Z)

@@ -13,6 +13,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
                         .probe = NAN,
                         .constant = elbo_likelihood_constant(&m->recipe, e->images->shape)};
     o.losses.threads = elbo_team_threads(m->team);
+    o.losses.device = m->state.device;
     elbo_status status = elbo_eval_context_step(e->work, "losses", 0, err);
     if (status == ELBO_OK) status = elbo_evaluate(&q->losses, &m->network, &m->recipe, e->images, o.losses, err);
     if (status == ELBO_OK) elbo_quality_set_objective(q, m, e->log);

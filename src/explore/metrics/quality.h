@@ -24,7 +24,7 @@ typedef struct elbo_quality {
 } elbo_quality;
 
 typedef struct elbo_quality_options {
-    elbo_eval_options losses; // its threads are the model's
+    elbo_eval_options losses; // its device and threads are the model's
     bool classes;             // knn and probe; on the test split only
     int importance;           // samples for the likelihood of a VAE; 0: not measured
 } elbo_quality_options;

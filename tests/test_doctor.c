@@ -56,9 +56,9 @@ static void expect(const json_t *o, const char *name, const char *health) {
     const json_t *v = check_of(o, name);
     if (strcmp(text(v, "health"), health))
         fail_msg("%s: `%s` is %s, not %s: %s", text(o, "run"), name, text(v, "health"), health, text(v, "evidence"));
-    bool fine = !strcmp(health, "ok") || !strcmp(health, "not asked");
+    bool fine = !strcmp(health, "ok") || !strcmp(health, "not checked");
     assert_true(fine == !*text(v, "advice"));
-    assert_true(!strcmp(health, "not asked") == !*text(v, "evidence"));
+    assert_true(!strcmp(health, "not checked") == !*text(v, "evidence"));
 }
 
 static void test_healthy(void **state) {
@@ -155,8 +155,8 @@ static void test_one_image(void **state) {
     write_data("lone", 40, 1);
     train("lonely", "lone", "kind: vae\ndata: mnist\n" DENSE "train: {batch: 32}\n", "1");
     json_t *o = examine("lonely");
-    expect(o, "collapsed", "not asked");
-    expect(o, "ignored", "not asked");
+    expect(o, "collapsed", "not checked");
+    expect(o, "ignored", "not checked");
     json_decref(o);
 }
 
@@ -175,7 +175,7 @@ static void test_far_from_the_prior(void **state) {
     json_decref(o);
     train("ae", "many", "kind: ae\ndata: mnist\n" DENSE "train: {batch: 64}\n", "2");
     o = examine("ae");
-    expect(o, "prior", "not asked");
+    expect(o, "prior", "not checked");
     json_decref(o);
 }
 
@@ -261,13 +261,13 @@ static void test_threads(void **state) {
     program a = elbo("doctor", "healthy", "-t", "1"), b = elbo("doctor", "healthy", "-t", "3");
     expect_code(&a, 0);
     assert_string_equal(a.out, b.out);
-    assert_non_null(strstr(a.out, "all checks are ok"));
+    assert_non_null(strstr(a.out, "all checks ok"));
     program_free(&a);
     program_free(&b);
     a = elbo("doctor", "dead");
     expect_code(&a, 0);
-    assert_non_null(strstr(a.out, "\nproblem Relu units\n"));
-    assert_non_null(strstr(a.out, "\nok      Training\n"));
+    assert_non_null(strstr(a.out, "\nproblem Dead ReLU units\n"));
+    assert_non_null(strstr(a.out, "\nok      Completion\n"));
     program_free(&a);
     refused(1, WORDS("nowhere"), "doctor", "nowhere");
 }

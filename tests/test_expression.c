@@ -89,18 +89,18 @@ static void refused(const char *text, int column, const char *says) {
 
 static void test_columns(void **state) {
     (void)state;
-    refused("", 1, "a code should be");
-    refused("   ", 4, "a code should be");
-    refused("test:17 +", 10, "it ends where a code should be");
+    refused("", 1, "expected a code");
+    refused("   ", 4, "expected a code");
+    refused("test:17 +", 10, "got the end of the expression");
     refused("test:17 + * 2", 11, "`*`");
-    refused("test:17 test:18", 9, "`test` where a sign should be");
-    refused("(test:17", 9, "`)` should be");
+    refused("test:17 test:18", 9, "expected an operator + - * /, got `test`");
+    refused("(test:17", 9, "expected `)`");
     refused("test:17)", 8, "`)`");
-    refused("test 17", 6, "`:` should be");
+    refused("test 17", 6, "expected `:`");
     refused("test:", 6, "number of an image");
     refused("test:1.5", 6, "`1.5`");
     refused("test:-1", 6, "`-`");
-    refused("class:+", 7, "a class should be");
+    refused("class:+", 7, "expected a class");
     refused("test:1 + 2", 8, "a number plus a code");
     refused("2 - test:1", 3, "a number and a code");
     refused("test:1 * test:2", 8, "a code times a code");
@@ -110,18 +110,18 @@ static void test_columns(void **state) {
     refused("17:test", 1, "test:17");
     refused("17abc", 1, "test:17");
     refused("0x10", 1, "test:17");
-    refused("mean()", 6, "`)` where a code");
+    refused("mean()", 6, "got `)`");
     refused("mean(1, 2)", 6, "mean() of a number");
-    refused("mean test:1", 6, "`(` should be");
+    refused("mean test:1", 6, "expected `(`");
     refused("mean(test:1", 12, "`,` or `)`");
     refused("lerp(test:1, test:2)", 20, "two codes and a number");
     refused("lerp(test:1, 2, test:3)", 14, "a number for a code");
     refused("slerp(test:1, test:2, test:3)", 23, "a code for a number");
-    refused("slerp(test:1, test:2, 0.5, 1)", 26, "`)` should be");
+    refused("slerp(test:1, test:2, 0.5, 1)", 26, "expected `)`");
     refused("sin(test:1)", 1, "mean, lerp and slerp");
-    refused("test:1 + \"a.png", 10, "a quote that nothing closes");
-    refused("\"\" + test:1", 1, "nothing in them");
-    refused("test:1 & test:2", 8, "a sign that means nothing");
+    refused("test:1 + \"a.png", 10, "unclosed quote");
+    refused("\"\" + test:1", 1, "empty quotes");
+    refused("test:1 & test:2", 8, "unexpected character");
     refused("my/photo.png + test:1", 3, "division by a code"); // a path needs quotes
     refused("photo.raw", 1, "a name with a dot");
     refused("\"h\xc3\xa4nde.png\" + + test:1", 15, "`+`"); // columns are letters, not bytes

@@ -87,14 +87,14 @@ static void test_wrong_usage(void **state) {
     refused(2, WORDS("--data needs a value"), "eval", "vae", "--data", "--json");
     refused(2, WORDS("empty", "--output"), "train", "mnist-ae", "-o", "");
     refused(2, WORDS("empty"), "eval", "");
-    refused(2, WORDS("--epochs", "1.5", "whole number"), "train", "mnist-ae", "-e", "1.5");
+    refused(2, WORDS("--epochs", "1.5", "expected an integer"), "train", "mnist-ae", "-e", "1.5");
     refused(2, WORDS("--epochs", "from 1"), "train", "mnist-ae", "-e", "0");
-    refused(2, WORDS("--seed", "whole number, 0 or more"), "train", "mnist-ae", "-s", "-1");
+    refused(2, WORDS("--seed", "expected an integer >= 0"), "train", "mnist-ae", "-s", "-1");
     refused(2, WORDS("--seed", "99999999999999999999"), "train", "mnist-ae", "-s", "99999999999999999999");
     refused(2, WORDS("--json", "no value"), "eval", "vae", "--json=1");
-    refused(2, WORDS("which recipe?"), "train");
+    refused(2, WORDS("expected a recipe"), "train");
     refused(2, WORDS("usage: elbo eval RUN"), "eval");
-    refused(2, WORDS("one word too many", "ae"), "eval", "vae", "ae");
+    refused(2, WORDS("unexpected argument: ae"), "eval", "vae", "ae");
     refused(2, WORDS("-o"), "encode", "vae", "test");
     refused(2, WORDS("-o"), "decode", "vae", "z.npy");
     refused(2, WORDS("train or test"), "eval", "vae", "--split", "validation");
@@ -102,7 +102,7 @@ static void test_wrong_usage(void **state) {
     refused(2, WORDS("pca"), "project", "vae", "--method", "umap");
     refused(2, WORDS("train, eval, encode or decode"), "plan", "mnist-ae", "--mode", "run");
     refused(2, WORDS("list, fetch, info or preview"), "data", "lst");
-    refused(2, WORDS("of which data set?"), "data", "info");
+    refused(2, WORDS("expected a data set's name"), "data", "info");
 }
 
 /* ---- commands that need no run ---- */
@@ -237,7 +237,7 @@ static void test_remembered_data(void **state) {
     json_decref(o);
     char *from = in_scratch("other"), *to = in_scratch("moved");
     assert_int_equal(rename(from, to), 0);
-    refused(1, WORDS("other", "was trained on it", "--data"), "eval", "far/run");
+    refused(1, WORDS("other", "training data of the run are missing", "--data"), "eval", "far/run");
     p = elbo("eval", "far/run", "--data", "moved", "--json");
     o = expect_json(&p);
     assert_true(number(o, "images") == 40);

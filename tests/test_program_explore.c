@@ -78,7 +78,8 @@ static void test_interpolate(void **state) {
     elbo_array_free(&line);
     elbo_array_free(&arc);
     elbo_array_free(&five);
-    refused(1, WORDS("--from", "column 9", "it ends"), "interpolate", "vae", "--from", "test:1 +", "-o", "x.png");
+    refused(1, WORDS("--from", "column 9", "end of the expression"), "interpolate", "vae", "--from", "test:1 +", "-o",
+            "x.png");
     refused(1, WORDS("--from is given 2 times", "--to 1"), "interpolate", "vae", "--from", "1", "--from", "2", "--to",
             "3");
     refused(1, WORDS("class:12", "0, 1, 2"), "interpolate", "vae", "--from", "mean(class:12)");
@@ -180,7 +181,7 @@ static void test_vectors(void **state) {
     for (int i = 0; i < 20; i++) assert_true(fabsf(((float *)a.data)[i] - ((float *)b.data)[i]) < 1e-5f);
     elbo_array_free(&a);
     elbo_array_free(&b);
-    refused(1, WORDS("mean", "word of the language"), "vector", "save", "mean", "test:1", "named");
+    refused(1, WORDS("mean", "keyword of expressions"), "vector", "save", "mean", "test:1", "named");
     refused(1, WORDS("a-b", "letters"), "vector", "save", "a-b", "test:1", "named");
     refused(1, WORDS("column 5"), "vector", "save", "c", "test", "named");
     refused(2, WORDS("save, list or remove"), "vector", "keep", "named");
@@ -249,7 +250,7 @@ static void test_samples(void **state) {
     assert_there("ae/codes/gmm.safetensors");
     program p = elbo("sample", "ae", "-n", "10", "-o", "b.npy", "-t", "1");
     expect_code(&p, 0);
-    assert_non_null(strstr(p.out, "kept from before"));
+    assert_non_null(strstr(p.out, "saved earlier"));
     program_free(&p);
     assert_same_bytes("a.npy", "b.npy");
     o = json_of("sample", "ae", "-n", "10", "-o", "c.npy", "-k", "3", "--json"); // another number of components
@@ -306,9 +307,9 @@ static void test_novelty(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interpolate),      cmocka_unit_test(test_animation), cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_arithmetic), cmocka_unit_test(test_vectors),   cmocka_unit_test(test_traverse),
-        cmocka_unit_test(test_manifold),   cmocka_unit_test(test_samples),   cmocka_unit_test(test_novelty),
+        cmocka_unit_test(test_interpolate), cmocka_unit_test(test_animation), cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_arithmetic),  cmocka_unit_test(test_vectors),   cmocka_unit_test(test_traverse),
+        cmocka_unit_test(test_manifold),    cmocka_unit_test(test_samples),   cmocka_unit_test(test_novelty),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

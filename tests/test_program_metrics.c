@@ -169,8 +169,8 @@ static void curves_of_any_metric(void **state) {
                    "epoch,\"reconstruction, train\",\"reconstruction, test\",\"kl, train\",\"kl, test\"");
     run_well("compare", "beta", "--metric", "squared_error", "-o", "squares.png");
     expect_columns("squares.csv", "epoch,\"beta, train\",\"beta, test\"");
-    refused(1, WORDS("metric `nope`", "objective, loss, reconstruction, kl, mse, bce and squared_error"), "compare", "free",
-            "--metric", "nope");
+    refused(1, WORDS("metric `nope`", "objective, loss, reconstruction, kl, mse, bce and squared_error"), "compare",
+            "free", "--metric", "nope");
     refused(1, WORDS("metric `kl`", "objective, loss, reconstruction, mse, bce and squared_error"), "compare", "ae",
             "--metric", "kl");
     // without a name: what was trained, where it is one and the same; else nats, which can be compared

@@ -285,7 +285,7 @@ static void test_resume(void **state) {
     program p = elbo("train", "--resume", "-o", "done");
     expect_code(&p, 0);
     assert_string_equal(p.err, "");
-    assert_non_null(strstr(p.out, "done: is finished: test loss "));
+    assert_non_null(strstr(p.out, "done: already finished: test loss "));
     assert_non_null(strstr(p.out, "after 2 epochs"));
     assert_ptr_equal(strchr(p.out, '\n'), p.out + strlen(p.out) - 1);
     program_free(&p);

@@ -45,14 +45,14 @@ static elbo_status fail_at(parser *p, const char *at, const char *what) {
                      elbo_text_shown(p->e->text, shown), what);
 }
 
-/* "`)` where ..." */
-static elbo_status fail_token(parser *p, const char *where) {
+/* "expected ..., got `)`" */
+static elbo_status fail_token(parser *p, const char *wanted) {
     char what[300], word[40];
     snprintf(word, sizeof word, "%.*s", p->now.length > 30 ? 30 : (int)p->now.length, p->now.start);
     if (p->now.kind == END)
-        snprintf(what, sizeof what, "it ends where %s", where);
+        snprintf(what, sizeof what, "expected %s, got the end of the expression", wanted);
     else
-        snprintf(what, sizeof what, "`%s` where %s", word, where);
+        snprintf(what, sizeof what, "expected %s, got `%s`", wanted, word);
     return fail_at(p, p->now.start, what);
 }
 
@@ -73,8 +73,7 @@ static elbo_status read_token(parser *p, const char *at) {
         t->number = strtod(at, &end);
         t->kind = NUMBER;
         t->length = (size_t)(end - at);
-        if (hexadecimal || in_word(*end))
-            return fail_at(p, at, "a number that goes on as a word; an image is named as test:17");
+        if (hexadecimal || in_word(*end)) return fail_at(p, at, "not a number; an image is named as test:17");
     } else if (in_word(*at)) {
         const char *end = at;
         while (in_word(*end)) end++;
@@ -82,13 +81,12 @@ static elbo_status read_token(parser *p, const char *at) {
         t->length = (size_t)(end - at);
     } else if (*at == '"') {
         const char *end = strchr(at + 1, '"');
-        if (!end) return fail_at(p, at, "a quote that nothing closes");
+        if (!end) return fail_at(p, at, "unclosed quote");
         t->kind = QUOTED;
         t->start = at;
         t->length = (size_t)(end - at) + 1;
     } else if (!strchr("+-*/(),:", *at)) {
-        return fail_at(
-            p, at, "a sign that means nothing here; there are + - * / ( ) , and names of files stand in \"quotes\"");
+        return fail_at(p, at, "unexpected character; operators are + - * / ( ) , and names of files are in \"quotes\"");
     }
     return ELBO_OK;
 }
@@ -153,11 +151,11 @@ static elbo_status join(parser *p, const char *sign, int left, int right, int *i
     if (kind <= ELBO_TERM_SUBTRACT && l->is_code != r->is_code)
         return fail_at(p, sign,
                        *sign == '+'
-                           ? "a number plus a code; a code can be stretched by a number, as 2 * test:17"
-                           : "a number and a code on the two sides of -; a code can be stretched, as 2 * test:17");
+                           ? "a number plus a code; a code can be scaled by a number, as 2 * test:17"
+                           : "a number and a code on the two sides of -; a code can be scaled, as 2 * test:17");
     if (kind == ELBO_TERM_MULTIPLY && l->is_code && r->is_code)
         return fail_at(p, sign, "a code times a code; one side of * is a number");
-    if (kind == ELBO_TERM_DIVIDE && r->is_code) return fail_at(p, sign, "division by a code; it is by a number");
+    if (kind == ELBO_TERM_DIVIDE && r->is_code) return fail_at(p, sign, "division by a code; expected a number");
     l->next = right;
     return add_term(
         p, (elbo_expression_term){kind, .is_code = code, .first = left, .next = -1, .column = column_of(p, sign)},
@@ -168,8 +166,8 @@ static elbo_status join(parser *p, const char *sign, int left, int right, int *i
 
 static elbo_status read_sum(parser *p, int *index);
 
-static elbo_status expect(parser *p, char sign, const char *where) {
-    if (!is_sign(p, sign)) return fail_token(p, where);
+static elbo_status expect(parser *p, char sign, const char *wanted) {
+    if (!is_sign(p, sign)) return fail_token(p, wanted);
     return next(p);
 }
 
@@ -206,7 +204,7 @@ static elbo_status read_mean(parser *p, const char *at, int *index) {
         last = argument;
         count++;
     } while (is_sign(p, ','));
-    ELBO_TRY(expect(p, ')', "`,` or `)` should be"));
+    ELBO_TRY(expect(p, ')', "`,` or `)`"));
     if (count == 1 && p->e->term[first].kind == ELBO_TERM_OPERAND) { // the mean of one code is that code
         *index = first;
         return ELBO_OK;
@@ -223,7 +221,7 @@ static elbo_status read_between(parser *p, elbo_term_kind kind, const char *at, 
     const char *name = kind == ELBO_TERM_LERP ? "lerp" : "slerp";
     char what[120];
     for (int i = 0; i < 3; i++) {
-        snprintf(what, sizeof what, "`,` should be: %s takes two codes and a number, %s(a, b, 0.5)", name, name);
+        snprintf(what, sizeof what, "`,` (%s takes two codes and a number, %s(a, b, 0.5))", name, name);
         if (i && !is_sign(p, ',')) return fail_token(p, what);
         ELBO_TRY(next(p));
         const char *start = p->now.start;
@@ -232,7 +230,7 @@ static elbo_status read_between(parser *p, elbo_term_kind kind, const char *at, 
                  i < 2 ? "number for a code" : "code for a number", name, name);
         if (p->e->term[argument[i]].is_code != (i < 2)) return fail_at(p, start, what);
     }
-    snprintf(what, sizeof what, "`)` should be: %s takes two codes and a number, %s(a, b, 0.5)", name, name);
+    snprintf(what, sizeof what, "`)` (%s takes two codes and a number, %s(a, b, 0.5))", name, name);
     ELBO_TRY(expect(p, ')', what));
     p->e->term[argument[0]].next = argument[1];
     p->e->term[argument[1]].next = argument[2];
@@ -243,13 +241,13 @@ static elbo_status read_between(parser *p, elbo_term_kind kind, const char *at, 
 
 /* Behind `test`, `train`, `class`, which the `:` follows. */
 static elbo_status read_pick(parser *p, elbo_operand_kind kind, const char *at, int *index) {
-    ELBO_TRY(expect(p, ':', "`:` should be: an image is named as test:17, train:5 or class:3"));
+    ELBO_TRY(expect(p, ':', "`:` (an image is test:17, train:5 or class:3)"));
     token word = p->now;
     bool whole_number = word.kind == NUMBER && strspn(word.start, "0123456789") >= word.length;
     if (kind == ELBO_OPERAND_CLASS ? !whole_number && word.kind != WORD && word.kind != QUOTED : !whole_number)
         return fail_token(p, kind == ELBO_OPERAND_CLASS
-                                 ? "a class should be: its number or name, class:3, class:\"Ankle boot\""
-                                 : "the number of an image should be, as in test:17");
+                                 ? "a class by number or name, such as class:3 or class:\"Ankle boot\""
+                                 : "the number of an image, such as test:17");
     bool quoted = word.kind == QUOTED;
     ELBO_TRY(next(p));
     return add_operand(p, kind, word.start + quoted, word.length - 2 * quoted, at, index);
@@ -273,7 +271,7 @@ static elbo_status read_word(parser *p, int *index) {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         if (!is_word(p, functions[i].word)) continue;
         ELBO_TRY(next(p));
-        if (!is_sign(p, '(')) return fail_token(p, "`(` should be, behind a function");
+        if (!is_sign(p, '(')) return fail_token(p, "`(` after a function's name");
         return functions[i].kind == ELBO_TERM_MEAN ? read_mean(p, word.start, index)
                                                    : read_between(p, functions[i].kind, word.start, index);
     }
@@ -286,13 +284,13 @@ static elbo_status read_word(parser *p, int *index) {
     if (is_sign(p, '(')) return fail_at(p, word.start, "no function of this name; there are mean, lerp and slerp");
     elbo_operand_kind kind = ends_as_image(word.start, word.length) ? ELBO_OPERAND_FILE : ELBO_OPERAND_SAVED;
     if (kind == ELBO_OPERAND_SAVED && memchr(word.start, '.', word.length))
-        return fail_at(p, word.start, "a name with a dot; a file that is not named as an image stands in \"quotes\"");
+        return fail_at(p, word.start, "a name with a dot; the name of such a file is in \"quotes\"");
     return add_operand(p, kind, word.start, word.length, word.start, index);
 }
 
 static elbo_status read_factor(parser *p, int *index) {
     token t = p->now;
-    if (++p->depth > DEEPEST) return fail_at(p, t.start, "too deep");
+    if (++p->depth > DEEPEST) return fail_at(p, t.start, "nested too deep");
     elbo_status status;
     if (t.kind == NUMBER) {
         status = next(p);
@@ -304,7 +302,7 @@ static elbo_status read_factor(parser *p, int *index) {
     } else if (t.kind == WORD) {
         status = read_word(p, index);
     } else if (t.kind == QUOTED) {
-        if (t.length == 2) return fail_at(p, t.start, "quotes with nothing in them; a file's name stands in them");
+        if (t.length == 2) return fail_at(p, t.start, "empty quotes; expected the name of a file");
         status = next(p);
         if (status == ELBO_OK) status = add_operand(p, ELBO_OPERAND_FILE, t.start + 1, t.length - 2, t.start, index);
     } else if (is_sign(p, '-')) {
@@ -317,9 +315,9 @@ static elbo_status read_factor(parser *p, int *index) {
     } else if (is_sign(p, '(')) {
         ELBO_TRY(next(p));
         ELBO_TRY(read_sum(p, index));
-        status = expect(p, ')', "`)` should be");
+        status = expect(p, ')', "`)`");
     } else {
-        status = fail_token(p, "a code should be: test:17, train:5, class:3, \"a file.png\", a saved name, mean(...)");
+        status = fail_token(p, "a code (test:17, train:5, class:3, \"a file.png\", a saved name, mean(...))");
     }
     p->depth--;
     return status;
@@ -351,10 +349,9 @@ static elbo_status read_sum(parser *p, int *index) {
 
 static elbo_status read_all(parser *p) {
     ELBO_TRY(read_token(p, p->e->text));
-    if (p->now.kind == END)
-        return fail_token(p, "a code should be: test:17, or mean(class:3) - mean(class:8) + test:17");
+    if (p->now.kind == END) return fail_token(p, "a code, such as test:17 or mean(class:3) - mean(class:8) + test:17");
     ELBO_TRY(read_sum(p, &p->e->root));
-    if (p->now.kind != END) return fail_token(p, "a sign should be: + - * /");
+    if (p->now.kind != END) return fail_token(p, "an operator + - * /");
     if (!p->e->term[p->e->root].is_code)
         return fail_at(p, p->e->text, "its value is a number, not a code; an image is named as test:17");
     return ELBO_OK;

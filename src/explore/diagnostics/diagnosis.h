@@ -12,7 +12,7 @@ typedef enum elbo_health {
     ELBO_CHECK_NOTE, // worth knowing; may be meant
     ELBO_CHECK_PROBLEM,
 } elbo_health;
-const char *elbo_health_name(elbo_health h); // "not asked", "ok", "note", "problem"
+const char *elbo_health_name(elbo_health h); // "not checked", "ok", "note", "problem"
 
 enum { ELBO_MOST_CHECKS = 16, ELBO_CHECK_NUMBERS = 8 };
 

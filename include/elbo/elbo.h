@@ -19,8 +19,8 @@
  *     cc program.c $(pkg-config --cflags --libs elbo)
  *
  * Arrays are row-major float32, one image behind the other: images (N, C, H, W) in the model's range, codes (N,
- * latent). Equal input gives equal bits, whatever N and whatever the number of threads. A model may be used by one
- * thread at a time; elbo_model_session makes another for a second thread. */
+ * latent). Equal input gives equal bits, whatever N and whatever the number of threads, on one device and with one
+ * number of rows. A model may be used by one thread at a time; elbo_model_session makes another for a second. */
 #ifndef ELBO_H
 #define ELBO_H
 
@@ -60,7 +60,7 @@ typedef struct elbo_model_options {
     int threads;        /* 0: all cores. Results do not depend on it */
     const char *device; /* "cpu", or "ref": plain loops, slow, to check by; NULL: the first */
     int rows;           /* images computed at once; 0: the usual. 1 is for one image after the other, as an interactive
-                           program decodes them: up to 18 times faster for that, slower for many. Results may
+                           program decodes them: 2 to 15 times faster for that, slower for many. Results may
                            differ in their last bits from those with other rows */
 } elbo_model_options;
 

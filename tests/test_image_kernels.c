@@ -352,7 +352,8 @@ static void batch_normalisation(void **state) {
                 add_term(&want, i, -(double)b[c] * used[c]);
                 add_term(&want, i, shift[c]);
             }
-            s->norm->backward(dx, dy, x, used, scale, b, shift, p, accumulate);
+            const elbo_norm_gradient of = {.mean = used, .a = scale, .b = b, .c0 = shift};
+            s->norm->backward(dx, dy, x, &of, p, accumulate);
             compare("backward", dx, want, n);
         }
         free(x), free(dy), free(scale), free(shift), free(b), free(used);
@@ -423,7 +424,9 @@ static void layer_normalisation(void **state) {
             gradient.size[i] += inverse * sum_size * (1 + fabs(xhat) * inverse * (fabs(mean) + 1));
         }
         s->norm->layer(y, &moments[0], &moments[1], x, w, b, n, (float)eps);
-        s->norm->layer_backward(asked ? dx : NULL, dw, db, dy, x, w, moments[0], moments[1], n, accumulate);
+        const elbo_layer_norm_image image = {
+            .dy = dy, .x = x, .w = w, .mean = moments[0], .inverse = moments[1], .n = n};
+        s->norm->layer_backward(asked ? dx : NULL, dw, db, &image, accumulate);
         compare("layer", y, forward, n);
         compare("gradient of the weight", dw, of_w, n);
         compare("gradient of the bias", db, of_b, n);

@@ -47,7 +47,7 @@ static inline void open_network(engine *e, const network *n, const char *device,
                          !strcmp(n->kind, "vae") ? ", kl: 0.7" : "", n->plan_batch ? n->plan_batch : n->batch);
     scratch_write(&folder, "x.yaml", yaml, strlen(yaml));
     free(yaml);
-    engine_open(e, folder.path, NULL, 0, (elbo_image_shape){1, 1, n->pixels}, device, mode, n->plan_batch, 2);
+    engine_open(e, folder.path, NULL, 0, (elbo_image_shape){1, 1, n->pixels}, device, mode, n->plan_batch);
     const elbo_graph *g = &e->network.graph;
     for (int i = 0; i < g->params; i++) {
         float *w = e->network.params + g->param[i].offset;

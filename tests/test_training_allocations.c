@@ -90,7 +90,7 @@ static void a_step_allocates_nothing(void **state) {
                 {"mnist-conv-vae", "latent=5", "cpu", 20}};
     for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
         engine e;
-        engine_open(&e, runs[r].recipe, &runs[r].set, 1, digits.train.shape, runs[r].device, ELBO_TRAIN, 64, 2);
+        engine_open(&e, runs[r].recipe, &runs[r].set, 1, digits.train.shape, runs[r].device, ELBO_TRAIN, 64);
         uint32_t index[64];
         for (uint32_t i = 0; i < 64; i++) index[i] = i;
         long before = 0, during;

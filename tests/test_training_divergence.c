@@ -75,7 +75,7 @@ static void nothing_is_updated_after_a_loss_that_is_not_finite(void **state) {
             for (int which = 0; which < 3; which++) {
                 engine e;
                 const char *sets[] = {clip ? "train.clip=1" : "train.clip=0"};
-                engine_open(&e, "mnist-vae-2d", sets, 1, digits.train.shape, elbo_devices[d]->name, ELBO_TRAIN, 40, 2);
+                engine_open(&e, "mnist-vae-2d", sets, 1, digits.train.shape, elbo_devices[d]->name, ELBO_TRAIN, 40);
                 size_t n = e.network.graph.param_floats;
                 const elbo_param *p = &e.network.graph.param[which == 2 ? e.network.graph.params - 1 : 0];
                 e.network.params[p->offset + 405] =
@@ -119,7 +119,7 @@ static void a_gradient_too_long_to_clip_is_divergence(void **state) {
         engine e;
         const char *sets[] = {"train.clip=1", "image.range=[0,1e11]", "loss.reconstruction=mse",
                               "decoder=[linear 784]"};
-        engine_open(&e, "mnist-ae-2d", sets, 4, digits.train.shape, elbo_devices[d]->name, ELBO_TRAIN, 40, 2);
+        engine_open(&e, "mnist-ae-2d", sets, 4, digits.train.shape, elbo_devices[d]->name, ELBO_TRAIN, 40);
         size_t n = e.network.graph.param_floats;
         float *before = malloc(n * sizeof *before);
         memcpy(before, e.network.params, n * sizeof *before);

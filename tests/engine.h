@@ -18,6 +18,8 @@
         if ((call) != ELBO_OK) fail_msg("%s", failure.message);                                                        \
     } while (0)
 
+enum { ENGINE_THREADS = 2 };
+
 /* One model on one device. */
 typedef struct engine {
     elbo_recipe recipe;
@@ -31,13 +33,13 @@ typedef struct engine {
 
 /* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
 static inline void engine_open(engine *e, const char *recipe, const char *const *sets, int set_count,
-                               elbo_image_shape image, const char *device, elbo_mode mode, int batch, int threads) {
+                               elbo_image_shape image, const char *device, elbo_mode mode, int batch) {
     *e = (engine){0};
     assert_ok(elbo_recipe_open(&e->recipe, recipe, sets, set_count, &failure));
     const elbo_recipe *r = &e->recipe;
     assert_ok(elbo_network_make(&e->network, r, image, &failure));
     assert_ok(elbo_features_open(&e->features, r, image, &failure));
-    assert_ok(elbo_team_make(&e->team, threads, &failure));
+    assert_ok(elbo_team_make(&e->team, ENGINE_THREADS, &failure));
     const elbo_device *where;
     assert_ok(elbo_device_find(&where, device, &failure));
     const elbo_optimizer_rule *rule = mode == ELBO_TRAIN ? elbo_optimizer_rule_of(r->train.optimizer) : NULL;

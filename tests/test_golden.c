@@ -304,7 +304,7 @@ static void replay(void **state) {
         const char *const sets[] = {vgg16}; // a golden file of a perceptual loss holds its weights, too
         bool perceptual = elbo_safetensors_find(&g.file, "vgg16.features.0.weight") != NULL;
         if (perceptual) write_vgg16(&g, vgg16, sizeof vgg16);
-        engine_open(&e, g.recipe, sets, perceptual, g.images.shape, elbo_devices[d]->name, ELBO_TRAIN, 0, 2);
+        engine_open(&e, g.recipe, sets, perceptual, g.images.shape, elbo_devices[d]->name, ELBO_TRAIN, 0);
         check_steps(&e, &g, index, &w);
         check_evaluation(&e, &g, index, &w);
         check_without_gradients(&e, &g, index);

@@ -231,13 +231,18 @@ static void test_probe(void **state) {
     static uint8_t train_labels[N], test_labels[M];
     make_clouds(train_codes, train_labels, N, 3);
     make_clouds(test_codes, test_labels, M, 4);
+    const elbo_labelled_codes codes = {.train = train_codes,
+                                       .train_labels = train_labels,
+                                       .n = N,
+                                       .test = test_codes,
+                                       .test_labels = test_labels,
+                                       .m = M,
+                                       .dims = 4};
     double accuracy, again;
-    assert_ok(elbo_probe_accuracy(&accuracy, train_codes, train_labels, N, test_codes, test_labels, M, 4, 3, &work,
-                                  &failure));
+    assert_ok(elbo_probe_accuracy(&accuracy, &codes, 3, &work, &failure));
     assert_near("accuracy", 0, accuracy, 0.722222,
                 0.003); // scikit-learn's LogisticRegression on the same, standardised
-    assert_ok(elbo_probe_accuracy(&again, train_codes, train_labels, N, test_codes, test_labels, M, 4, 3,
-                                  &(elbo_job){.threads = 3}, &failure));
+    assert_ok(elbo_probe_accuracy(&again, &codes, 3, &(elbo_job){.threads = 3}, &failure));
     assert_true(accuracy == again);
 }
 

@@ -178,7 +178,8 @@ static void test_of_other_points(void **state) {
     for (int k = 1; k <= N; k += 899) { // one, and all
         elbo_neighbours nb;
         elbo_error err;
-        well(elbo_neighbours_of(&nb, query, M, x, N, DIMS, k, NULL, &err), &err);
+        const elbo_neighbours_question q = {.query = query, .m = M, .x = x, .n = N, .dims = DIMS, .k = k};
+        well(elbo_neighbours_of(&nb, &q, NULL, &err), &err);
         check_rows(&nb, query, x, N, DIMS, false, true);
         elbo_neighbours_free(&nb);
     }
@@ -263,10 +264,12 @@ static void test_what_is_refused(void **state) {
     assert_int_equal(elbo_neighbours_of_all(&nb, x, 1, 1, 1, NULL, &err), ELBO_BAD_INPUT);
     assert_non_null(strstr(err.message, "1 nearest neighbours of each of 1 points"));
     assert_int_equal(elbo_neighbours_of_all(&nb, x, 3, 1, 3, NULL, &err), ELBO_BAD_INPUT);
-    assert_int_equal(elbo_neighbours_of(&nb, x, 3, x, 3, 1, 4, NULL, &err), ELBO_BAD_INPUT);
+    elbo_neighbours_question q = {.query = x, .m = 3, .x = x, .n = 3, .dims = 1, .k = 4};
+    assert_int_equal(elbo_neighbours_of(&nb, &q, NULL, &err), ELBO_BAD_INPUT);
     assert_int_equal(elbo_neighbours_of_all(&nb, x, 2, 2, 1, NULL, &err), ELBO_BAD_INPUT);
     assert_non_null(strstr(err.message, "point 1: dimension 1 is nan"));
-    assert_int_equal(elbo_neighbours_of(&nb, x + 4, 1, x, 1, 2, 1, NULL, &err), ELBO_BAD_INPUT);
+    q = (elbo_neighbours_question){.query = x + 4, .m = 1, .x = x, .n = 1, .dims = 2, .k = 1};
+    assert_int_equal(elbo_neighbours_of(&nb, &q, NULL, &err), ELBO_BAD_INPUT);
     assert_non_null(strstr(err.message, "query 0: dimension 1 is 1e+20"));
     elbo_embedding_scores scores;
     assert_int_equal(elbo_embedding_score(&scores, x, x, 2, 2, NULL, NULL, &err), ELBO_BAD_INPUT);
@@ -377,13 +380,18 @@ static void test_votes(void **state) {
     assert_int_equal(elbo_knn_vote((const uint32_t[]){0, 1, 2, 3, 5}, 5, label), 2);
     assert_int_equal(elbo_knn_vote((const uint32_t[]){0, 1, 2, 3, 4}, 5, label), 1); // equal votes: 1 came first
     assert_int_equal(elbo_knn_vote((const uint32_t[]){5, 1, 2}, 3, label), 255);
-    const float train[] = {0, 1, 2, 10, 11, 12}, test[] = {-1, 1, 13, 10.5f};
+    const float train[] = {0, 1, 2, 10, 11, 12}, test[] = {-1, 1, 13, 10.5f, 11.5f};
+    const elbo_labelled_codes codes = {.train = train,
+                                       .train_labels = (const uint8_t[]){7, 7, 7, 9, 9, 9},
+                                       .n = 6,
+                                       .test = test,
+                                       .test_labels = (const uint8_t[]){7, 7, 9, 7, 9},
+                                       .m = 5,
+                                       .dims = 1};
     double accuracy;
     elbo_error err;
-    well(elbo_knn_accuracy(&accuracy, train, (const uint8_t[]){7, 7, 7, 9, 9, 9}, 6, test,
-                           (const uint8_t[]){7, 7, 9, 7}, 4, 1, 3, NULL, &err),
-         &err);
-    assert_near("accuracy", 0, accuracy, 0.75, 0);
+    well(elbo_knn_accuracy(&accuracy, &codes, 3, NULL, &err), &err);
+    assert_near("accuracy", 0, accuracy, 0.8, 0); // 0.6 with test and training codes exchanged
 }
 
 int main(void) {

@@ -285,7 +285,8 @@ static void test_gradient(void **state) {
     for (size_t i = 0; i < N; i++) z += (double)weight[i] - 1;
     assert_true(fabs(2 * k->normaliser(apart[0], apart[1], N, 0, N) / z - 1) < 1e-6);
     elbo_tsne_step how = {.attraction = (float)(1 / s.sum), .repulsion = (float)(1 / z), .rate = 1, .longest = 100};
-    k->step(&s, 0, N, y, moved, force, velocity, gain, how);
+    elbo_tsne_motion m = {.y = y, .next = moved, .repulsion = force, .velocity = velocity, .gain = gain};
+    k->step(&s, 0, N, &m, how);
     double kl = s.entropy + k->cost(&s, 0, N, y) / s.sum + log(z);
     assert_true(fabs(kl - plain_kl(&s, at, N)) < 1e-5);
     for (size_t i = 0; i < 2 * N; i++) {

@@ -88,23 +88,26 @@ static void test_tiny_points(void **state) {
         elbo_embedding_scores scores, scores_tiny;
         elbo_tsne_result r1, r = map_of(first, x, N, dims[d], &o, 2);
         const float *fresh = x + (size_t)N * (size_t)dims[d], *fresh_tiny = tiny + (size_t)N * (size_t)dims[d];
-        assert_int_equal(elbo_tsne_transform(placed, fresh, M, first, x, N, dims[d], &o, &quietly, &err), ELBO_OK);
+        elbo_tsne_placement what = {.new_points = fresh, .m = M, .map = first, .x = x, .n = N, .dims = dims[d]},
+                            what_tiny = what;
+        what_tiny.new_points = fresh_tiny;
+        what_tiny.x = tiny;
+        assert_int_equal(elbo_tsne_transform(placed, &what, &o, &quietly, &err), ELBO_OK);
         assert_int_equal(elbo_embedding_score(&scores, first, x, N, dims[d], NULL, &quietly, &err), ELBO_OK);
         for (int exponent = -60; exponent >= -100; exponent -= 40) {
             for (size_t i = 0; i < size; i++) tiny[i] = ldexpf(x[i], exponent);
             r1 = map_of(y, tiny, N, dims[d], &o, 2);
             assert_memory_equal(y, first, sizeof y);
             assert_true(r1.kl == r.kl);
-            assert_int_equal(
-                elbo_tsne_transform(placed_tiny, fresh_tiny, M, first, tiny, N, dims[d], &o, &quietly, &err), ELBO_OK);
+            assert_int_equal(elbo_tsne_transform(placed_tiny, &what_tiny, &o, &quietly, &err), ELBO_OK);
             assert_memory_equal(placed_tiny, placed, sizeof placed);
             assert_int_equal(elbo_embedding_score(&scores_tiny, first, tiny, N, dims[d], NULL, &quietly, &err),
                              ELBO_OK);
             assert_true(scores_tiny.trustworthiness == scores.trustworthiness && scores_tiny.recall == scores.recall);
         }
         // far from the map's points: placed somewhere in it
-        assert_int_equal(elbo_tsne_transform(placed_tiny, fresh, M, first, tiny, N, dims[d], &o, &quietly, &err),
-                         ELBO_OK);
+        what_tiny.new_points = fresh;
+        assert_int_equal(elbo_tsne_transform(placed_tiny, &what_tiny, &o, &quietly, &err), ELBO_OK);
         for (size_t i = 0; i < 2 * M; i++) assert_true(isfinite(placed_tiny[i]));
         free(x);
         free(tiny);
@@ -213,9 +216,10 @@ static void test_placing(void **state) {
     elbo_tsne_options o = elbo_tsne_defaults();
     o.iterations = 500;
     map_of(map, x, N, D, &o, 2);
-    assert_int_equal(elbo_tsne_transform(placed, x, M, map, x, N, D, &o, &quietly, &err), ELBO_OK);
+    const elbo_tsne_placement what = {.new_points = x, .m = M, .map = map, .x = x, .n = N, .dims = D};
+    assert_int_equal(elbo_tsne_transform(placed, &what, &o, &quietly, &err), ELBO_OK);
     const elbo_job alone = {.threads = 1};
-    assert_int_equal(elbo_tsne_transform(again, x, M, map, x, N, D, &o, &alone, &err), ELBO_OK);
+    assert_int_equal(elbo_tsne_transform(again, &what, &o, &alone, &err), ELBO_OK);
     assert_memory_equal(placed, again, sizeof placed);
     double near = 0, wide = spread(map, N, 0);
     size_t astray = 0;

@@ -110,9 +110,15 @@ static elbo_status open_job(job *j, elbo_error *err) {
 }
 
 static elbo_status make_map(job *j, elbo_error *err) {
-    if (j->new_points)
-        return elbo_tsne_transform(j->y, j->fresh.value, j->fresh.rows, j->other.value, j->x.value, j->x.rows,
-                                   j->x.columns, &j->options, &j->work, err);
+    if (j->new_points) {
+        elbo_tsne_placement what = {.new_points = j->fresh.value,
+                                    .m = j->fresh.rows,
+                                    .map = j->other.value,
+                                    .x = j->x.value,
+                                    .n = j->x.rows,
+                                    .dims = j->x.columns};
+        return elbo_tsne_transform(j->y, &what, &j->options, &j->work, err);
+    }
     if (j->from) j->options.start = j->other.value;
     return elbo_tsne(j->y, &j->result, j->x.value, j->x.rows, j->x.columns, &j->options, &j->work, err);
 }

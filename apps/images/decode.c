@@ -153,9 +153,15 @@ static bool decode(const char *path, const format *f, const elbo_images_request 
     uint8_t *bytes = ok ? vips_image_write_to_memory(image, &size) : NULL; // (tall, wide, bands)
     g_object_unref(image);
     ok = bytes && (bands == 1 || bands == (int)want->channels) && size == (size_t)tall * (size_t)wide * (size_t)bands;
-    if (ok && !scale_image(bytes, tall, wide, bands, h, w, orientation, (int)want->channels, (int)want->height,
-                           (int)want->width, pixels))
-        ok = false, vips_error("scale", "%s", "out of memory");
+    decoded_image decoded = {.bytes = bytes,
+                             .height = tall,
+                             .width = wide,
+                             .bands = bands,
+                             .full_height = h,
+                             .full_width = w,
+                             .orientation = orientation};
+    scaled_size to = {.channels = (int)want->channels, .height = (int)want->height, .width = (int)want->width};
+    if (ok && !scale_image(pixels, &decoded, to)) ok = false, vips_error("scale", "%s", "out of memory");
     g_free(bytes);
     return ok || fail_vips(f, reason);
 }

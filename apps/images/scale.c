@@ -39,12 +39,13 @@ static void stored_place(int orientation, int row, int column, int height, int w
     *c = back ? width - 1 - b : b;
 }
 
-bool scale_image(const uint8_t *bytes, int height, int width, int bands, int full_height, int full_width,
-                 int orientation, int channels, int to_height, int to_width, uint8_t *pixels) {
-    bool lies = orientation >= 5;
-    int h = lies ? to_width : to_height, w = lies ? to_height : to_width; // of the result as stored
-    double scale = fmax((double)h / full_height, (double)w / full_width);
-    int tall = (int)fmax(h, floor(full_height * scale + 1e-6)), wide = (int)fmax(w, floor(full_width * scale + 1e-6));
+bool scale_image(uint8_t *pixels, const decoded_image *image, scaled_size to) {
+    int height = image->height, width = image->width, bands = image->bands;
+    bool lies = image->orientation >= 5;
+    int h = lies ? to.width : to.height, w = lies ? to.height : to.width; // of the result as stored
+    double scale = fmax((double)h / image->full_height, (double)w / image->full_width);
+    int tall = (int)fmax(h, floor(image->full_height * scale + 1e-6)),
+        wide = (int)fmax(w, floor(image->full_width * scale + 1e-6));
     int top = (int)rint((tall - h) / 2.0), left = (int)rint((wide - w) / 2.0);
     int most_x = most_in_window(width, wide), most_y = most_in_window(height, tall);
     size_t line = (size_t)w * (size_t)bands;
@@ -61,7 +62,7 @@ bool scale_image(const uint8_t *bytes, int height, int width, int bands, int ful
         for (int r = 0; rows && r < count; r++)
             for (int i = 0; i < w; i++) {
                 const uint8_t *from =
-                    bytes + ((size_t)(first + r) * (size_t)width + (size_t)x[i].first) * (size_t)bands;
+                    image->bytes + ((size_t)(first + r) * (size_t)width + (size_t)x[i].first) * (size_t)bands;
                 float part[4] = {0};
                 for (int k = 0; k < x[i].count; k++)
                     for (int b = 0; b < bands; b++) part[b] += x[i].weight[k] * (float)*from++;
@@ -76,12 +77,12 @@ bool scale_image(const uint8_t *bytes, int height, int width, int bands, int ful
             }
             for (size_t i = 0; i < line; i++) stored[(size_t)r * line + i] = (uint8_t)(sum[i] > 255 ? 255 : sum[i]);
         }
-        for (int row = 0; stored && row < to_height; row++)
-            for (int column = 0; column < to_width; column++) {
+        for (int row = 0; stored && row < to.height; row++)
+            for (int column = 0; column < to.width; column++) {
                 int r, c;
-                stored_place(orientation, row, column, h, w, &r, &c);
-                for (int ch = 0; ch < channels; ch++)
-                    pixels[((size_t)ch * (size_t)to_height + (size_t)row) * (size_t)to_width + (size_t)column] =
+                stored_place(image->orientation, row, column, h, w, &r, &c);
+                for (int ch = 0; ch < to.channels; ch++)
+                    pixels[((size_t)ch * (size_t)to.height + (size_t)row) * (size_t)to.width + (size_t)column] =
                         stored[(size_t)r * line + (size_t)(c * bands + (bands == 1 ? 0 : ch))];
             }
         ok = stored != NULL;

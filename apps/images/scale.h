@@ -5,11 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The shorter side of the whole image (of full_height x full_width, which the decoder may have shrunk on its way to height x
- * width) goes to the size wanted, the centre is cut out, and the result is turned upright by EXIF's `orientation`, 1 to 8.
- *   bytes: (height, width, bands); pixels: (channels, to_height, to_width), upright; channels is bands, or 3 of one band
- * False: no memory. */
-bool scale_image(const uint8_t *bytes, int height, int width, int bands, int full_height, int full_width,
-                 int orientation, int channels, int to_height, int to_width, uint8_t *pixels);
+/* An image as it was decoded and lies in its file. */
+typedef struct decoded_image {
+    const uint8_t *bytes; // (height, width, bands)
+    int height, width, bands;
+    int full_height, full_width; // of the file's image, which the decoder may have shrunk
+    int orientation;             // EXIF's, 1 to 8
+} decoded_image;
+
+/* What is wanted, upright. */
+typedef struct scaled_size {
+    int channels; // as many as bands, or 3 of one band
+    int height, width;
+} scaled_size;
+
+/* The shorter side of the whole image goes to the size wanted, the centre is cut out, and the result is turned upright.
+ * pixels: (channels, height, width) of `to`. False: no memory. */
+bool scale_image(uint8_t *pixels, const decoded_image *image, scaled_size to);
 
 #endif

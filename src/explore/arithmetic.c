@@ -19,7 +19,9 @@ static elbo_status find_nearest(elbo_arithmetic_result *r, float *nearest_code, 
     if (!codes) return elbo_no_memory(err);
     elbo_model_encode_images(w->model, train, NULL, train->count, codes, NULL);
     elbo_neighbours nb;
-    elbo_status status = elbo_neighbours_of(&nb, r->code, 1, codes, train->count, r->latent, 1, work, err);
+    elbo_neighbours_question question = {
+        .query = r->code, .m = 1, .x = codes, .n = train->count, .dims = r->latent, .k = 1};
+    elbo_status status = elbo_neighbours_of(&nb, &question, work, err);
     if (status == ELBO_OK) {
         r->nearest = nb.index[0];
         r->distance = sqrt((double)nb.distance2[0]);

@@ -49,7 +49,9 @@ static elbo_status search(source *s, uint32_t *nearest, float *distance, const f
         size_t count = read_block(s, first);
         point(s->rows, count, s->size, mean);
         elbo_neighbours nb;
-        ELBO_TRY(elbo_neighbours_of(&nb, pictures, m, s->rows, count, (int)s->size, 1, work, err));
+        elbo_neighbours_question question = {
+            .query = pictures, .m = m, .x = s->rows, .n = count, .dims = (int)s->size, .k = 1};
+        ELBO_TRY(elbo_neighbours_of(&nb, &question, work, err));
         for (size_t i = 0; i < m; i++) {
             if (!(nb.distance2[i] < distance[i])) continue;
             distance[i] = nb.distance2[i];

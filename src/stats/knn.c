@@ -11,14 +11,16 @@ uint8_t elbo_knn_vote(const uint32_t *index, int k, const uint8_t *labels) {
     return winner;
 }
 
-elbo_status elbo_knn_accuracy(double *accuracy, const float *train, const uint8_t *train_labels, size_t n,
-                              const float *test, const uint8_t *test_labels, size_t m, int dims, int k,
-                              const elbo_job *work, elbo_error *err) {
+elbo_status elbo_knn_accuracy(double *accuracy, const elbo_labelled_codes *codes, int k, const elbo_job *work,
+                              elbo_error *err) {
+    size_t m = codes->m, right = 0;
+    elbo_neighbours_question question = {
+        .query = codes->test, .m = m, .x = codes->train, .n = codes->n, .dims = codes->dims, .k = k};
     elbo_neighbours nb;
     if (m == 0) return elbo_fail(err, ELBO_BAD_INPUT, "accuracy of nearest neighbours: no test points");
-    ELBO_TRY(elbo_neighbours_of(&nb, test, m, train, n, dims, k, work, err));
-    size_t right = 0;
-    for (size_t i = 0; i < m; i++) right += elbo_knn_vote(nb.index + i * (size_t)k, k, train_labels) == test_labels[i];
+    ELBO_TRY(elbo_neighbours_of(&nb, &question, work, err));
+    for (size_t i = 0; i < m; i++)
+        right += elbo_knn_vote(nb.index + i * (size_t)k, k, codes->train_labels) == codes->test_labels[i];
     *accuracy = (double)right / (double)m;
     elbo_neighbours_free(&nb);
     return ELBO_OK;

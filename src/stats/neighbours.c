@@ -118,20 +118,22 @@ elbo_status elbo_neighbours_of_all(elbo_neighbours *nb, const float *x, size_t n
     return status;
 }
 
-elbo_status elbo_neighbours_of(elbo_neighbours *nb, const float *query, size_t m, const float *x, size_t n, int dims,
-                               int k, const elbo_job *work, elbo_error *err) {
+elbo_status elbo_neighbours_of(elbo_neighbours *nb, const elbo_neighbours_question *q, const elbo_job *work,
+                               elbo_error *err) {
+    size_t m = q->m, n = q->n;
+    int dims = q->dims, k = q->k;
     *nb = (elbo_neighbours){0};
     if (n > INT_MAX || m > INT_MAX)
         return elbo_fail(err, ELBO_BAD_INPUT, "%zu points; at most %d are searched", n > m ? n : m, INT_MAX);
     if (k < 1 || (size_t)k > n)
         return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours among %zu points; 1 to %zu are possible", k, n, n);
-    ELBO_TRY(elbo_points_check(query, m, dims, "query", err));
-    ELBO_TRY(elbo_points_check(x, n, dims, "point", err));
+    ELBO_TRY(elbo_points_check(q->query, m, dims, "query", err));
+    ELBO_TRY(elbo_points_check(q->x, n, dims, "point", err));
     elbo_cells cells;
-    ELBO_TRY(elbo_cells_make(&cells, x, n, dims, CELL, work ? work->threads : 0, err));
+    ELBO_TRY(elbo_cells_make(&cells, q->x, n, dims, CELL, work ? work->threads : 0, err));
     elbo_status status = make(nb, m, k, err);
     elbo_near_search s = {
-        .cells = &cells, .query = query, .m = m, .k = k, .index = nb->index, .distance2 = nb->distance2};
+        .cells = &cells, .query = q->query, .m = m, .k = k, .index = nb->index, .distance2 = nb->distance2};
     if (status == ELBO_OK && m) status = elbo_near_run(&s, "nearest neighbours", 0, 1, work, err);
     elbo_cells_free(&cells);
     if (status != ELBO_OK) elbo_neighbours_free(nb);

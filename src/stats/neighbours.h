@@ -24,12 +24,22 @@ typedef struct elbo_neighbours {
     double recall;    // 1 where the search was exact, else as measured
 } elbo_neighbours;
 
+/* Which points are asked about, and those among which their neighbours are sought. */
+typedef struct elbo_neighbours_question {
+    const float *query; // (m, dims)
+    size_t m;
+    const float *x; // (n, dims)
+    size_t n;
+    int dims;
+    int k; // 1 to n
+} elbo_neighbours_question;
+
 /* The k nearest of the points x (n, dims) to each of them, itself left out. k is below n. */
 elbo_status elbo_neighbours_of_all(elbo_neighbours *nb, const float *x, size_t n, int dims, int k, const elbo_job *work,
                                    elbo_error *err);
-/* The k nearest of the points x (n, dims) to each query (m, dims); k at most n. Always exact. */
-elbo_status elbo_neighbours_of(elbo_neighbours *nb, const float *query, size_t m, const float *x, size_t n, int dims,
-                               int k, const elbo_job *work, elbo_error *err);
+/* The k nearest points to each query. Always exact. */
+elbo_status elbo_neighbours_of(elbo_neighbours *nb, const elbo_neighbours_question *q, const elbo_job *work,
+                               elbo_error *err);
 void elbo_neighbours_free(elbo_neighbours *nb);
 
 #endif

@@ -200,15 +200,15 @@ static void take_rows(probe *p, const float *x, const uint8_t *labels, size_t n,
         for (size_t d = 0; d < dims; d++) p->x[i * dims + d] = (float)((x[i * dims + d] - mean[d]) * inverse[d]);
 }
 
-elbo_status elbo_probe_accuracy(double *accuracy, const float *train, const uint8_t *train_labels, size_t n,
-                                const float *test, const uint8_t *test_labels, size_t m, int dims, int classes,
-                                const elbo_job *work, elbo_error *err) {
+elbo_status elbo_probe_accuracy(double *accuracy, const elbo_labelled_codes *codes, int classes, const elbo_job *work,
+                                elbo_error *err) {
+    size_t n = codes->n, m = codes->m;
     *accuracy = NAN;
     if (n == 0 || m == 0 || classes < 2)
         return elbo_fail(err, ELBO_BAD_INPUT, "a linear probe needs codes of two classes or more");
-    size_t most = n > m ? n : m, D = (size_t)dims, C = (size_t)classes;
+    size_t most = n > m ? n : m, D = (size_t)codes->dims, C = (size_t)classes;
     probe p = {.linear = elbo_kernels_here()->linear,
-               .dims = dims,
+               .dims = codes->dims,
                .classes = classes,
                .threads = work->threads,
                .weights = C * D,
@@ -229,13 +229,13 @@ elbo_status elbo_probe_accuracy(double *accuracy, const float *train, const uint
         p.x && p.w && p.gradient && p.loss && p.right && p.y && p.scratch && h.step && h.change && theta && scale;
     elbo_status status = whole ? ELBO_OK : elbo_no_memory(err);
     if (whole) {
-        find_scale(train, n, D, scale, scale + D);
-        take_rows(&p, train, train_labels, n, scale, scale + D);
+        find_scale(codes->train, n, D, scale, scale + D);
+        take_rows(&p, codes->train, codes->train_labels, n, scale, scale + D);
         status = minimise(&p, theta, &h, theta + p.size, work, err);
     }
     if (status == ELBO_OK) {
         for (size_t k = 0; k < p.size; k++) p.w[k] = (float)theta[k];
-        take_rows(&p, test, test_labels, m, scale, scale + D);
+        take_rows(&p, codes->test, codes->test_labels, m, scale, scale + D);
         elbo_parallel_for(p.threads, (int)p.pieces, run_votes, &p);
         size_t right = 0;
         for (size_t i = 0; i < p.pieces; i++) right += p.right[i];

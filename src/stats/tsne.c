@@ -126,7 +126,9 @@ static void take_step(void *context, int piece, int thread) {
     (void)thread;
     tsne *t = context;
     size_t from = (size_t)piece * ROWS_AT_ONCE;
-    t->kernels->step(&t->p, from, piece_end(t, from), t->y, t->next, t->repulsion, t->velocity, t->gain, t->how);
+    elbo_tsne_motion m = {
+        .y = t->y, .next = t->next, .repulsion = t->repulsion, .velocity = t->velocity, .gain = t->gain};
+    t->kernels->step(&t->p, from, piece_end(t, from), &m, t->how);
 }
 
 static void add_cost(void *context, int piece, int thread) {

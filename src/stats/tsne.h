@@ -40,8 +40,18 @@ typedef struct elbo_tsne_result {
 elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims,
                       const elbo_tsne_options *o, const elbo_job *work, elbo_error *err);
 
-/* Places new points (m, dims) in a map (n, 2) of x (n, dims) that stays as it is.  y: (m, 2) */
-elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, const float *map, const float *x, size_t n,
-                                int dims, const elbo_tsne_options *o, const elbo_job *work, elbo_error *err);
+/* New points, and the map that they are placed in. */
+typedef struct elbo_tsne_placement {
+    const float *new_points; // (m, dims)
+    size_t m;
+    const float *map; // (n, 2)
+    const float *x;   // (n, dims): the points that the map is of
+    size_t n;
+    int dims;
+} elbo_tsne_placement;
+
+/* Places the new points in the map, which stays as it is.  y: (m, 2) */
+elbo_status elbo_tsne_transform(float *y, const elbo_tsne_placement *what, const elbo_tsne_options *o,
+                                const elbo_job *work, elbo_error *err);
 
 #endif

@@ -137,38 +137,42 @@ static elbo_status check(const float *x, size_t n, int dims, const char *what, e
 }
 
 /* On the scale of the map's points, unless a new one lies so far away that all of them are equally near. */
-static elbo_status find_neighbours(elbo_neighbours *nb, const float *new_points, size_t m, const float *x, size_t n,
-                                   int dims, int k, const elbo_job *work, elbo_error *err) {
-    double scale = elbo_scale_of(x, n, dims), largest = 0;
-    for (size_t i = 0; i < m * (size_t)dims; i++) largest = fmax(largest, fabs((double)new_points[i]));
+static elbo_status find_neighbours(elbo_neighbours *nb, const elbo_tsne_placement *what, int k, const elbo_job *work,
+                                   elbo_error *err) {
+    size_t m = what->m, n = what->n;
+    int dims = what->dims;
+    double scale = elbo_scale_of(what->x, n, dims), largest = 0;
+    for (size_t i = 0; i < m * (size_t)dims; i++) largest = fmax(largest, fabs((double)what->new_points[i]));
     if (scale * largest > 1e15) scale = 1; // more than distances take
     elbo_scaled points = {0}, queries = {0};
-    elbo_status status = elbo_scaled_make(&points, x, n, dims, scale, err);
-    if (status == ELBO_OK) status = elbo_scaled_make(&queries, new_points, m, dims, scale, err);
-    if (status == ELBO_OK) status = elbo_neighbours_of(nb, queries.x, m, points.x, n, dims, k, work, err);
+    elbo_status status = elbo_scaled_make(&points, what->x, n, dims, scale, err);
+    if (status == ELBO_OK) status = elbo_scaled_make(&queries, what->new_points, m, dims, scale, err);
+    elbo_neighbours_question question = {.query = queries.x, .m = m, .x = points.x, .n = n, .dims = dims, .k = k};
+    if (status == ELBO_OK) status = elbo_neighbours_of(nb, &question, work, err);
     elbo_scaled_free(&points);
     elbo_scaled_free(&queries);
     return status;
 }
 
-elbo_status elbo_tsne_transform(float *y, const float *new_points, size_t m, const float *map, const float *x, size_t n,
-                                int dims, const elbo_tsne_options *o, const elbo_job *work, elbo_error *err) {
-    if (m < 1 || n < 1 || dims < 1)
+elbo_status elbo_tsne_transform(float *y, const elbo_tsne_placement *what, const elbo_tsne_options *o,
+                                const elbo_job *work, elbo_error *err) {
+    size_t m = what->m, n = what->n;
+    if (m < 1 || n < 1 || what->dims < 1)
         return elbo_fail(err, ELBO_BAD_INPUT, "placing %zu points in a map of %zu; both need at least one", m, n);
-    ELBO_TRY(check(new_points, m, dims, "new point", err));
-    ELBO_TRY(check(x, n, dims, "point", err));
-    ELBO_TRY(check(map, n, 2, "map point", err));
+    ELBO_TRY(check(what->new_points, m, what->dims, "new point", err));
+    ELBO_TRY(check(what->x, n, what->dims, "point", err));
+    ELBO_TRY(check(what->map, n, 2, "map point", err));
     double perplexity = fmax(1, fmin(o->perplexity, (double)n / 3));
     size_t k = (size_t)(3 * perplexity);
     elbo_neighbours nb = {0};
-    ELBO_TRY(find_neighbours(&nb, new_points, m, x, n, dims, (int)(k < n ? k : n), work, err));
+    ELBO_TRY(find_neighbours(&nb, what, (int)(k < n ? k : n), work, err));
     placing g = {.kernels = elbo_tsne_kernels_here()->force,
                  .m = m,
                  .n = n,
                  .k = nb.k,
                  .neighbour = nb.index,
                  .p = nb.distance2,
-                 .map = map,
+                 .map = what->map,
                  .y = y,
                  .log_perplexity = (float)log(perplexity)};
     elbo_team *team = NULL;

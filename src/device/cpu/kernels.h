@@ -86,6 +86,20 @@ typedef struct elbo_planes {
     size_t rows, groups, pixels, lanes;
 } elbo_planes;
 
+/* By channel: what the gradient of normalisation over the batch is made of. */
+typedef struct elbo_norm_gradient {
+    const float *mean;       // of x
+    const float *a, *b, *c0; // dx = a dy + b (x - mean) + c0
+} elbo_norm_gradient;
+
+/* Of one image that was normalised by itself. */
+typedef struct elbo_layer_norm_image {
+    const float *dy, *x; // (n)
+    const float *w;      // (n): the layer's weight
+    float mean, inverse; // as `layer` left them
+    size_t n;
+} elbo_layer_norm_image;
+
 /* What normalisation over the batch needs, channel by channel. */
 typedef struct elbo_norm_kernels {
     const char *name;
@@ -97,16 +111,15 @@ typedef struct elbo_norm_kernels {
     /* Sums over rows and pixels of dy, and of dy (x - mean). */
     void (*gradient_sums)(float *sum, float *product, const float *dy, const float *x, const float *mean,
                           const elbo_planes *p);
-    /* dx = a dy + b (x - mean) + c; or += where `accumulate` */
-    void (*backward)(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
-                     const float *c, const elbo_planes *p, bool accumulate);
+    /* dx = a dy + b (x - mean) + c0; or += where `accumulate` */
+    void (*backward)(float *dx, const float *dy, const float *x, const elbo_norm_gradient *of, const elbo_planes *p,
+                     bool accumulate);
     /* Normalisation of one image by itself, all n values of it: y = (x - mean) inverse w + b, inverse = 1 / sqrt(var +
      * eps). *mean and *inverse are left for backward. */
     void (*layer)(float *y, float *mean, float *inverse, const float *x, const float *w, const float *b, size_t n,
                   float eps);
     /* dw += dy (x - mean) inverse, db += dy; dx (NULL: nobody asks) is set, or added to where `accumulate`. */
-    void (*layer_backward)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
-                           float inverse, size_t n, bool accumulate);
+    void (*layer_backward)(float *dx, float *dw, float *db, const elbo_layer_norm_image *image, bool accumulate);
 } elbo_norm_kernels;
 
 /* Images made smaller or larger, as (planes, height, width, lanes): plain ones have a plane per channel and one lane,

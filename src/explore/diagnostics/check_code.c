@@ -176,7 +176,8 @@ static elbo_status aggregate_posterior(aggregate *a, const float *mu, const floa
 static elbo_status median_nearest(double *median, const float *points, size_t m, const float *codes, size_t n,
                                   const elbo_eval_context *e, elbo_error *err) {
     elbo_neighbours nb;
-    ELBO_TRY(elbo_neighbours_of(&nb, points, m, codes, n, (int)e->Z, 1, e->work, err));
+    elbo_neighbours_question question = {.query = points, .m = m, .x = codes, .n = n, .dims = (int)e->Z, .k = 1};
+    ELBO_TRY(elbo_neighbours_of(&nb, &question, e->work, err));
     qsort(nb.distance2, m, sizeof *nb.distance2, elbo_ascending_floats);
     *median = sqrt((double)nb.distance2[m / 2]);
     elbo_neighbours_free(&nb);

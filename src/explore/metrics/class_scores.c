@@ -24,16 +24,20 @@ elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context
     float *codes = elbo_alloc(e->train * e->Z, sizeof *codes); // (train, Z)
     elbo_status status =
         labels && codes ? elbo_eval_context_step(e->work, "encoding the training images", 0, err) : elbo_no_memory(err);
+    elbo_labelled_codes labelled = {.train = codes,
+                                    .train_labels = labels,
+                                    .n = e->train,
+                                    .test = e->mu,
+                                    .test_labels = e->images->labels,
+                                    .m = e->n,
+                                    .dims = (int)e->Z};
     if (status == ELBO_OK) {
         for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
         elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, codes, NULL);
         int k = e->train < VOTERS ? (int)e->train : VOTERS;
-        status =
-            elbo_knn_accuracy(knn, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z, k, e->work, err);
+        status = elbo_knn_accuracy(knn, &labelled, k, e->work, err);
     }
-    if (status == ELBO_OK)
-        status = elbo_probe_accuracy(probe, codes, labels, e->train, e->mu, e->images->labels, e->n, (int)e->Z,
-                                     e->data->classes, e->work, err);
+    if (status == ELBO_OK) status = elbo_probe_accuracy(probe, &labelled, e->data->classes, e->work, err);
     free(codes);
     free(labels);
     return status;

@@ -90,8 +90,9 @@ static inline void row(float sum[2], const elbo_similarities *s, size_t i, const
 }
 
 /* Gains as of Jacobs 1988: a coordinate that keeps its direction speeds up, one that turns slows down. */
-static void step(const elbo_similarities *s, size_t from, size_t to, const float *y, float *next,
-                 const float *repulsion, float *velocity, float *gain, elbo_tsne_step how) {
+static void step(const elbo_similarities *s, size_t from, size_t to, const elbo_tsne_motion *m, elbo_tsne_step how) {
+    const float *y = m->y, *repulsion = m->repulsion;
+    float *next = m->next, *velocity = m->velocity, *gain = m->gain;
     for (size_t i = from; i < to; i++) {
         float sum[2], length = 0;
         row(sum, s, i, y);

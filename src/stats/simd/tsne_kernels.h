@@ -17,13 +17,20 @@ typedef struct elbo_tsne_step {
     float rate, momentum, longest;
 } elbo_tsne_step;
 
+/* What a step reads and moves, all (n, 2). */
+typedef struct elbo_tsne_motion {
+    const float *y;         // where the points are
+    float *next;            // where they will be
+    const float *repulsion; // the repulsive sums
+    float *velocity, *gain;
+} elbo_tsne_motion;
+
 typedef struct elbo_tsne_force_kernels {
     /* p (k) with the entropy log_perplexity from squared distances d2 (k), ascending: bisection on the precision. */
     void (*conditional)(float *p, const float *d2, int k, float log_perplexity);
     /* Rows from .. to-1: attraction, the sum over j of weight_ij w_ij (y_i - y_j), w_ij = 1 / (1 + |y_i - y_j|^2), then
-     * the step: next = y + velocity.  repulsion, velocity, gain: (n, 2) */
-    void (*step)(const elbo_similarities *s, size_t from, size_t to, const float *y, float *next,
-                 const float *repulsion, float *velocity, float *gain, elbo_tsne_step how);
+     * the step: next = y + velocity. */
+    void (*step)(const elbo_similarities *s, size_t from, size_t to, const elbo_tsne_motion *m, elbo_tsne_step how);
     /* Sum over rows from .. to-1 of weight_ij log(1 + |y_i - y_j|^2). */
     double (*cost)(const elbo_similarities *s, size_t from, size_t to, const float *y);
     /* Places at (m, 2), rows from .. to-1: repulsion (m, 2), the sum over the n points of w^2 (at - point), and z (m),

@@ -171,9 +171,9 @@ static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, in
     }
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
     elbo_planes p = planes_of(s, s->in[0], valid);
+    elbo_norm_gradient of = {.mean = part_of(s, shard, BATCH_MEAN), .a = a, .b = b, .c0 = constant};
     s->program->kernels->norm->backward(elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[1], shard),
-                                        elbo_cpu_rows(s->in[0], shard), part_of(s, shard, BATCH_MEAN), a, b, constant,
-                                        &p, s->accumulate);
+                                        elbo_cpu_rows(s->in[0], shard), &of, &p, s->accumulate);
     // Rows that only fill the shard have no gradient: a convolution before this sums over them, too.
     size_t size = s->out[0]->per_image;
     if (!s->accumulate)

@@ -84,9 +84,13 @@ static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, in
     for (int r = 0; r < valid; r++, x += tx->per_image, dy += ty->per_image, moments += 2) {
         bool blocked = dx && tdx->blocked;
         if (blocked && s->accumulate) to_plain(s, dx_room, dx);
-        s->program->kernels->norm->layer_backward(blocked ? dx_room : dx, dw, db, plain_copy(s, ty, dy, dy_room),
-                                                  plain_copy(s, tx, x, x_room), w, moments[0], moments[1], n,
-                                                  s->accumulate);
+        elbo_layer_norm_image image = {.dy = plain_copy(s, ty, dy, dy_room),
+                                       .x = plain_copy(s, tx, x, x_room),
+                                       .w = w,
+                                       .mean = moments[0],
+                                       .inverse = moments[1],
+                                       .n = n};
+        s->program->kernels->norm->layer_backward(blocked ? dx_room : dx, dw, db, &image, s->accumulate);
         if (blocked) from_plain(s, dx, dx_room);
         if (dx) dx += tdx->per_image;
     }

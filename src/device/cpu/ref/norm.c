@@ -42,8 +42,9 @@ static void gradient_sums(float *sum, float *product, const float *dy, const flo
     }
 }
 
-static void backward(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
-                     const float *c0, const elbo_planes *p, bool accumulate) {
+static void backward(float *dx, const float *dy, const float *x, const elbo_norm_gradient *of, const elbo_planes *p,
+                     bool accumulate) {
+    const float *mean = of->mean, *a = of->a, *b = of->b, *c0 = of->c0;
     CHANNELS(p) {
         EACH(p, float v = a[c] * dy[i] + b[c] * (x[i] - mean[c]) + c0[c]; dx[i] = accumulate ? dx[i] + v : v);
     }
@@ -64,8 +65,10 @@ static void layer(float *y, float *mean, float *inverse, const float *x, const f
 }
 
 /* With xhat = (x - mean) inverse and g = dy w: dx = inverse (g - mean(g) - xhat mean(g xhat)). */
-static void layer_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
-                           float inverse, size_t n, bool accumulate) {
+static void layer_backward(float *dx, float *dw, float *db, const elbo_layer_norm_image *image, bool accumulate) {
+    const float *dy = image->dy, *x = image->x, *w = image->w;
+    float mean = image->mean, inverse = image->inverse;
+    size_t n = image->n;
     double sum = 0, product = 0;
     for (size_t i = 0; i < n; i++) {
         double xhat = ((double)x[i] - mean) * inverse, g = (double)dy[i] * w[i];

@@ -184,9 +184,9 @@ static void normalise(float *y, const float *x, const float *mean, const float *
 
 /* Value by value: a row of lanes is a vector where there are sixteen, else what the compiler makes of the loop. */
 static inline __attribute__((always_inline)) void backward_lanes(float *dx, const float *dy, const float *x,
-                                                                 const float *mean, const float *a, const float *b,
-                                                                 const float *c, const elbo_planes *p, bool accumulate,
-                                                                 size_t lanes) {
+                                                                 const elbo_norm_gradient *of, const elbo_planes *p,
+                                                                 bool accumulate, size_t lanes) {
+    const float *mean = of->mean, *a = of->a, *b = of->b, *c = of->c0;
     for (size_t r = 0; r < p->rows; r++)
         for (size_t g = 0; g < p->groups; g++) {
             size_t at = g * lanes;
@@ -199,12 +199,12 @@ static inline __attribute__((always_inline)) void backward_lanes(float *dx, cons
         }
 }
 
-static void backward(float *dx, const float *dy, const float *x, const float *mean, const float *a, const float *b,
-                     const float *c, const elbo_planes *p, bool accumulate) {
+static void backward(float *dx, const float *dy, const float *x, const elbo_norm_gradient *of, const elbo_planes *p,
+                     bool accumulate) {
     if (p->lanes == LANES)
-        backward_lanes(dx, dy, x, mean, a, b, c, p, accumulate, LANES);
+        backward_lanes(dx, dy, x, of, p, accumulate, LANES);
     else
-        backward_lanes(dx, dy, x, mean, a, b, c, p, accumulate, p->lanes);
+        backward_lanes(dx, dy, x, of, p, accumulate, p->lanes);
 }
 
 /* ---- one image by itself ---- */
@@ -249,8 +249,10 @@ static void layer(float *y, float *mean, float *inverse, const float *x, const f
     *inverse = inv;
 }
 
-static void layer_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float mean,
-                           float inverse, size_t n, bool accumulate) {
+static void layer_backward(float *dx, float *dw, float *db, const elbo_layer_norm_image *image, bool accumulate) {
+    const float *dy = image->dy, *x = image->x, *w = image->w;
+    float mean = image->mean, inverse = image->inverse;
+    size_t n = image->n;
     double sum = 0, product = 0;
     for (size_t start = 0; start < n; start += RUN) {
         size_t end = n - start < RUN ? n : start + RUN;

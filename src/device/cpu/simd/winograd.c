@@ -7,7 +7,7 @@
  * So each of the 16 places of the transformed tiles is a matrix product of tiles x channels, and that is where the time
  * goes. dx is the same convolution of dy with the weights turned by half a circle; dw is the adjoint,
  * G^T (sum over tiles of (B^T x B) * (A dy A^T)) G. The transforms add, subtract and halve: the result
- * keeps the bounds of the plain sum's (tests/test_image_kernels.c). */
+ * keeps the bounds of the plain sum's (tests/test_image_kernels_conv.c). */
 #include "device/cpu/simd/simd.h"
 #if ELBO_VECTOR_BYTES == 64
 #include <stdlib.h>

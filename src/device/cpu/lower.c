@@ -47,7 +47,8 @@ static elbo_status lower_losses(elbo_cpu_program *p, elbo_error *err) {
     }
     ELBO_TRY(elbo_cpu_lower_pixel_losses(p, prediction, gradient, err));
     for (int k = 0; k < m->count; k++)
-        if (p->plan->metric[k] && p->graph->node[p->graph->loss[k]].op == &elbo_loss_perceptual)
+        if (p->plan->metric[k] && p->graph->loss[k] >= 0 &&
+            p->graph->node[p->graph->loss[k]].op == &elbo_loss_perceptual)
             ELBO_TRY(elbo_cpu_lower_perceptual(p, k, prediction, gradient, err));
     if (!last->dy) return ELBO_OK;
     last->dy->written = true;
@@ -171,7 +172,9 @@ static bool is_convolutional(const elbo_graph *g) {
     return false;
 }
 
-static int rows_of_a_shard(const elbo_graph *g, int batch) {
+static int rows_of_a_shard(const elbo_graph *g, const elbo_plan_options *o) {
+    int batch = o->batch;
+    if (batch == 1 && o->mode != ELBO_TRAIN) return 1; // one image at a time, in as little time as it takes
     int rows = (batch + CONV_SHARDS - 1) / CONV_SHARDS;
     if (is_convolutional(g)) return rows < SHARD_ROWS ? rows : SHARD_ROWS;
     return batch < DENSE_SHARDS * SHARD_ROWS ? FEW_SHARD_ROWS : SHARD_ROWS;
@@ -184,7 +187,7 @@ elbo_status elbo_cpu_program_make(elbo_plan *plan, const elbo_kernels *kernels, 
     int batch = plan->options.batch;
     *p = (elbo_cpu_program){
         .plan = plan, .graph = plan->graph, .kernels = kernels, .team = team, .params = params, .array = array};
-    p->shard_rows = shard_rows ? shard_rows : rows_of_a_shard(plan->graph, batch);
+    p->shard_rows = shard_rows ? shard_rows : rows_of_a_shard(plan->graph, &plan->options);
     p->shards = (batch + p->shard_rows - 1) / p->shard_rows;
     p->part_rows = (p->shards + plan->parts - 1) / plan->parts * p->shard_rows;
     return make(p, err);

@@ -48,7 +48,7 @@ typedef struct cli_option {
 
 /* Of every command that runs a model; an unknown name is refused where the device is opened. */
 #define CLI_DEVICE_OPTION(device)                                                                                      \
-    { "device", 0, CLI_TEXT, &(device), "NAME", "cpu (default), or ref: plain loops, slow, to check by", 0, 0 }
+    { "device", 0, CLI_TEXT, &(device), "NAME", "cpu (default) or ref (plain loops, slow, for verification)", 0, 0 }
 
 /* Reads options (ended by a row without a name) and between `least` and `most` words (most < 0: any number) from argv;
  * words are moved to argv[0..]. Returns the number of words; or a negative number when the command is done: -1 - exit

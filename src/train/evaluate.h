@@ -8,7 +8,6 @@
 typedef struct elbo_evaluator {
     elbo_plan plan;
     const elbo_recipe *recipe;
-    elbo_metrics metrics;
     uint32_t *index; // (batch)
     uint32_t batch;
 } elbo_evaluator;

@@ -92,8 +92,8 @@ static void the_page_holds_everything(void **state) {
                                  "106.8",
                                  "a",
                                  "b",
-                                 "\xe2\x88\x92"
-                                 "1.5e-3",
+                                 ("\xe2\x88\x92" // (in parentheses: one text, no comma was forgotten)
+                                  "1.5e-3"),
                                  "2"};
     static const bool strong[9] = {[8] = true};
     const elbo_report_table table = {.title = "Scores", .rows = 3, .columns = 3, .cells = cells, .strong = strong};

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SECONDS = 20, MIB = 1 << 20, MOST_MEMORY = 512 };
+enum { SECONDS = 20, MIB = 1 << 20, MOST_MEMORY = 300 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1

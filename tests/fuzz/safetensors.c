@@ -23,9 +23,14 @@ static size_t touch(const elbo_safetensors *s) {
 static void run(const uint8_t *data, size_t size) {
     elbo_error err;
     elbo_safetensors s, again;
-    const char *out = fuzz_path("safetensors/out.safetensors");
-    if (!fuzz_succeeded(elbo_safetensors_open(&s, fuzz_safetensors_file(0, data, size), &err), &err)) return;
-    size_t all = touch(&s);
+    const char *out = fuzz_path("safetensors/out.safetensors"), *path = fuzz_safetensors_file(0, data, size);
+    if (!fuzz_succeeded(elbo_safetensors_open(&s, path, &err), &err)) return;
+    uint8_t *file;
+    uint64_t header;
+    size_t all = touch(&s), bytes_there = fuzz_read(path, &file);
+    memcpy(&header, file, sizeof header);
+    free(file);
+    FUZZ_ASSERT(sizeof header + header + all == bytes_there, "%zu bytes of tensors in a file of %zu", all, bytes_there);
     FUZZ_OK(elbo_safetensors_write(out, s.tensors, s.count, s.metadata, s.pairs, &fuzz_err_));
     FUZZ_OK(elbo_safetensors_open(&again, out, &fuzz_err_));
     FUZZ_ASSERT(touch(&again) == all && again.count == s.count && again.pairs == s.pairs, "not what was written");

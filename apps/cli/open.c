@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cli.h"
+#include "data/binarise.h"
 #include "progress.h"
 
 elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r,
@@ -51,6 +52,12 @@ elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char
     elbo_status status = ELBO_OK;
     if (fits) status = elbo_images_check_range(&d->train, &m->recipe, d->source, err);
     if (fits && status == ELBO_OK) status = elbo_images_check_range(&d->test, &m->recipe, d->source, err);
+    if (fits && status == ELBO_OK) status = elbo_model_check_labels(m, d, err);
+    const elbo_recipe *r = &m->recipe;
+    if (fits && status == ELBO_OK && r->image.binary) // as training measured the test images
+        status = elbo_images_binarise(&d->train, r->train.seed, r->image.low, r->image.high, err);
+    if (fits && status == ELBO_OK && r->image.binary)
+        status = elbo_images_binarise(&d->test, r->train.seed, r->image.low, r->image.high, err);
     if (fits && status == ELBO_OK) return ELBO_OK;
     if (!fits)
         status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,

@@ -34,13 +34,15 @@ elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result
 /* ---- samples ---- */
 
 static elbo_status draw_square(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {
-    int n = r->count, columns = (int)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;
+    bool by_class = r->classes > 1 && r->count >= r->classes; // a column each
+    int n = r->count, columns = by_class ? r->classes : (int)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;
     size_t size = elbo_image_size(r->format.shape);
     float *cells = elbo_alloc((size_t)rows * (size_t)columns * size, sizeof *cells);
     if (!cells) return elbo_no_memory(err);
     memcpy(cells, r->images, (size_t)n * size * sizeof *cells);
     for (int i = n; i < rows * columns; i++) cells[(size_t)i * size] = NAN; // an empty cell
     elbo_grid grid = elbo_image_grid(r->format, rows, columns, cells);
+    if (by_class) grid.column_labels = (const char *const *)r->class_name;
     elbo_status status = elbo_draw_grid(f, &grid, err);
     free(cells);
     return status;

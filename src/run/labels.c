@@ -95,8 +95,10 @@ elbo_status elbo_model_check_labels(const elbo_model *m, const elbo_dataset *d, 
     if (d->classes > g->classes)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has %d classes, %s was trained on %d", d->source, d->classes, m->run,
                          g->classes);
+    char number[12];
     for (int i = 0; d->class_names && i < d->classes && i < m->facts.classes; i++)
-        if (strcmp(d->class_names[i], m->facts.class_names[i]))
+        if (snprintf(number, sizeof number, "%d", i) && strcmp(d->class_names[i], number) && // (which names nothing)
+            strcmp(d->class_names[i], m->facts.class_names[i]))
             return elbo_fail(err, ELBO_BAD_INPUT, "%s: its class %d is `%s`, that of %s is `%s`; they must be the same",
                              d->source, i, d->class_names[i], m->run, m->facts.class_names[i]);
     return ELBO_OK;

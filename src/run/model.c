@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "data/binarise.h"
 #include "device/cpu/kernels.h"
 #include "run/run_folder.h"
 
@@ -336,6 +337,20 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
         "%s: its values go from %g to %g; the loss bce needs floats from 0 to 1 (or uint8, 0 to 255): scale "
         "them, or take another loss (--set loss.reconstruction=mse)",
         source, (double)least, (double)most);
+}
+
+elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_error *err) {
+    const elbo_recipe *r = &m->recipe;
+    elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
+    if (have.channels != want.channels || have.height != want.height || have.width != want.width)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
+                         have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
+    ELBO_TRY(elbo_images_check_range(&d->train, r, d->source, err));
+    ELBO_TRY(elbo_images_check_range(&d->test, r, d->source, err));
+    ELBO_TRY(elbo_model_check_labels(m, d, err));
+    if (r->image.binary == ELBO_BINARY_NONE) return ELBO_OK;
+    ELBO_TRY(elbo_images_binarise(&d->train, r->train.seed, r->image.low, r->image.high, err));
+    return elbo_images_binarise(&d->test, r->train.seed, r->image.low, r->image.high, err);
 }
 
 uint64_t elbo_images_fingerprint(const elbo_images *images) {

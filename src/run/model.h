@@ -85,6 +85,11 @@ elbo_status elbo_model_sample_checked(elbo_model *m, size_t n, uint64_t seed, fl
 elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,
                                     elbo_error *err);
 
+/* Makes a data set what the model was trained on: binary, where its recipe says so, as training measured the test images.
+ * Fails where its images have another shape than the model's, a range that the recipe's loss cannot take, or not the labels
+ * that a conditional model needs. */
+elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_error *err);
+
 /* A number that other images, or these in another order, do not have. Every value of each is looked at. */
 uint64_t elbo_images_fingerprint(const elbo_images *images);
 /* What checkpoints had before: 64 bytes in the middle of each image, below 2^53. */

@@ -31,6 +31,32 @@ elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result
     return status;
 }
 
+/* ---- denoised ---- */
+
+enum { DENOISE_ROWS = 3 };
+
+elbo_status elbo_figure_denoise(elbo_figure f, const elbo_denoise_result *r, elbo_error *err) {
+    static const char *const names[DENOISE_ROWS] = {"corrupted", "denoised", "original"};
+    size_t n = (size_t)r->count;
+    const char **captions = calloc(DENOISE_ROWS * n, sizeof *captions);
+    char(*text)[24] = calloc(2 * n, sizeof *text), title[200];
+    elbo_status status = captions && text ? ELBO_OK : elbo_no_memory(err);
+    for (size_t i = 0; status == ELBO_OK && i < 2 * n; i++) {
+        snprintf(text[i], sizeof text[i], "%.1f dB", (double)(i < n ? r->before[i] : r->after[i - n]));
+        captions[i] = text[i];
+    }
+    snprintf(title, sizeof title, "Denoised: PSNR %.1f to %.1f dB over %u test images (%.90s)", r->psnr_before,
+             r->psnr_after, r->measured, r->corruption);
+    if (!f.title) f.title = title;
+    elbo_grid grid = elbo_image_grid(r->format, DENOISE_ROWS, r->count, r->images);
+    grid.row_labels = names;
+    grid.captions = captions;
+    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
+    free(captions);
+    free(text);
+    return status;
+}
+
 /* ---- samples ---- */
 
 static elbo_status draw_square(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {

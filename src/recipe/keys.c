@@ -70,7 +70,7 @@ const elbo_key elbo_keys[] = {
      .help = "1: greyscale, 3: RGB; none: images keep their channels, photos are RGB"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
      .help = "pixel values that black and white are mapped to"},
-    {"image.binary", ELBO_KEY_CHOICE, AT(image.binary), DEFAULT("none"), .choices = binaries,
+    {"image.binary", ELBO_KEY_CHOICE, AT(image.binary), DEFAULT("none"), .choices = binaries, .terse = true,
      .help =
          "values are drawn black or white with the probability that they say; fixed: once; dynamic: training images "
          "anew in each epoch"},
@@ -79,7 +79,7 @@ const elbo_key elbo_keys[] = {
      .help =
          "random augmentations of training images, applied in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
          "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
-    {"corrupt", ELBO_KEY_STEPS, AT(corrupt), DEFAULT("[]"),
+    {"corrupt", ELBO_KEY_STEPS, AT(corrupt), DEFAULT("[]"), .terse = true,
      .wanted = "a list of corruptions, such as [noise 0.3, mask 0.25]",
      .help = "corruptions of what the encoder reads, applied in order, the loss is of the clean image: noise 0.3, mask "
              "0.25, salt 0.1, occlude 8"},

@@ -34,6 +34,7 @@ typedef struct elbo_key {
     const char *wanted;                    // ELBO_KEY_STEPS: what a list of them is
     bool (*applies)(const elbo_recipe *r); // NULL: always. Looks only at keys of earlier rows
     const char *goes_with;                 // the same in words: "kind: vae"
+    bool terse;                            // a resolved recipe says it only where it is not the default
     const char *help;
 } elbo_key;
 

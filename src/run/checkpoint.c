@@ -36,14 +36,17 @@ elbo_status elbo_model_save(const char *run, const elbo_network *n, const elbo_r
     elbo_status status = ELBO_NO_MEMORY;
     if (tensors && path && names) {
         for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
-        char shape[64], run_version[16];
+        char shape[64], run_version[16], epoch[16];
+        snprintf(epoch, sizeof epoch, "%d", facts->epoch);
         snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
         snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
-        elbo_st_pair pairs[6] = {{"format", "pt"},
+        elbo_st_pair pairs[8] = {{"format", "pt"},
                                  {"elbo_version", run_version},
                                  {"elbo_image_shape", shape},
                                  {"elbo_recipe", facts->recipe}};
         int count = 4;
+        if (facts->epoch >= 0) pairs[count++] = (elbo_st_pair){"elbo_epoch", epoch};
+        if (facts->imported) pairs[count++] = (elbo_st_pair){"elbo_imported", "true"};
         if (facts->data) pairs[count++] = (elbo_st_pair){"elbo_data", facts->data};
         if (facts->classes) pairs[count++] = (elbo_st_pair){"elbo_classes", names};
         status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
@@ -64,21 +67,19 @@ static const char *shape_text(const size_t *shape, int dims, char text[120]) {
     return text;
 }
 
-/* Copies FILE's tensor PREFIX+name into its place in a block, its shape checked. */
-static elbo_status load_param(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
-                              float *block, elbo_error *err) {
+elbo_status elbo_param_read(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
+                            float *block, elbo_error *err) {
     char name[256];
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
     const elbo_st_tensor *t = elbo_safetensors_find(file, name);
-    if (!t)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
+    if (!t) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe needs", path, name);
     bool fits = t->dtype == ELBO_ST_F32 && t->dims == p->rank;
     for (int i = 0; fits && i < p->rank; i++) fits = t->shape[i] == (size_t)p->dim[i];
     if (!fits) {
         char has[120], wants[120];
         size_t dims[ELBO_ST_MAX_DIMS] = {0};
         for (int i = 0; i < p->rank; i++) dims[i] = (size_t)p->dim[i];
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe beside it makes it F32 %s", path, name,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe makes it F32 %s", path, name,
                          elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has),
                          shape_text(dims, p->rank, wants));
     }
@@ -116,7 +117,7 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
     elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
-            status = load_param(&file, path, "", &n->graph.param[i], n->params, err);
+            status = elbo_param_read(&file, path, "", &n->graph.param[i], n->params, err);
         elbo_safetensors_close(&file);
     }
     free(path);
@@ -189,6 +190,9 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
         if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
         const char *classes = elbo_safetensors_metadata(&file, "elbo_classes");
         if (status == ELBO_OK && classes) status = split_names(f, classes, path, err);
+        const char *epoch = elbo_safetensors_metadata(&file, "elbo_epoch");
+        f->epoch = epoch ? atoi(epoch) : -1;
+        f->imported = elbo_safetensors_metadata(&file, "elbo_imported") != NULL;
         elbo_safetensors_close(&file);
     }
     if (status != ELBO_OK) elbo_run_facts_free(f);
@@ -351,8 +355,8 @@ elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *
     if (status == ELBO_OK) {
         for (int b = 0; b <= s->optimizer->arrays; b++)
             for (int i = 0; status == ELBO_OK && i < s->graph->params; i++)
-                status = load_param(&file, path, prefix_of(s->optimizer, b, prefix), &s->graph->param[i],
-                                    b ? s->array[b - 1] : s->params, err);
+                status = elbo_param_read(&file, path, prefix_of(s->optimizer, b, prefix), &s->graph->param[i],
+                                         b ? s->array[b - 1] : s->params, err);
         if (status == ELBO_OK) status = load_position(&file, path, version, &s->graph->metrics, at, err);
         elbo_safetensors_close(&file);
     }

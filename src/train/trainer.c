@@ -185,7 +185,8 @@ static elbo_status save_model(const trainer *t, elbo_error *err) {
     const elbo_run_facts facts = {.recipe = t->recipe->name,
                                   .data = (char *)(uintptr_t)t->options.data_path, // only read
                                   .classes = t->data->class_names ? t->data->classes : 0,
-                                  .class_names = t->data->class_names};
+                                  .class_names = t->data->class_names,
+                                  .epoch = t->at.epoch};
     return elbo_model_save(t->options.run, &t->network, &facts, err);
 }
 
@@ -257,20 +258,27 @@ static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
 
 /* ---- the run ---- */
 
-static elbo_status write_recipe(const trainer *t, elbo_error *err) {
-    char *text = elbo_recipe_text(t->recipe), *path = elbo_path_join(t->options.run, "recipe.yaml");
-    elbo_status status = text && path ? elbo_file_write(path, text, strlen(text), err) : elbo_no_memory(err);
-    free(text);
-    free(path);
-    return status;
-}
-
 /* From the first moment the folder holds a whole run: the seed's weights, an empty log, and the recipe, without which
  * it is none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
 static elbo_status begin(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_log_save(t->options.run, &t->log, err));
     ELBO_TRY(save_model(t, err));
-    return write_recipe(t, err);
+    return elbo_run_recipe_save(t->options.run, t->recipe, err);
+}
+
+/* Without a checkpoint the seed leads to the same bits, but not to weights that were brought from elsewhere. */
+static elbo_status begin_again(trainer *t, elbo_error *err) {
+    const char *run = t->options.run;
+    elbo_run_facts facts;
+    ELBO_TRY(elbo_run_facts_load(run, &facts, err));
+    bool imported = facts.imported;
+    elbo_run_facts_free(&facts);
+    if (!imported) return begin(t, err);
+    return elbo_fail(
+        err, ELBO_BAD_INPUT,
+        "%s: was imported, and has no checkpoint to resume from; leave --resume out and name another folder "
+        "(-o) to train from the seed",
+        run);
 }
 
 static elbo_status go_on(trainer *t, elbo_error *err) {
@@ -279,7 +287,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     if (!path) return elbo_no_memory(err);
     bool there = elbo_file_exists(path);
     free(path);
-    if (!there) return begin(t, err);
+    if (!there) return begin_again(t, err);
     uint32_t images = t->data->train.count;
     const elbo_position ours = t->at;
     ELBO_TRY(elbo_checkpoint_load(run, &t->state, &t->at, err));
@@ -305,7 +313,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is in epoch %d already; train.epochs=%d would end before that", run,
                          begun, wanted);
     t->was_finished = t->at.epoch == wanted;
-    return t->was_finished ? ELBO_OK : write_recipe(t, err); // its number of epochs may be new
+    return t->was_finished ? ELBO_OK : elbo_run_recipe_save(run, t->recipe, err); // its number of epochs may be new
 }
 
 static elbo_status prepare(trainer *t, elbo_error *err) {

@@ -42,6 +42,8 @@ static void print_losses(const elbo_recipe *r, const elbo_epoch_log *e) {
     char train[ELBO_OBJECTIVE_NUMBER], test[ELBO_OBJECTIVE_NUMBER];
     bool loss = elbo_objective_stays_elbo(r), vae = r->kind == ELBO_VAE;
     fprintf(stderr, "%strain %s", loss ? "" : "objective: ", elbo_objective_number(r, e->train.objective, train));
+    if (e->validation.images)
+        fprintf(stderr, "  validation %s", elbo_objective_number(r, e->validation.objective, test));
     if (e->test.images) fprintf(stderr, "  test %s", elbo_objective_number(r, e->test.objective, test));
     if (loss && vae) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
     if (!loss && vae) fprintf(stderr, " (nats: %.2f + kl %.2f = %.2f)", last->reconstruction, last->kl, last->loss);
@@ -81,8 +83,9 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
         if (bar->terminal) cli_draw_line("");
         fprintf(stderr, "epoch %*d/%d  ", digits(p->epochs), e->epoch, p->epochs);
         print_losses(bar->recipe, e);
-        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds),
-                elbo_thousands(e->images_per_second, rate));
+        fprintf(stderr, "  %s", cli_duration(e->seconds, seconds));
+        if (!e->validation.images) fprintf(stderr, "  %s img/s", elbo_thousands(e->images_per_second, rate));
+        fputc('\n', stderr);
     } else if (bar->terminal) {
         draw(bar->recipe, p);
     }

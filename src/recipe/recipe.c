@@ -16,6 +16,8 @@ void elbo_recipe_close(elbo_recipe *r) {
     elbo_layers_free(&r->encoder);
     elbo_layers_free(&r->decoder);
     elbo_layers_free(&r->augment);
+    elbo_words_free(&r->classes);
+    elbo_words_free(&r->exclude);
     free(r->augments);
     for (int i = 0; i < r->set_count; i++) free(r->sets[i]);
     free(r->sets);

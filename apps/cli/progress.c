@@ -14,11 +14,14 @@ void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
     bar->data = d;
 }
 
-static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
-    char train[32], test[32];
-    fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d\n", r->name, d->name, d->source,
-            elbo_thousands(d->train.count, train), elbo_thousands(d->test.count, test), d->train.shape.channels,
+/* images: that are trained on; the rest of the split is held out. */
+static void print_heading(const elbo_recipe *r, const elbo_dataset *d, uint32_t images) {
+    char train[32], test[32], held[32];
+    fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d", r->name, d->name, d->source,
+            elbo_thousands(images, train), elbo_thousands(d->test.count, test), d->train.shape.channels,
             d->train.shape.height, d->train.shape.width);
+    if (images < d->train.count) fprintf(stderr, ", %s for validation", elbo_thousands(d->train.count - images, held));
+    fputc('\n', stderr);
     if (elbo_objective_stays_elbo(r)) return;
     char text[ELBO_OBJECTIVE_TEXT];
     elbo_metrics m = elbo_metrics_of(r);
@@ -75,7 +78,7 @@ static void draw(const elbo_recipe *r, const elbo_progress *p) {
 bool cli_bar_update(void *context, const elbo_progress *p) {
     cli_bar *bar = context;
     if (bar->off) return cli_interrupted();
-    if (!bar->begun) print_heading(bar->recipe, bar->data);
+    if (!bar->begun) print_heading(bar->recipe, bar->data, p->images);
     bar->begun = true;
     const elbo_epoch_log *e = p->finished;
     if (e) {

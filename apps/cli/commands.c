@@ -26,6 +26,7 @@ const cli_command *const cli_commands[] = {
     &cli_pca,
     &cli_compare,
     &cli_report,
+    &cli_sweep,
     &cli_recipes,
     &cli_data,
     &cli_plan,

@@ -29,13 +29,14 @@ static char *join_names(const elbo_run_facts *f) {
     return text;
 }
 
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const elbo_run_facts *facts, elbo_error *err) {
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
+                            elbo_error *err) {
     const elbo_graph *g = &n->graph;
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
     char *path = elbo_path_join(run, "model.safetensors"), *names = join_names(facts);
     elbo_status status = ELBO_NO_MEMORY;
     if (tensors && path && names) {
-        for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
+        for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, weights);
         char shape[64], run_version[16], epoch[16];
         snprintf(epoch, sizeof epoch, "%d", facts->epoch);
         snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
@@ -202,13 +203,6 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 
 /* ---- checkpoint ---- */
 
-/* "" before the weights' names, "optimizer.m." before those of what the optimiser keeps. */
-static const char *prefix_of(const elbo_optimizer_rule *rule, int block, char text[64]) {
-    text[0] = 0;
-    if (block > 0) snprintf(text, 64, "optimizer.%s.", rule->array[block - 1].name);
-    return text;
-}
-
 /* The position as one row of doubles: every count below 2^53 is exact. Format 1 has three sums before the seconds. */
 enum { EPOCH, IMAGES_DONE, IMAGES, FINGERPRINT_1, STEP, COUNTS };
 enum { SECONDS = COUNTS, EPOCH_SECONDS, POSITION_FIELDS, SUMS_OF_1 = 3 };
@@ -224,7 +218,27 @@ static const struct {
               [STEP] = {"steps", 0x1p53}};
 
 /* What a checkpoint holds besides the weights. */
-enum { MOST_NUMBERS = 4 + ELBO_MAX_METRICS };
+enum { MOST_NUMBERS = 6 + ELBO_MAX_METRICS };
+
+/* A block of every weight, or of what goes with them, and what stands before their names. */
+typedef struct block {
+    char prefix[64];
+    float *floats;
+} block;
+enum { MOST_BLOCKS = 1 + ELBO_MAX_OPTIMIZER_ARRAYS + 2 };
+
+/* "" before the weights' names, "optimizer.m." before those of what the optimiser keeps.  out: (MOST_BLOCKS) */
+static int blocks_of(const elbo_state *s, const elbo_kept *kept, block *out) {
+    int count = 0;
+    out[count++] = (block){.floats = s->params};
+    for (int i = 0; i < s->optimizer->arrays; i++) {
+        snprintf(out[count].prefix, sizeof out[count].prefix, "optimizer.%s.", s->optimizer->array[i].name);
+        out[count++].floats = s->array[i];
+    }
+    if (kept && kept->average) out[count++] = (block){"average.", kept->average};
+    if (kept && kept->best && kept->best_epoch) out[count++] = (block){"best.", kept->best};
+    return count;
+}
 
 /* Adds a row of doubles to the tensors; `name` is a new string, or NULL where memory is out. */
 static bool add_numbers(elbo_st_tensor *tensors, char **names, int *count, char *name, const double *v, size_t n) {
@@ -245,7 +259,8 @@ static bool add_sums(elbo_st_tensor *tensors, char **names, int *count, const el
     return added;
 }
 
-elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, elbo_error *err) {
+elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, const elbo_kept *kept,
+                                 elbo_error *err) {
     const elbo_graph *g = s->graph;
     const double position[POSITION_FIELDS] = {
         [EPOCH] = at->epoch,
@@ -256,22 +271,27 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elb
         [SECONDS] = at->seconds,
         [EPOCH_SECONDS] = at->epoch_seconds,
     };
-    int blocks = 1 + s->optimizer->arrays;
+    block row[MOST_BLOCKS];
+    int blocks = blocks_of(s, kept, row);
+    const double best_epoch = kept ? kept->best_epoch : 0;
     size_t most = (size_t)blocks * (size_t)g->params + MOST_NUMBERS;
     elbo_st_tensor *tensors = calloc(most, sizeof *tensors);
-    char **names = calloc(most, sizeof *names), prefix[64];
+    char **names = calloc(most, sizeof *names);
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     bool made = tensors && names && path;
     int count = 0;
     for (int b = 0; b < blocks; b++)
         for (int i = 0; made && i < g->params; i++) {
-            names[count] = elbo_format("%s%s", prefix_of(s->optimizer, b, prefix), g->param[i].name);
+            names[count] = elbo_format("%s%s", row[b].prefix, g->param[i].name);
             made = names[count] != NULL;
-            if (made) tensors[count] = tensor_of(&g->param[i], names[count], b ? s->array[b - 1] : s->params);
+            if (made) tensors[count] = tensor_of(&g->param[i], names[count], row[b].floats);
             count += made;
         }
     made = made && add_numbers(tensors, names, &count, strdup("position"), position, POSITION_FIELDS) &&
            add_sums(tensors, names, &count, &g->metrics, &at->sums);
+    if (best_epoch > 0)
+        made = made && add_numbers(tensors, names, &count, strdup("validation.best_epoch"), &best_epoch, 1) &&
+               add_numbers(tensors, names, &count, strdup("validation.best_objective"), &kept->best_objective, 1);
     char run_version[16], fingerprint[24];
     snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
     snprintf(fingerprint, sizeof fingerprint, FINGERPRINT_VERSION "%016llx", (unsigned long long)at->fingerprint);
@@ -345,18 +365,33 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
     return ELBO_OK;
 }
 
-elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_error *err) {
-    char prefix[64];
+/* Before the blocks, because it says which of them there are. */
+static elbo_status load_best(const elbo_safetensors *file, const char *path, elbo_kept *kept, elbo_error *err) {
+    const double *epoch = find_number(file, "validation.best_epoch"),
+                 *objective = find_number(file, "validation.best_objective");
+    kept->best_epoch = 0;
+    if (!epoch) return ELBO_OK;
+    if (!objective || !(*epoch >= 1 && *epoch <= INT32_MAX - 1 && *epoch == floor(*epoch)))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `validation.best_epoch` is %g; the file is damaged", path,
+                         *epoch);
+    kept->best_epoch = (int)*epoch;
+    kept->best_objective = *objective;
+    return ELBO_OK;
+}
+
+elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_kept *kept, elbo_error *err) {
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
     int version;
     elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
-        for (int b = 0; b <= s->optimizer->arrays; b++)
+        if (kept) status = load_best(&file, path, kept, err);
+        block row[MOST_BLOCKS];
+        int blocks = blocks_of(s, kept, row);
+        for (int b = 0; b < blocks; b++)
             for (int i = 0; status == ELBO_OK && i < s->graph->params; i++)
-                status = elbo_param_read(&file, path, prefix_of(s->optimizer, b, prefix), &s->graph->param[i],
-                                         b ? s->array[b - 1] : s->params, err);
+                status = elbo_param_read(&file, path, row[b].prefix, &s->graph->param[i], row[b].floats, err);
         if (status == ELBO_OK) status = load_position(&file, path, version, &s->graph->metrics, at, err);
         elbo_safetensors_close(&file);
     }

@@ -43,7 +43,7 @@ elbo_status elbo_run_make(const char *run, const elbo_recipe *r, const elbo_netw
     const elbo_run_facts facts = {.recipe = r->name, .data = (char *)(uintptr_t)data, .imported = true}; // only read
     elbo_status status = elbo_run_folder_open(&lock, run, false, replace, err);
     if (status == ELBO_OK) status = elbo_log_save(run, &none, err);
-    if (status == ELBO_OK) status = elbo_model_save(run, n, &facts, err);
+    if (status == ELBO_OK) status = elbo_model_save(run, n, n->params, &facts, err);
     if (status == ELBO_OK) status = elbo_run_recipe_save(run, r, err);
     elbo_run_folder_close(&lock);
     return status;

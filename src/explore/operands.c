@@ -38,8 +38,8 @@ static elbo_status class_mean(const elbo_operands *w, const char *word, bool pix
         if (pixels)
             elbo_images_to_floats(images, index, count, m->recipe.image.low, m->recipe.image.high, rows);
         else
-            elbo_model_encode_images(m, images, index, count, rows, NULL);
-        for (size_t r = 0; r < count; r++)
+            status = elbo_model_encode_images(m, images, index, count, rows, NULL, err);
+        for (size_t r = 0; status == ELBO_OK && r < count; r++)
             for (size_t k = 0; k < dims; k++) sum[k] += rows[r * dims + k];
         n += count;
     }

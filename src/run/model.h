@@ -37,9 +37,10 @@ struct elbo_model {
     elbo_team *team;
 };
 
-/* Encodes rows of a data set, bytes as they are. `logvar` may be NULL.  index: (n) or NULL for 0..n-1; mu: (n, latent). */
-void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
-                              float *logvar);
+/* Encodes rows of a data set, bytes as they are. `logvar` may be NULL; fails where memory is out.
+ * index: (n) or NULL for 0..n-1; mu: (n, latent). */
+elbo_status elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                     float *mu, float *logvar, elbo_error *err);
 /* Where the decoder reads what the encoder saved (`save` in the encoder, `concat` or `add` in the decoder), codes alone
  * cannot be decoded: fails, and says so in one line. */
 elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
@@ -49,7 +50,7 @@ elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
 elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
                                  elbo_error *err);
 /* Where the decoder needs more than codes, elbo_model_set_skips comes first; without, the images are NaN. */
-void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
+elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err);
 
 /* Float images go to the loss as they are, and bce of values outside 0 to 1 has no lowest value: fails where the recipe's
  * loss is such and a value of the images lies outside, or where one is not finite. `source` names them. */

@@ -1,4 +1,5 @@
 /* log.jsonl: one JSON object a line and epoch, written anew after each (it is small), so that it is always whole. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,11 +46,14 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
                       elbo_scores_to_json(&e->train, &log->metrics), "test",
                       elbo_scores_to_json(&e->test, &log->metrics), "seconds", e->seconds, "images_per_second",
                       e->images_per_second, "lr", as_written(e->lr), "kl_weight", as_written(e->kl_weight));
+        errno = 0;
         bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
         json_decref(line);
         if (!written) {
+            if (!errno) errno = ENOMEM;
+            status = elbo_fail_errno(err, "%s/log.jsonl: cannot be written", run);
             elbo_writer_abandon(&w);
-            return elbo_fail(err, ELBO_IO, "%s/log.jsonl: cannot be written", run);
+            return status;
         }
         fputc('\n', w.stream);
     }

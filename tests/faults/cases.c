@@ -279,7 +279,8 @@ static const char *check_words(const fault_case *c, const attempt *a, const outc
     if (o->late) return "it hung";
     if (o->code != 0 && o->code != 1) return say("exit status %d", o->code);
     if (o->code == 1 && !is_one_line(o->err)) return "not one line on stderr";
-    if (o->code == 1 && a->kind == FAULT_MEMORY && !strstr(o->err, "memory") && !strstr(o->err, "threads"))
+    if (o->code == 1 && (a->kind == FAULT_MEMORY || a->kind == FAULT_ONEDNN) && !strstr(o->err, "memory") &&
+        !strstr(o->err, "threads"))
         return "the line does not speak of memory";
     if (o->code == 1 && *o->out && !no_stdout) return "words on stdout, though it failed";
     if (o->code == 0 && !c->trains && strcmp(o->out, reference.out)) return "other words on stdout";

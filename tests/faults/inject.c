@@ -3,7 +3,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
-#include <linux/audit.h>
+#include <link.h>
+#include <malloc.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -30,6 +31,26 @@ extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_real
 
 /* ---- who asked ---- */
 
+/* Where the code of oneDNN, and of what it allocates through, lies. */
+static struct { uintptr_t from, to; } library[4];
+static int libraries;
+
+static int find_library(struct dl_phdr_info *info, size_t size, void *unused) {
+    (void)size, (void)unused;
+    if (!strstr(info->dlpi_name, "libdnnl") && !strstr(info->dlpi_name, "libstdc++")) return 0;
+    library[libraries].from = info->dlpi_addr;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_LOAD)
+            library[libraries].to = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+    return ++libraries == 4;
+}
+
+static bool from_onednn(uintptr_t caller) {
+    for (int i = 0; i < libraries; i++)
+        if (caller >= library[i].from && caller < library[i].to) return true;
+    return false;
+}
+
 static void say_where(void) {
     enum { MOST = 24 };
     void *caller[MOST];
@@ -46,14 +67,15 @@ static void say_where(void) {
 }
 
 /* Whether this allocation fails. */
-static bool fails(void) {
-    if (!armed || plan->kind != FAULT_MEMORY) return false;
-    long number = atomic_fetch_add(&plan->count, 1);
-    if (plan->at < 0 || (plan->from ? number < plan->at : number != plan->at)) return false;
+static bool fails_here(void *caller) {
+    bool fired = plan->from && atomic_load(&plan->fired);
+    if (!fired && (plan->kind == FAULT_ONEDNN) != from_onednn((uintptr_t)caller)) return false;
+    if (!fired && atomic_fetch_add(&plan->count, 1) != plan->at) return false;
     if (!atomic_exchange(&plan->fired, true)) say_where();
     errno = ENOMEM;
     return true;
 }
+#define fails() (armed && fails_here(__builtin_return_address(0)))
 
 /* ---- the family ---- */
 
@@ -125,7 +147,8 @@ static int begin(int argc, char **argv, char **environment) {
     backtrace(warm, 2);
     if (plan->kind == FAULT_CALLS || plan->kind == FAULT_DISK) ask_about_calls(socket);
     close(socket);
-    armed = true;
+    dl_iterate_phdr(find_library, NULL);
+    armed = plan->kind == FAULT_MEMORY || plan->kind == FAULT_ONEDNN;
     return real_main(argc, argv, environment);
 }
 

@@ -7,7 +7,8 @@
 
 typedef enum fault_kind {
     FAULT_NONE,
-    FAULT_MEMORY, // malloc and its family, wherever they are called from: elbo, libc, oneDNN, libstdc++ ...
+    FAULT_MEMORY, // malloc and its family, called from elbo, libc, jansson ...
+    FAULT_ONEDNN, // the same, called from oneDNN or libstdc++: tens of thousands, while it generates its code
     FAULT_CALLS,  // system calls: files, folders, pipes, maps, threads, processes
     FAULT_DISK,   // of these, what writes to a disk
 } fault_kind;

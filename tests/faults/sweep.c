@@ -1,7 +1,7 @@
 /* Makes every allocation and every system call of some small runs of elbo fail, once or from there on, and looks at what
  * becomes of them: one clear line or none needed, whole files, and the same bits afterwards.
  *
- * sweep ELBO LIBRARY [--sample N] [--seed S] [--only CASE] [--kind memory|calls|disk] [--at N] [--from] [--part I/N] */
+ * sweep ELBO LIBRARY [--sample N] [--seed S] [--only CASE] [--kind memory|onednn|calls|disk] [--at N] [--from] [--part I/N] */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +23,8 @@ static const struct {
     const char *name;
     fault_kind kind;
     bool from;
-} ways[] = {{"memory", FAULT_MEMORY, false},
-            {"memory", FAULT_MEMORY, true},
-            {"calls", FAULT_CALLS, false},
-            {"disk", FAULT_DISK, true}};
+} ways[] = {{"memory", FAULT_MEMORY, false}, {"memory", FAULT_MEMORY, true}, {"onednn", FAULT_ONEDNN, false},
+            {"onednn", FAULT_ONEDNN, true},  {"calls", FAULT_CALLS, false},  {"disk", FAULT_DISK, true}};
 
 static long attempts, fired, ended, failures;
 
@@ -83,8 +81,9 @@ static void read_arguments(int argc, char **argv) {
         default: exit(2);
         }
     if (argc - optind != 2) {
-        fprintf(stderr, "usage: sweep ELBO LIBRARY [--sample N] [--seed S] [--only CASE] [--kind memory|calls|disk] "
-                        "[--at N] [--from] [--part I/N]\n");
+        fprintf(stderr,
+                "usage: sweep ELBO LIBRARY [--sample N] [--seed S] [--only CASE] [--kind memory|onednn|calls|disk] "
+                "[--at N] [--from] [--part I/N]\n");
         exit(2);
     }
     attempt_use(argv[optind], argv[optind + 1]);

@@ -109,7 +109,7 @@ static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
     p->diverged = p->too_long = false;
     atomic_store(p->no_memory, false);
     elbo_team_run(p->team, run_phases, &(job){p, args});
-    p->packed = p->plan->state->version;
+    p->packed = atomic_load(p->no_memory) ? 0 : p->plan->state->version;
     if (!args->no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
 }
 

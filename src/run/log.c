@@ -87,8 +87,10 @@ elbo_status elbo_log_load(const char *run, const elbo_recipe *r, elbo_image_shap
         number++;
         if (!*line) continue;
         elbo_epoch_log e;
-        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image))
-                     ? elbo_log_add(log, &e, err)
+        errno = 0;
+        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image)) ? elbo_log_add(log, &e, err)
+                 : errno == ENOMEM
+                     ? elbo_no_memory(err)
                      : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);
     }
     free(text);

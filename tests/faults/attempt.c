@@ -33,8 +33,9 @@ static void must(bool fine, const char *what) {
 }
 
 void attempt_use(const char *elbo, const char *library) {
-    elbo_program = elbo;
-    injected_library = library;
+    elbo_program = realpath(elbo, NULL); // (a run has a folder of its own)
+    injected_library = library ? realpath(library, NULL) : NULL;
+    must(elbo_program && (injected_library || !library), elbo);
     plan_file = memfd_create("faults", 0);
     must(plan_file >= 0 && ftruncate(plan_file, sizeof *plan) == 0, "memfd");
     plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED, plan_file, 0);
@@ -151,7 +152,7 @@ static void answer(int listener, pid_t run) {
         long number = atomic_fetch_add(&plan->count, 1);
         if (plan->at >= 0 && (plan->from ? number >= plan->at : number == plan->at)) {
             r.flags = 0;
-            r.error = -c->error;
+            r.error = plan->kind == FAULT_DISK ? -ENOSPC : -c->error;
             if (!atomic_exchange(&plan->fired, true)) say_where(run, c, &q.data);
         }
     }

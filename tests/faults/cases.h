@@ -25,6 +25,8 @@ const char *cases_folder(void);
 
 /* The case as a run without faults does it: what others are compared with. False where it cannot be done here. */
 bool case_prepare(const fault_case *c, outcome *o);
+/* How many of a kind there are in it. */
+long case_count(const fault_case *c, fault_kind kind);
 /* One attempt: what is wrong, or NULL. The text lives until the next call. */
 const char *case_attempt(const fault_case *c, const attempt *a, outcome *o);
 

@@ -43,8 +43,14 @@ static void run(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < tiny.network.graph.param_floats; i++)
             FUZZ_ASSERT(isfinite(tiny.network.params[i]), "weight %zu", i);
     elbo_position at;
-    if (!fuzz_succeeded(elbo_checkpoint_load(tiny.run, &tiny.state, &at, &err), &err)) return;
+    if (!fuzz_succeeded(elbo_checkpoint_load(tiny.run, &tiny.state, &at, NULL, &err), &err)) return;
     FUZZ_ASSERT(at.epoch >= 0, "epoch %d", at.epoch);
+    elbo_kept kept = {.average = calloc(tiny.network.graph.param_floats, sizeof(float)),
+                      .best = calloc(tiny.network.graph.param_floats, sizeof(float))};
+    FUZZ_ASSERT(kept.average && kept.best, "out of memory");
+    fuzz_succeeded(elbo_checkpoint_load(tiny.run, &tiny.state, &at, &kept, &err), &err);
+    free(kept.average);
+    free(kept.best);
 }
 
 const fuzz_target fuzz_checkpoint = {"checkpoint", 4096, run};

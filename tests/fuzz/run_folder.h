@@ -30,7 +30,8 @@ static inline elbo_model *fuzz_run_open(const char *recipe_name, const char *mod
     fuzz_run_write_recipe(recipe);
     FUZZ_OK(elbo_recipe_open(&r, recipe, NULL, 0, &fuzz_err_));
     FUZZ_OK(elbo_network_make(&n, &r, fuzz_run_image, &fuzz_err_));
-    FUZZ_OK(elbo_model_save(run, &n, "tiny", NULL, &fuzz_err_));
+    const elbo_run_facts facts = {.image = fuzz_run_image, .recipe = (char *)(uintptr_t) "tiny"};
+    FUZZ_OK(elbo_model_save(run, &n, n.params, &facts, &fuzz_err_));
     elbo_model_options o = {.size = sizeof o, .threads = 1, .device = "ref"};
     FUZZ_OK(elbo_model_open_with(&m, run, &o, &fuzz_err_));
     elbo_network_free(&n);

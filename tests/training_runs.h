@@ -56,6 +56,8 @@ static const experiment experiments[] = {
       "train.patience=2"}},
     {everything_recipe, {"train.ema=0.99", "train.validation=0.2", "train.keep=best"}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
+    {"mnist-cvae", {"train.batch=64", "train.epochs=2", "image.binary=dynamic"}},
+    {"mnist-ae-2d", {"train.batch=77", "train.epochs=2", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
 

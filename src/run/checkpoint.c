@@ -15,27 +15,47 @@ static elbo_st_tensor tensor_of(const elbo_param *p, const char *name, const flo
     return t;
 }
 
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const char *recipe,
-                            const char *data, elbo_error *err) {
+/* The names of classes, a line each; "" where there are none. A new string. */
+static char *join_names(const elbo_run_facts *f) {
+    size_t size = 1;
+    for (int i = 0; i < f->classes; i++) size += strlen(f->class_names[i]) + 1;
+    char *text = malloc(size), *to = text;
+    for (int i = 0; text && i < f->classes; i++) {
+        if (i) *to++ = '\n';
+        for (const char *c = f->class_names[i]; *c; c++)
+            *to++ = *c == '\n' ? ' ' : *c; // (a folder's name may hold one)
+    }
+    if (text) *to = 0;
+    return text;
+}
+
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
+                            elbo_error *err) {
     const elbo_graph *g = &n->graph;
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
-    char *path = elbo_path_join(run, "model.safetensors");
+    char *path = elbo_path_join(run, "model.safetensors"), *names = join_names(facts);
     elbo_status status = ELBO_NO_MEMORY;
-    if (tensors && path) {
+    if (tensors && path && names) {
         for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, weights);
-        char shape[64], run_version[16];
+        char shape[64], run_version[16], epoch[16];
+        snprintf(epoch, sizeof epoch, "%d", facts->epoch);
         snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
         snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
-        elbo_st_pair pairs[] = {{"format", "pt"},
-                                {"elbo_version", run_version},
-                                {"elbo_image_shape", shape},
-                                {"elbo_recipe", recipe},
-                                {"elbo_data", data}};
-        status = elbo_safetensors_write(path, tensors, g->params, pairs, data ? 5 : 4, err);
+        elbo_st_pair pairs[8] = {{"format", "pt"},
+                                 {"elbo_version", run_version},
+                                 {"elbo_image_shape", shape},
+                                 {"elbo_recipe", facts->recipe}};
+        int count = 4;
+        if (facts->epoch >= 0) pairs[count++] = (elbo_st_pair){"elbo_epoch", epoch};
+        if (facts->imported) pairs[count++] = (elbo_st_pair){"elbo_imported", "true"};
+        if (facts->data) pairs[count++] = (elbo_st_pair){"elbo_data", facts->data};
+        if (facts->classes) pairs[count++] = (elbo_st_pair){"elbo_classes", names};
+        status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
     } else {
         elbo_no_memory(err);
     }
     free(tensors);
+    free(names);
     free(path);
     return status;
 }
@@ -48,21 +68,19 @@ static const char *shape_text(const size_t *shape, int dims, char text[120]) {
     return text;
 }
 
-/* Copies FILE's tensor PREFIX+name into its place in a block, its shape checked. */
-static elbo_status load_param(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
-                              float *block, elbo_error *err) {
+elbo_status elbo_param_read(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
+                            float *block, elbo_error *err) {
     char name[256];
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
     const elbo_st_tensor *t = elbo_safetensors_find(file, name);
-    if (!t)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
+    if (!t) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe needs", path, name);
     bool fits = t->dtype == ELBO_ST_F32 && t->dims == p->rank;
     for (int i = 0; fits && i < p->rank; i++) fits = t->shape[i] == (size_t)p->dim[i];
     if (!fits) {
         char has[120], wants[120];
         size_t dims[ELBO_ST_MAX_DIMS] = {0};
         for (int i = 0; i < p->rank; i++) dims[i] = (size_t)p->dim[i];
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe beside it makes it F32 %s", path, name,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe makes it F32 %s", path, name,
                          elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has),
                          shape_text(dims, p->rank, wants));
     }
@@ -100,7 +118,7 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
     elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
-            status = load_param(&file, path, "", &n->graph.param[i], n->params, err);
+            status = elbo_param_read(&file, path, "", &n->graph.param[i], n->params, err);
         elbo_safetensors_close(&file);
     }
     free(path);
@@ -110,7 +128,25 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
 void elbo_run_facts_free(elbo_run_facts *f) {
     free(f->recipe);
     free(f->data);
+    for (int i = 0; i < f->classes; i++) free(f->class_names[i]);
+    free(f->class_names);
     *f = (elbo_run_facts){0};
+}
+
+/* The lines of elbo_classes. */
+static elbo_status split_names(elbo_run_facts *f, const char *text, const char *path, elbo_error *err) {
+    int count = 1;
+    for (const char *c = text; *c; c++) count += *c == '\n';
+    if (count > ELBO_MAX_CLASSES)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_classes are %d names; at most %d are known", path, count,
+                         ELBO_MAX_CLASSES);
+    f->class_names = elbo_alloc((size_t)count, sizeof *f->class_names);
+    if (!f->class_names) return elbo_no_memory(err);
+    for (size_t n; f->classes < count; text += n + 1) {
+        n = strcspn(text, "\n");
+        if (!(f->class_names[f->classes++] = strndup(text, n))) return elbo_no_memory(err);
+    }
+    return ELBO_OK;
 }
 
 /* A recipe's name where its run stands in runs/, the folder that `elbo train` writes to by itself. */
@@ -153,6 +189,11 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
                 elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
         if (status == ELBO_OK && !(f->recipe = strdup(recipe))) status = elbo_no_memory(err);
         if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
+        const char *classes = elbo_safetensors_metadata(&file, "elbo_classes");
+        if (status == ELBO_OK && classes) status = split_names(f, classes, path, err);
+        const char *epoch = elbo_safetensors_metadata(&file, "elbo_epoch");
+        f->epoch = epoch ? atoi(epoch) : -1;
+        f->imported = elbo_safetensors_metadata(&file, "elbo_imported") != NULL;
         elbo_safetensors_close(&file);
     }
     if (status != ELBO_OK) elbo_run_facts_free(f);
@@ -350,7 +391,7 @@ elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *
         int blocks = blocks_of(s, kept, row);
         for (int b = 0; b < blocks; b++)
             for (int i = 0; status == ELBO_OK && i < s->graph->params; i++)
-                status = load_param(&file, path, row[b].prefix, &s->graph->param[i], row[b].floats, err);
+                status = elbo_param_read(&file, path, row[b].prefix, &s->graph->param[i], row[b].floats, err);
         if (status == ELBO_OK) status = load_position(&file, path, version, &s->graph->metrics, at, err);
         elbo_safetensors_close(&file);
     }

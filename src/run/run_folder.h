@@ -3,6 +3,7 @@
 #define ELBO_RUN_FOLDER_H
 
 #include "device/device.h"
+#include "formats/safetensors.h"
 
 /* The format of a run folder: `elbo_version` in the metadata of model.safetensors and of checkpoint.safetensors. This
  * release writes the newest and reads all from the oldest on; of a newer one it says so in one line. tests/runs/ keeps a
@@ -15,7 +16,8 @@
  *    Where the recipe has train.validation, train.keep or train.ema (which an older release of this format does not know,
  *    and says so), log.jsonl has the scores of the `validation` images and `best`, the epoch of which they were best so
  *    far; the checkpoint `average.WEIGHT`, `best.WEIGHT`, `validation.best_epoch` and `validation.best_objective`; and
- *    model.safetensors the weights that are kept. */
+ *    model.safetensors the weights that are kept. It may have `elbo_classes`, the names of the data's classes, a line
+ *    each, `elbo_epoch` and `elbo_imported`. */
 enum { ELBO_RUN_OLDEST = 1, ELBO_RUN_VERSION = 2 };
 
 /* Where training stands: enough to go on to the same bits. */
@@ -44,23 +46,40 @@ typedef struct elbo_kept {
 /* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */
 typedef struct elbo_run_facts {
     elbo_image_shape image;
-    char *recipe; // its name, "mnist-vae"
-    char *data;   // what --data named, or NULL
+    char *recipe;       // its name, "mnist-vae"
+    char *data;         // what --data named, or NULL
+    char **class_names; // (classes) of the data; NULL in the runs of format 1 and 2's beginning, and without labels
+    int classes;
+    int epoch;     // finished ones that the weights are of; -1: not known, of a run of an earlier release
+    bool imported; // the weights were trained elsewhere (elbo_run_make): there is nothing to resume
 } elbo_run_facts;
 void elbo_run_facts_free(elbo_run_facts *f);
 
 /* model.safetensors: the weights, as a PyTorch state_dict, and the facts (the image shape is the network's) as
  * metadata.  weights: (param_floats) the network's own, or others for it. */
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const char *recipe,
-                            const char *data, elbo_error *err);
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
+                            elbo_error *err);
 /* Reads weights into a network made from the run's recipe. */
 elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
+/* Copies a file's tensor PREFIX+name into its place in a block, its shape checked.  block: (param_floats) */
+elbo_status elbo_param_read(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
+                            float *block, elbo_error *err);
 /* The metadata alone, before there is a network. */
 elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *err);
 
 /* The run's own recipe.yaml, under the name that its recipe had. */
 elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run_facts *f, const char *const *sets,
                                  int set_count, elbo_error *err);
+
+/* recipe.yaml, which repeats the run. */
+elbo_status elbo_run_recipe_save(const char *run, const elbo_recipe *r, elbo_error *err);
+
+/* Weights that something else trained: a safetensors file with exactly the recipe's parameters by their names, beside
+ * which only PyTorch's num_batches_tracked is passed over. */
+elbo_status elbo_network_import(elbo_network *n, const char *path, elbo_error *err);
+/* A run folder of a network that was not trained here: no epochs, no checkpoint. `data`: what --data named, or NULL. */
+elbo_status elbo_run_make(const char *run, const elbo_recipe *r, const elbo_network *n, const char *data, bool replace,
+                          elbo_error *err);
 
 /* Fails where there is no run to `resume`, or a run in the way that is not to be replaced. */
 elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, elbo_error *err);

@@ -251,6 +251,9 @@ static void test_negative_losses(void **state) {
     assert_close(measured(o, "diverged", "largest_leap"), 1 + 50.0 / 200);
     expect(o, "overfitting", "problem");
     assert_close(measured(o, "overfitting", "rise"), 90.0 / 190);
+    char *all = json_dumps(o, 0);
+    assert_non_null(strstr(all, "train.keep=best")); // what would have kept the epoch of -190
+    free(all);
     expect(o, "underfitting", "ok");
     json_decref(o);
 }

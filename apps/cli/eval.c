@@ -62,13 +62,23 @@ static void print_likelihood(const elbo_quality *q) {
     char number[64], note[128];
     printf("likelihood, lower bound from %d importance samples\n", q->likelihood.samples);
     snprintf(number, sizeof number, "nats  ± %.2f", q->likelihood.error);
-    if (isnan(q->constant))
+    double bits = elbo_bits_per_dim(&q->observation, -q->likelihood.log_p);
+    note[0] = 0;
+    if (!q->observation.is)
         snprintf(note, sizeof note, "(the loss is not a normalised density: up to an unknown constant)");
-    else if (q->constant != 0)
-        snprintf(note, sizeof note, "(without the density's constant, %.2f)", q->constant);
     else
-        note[0] = 0;
+        snprintf(note, sizeof note, "%.4f bits/dim", bits);
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
+}
+
+/* p(x|z), and the ELBO in bits per value with it. */
+static void print_observation(const elbo_quality *q, bool elbo) {
+    const elbo_observation_model *p = &q->observation;
+    char text[ELBO_OBSERVATION_TEXT], note[160];
+    if (!p->is) return;
+    snprintf(note, sizeof note, "%s%s", elbo ? "of the ELBO; p(x|z): " : "p(x|z)", elbo_observation_text(p, text));
+    double nats = p->factor * q->losses.reconstruction + p->constant + q->losses.kl;
+    if (elbo) line("bits/dim", "%.4f", elbo_bits_per_dim(p, nats), "", note);
 }
 
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
@@ -86,6 +96,7 @@ static void print_losses(const elbo_evaluation *v) {
                         : "reconstruction + KL");
     line("reconstruction", "%.4f", q->losses.reconstruction, "nats", v->reconstruction);
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
+    print_observation(q, vae && !v->mean_code);
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
         bool told = k->role != ELBO_METRIC_MEASURED && elbo_metrics_count(m, k->role) == 1; // above, or as MSE

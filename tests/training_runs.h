@@ -51,6 +51,9 @@ static const experiment experiments[] = {
      {"train.batch=77", "train.epochs=2", "train.optimizer=adamw", "train.weight_decay=0.1", "loss.reconstruction=l1"}},
     {dropout_recipe, {NULL}},
     {everything_recipe, {NULL}},
+    {"mnist-vae-2d", {"train.batch=64", "train.epochs=2", "loss.reconstruction=gaussian", "loss.scale=mean"}},
+    {"mnist-vae-2d", {"train.batch=100", "train.epochs=2", "loss.reconstruction=logistic", "train.clip=5"}},
+    {"mnist-vae-2d", {"train.batch=77", "train.epochs=1", "loss.reconstruction=cb"}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };

@@ -75,16 +75,22 @@ static void sample_logistic(float *y, const float *u, size_t n, const elbo_obser
 
 /* ---- the table ---- */
 
-static const elbo_observation
-    bernoulli = {.name = "Bernoulli", .discrete = true, .sample = sample_bernoulli},
-    continuous = {.name = "continuous Bernoulli",
-                  .of_logits = true,
-                  .mean = mean_continuous,
-                  .sample = sample_continuous},
-    gaussian = {.name = "Gaussian", .scale = "sigma", .normal_noise = true, .sample = sample_gaussian},
-    laplace = {.name = "Laplace", .scale = "scale", .sample = sample_laplace},
-    product = {.name = "Gaussian times Laplace", .scale = "sigma", .sample = sample_product},
-    logistic = {.name = "discretised logistic", .scale = "scale", .discrete = true, .sample = sample_logistic};
+static const elbo_observation bernoulli = {.name = "Bernoulli", .discrete = true, .sample = sample_bernoulli},
+                              continuous = {.name = "continuous Bernoulli",
+                                            .of_logits = true,
+                                            .mean = mean_continuous,
+                                            .sample = sample_continuous},
+                              gaussian = {.name = "Gaussian",
+                                          .scale = "sigma",
+                                          .normal_noise = true,
+                                          .of_squares = true,
+                                          .sample = sample_gaussian},
+                              laplace = {.name = "Laplace", .scale = "scale", .sample = sample_laplace},
+                              product = {.name = "Gaussian times Laplace", .scale = "sigma", .sample = sample_product},
+                              logistic = {.name = "discretised logistic",
+                                          .scale = "scale",
+                                          .discrete = true,
+                                          .sample = sample_logistic};
 
 /* The table: a term that stands alone. */
 static const elbo_observation *const by_loss[ELBO_RECONSTRUCTIONS] = {
@@ -149,4 +155,11 @@ double elbo_bits_per_dim(const elbo_observation_model *m, double nats) {
     double each = nats / (double)m->values;
     if (m->is->discrete) return each / M_LN2;
     return (each - log((double)m->high - (double)m->low)) / M_LN2 + 8;
+}
+
+double elbo_loss_size(const elbo_observation_model *m, double nats) {
+    double half = 0.5 * (double)m->values / m->factor;
+    if (m->learned) return half;
+    bool density = m->is && !m->is->discrete && !m->implied;
+    return density ? fmax(fabs(nats), half) : fabs(nats);
 }

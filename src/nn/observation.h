@@ -13,6 +13,7 @@ typedef struct elbo_observation {
     bool discrete;     // probabilities of values; else densities
     bool of_logits;    // mean and sample take what goes into the decoder's last sigmoid
     bool normal_noise; // sample takes standard normal numbers; else uniform ones
+    bool of_squares;   // its scale is the deviation of a value
     /* In place, values (n) of the decoder's output. mean NULL: they are the mean. */
     void (*mean)(float *y, size_t n);
     void (*sample)(float *y, const float *noise, size_t n, const elbo_observation_model *m); // noise: (n)
@@ -41,5 +42,8 @@ const char *elbo_observation_text(const elbo_observation_model *m, char out[ELBO
 /* A mean negative log-likelihood, nats per image, as bits per value: (nats / D) / ln 2, densities as those of values in
  * [0, 1], plus 8: of one of 256 such values. NaN where p(x|z) is not normalised. */
 double elbo_bits_per_dim(const elbo_observation_model *m, double nats);
+/* What a difference of a loss in nats is compared with: the loss's size. Where a density's constant is part of it, 0 means
+ * nothing; then at least D / 2, and with a learned scale just that: a share of it is the same share of the squared error. */
+double elbo_loss_size(const elbo_observation_model *m, double nats);
 
 #endif

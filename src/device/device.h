@@ -98,7 +98,8 @@ typedef struct elbo_state {
     float *params;                           // (param_floats) the network's
     const elbo_optimizer_rule *optimizer;    // NULL: nothing is trained
     float *array[ELBO_MAX_OPTIMIZER_ARRAYS]; // (optimizer->arrays), each (param_floats), owned
-    void *self;                              // the device's own
+    uint64_t version; // of the weights: another one after each step of training and each elbo_state_put
+    void *self;       // the device's own
 } elbo_state;
 
 /* The network and the team must outlive the state. */

@@ -359,6 +359,15 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
         source, (double)least, (double)most, elbo_reconstruction_name(logits->kind));
 }
 
+elbo_status elbo_model_check_data(const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
+    elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
+    if (have.channels != want.channels || have.height != want.height || have.width != want.width)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
+                         have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
+    ELBO_TRY(elbo_images_check_range(&d->train, &m->recipe, d->source, err));
+    return elbo_images_check_range(&d->test, &m->recipe, d->source, err);
+}
+
 uint64_t elbo_images_fingerprint(const elbo_images *images) {
     size_t values = images->count * elbo_image_size(images->shape);
     uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, &images->shape, sizeof images->shape);

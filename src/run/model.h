@@ -63,6 +63,9 @@ elbo_status elbo_model_draw_images(elbo_model *m, size_t n, const float *z, uint
 elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,
                                     elbo_error *err);
 
+/* Fails where a data set's images have another shape than the model's, or a range that the recipe's loss cannot take. */
+elbo_status elbo_model_check_data(const elbo_model *m, const elbo_dataset *d, elbo_error *err);
+
 /* A number that other images, or these in another order, do not have. Every value of each is looked at. */
 uint64_t elbo_images_fingerprint(const elbo_images *images);
 /* What checkpoints had before: 64 bytes in the middle of each image, below 2^53. */

@@ -49,7 +49,7 @@ static const one_pixel models[] = {
     {"[2 mse], kl: 0.5", false, -0.4f, 0.35355339, 4, 0, "Gaussian"},
     {"mse, kl: 0", false, -0.4f, 0.70710678, 1, 0, "Gaussian"},
     {"gaussian, sigma: 0.2", false, 0.1f, 0.2, 12.5, 0, "Gaussian"},
-    {"2 gaussian, kl: 0.5", false, 0.1f, 0.5, 2, 0, "Gaussian"}, // learned: as it begins
+    {"2 gaussian, kl: 0.5", false, 0.1f, 0.25, 8, 0, "Gaussian"}, // learned: as it begins
     {"l1, kl: 3", false, 0.2f, 3, 0, 1.0 / 3, "Laplace"},
     {"[mse, 0.7 l1], kl: 0.25", false, 0.2f, 0.35355339, 4, 2.8, "Gaussian times Laplace"},
     {"[0.1 mse, 3 l1]", false, 0, 2.2360680, 0.1, 3, "Gaussian times Laplace"},

@@ -6,9 +6,9 @@
 #include "nn/losses/loss.h"
 
 #define LEAST_LOG_SIGMA (-6.0)
-/* Where learning starts, as a share of the range: the deviation of ordinary images about their mean. A larger one starves
- * the code, which the KL then empties, for as long as the parameter takes to come down. */
-#define START 0.25
+/* Where learning starts, as a share of the range: about where reconstructions of ordinary images end. The parameter moves
+ * by the learning rate in a step; for as long as it is far too large, the KL empties the code. */
+#define START 0.125
 
 /* p -> -6 + softplus(p + 6), and back. */
 static double held(double p) { return LEAST_LOG_SIGMA + log1p(exp(p - LEAST_LOG_SIGMA)); }

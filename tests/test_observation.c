@@ -314,7 +314,7 @@ static void a_linear_vae_reaches_probabilistic_pca(void **state) {
     elbo_model *m = train("linear",
                           "kind: vae\ndata: linear\nlatent: 2\nencoder: [flatten]\ndecoder: [linear 6]\n"
                           "loss: {reconstruction: gaussian}\n"
-                          "train: {epochs: 250, batch: 64, lr: 0.02, schedule: cosine}\n",
+                          "train: {epochs: 600, batch: 64, lr: 0.01, schedule: cosine}\n",
                           &data);
     double variance, best = closed_form(x, &variance), sigma = m->observation.scale, exact = 0;
     assert_true(m->observation.learned);

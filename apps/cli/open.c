@@ -16,6 +16,8 @@ elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path
         o.channels = r->image.channels;
         o.height = r->image.height;
         o.width = r->image.width;
+        o.classes = &r->classes;
+        o.exclude = &r->exclude;
     }
     elbo_status status = elbo_dataset_open_with(d, name, path, &o, err);
     cli_reading_end(&reading, status == ELBO_OK ? d : NULL);
@@ -46,7 +48,7 @@ char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const ch
 elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits,
                                 int threads, elbo_error *err) {
     ELBO_TRY(cli_open_data(d, &m->recipe, option, m->facts.data, splits, threads, err));
-    elbo_status status = elbo_model_check_data(m, d, err);
+    elbo_status status = elbo_model_take_data(m, d, err);
     if (status != ELBO_OK) elbo_dataset_close(d);
     return status;
 }

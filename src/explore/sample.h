@@ -31,6 +31,8 @@ typedef struct elbo_sample_options {
     double temperature;          // 1; multiplies the noise
     bool nearest;                // false; also each image's nearest training image
     bool draw_pixels;            // false: the mean of p(x|z); true: an image drawn from it
+    const char *class_word;      // of a conditional model: the class, by name or number; NULL: each class in turn, with
+                                 // the same codes for all of them
 } elbo_sample_options;
 elbo_sample_options elbo_sample_defaults(void);
 
@@ -43,6 +45,10 @@ typedef struct elbo_sample_result {
     bool drawn_pixels; // images are drawn from p(x|z), not its means
     char observation[ELBO_OBSERVATION_TEXT];
     float *images; // (count, C, H, W)
+
+    /* Of a conditional model: image i is of class first_class + i % classes, and codes repeat after as many. */
+    int classes, first_class; // 0, 0: the model is not conditional; 1 where one class was asked for
+    char **class_name;        // (classes)
 
     /* Of a density, not of the prior. */
     int components, dims;  // Gaussians of the mixture; dimensions that they are in
@@ -59,7 +65,8 @@ typedef struct elbo_sample_result {
 /* `d`: with both splits where `nearest` is asked for, else NULL will do. */
 elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset *d, const elbo_sample_options *options,
                         const elbo_job *work, elbo_error *err);
-/* {"count", "seed", "from", "temperature", "pixels"}; of a density "components" and "log_likelihood"; with nearest {"nearest":
+/* {"count", "seed", "from", "temperature", "pixels"}; of a conditional model "classes": [name]; of a density "components"
+ * and "log_likelihood"; with nearest {"nearest":
  * {"train": [index], "distance": [...], "usual_distance", "rare_distance", "nearer_than_rare"}} */
 json_t *elbo_sample_json(const elbo_sample_result *r);
 void elbo_sample_free(elbo_sample_result *r);

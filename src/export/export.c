@@ -48,6 +48,9 @@ void elbo_export_files_free(elbo_export_files *f) {
 }
 
 elbo_status elbo_export(const elbo_model *m, elbo_export_format format, const elbo_export_files *f, elbo_error *err) {
+    if (elbo_model_is_conditional(m))
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is conditional (a layer `concat class`); such a model cannot be exported yet", m->run);
     const elbo_term *logits = elbo_terms_of_logits(&m->recipe.loss.reconstruction);
     if (m->observation.is && m->observation.is->mean)
         return elbo_fail(
@@ -61,9 +64,11 @@ elbo_status elbo_export(const elbo_model *m, elbo_export_format format, const el
 /* ---- for the formats ---- */
 
 elbo_half elbo_half_of(const elbo_graph *g, bool decoder) {
-    if (decoder) return (elbo_half){"decoder", g->at.latent, g->at.output};
-    return (elbo_half){"encoder", g->at.input, g->at.code};
+    if (decoder) return (elbo_half){"decoder", g->at.latent, g->at.output, g->decoder_reads_label ? g->at.label : -1};
+    return (elbo_half){"encoder", g->at.input, g->at.code, g->encoder_reads_label ? g->at.label : -1};
 }
+
+bool elbo_half_is_given(const elbo_graph *g, int node) { return g->node[node].op == &elbo_op_input; }
 
 elbo_status elbo_export_refuse(const elbo_node *n, const char *format, elbo_error *err) {
     return elbo_node_fail(n, err, "%s: a model with this layer cannot be exported to %s", n->text, format);

@@ -92,7 +92,7 @@ elbo_status elbo_cpu_lower_scaled_loss(elbo_cpu_program *p, const elbo_node *nod
     if (!s) return elbo_no_memory(err);
     s->number = elbo_metrics_find(m, node->op->name);
     s->in[0] = prediction;
-    s->in[1] = p->node[p->graph->at.input].y;
+    s->in[1] = p->node[p->graph->at.target].y;
     s->out[0] = elbo_cpu_metric(p, elbo_cpu_squared_error(p));
     s->out[1] = gradient;
     s->out[2] = elbo_cpu_metric(p, s->number);

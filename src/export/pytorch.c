@@ -320,7 +320,7 @@ static void put_module(const writer *w, const char *stem) {
     put_layers(w, &encoder);
     put_head(w);
     put_layers(w, &decoder);
-    const elbo_node *loss = elbo_loss_scaled(g);
+    const elbo_node *loss = elbo_loss_scaled(w->graph);
     if (loss && loss->params)
         fputs("        self.loss = nn.Module()  # log sigma = -6 + softplus(log_sigma + 6)\n"
               "        self.loss.log_sigma = nn.Parameter(torch.zeros(1))\n",

@@ -142,13 +142,13 @@ static inline void check_losses(engine *e, const oracle *o, const char *device) 
     engine_losses(e, ELBO_METRIC_KL, o->count, kl);
     for (int i = 0; i < o->count; i++) {
         assert_near(device, (size_t)i, reconstruction[i], o->row_reconstruction[i],
-                    VALUES * (1 + o->row_reconstruction[i]));
+                    VALUES * (1 + fabs(o->row_reconstruction[i])));
         if (e->network.graph.kind == ELBO_VAE)
             assert_near("kl", (size_t)i, kl[i], o->row_kl[i], VALUES * (1 + o->row_kl[i]));
     }
     free(reconstruction), free(kl);
     elbo_scores s = engine_scores(e, o->count);
-    assert_near("reconstruction", 0, s.reconstruction, o->reconstruction, VALUES * (1 + o->reconstruction));
+    assert_near("reconstruction", 0, s.reconstruction, o->reconstruction, VALUES * (1 + fabs(o->reconstruction)));
     assert_near("mse", 0, s.mse * (double)elbo_image_size(e->network.graph.image), o->squared,
                 VALUES * (1 + o->squared));
 }

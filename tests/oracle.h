@@ -280,6 +280,19 @@ static const oracle_op oracle_ops[] = {
 
 /* ---- the loss ---- */
 
+/* -log p of a value x about y, of distributions that are normalised; l: the logit of y. */
+static inline double oracle_nats(const oracle *o, elbo_reconstruction kind, double y, double l, double x) {
+    if (kind == ELBO_CB) return log1p(exp(l)) - x * l - log(l / tanh(l / 2));
+    const elbo_node *n = elbo_loss_scaled(o->graph);
+    double p = n->params ? o->params[o->graph->param[n->first_param].offset] : 0;
+    double s = n->params ? exp(-6) * (1 + exp(p + 6)) : (double)o->recipe->loss.sigma, d = x - y;
+    if (kind == ELBO_GAUSSIAN) return 0.5 * log(2 * acos(-1)) + log(s) + d * d / (2 * s * s);
+    double low = o->recipe->image.low, high = o->recipe->image.high, h = (high - low) / 510;
+    double above = x > high - h ? 1 : 1 / (1 + exp(-(d + h) / s)),
+           below = x < low + h ? 0 : 1 / (1 + exp(-(d - h) / s));
+    return -log(above - below);
+}
+
 /* In double log(1 + exp(l)) needs no care. */
 static inline void oracle_loss(oracle *o) {
     const elbo_graph *g = o->graph;
@@ -294,6 +307,10 @@ static inline void oracle_loss(oracle *o) {
             o->row_reconstruction[b] += elbo_term_weight(t, ELBO_MSE) * e * e + elbo_term_weight(t, ELBO_L1) * fabs(e);
             if (elbo_term_weight(t, ELBO_BCE) > 0)
                 o->row_reconstruction[b] += elbo_term_weight(t, ELBO_BCE) * (log1p(exp(logits[i])) - x * logits[i]);
+            const elbo_term *one = elbo_terms_scaled(t) ? elbo_terms_scaled(t) : elbo_terms_of_logits(t);
+            if (one && one->kind != ELBO_BCE)
+                o->row_reconstruction[b] += one->weight * oracle_nats(o, one->kind, y[i], logits[i], x);
+            if (one && one->kind == ELBO_CB) e = 1 / (1 - exp(-logits[i])) - 1 / logits[i] - x; // of the mean
             o->squared += e * e / o->count;
         }
         o->reconstruction += o->row_reconstruction[b] / o->count;

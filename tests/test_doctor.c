@@ -64,7 +64,7 @@ static void expect(const json_t *o, const char *name, const char *health) {
 static void test_healthy(void **state) {
     (void)state;
     json_t *o = examine("healthy");
-    static const char *const all[] = {"finished", "diverged",  "range",   "underfitting", "overfitting",
+    static const char *const all[] = {"finished", "diverged",  "range",   "underfitting", "overfitting", "observation",
                                       "dead",     "collapsed", "ignored", "prior",        "memorised"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(o, all[i], "ok");
     assert_int_equal(json_array_size(json_object_get(o, "checks")), sizeof all / sizeof *all);

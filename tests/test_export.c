@@ -65,7 +65,7 @@ static elbo_model *trained(const char *name, const char *yaml) {
     "decoder: [upsample 2 mode=bilinear, conv_transpose2d 3 kernel=3 stride=2 padding=1 output_padding=1, relu, "      \
     "flatten, linear 20, batch_norm1d, sigmoid, linear 1568, unflatten 2 28 28, upsample, avg_pool2d kernel=3 "        \
     "stride=2 padding=1, conv2d 1 kernel=1]\n"                                                                         \
-    "loss: {reconstruction: mse}\ntrain: {epochs: 1, batch: 32}\n"
+    "loss: {reconstruction: gaussian}\ntrain: {epochs: 1, batch: 32}\n"
 #define SKIPS                                                                                                          \
     "kind: ae\ndata: digits\nlatent: 8\n"                                                                              \
     "encoder: [conv2d 4 kernel=3 stride=4 padding=1, relu, save s, flatten]\n"                                         \

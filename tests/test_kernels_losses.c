@@ -9,22 +9,28 @@
 
 /* ---- losses ---- */
 
-enum { BCE, MSE, L1, MSE_L1, LOSSES };
-static const char *const loss_names[] = {"bce", "mse", "l1", "mse_l1"};
+enum { BCE, MSE, L1, CB, MSE_L1, LOSSES };
+static const char *const loss_names[] = {"bce", "mse", "l1", "cb", "mse_l1"};
+static const elbo_reconstruction loss_kinds[] = {ELBO_BCE, ELBO_MSE, ELBO_L1, ELBO_CB};
 #define MSE_PART 1.3f
 #define L1_PART 0.7f
 
 static float run_loss(const kernel_set *s, int which, float *dy, float *squared, const float *y, const float *x,
                       size_t n, float scale) {
     if (which == MSE_L1) return s->loss->mse_l1(dy, squared, y, x, n, MSE_PART, L1_PART, scale);
-    return s->loss->pixel[which == BCE ? ELBO_BCE : which == MSE ? ELBO_MSE : ELBO_L1](dy, squared, y, x, n, scale);
+    return s->loss->pixel[loss_kinds[which]](dy, squared, y, x, n, scale);
 }
+
+/* Of the continuous Bernoulli with logit l: its mean, and log(l / tanh(l / 2)). */
+static double cb_mean(double l) { return fabs(l) < 1e-3 ? 0.5 + l / 12 : -1 / expm1(-l) - 1 / l; }
+static double cb_normaliser(double l) { return l == 0 ? log(2) : log(l / tanh(l / 2)); }
 
 /* Loss, squared error and gradient of one value; bce by another formula than the kernels': log(1 + e^l) - l x, which in
  * double holds up to l = 700. */
 static double loss_term(int which, double y, double x, double *squared, double *gradient) {
     double e = y - x;
     if (which == BCE) e = activation(ELBO_SIGMOID, y, 0) - x;
+    if (which == CB) e = cb_mean(y) - x;
     *squared = e * e;
     double sign = (e > 0) - (e < 0);
     if (which == MSE_L1) {
@@ -32,7 +38,8 @@ static double loss_term(int which, double y, double x, double *squared, double *
         return fabs(e); // the squares are told beside it
     }
     *gradient = which == MSE ? 2 * e : which == L1 ? sign : e;
-    return which == BCE ? (y > 30 ? y + exp(-y) : log1p(exp(y))) - y * x : which == MSE ? e * e : fabs(e);
+    double bce = (y > 30 ? y + exp(-y) : log1p(exp(y))) - y * x;
+    return which == BCE ? bce : which == CB ? bce - cb_normaliser(y) : which == MSE ? e * e : fabs(e);
 }
 
 static void losses(void **state) {
@@ -51,7 +58,7 @@ static void losses(void **state) {
         for (size_t i = 0; i < n; i++) {
             double squared, term = loss_term(which, y[i], x[i], &squared, &gradient[i]);
             loss += term;
-            size += fabs(term) + (which == BCE ? fabs((double)y[i]) : 0); // max(l, 0) - l x cancels
+            size += fabs(term) + (which == BCE || which == CB ? fabs((double)y[i]) + 2 : 0); // max(l, 0) - l x cancels
             squares += squared;
         }
         float got_squares = NAN;
@@ -61,13 +68,108 @@ static void losses(void **state) {
         assert_near(what, 0, got, loss, allowed(s, SUM) * size);
         assert_near("squared", 0, got_squares, squares, allowed(s, SUM) * squares + VALUE);
         for (size_t i = 0; i < n; i++) { // errors of y - x and of sigmoid - x are of EPS of their parts
-            double parts = which == BCE ? 1 + fabs((double)x[i]) : fabs((double)y[i]) + fabs((double)x[i]);
+            double parts = which == BCE  ? 1 + fabs((double)x[i])
+                           : which == CB ? 3 + fabs((double)x[i])
+                                         : fabs((double)y[i]) + fabs((double)x[i]);
             assert_near(what, i, dy[i], scale * gradient[i],
                         allowed(s, VALUE) * fabs(scale * gradient[i]) + (which == L1 ? 0 : 4 * EPS * scale * parts));
         }
         // Without a gradient, as evaluation asks: the same bits.
         float again_squares, again = run_loss(s, which, NULL, &again_squares, y, x, n, scale);
         assert_true(again == got && again_squares == got_squares);
+    }
+}
+
+/* ---- the discretised logistic ---- */
+
+/* -log of a value's probability, from the smaller tails, where long doubles keep their digits; a is below x, b above. */
+static long double logistic_nats(long double y, long double x, long double log_scale, const elbo_logistic *l) {
+    long double s = expl(log_scale), a = (x - y + l->half) / s, b = (x - y - l->half) / s;
+    if (x < l->lowest) return a > 0 ? log1pl(expl(-a)) : -a + log1pl(expl(a));
+    if (x > l->highest) return b > 0 ? b + log1pl(expl(-b)) : log1pl(expl(b));
+    if (x < y) return logistic_nats(-y, -x, log_scale, &(elbo_logistic){l->scale, l->half, -INFINITY, INFINITY});
+    if (b > 5000) return b - logl(-expm1l(b - a)); // exp(a) is past the largest number
+    return -logl(1 / (1 + expl(b)) - 1 / (1 + expl(a)));
+}
+
+static elbo_logistic logistic_case(int which) {
+    static const float scale[] = {0.0025f, 0.03f, 1, 40}, low[] = {-1, 0}, high[] = {1, 1};
+    int range = which % 2;
+    float half = (high[range] - low[range]) / 510;
+    return (elbo_logistic){scale[which / 2], half, low[range] + half, high[range] - half};
+}
+enum { LOGISTIC_CASES = 8 };
+
+static float level(const elbo_logistic *l, int byte) { return l->lowest - l->half + 2 * l->half * (float)byte; }
+
+static void logistic(void **state) {
+    (void)state;
+    static row y, x, dy;
+    static const float far[] = {3, -3, 0, 1, -1, 0.5f, 100};
+    const float weight = 1.0f / 37;
+    FOR_EACH_SET(s) FOR_EACH_SIZE(n) for (int which = 0; which < LOGISTIC_CASES; which++) {
+        elbo_logistic l = logistic_case(which);
+        fill(y, n, 20, 1, far, sizeof far / sizeof *far);
+        for (size_t i = 0; i < n; i++) x[i] = level(&l, i % 5 == 0 ? 0 : i % 5 == 1 ? 255 : (int)(i * 37 % 256));
+        if (n > 15) y[2] = x[2];
+        long double log_scale = logl((long double)l.scale), h = 1e-6L, loss = 0, slope = 0;
+        double size = 0, squares = 0;
+        float squared = NAN, by_scale = NAN, again_squared, again_by_scale;
+        clear(dy);
+        float got = s->loss->logistic(dy, &squared, &by_scale, y, x, n, &l, weight);
+        assert_guard("logistic", dy, n);
+        for (size_t i = 0; i < n; i++) {
+            long double v = y[i], u = fabsl(v - x[i]) / l.scale, step = h * l.scale;
+            loss += logistic_nats(v, x[i], log_scale, &l);
+            slope += (logistic_nats(v, x[i], log_scale + h, &l) - logistic_nats(v, x[i], log_scale - h, &l)) / (2 * h);
+            size += (double)(2 + u + l.half / l.scale);
+            squares += (double)((v - x[i]) * (v - x[i]));
+            long double want =
+                (logistic_nats(v + step, x[i], log_scale, &l) - logistic_nats(v - step, x[i], log_scale, &l)) /
+                (2 * step);
+            assert_near("gradient", i, dy[i], (double)(weight * want), (double)(8 * EPS * weight * (2 + u) / l.scale));
+        }
+        assert_near("logistic", n, got, (double)loss, allowed(s, SUM) * size);
+        assert_near("by scale", n, by_scale, (double)slope, allowed(s, SUM) * size + 1e-9 * size);
+        assert_near("squared", n, squared, squares, allowed(s, SUM) * squares + VALUE);
+        float again = s->loss->logistic(NULL, &again_squared, &again_by_scale, y, x, n, &l, weight);
+        assert_true(again == got && again_squared == squared && again_by_scale == by_scale);
+    }
+}
+
+/* The probabilities of a byte's 256 values, wherever the decoder points and however exact it is. */
+static void logistic_probabilities_sum_to_1(void **state) {
+    (void)state;
+    FOR_EACH_SET(s) for (int which = 0; which < LOGISTIC_CASES; which++) for (int at = -3; at < 12; at++) {
+        elbo_logistic l = logistic_case(which);
+        float y = l.lowest + (l.highest - l.lowest) * (float)at / 8.3f, squared, slope;
+        double sum = 0;
+        for (int byte = 0; byte < 256; byte++) {
+            float x = level(&l, byte);
+            sum += exp(-(double)s->loss->logistic(NULL, &squared, &slope, &y, &x, 1, &l, 1));
+        }
+        assert_near("sum", (size_t)which, sum, 1, 4e-6);
+    }
+}
+
+/* The density over [0, 1] of the continuous Bernoulli has integral 1, near 1/2 and near 0 and 1 too. */
+static void continuous_bernoulli_integrates_to_1(void **state) {
+    (void)state;
+    static const float logits[] = {0, 1e-7f, -1e-3f, 0.05f, -0.499f, 0.501f, 2, -4, 11, -16, 30};
+    enum { CELLS = 1 << 14 };
+    FOR_EACH_SET(s) for (size_t i = 0; i < sizeof logits / sizeof *logits; i++) {
+        double sum = 0, mean = 0;
+        float squared, gradient, zero = 0;
+        for (int c = 0; c < CELLS; c++) {
+            float x = ((float)c + 0.5f) / CELLS;
+            double p = exp(-(double)s->loss->pixel[ELBO_CB](NULL, &squared, &logits[i], &x, 1, 1));
+            sum += p / CELLS;
+            mean += p * x / CELLS;
+        }
+        assert_near("integral", i, sum, 1, 3e-6);
+        s->loss->pixel[ELBO_CB](&gradient, &squared, &logits[i], &zero, 1, 1);
+        assert_near("mean", i, gradient, mean, 3e-6);
+        assert_near("squared error of the mean", i, squared, mean * mean, 6e-6);
     }
 }
 
@@ -101,7 +203,7 @@ static void losses_of_large_images(void **state) {
                     got = run_loss(s, which, NULL, &got_squares, y, x, n, 1);
                 else
                     got = s->loss->reparameterize(z, y, x, NULL, n);
-                assert_near(which < LOSSES ? loss_names[which] : "kl", n, got, want, 1e-6 * want);
+                assert_near(which < LOSSES ? loss_names[which] : "kl", n, got, want, 1e-6 * fabs(want));
                 assert_near("squared", n, got_squares, squares, 1e-6 * squares);
             }
         }
@@ -186,6 +288,12 @@ static void nan_stays_nan(void **state) {
                 if (which != L1 && !isnan(dy[where]))
                     fail_msg("%s: %s's gradient hides NaN", s->name, loss_names[which]);
             }
+        for (int side = 0; side < 2; side++) {
+            elbo_logistic l = logistic_case(2);
+            float squared, slope;
+            assert_true(isnan(s->loss->logistic(dy, &squared, &slope, side ? image : x, side ? x : image, N, &l, 1)));
+            assert_true(isnan(squared) && isnan(slope) && isnan(dy[where]));
+        }
         fill(eps, N, 13, 1, NULL, 0);
         assert_true(isnan(s->loss->reparameterize(z, x, image, eps, N)) && isnan(z[where]));
         assert_true(isnan(s->loss->reparameterize(z, image, x, eps, N)) && isnan(z[where]));
@@ -221,6 +329,10 @@ static void infinity_is_seen(void **state) {
         assert_false(isfinite(s->loss->pixel[ELBO_BCE](NULL, &squared, x, image, N, 1)));
         assert_false(isfinite(s->loss->pixel[ELBO_MSE](NULL, &squared, x, image, N, 1)));
         assert_false(isfinite(s->loss->pixel[ELBO_L1](NULL, &squared, x, image, N, 1)));
+        assert_false(isfinite(s->loss->pixel[ELBO_CB](NULL, &squared, x, image, N, 1)));
+        elbo_logistic l = logistic_case(2);
+        float slope;
+        assert_false(isfinite(s->loss->logistic(NULL, &squared, &slope, x, image, N, &l, 1)));
         assert_false(isfinite(s->loss->reparameterize(z, x, image, NULL, N)));
         assert_false(isfinite(s->loss->reparameterize(z, image, x, NULL, N)));
         if (sign < 0) continue;
@@ -234,8 +346,14 @@ static void infinity_is_seen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses),        cmocka_unit_test(losses_of_large_images), cmocka_unit_test(reparameterization),
-        cmocka_unit_test(nan_stays_nan), cmocka_unit_test(infinity_is_seen),
+        cmocka_unit_test(losses),
+        cmocka_unit_test(logistic),
+        cmocka_unit_test(logistic_probabilities_sum_to_1),
+        cmocka_unit_test(continuous_bernoulli_integrates_to_1),
+        cmocka_unit_test(losses_of_large_images),
+        cmocka_unit_test(reparameterization),
+        cmocka_unit_test(nan_stays_nan),
+        cmocka_unit_test(infinity_is_seen),
     };
     return cmocka_run_group_tests(tests, find_sets, NULL);
 }

@@ -167,7 +167,28 @@ static const char *const problems[] = {
     "mse b33 i1",
     "l1 b5 i9",
     "l1 b2 i33",
+    "mse_l1 b5 i9",
+    "mse_l1 b33 i17",
+    "cb b5 i9",
+    "cb b35 i17",
+    "gaussian b5 i9",
+    "gaussian b37 i17",
+    "gaussian b2 i1 sigma=0.3",
+    "logistic b5 i9",
+    "logistic b35 i17",
+    "logistic b33 i2 sigma=0.07",
 };
+
+/* Losses, as a recipe says them. */
+static const struct {
+    const char *name, *loss;
+} losses[] = {{"bce", "bce"},
+              {"mse", "mse"},
+              {"l1", "l1"},
+              {"mse_l1", "[mse, 0.7 l1]"},
+              {"cb", "cb"},
+              {"gaussian", "1.3 gaussian"},
+              {"logistic", "logistic"}};
 
 /* A problem is a network with a layer in front of the op, which learns from the op's gradient, and one behind it. */
 static network network_of(const problem *p, char room[2][200]) {
@@ -181,11 +202,15 @@ static network network_of(const problem *p, char room[2][200]) {
         n.decoder = "linear 6, sigmoid";
         return n;
     }
-    if (!strcmp(p->op, "bce") || !strcmp(p->op, "mse") || !strcmp(p->op, "l1")) {
-        n.loss = p->op;
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        if (strcmp(p->op, losses[i].name)) continue;
+        bool logits = !strcmp(p->op, "bce") || !strcmp(p->op, "cb");
+        n.loss = room[0];
+        const char *equals = strchr(p->arguments, '='); // sigma=0.3: another key of loss
+        snprintf(room[0], 200, "%s%s%s", losses[i].loss, equals ? ", sigma: " : "", equals ? equals + 1 : "");
         n.pixels = letter(p, 'i');
         n.encoder = "flatten, linear 5, tanh";
-        snprintf(room[1], 200, "linear %d%s", n.pixels, !strcmp(p->op, "bce") ? ", sigmoid" : "");
+        snprintf(room[1], 200, "linear %d%s", n.pixels, logits ? ", sigmoid" : "");
         return n;
     }
     char layer[80] = "", front[64];

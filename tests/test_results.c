@@ -149,8 +149,8 @@ static void test_sample(void **state) {
     assert_bits(many.images + 69 * D, image, D);
     elbo_images_to_floats(&data.train, &few.novelty.nearest[2], 1, 0, 1, image);
     assert_bits(few.neighbours + 2 * D, image, D);
-    assert_keys(elbo_sample_json(&many), KEYS("count", "seed", "from", "temperature"));
-    assert_keys(elbo_sample_json(&few), KEYS("count", "seed", "from", "temperature", "nearest"));
+    assert_keys(elbo_sample_json(&many), KEYS("count", "seed", "from", "temperature", "pixels"));
+    assert_keys(elbo_sample_json(&few), KEYS("count", "seed", "from", "temperature", "pixels", "nearest"));
     elbo_sample_free(&few);
     elbo_sample_free(&many);
 }
@@ -179,7 +179,7 @@ static void test_sample_density(void **state) {
     assert_ok(elbo_density_draw(&d, 0, 5, 1, z, &failure));
     assert_ok(elbo_decode(m, 5, z, images, &failure));
     assert_bits(r.images, images, 5 * D);
-    assert_keys(elbo_sample_json(&r), KEYS("count", "seed", "from", "temperature", "components", "log_likelihood"));
+    assert_keys(elbo_sample_json(&r), KEYS("count", "seed", "from", "temperature", "pixels", "components", "log_likelihood"));
     elbo_sample_free(&r);
     o.source = ELBO_SAMPLE_PRIOR;
     assert_int_equal(elbo_sample(&r, m, NULL, &o, NULL, &err), ELBO_BAD_INPUT);

@@ -5,8 +5,8 @@
 set -eu
 elbo=$1
 shift
-[ $# -gt 0 ] || set -- mnist-ae mnist-ae-2d mnist-vae mnist-vae-2d fashion-vae mnist-cae mnist-cae-pool mnist-conv-vae \
-    fashion-conv-vae photo-vae faces-vae cifar-vae dogs-sharp-vae
+[ $# -gt 0 ] || set -- mnist-ae mnist-ae-2d mnist-vae mnist-vae-2d fashion-vae fashion-sigma-vae mnist-cae mnist-cae-pool mnist-conv-vae \
+    fashion-conv-vae photo-vae photo-sigma-vae faces-vae cifar-vae cifar-sigma-vae dogs-sharp-vae
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/photos"

@@ -151,6 +151,21 @@ PHOTOS = {
         identity_stage(DOUBLE, "3|32", "y1") +
         ["upsample scale=2", "conv2d 2|16 kernel=3 padding=1", "batch_norm2d", "conv2d 3 kernel=3 padding=1", "tanh"]),
 }
+
+# ---- observation models with a normaliser, or a scale; `sigma` None: learned, from this start of the parameter.
+WHITE_1 = dict(SMALL_VAE, range=[-1, 1], decoder=["linear 7", "relu", "linear IMAGE", "tanh"])
+OBSERVATIONS = {
+    "gaussian-learned": dict(WHITE_1, loss="gaussian", sigma=None, start=-1.2, train=dict(optimizer="adam", lr=0.01)),
+    "gaussian-mean": dict(WHITE_1, loss="gaussian", sigma=None, start=-5.5, scale="mean", kl=0.5,
+                          train=dict(optimizer="adamw", lr=0.01, weight_decay=0.2, clip=0.5)),
+    "gaussian-fixed": dict(WHITE_1, loss="gaussian", sigma=0.3),
+    "logistic-learned": dict(WHITE_1, loss="logistic", sigma=None, start=-2.5, train=dict(optimizer="adam", lr=0.01)),
+    "logistic-fixed": dict(SMALL_AE, loss="logistic", sigma=0.02),
+    "continuous-bernoulli": dict(SMALL_VAE, loss="cb", bias=-8, train=dict(optimizer="adam", lr=0.01)),
+}
+for place, of in enumerate(OBSERVATIONS.values()):
+    of["seed"] = 25 + place
+
 # Inputs besides the image: the class, in dense and in convolutional places, and a corrupted image. 9 and 5 channels do
 # not fill a block with the planes behind them.
 INPUTS = {
@@ -265,6 +280,17 @@ class Model(nn.Module):
             shape = (latent,)
         self.decoder = Layers(spec["decoder"], shape, spec.get("classes", 1), self.encoder)
         self.flat = "head" not in spec
+        if "bias" in spec:  # lambda near 0, and a loss that is not
+            list(self.decoder.parameters())[-1].data += spec["bias"]
+        self.sigma = spec.get("sigma", 1)
+        if self.sigma is None:
+            self.loss = nn.Module()
+            self.loss.log_sigma = nn.Parameter(torch.full((1,), spec["start"]))
+
+    def log_sigma(self):
+        if self.sigma is None:  # Rybkin's soft floor
+            return -6 + nn.functional.softplus(self.loss.log_sigma + 6)
+        return torch.log(torch.tensor([np.float32(self.sigma)], dtype=torch.float64))
 
     def forward(self, x, eps):
         """Output, KL and mean code. eps: the noise; None: drawn here."""
@@ -298,6 +324,21 @@ class Features(nn.Module):
 
     def forward(self, x):
         return self.features(x)
+
+
+def distribution_loss(kind, output, x, log_sigma, limits):
+    """-log p of each value."""
+    if kind == "cb":
+        return -torch.distributions.ContinuousBernoulli(probs=output).log_prob(x)
+    sigma = log_sigma.exp()
+    if kind == "gaussian":
+        return -torch.distributions.Normal(output, sigma).log_prob(x)
+    low, high = limits
+    half = (high - low) / 510
+    above, below = torch.sigmoid((x - output + half) / sigma), torch.sigmoid((x - output - half) / sigma)
+    above = torch.where(x > high - half, torch.ones_like(above), above)
+    below = torch.where(x < low + half, torch.zeros_like(below), below)
+    return -torch.log(above - below)
 
 
 def reconstruction_loss(kind, output, x, features=None):
@@ -370,7 +411,11 @@ def run(spec, images, seed):
             weight = max(least, weight * 0.5 * (1 + np.sin(2 * np.pi * step / period)))
         weight *= (min(1, step / spec["warmup"]) if "warmup" in spec else 1)
         output, kl, _ = model(torch.from_numpy(out["input"][step]).double() if "corrupt" in spec else x, eps[step].double())
-        reconstruction = reconstruction_loss(spec["loss"], output, x, features)
+        if spec["loss"] in ("gaussian", "logistic", "cb"):
+            values = distribution_loss(spec["loss"], output.reshape(x.shape), x, model.log_sigma(), (low, high))
+            reconstruction = values.sum() / len(x)
+        else:
+            reconstruction = reconstruction_loss(spec["loss"], output, x, features)
         optimizer.zero_grad()
         ((reconstruction + weight * kl) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
         if step == 0:
@@ -413,6 +458,8 @@ def recipe_text(name, spec, batch):
         latent = "{channels: %d, head: %s}" % (spec["channels"], spec["head"])
     if isinstance(loss, list):
         loss = "[%s]" % ", ".join("%s %s" % term for term in loss)
+    if "sigma" in spec:
+        more += ", sigma: %s" % (spec["sigma"] or "learned")
     if "scale" in spec:
         more += ", scale: " + spec["scale"]
     kl = ", kl: {weight: %g, warmup: %g%s}" % (
@@ -463,7 +510,8 @@ def main(arguments):
     images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8), "photos": random_photos(5, 32),
               "small photos": random_photos(9, 16)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
-    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS}.items()):
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
+                                     **OBSERVATIONS}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

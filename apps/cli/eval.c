@@ -62,13 +62,23 @@ static void print_likelihood(const elbo_quality *q) {
     char number[64], note[128];
     printf("likelihood, lower bound from %d importance samples\n", q->likelihood.samples);
     snprintf(number, sizeof number, "nats  ± %.2f", q->likelihood.error);
-    if (isnan(q->constant))
+    double bits = elbo_bits_per_dim(&q->observation, -q->likelihood.log_p);
+    note[0] = 0;
+    if (!q->observation.is)
         snprintf(note, sizeof note, "(the loss is not a normalised density: up to an unknown constant)");
-    else if (q->constant != 0)
-        snprintf(note, sizeof note, "(without the density's constant, %.2f)", q->constant);
     else
-        note[0] = 0;
+        snprintf(note, sizeof note, "%.4f bits/dim", bits);
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
+}
+
+/* p(x|z), and the ELBO in bits per value with it. */
+static void print_observation(const elbo_quality *q, bool elbo) {
+    const elbo_observation_model *p = &q->observation;
+    char text[ELBO_OBSERVATION_TEXT], note[160];
+    if (!p->is) return;
+    snprintf(note, sizeof note, "%s%s", elbo ? "of the ELBO; p(x|z): " : "p(x|z)", elbo_observation_text(p, text));
+    double nats = p->factor * q->losses.reconstruction + p->constant + q->losses.kl;
+    if (elbo) line("bits/dim", "%.4f", elbo_bits_per_dim(p, nats), "", note);
 }
 
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
@@ -86,6 +96,7 @@ static void print_losses(const elbo_evaluation *v) {
                         : "reconstruction + KL");
     line("reconstruction", "%.4f", q->losses.reconstruction, "nats", v->reconstruction);
     if (vae) line("KL", "%.4f", q->losses.kl, "nats", "");
+    print_observation(q, vae && !v->mean_code);
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
         bool told = k->role != ELBO_METRIC_MEASURED && elbo_metrics_count(m, k->role) == 1; // above, or as MSE
@@ -215,8 +226,10 @@ const cli_command cli_eval = {
         "has weight 1 whatever loss.kl (beta) was in training, so that runs can be compared. Where weights or\n"
         "loss.scale make the training objective differ, it is printed too. The noise is a function\n"
         "of the seed and the image's number, so the same command gives the same digits.\n"
-        "Reconstruction is the Bernoulli negative log-likelihood (bce), or the sum of squared (mse) or absolute (l1)\n"
-        "errors, which are Gaussian and Laplace negative log-likelihoods less a constant.\n"
+        "Reconstruction is -log p(x|z): Bernoulli (bce), continuous Bernoulli (cb), Gaussian, discretised logistic; or the\n"
+        "sum of squared (mse) or absolute (l1) errors, which are Gaussian and Laplace less a constant: trained with KL\n"
+        "weight w, of variance w / 2 and of scale w. bits/dim and the likelihood are those of this p(x|z), constants\n"
+        "included, as bits for each of an image's D values: (nats / D) / ln 2; of a density over [0, 1], plus 8.\n"
         "\n"
         "Reconstructions: PSNR and SSIM (Wang et al. 2004), from the mean code. Codes: active units (Burda et al. 2015), and\n"
         "the KL of each dimension. Classification: test accuracy of 5-NN and of a linear probe on the training codes.\n"

@@ -94,6 +94,7 @@ static void say(const request *q, bool to_figure) {
             printf(" in their first %d principal axes (%.0f%% of the variance)", r->dims, 100 * r->variance_ratio);
         printf(", log-likelihood %.2f nats per code%s\n", r->log_likelihood, q->was_kept ? " (saved earlier)" : "");
     }
+    if (r->drawn_pixels) printf("pixels drawn from p(x|z): %s\n", r->observation);
     if (r->has_nearest && isfinite(r->novelty.median)) say_nearest(&r->novelty);
     if (!to_figure) printf("%s: %d image%s\n", q->look.output, r->count, r->count == 1 ? "" : "s");
 }
@@ -139,6 +140,8 @@ static int run(const cli_command *self, int argc, char **argv) {
          "multiplies the noise: below 1 more typical, above 1 more varied; default 1", 0, 100},
         {"nearest", 0, CLI_FLAG, &q.sample.nearest, NULL,
          "also the nearest training image of each, to detect memorisation", 0, 0},
+        {"draw-pixels", 0, CLI_FLAG, &q.sample.draw_pixels, NULL,
+         "draw each pixel from p(x|z), with the noise that the model gives it, instead of showing the mean", 0, 0},
         {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
         CLI_CLASS_OPTION(q.sample.class_word, "each class in turn, all with the same codes"),
         CLI_LOOK_OPTIONS(q.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
@@ -162,6 +165,9 @@ const cli_command cli_sample = {
         "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is saved\n"
         "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
         "Image i depends on the seed and on i alone.\n"
+        "\n"
+        "An image is the mean of p(x|z) for its code. --draw-pixels draws from p(x|z), as its loss says it is: Bernoulli\n"
+        "(bce), Gaussian (mse, gaussian), Laplace (l1), logistic ...; what the model calls an image has that noise.\n"
         "\n"
         "With --nearest the numbers under the pairs are distances to the nearest training image, divided by the median\n"
         "of the same distance over reconstructed test images: far below 1, an image is memorised.\n"

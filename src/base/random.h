@@ -27,6 +27,7 @@ typedef enum elbo_purpose {
     ELBO_FOR_PROBE,          /* linear probes, shuffled codes */
     ELBO_FOR_SPLIT,          /* a folder's own train and test split */
     ELBO_FOR_AUGMENTATION,   /* epoch, sample: image index */
+    ELBO_FOR_PIXELS = 32,    /* images drawn from p(x|z): sample: row */
     ELBO_FOR_BINARY = 48,    /* binary images: epoch: 0 where they are fixed, else the epoch + 1; sample: image index */
     ELBO_FOR_CORRUPTION,     /* + place in the list << 8: epoch, sample: image index */
     ELBO_FOR_TEST_CORRUPTION /* the same in evaluation: sample: image index */

@@ -82,7 +82,9 @@ static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_
     else if (status == ELBO_OK)
         draw_prior(r, m->network.graph.prior, codes, Z, z);
     if (status == ELBO_OK) repeat(z, n, Z, times);
-    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, z, r->images, err);
+    if (status == ELBO_OK)
+        status = r->drawn_pixels ? elbo_model_draw_images(m, n, z, r->seed, r->images, err)
+                                 : elbo_model_decode_codes(m, n, z, r->images, err);
     free(z);
     return status;
 }
@@ -104,7 +106,9 @@ elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset
                               .source = options->source,
                               .count = options->count,
                               .seed = options->seed,
-                              .temperature = options->temperature};
+                              .temperature = options->temperature,
+                              .drawn_pixels = options->draw_pixels};
+    elbo_observation_text(&m->observation, r->observation);
     ELBO_TRY(elbo_sample_source_of(&r->source, m, err));
     const elbo_density *density = r->source == ELBO_SAMPLE_PRIOR ? NULL : options->density;
     if (density) {
@@ -144,6 +148,7 @@ static json_t *nearest_json(const elbo_novelty *v) {
 json_t *elbo_sample_json(const elbo_sample_result *r) {
     json_t *j = json_pack("{s:i, s:I, s:s, s:f}", "count", r->count, "seed", (json_int_t)r->seed, "from",
                           elbo_sample_source_name(r->source), "temperature", r->temperature);
+    json_object_set_new(j, "pixels", json_string(r->drawn_pixels ? "drawn" : "mean"));
     if (r->source != ELBO_SAMPLE_PRIOR) {
         json_object_set_new(j, "components", json_integer(r->components));
         json_object_set_new(j, "log_likelihood", json_real(r->log_likelihood));

@@ -8,6 +8,7 @@
 #include "explore/density.h"
 #include "explore/novelty.h"
 #include "explore/result.h"
+#include "nn/observation.h"
 
 /* What codes are drawn from: the standard normal prior (a VAE only), one Gaussian, or a mixture of Gaussians. */
 typedef enum elbo_sample_source {
@@ -29,6 +30,7 @@ typedef struct elbo_sample_options {
     uint64_t seed;               // 0. Image i depends on the seed and on i alone
     double temperature;          // 1; multiplies the noise
     bool nearest;                // false; also each image's nearest training image
+    bool draw_pixels;            // false: the mean of p(x|z); true: an image drawn from it
     const char *class_word;      // of a conditional model: the class, by name or number; NULL: each class in turn, with
                                  // the same codes for all of them
 } elbo_sample_options;
@@ -40,6 +42,8 @@ typedef struct elbo_sample_result {
     int count;
     uint64_t seed;
     double temperature;
+    bool drawn_pixels; // images are drawn from p(x|z), not its means
+    char observation[ELBO_OBSERVATION_TEXT];
     float *images; // (count, C, H, W)
 
     /* Of a conditional model: image i is of class first_class + i % classes, and codes repeat after as many. */
@@ -61,7 +65,8 @@ typedef struct elbo_sample_result {
 /* `d`: with both splits where `nearest` is asked for, else NULL will do. */
 elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset *d, const elbo_sample_options *options,
                         const elbo_job *work, elbo_error *err);
-/* {"count", "seed", "from", "temperature"}; of a conditional model "classes": [name]; of a density "components" and "log_likelihood"; with nearest {"nearest":
+/* {"count", "seed", "from", "temperature", "pixels"}; of a conditional model "classes": [name]; of a density "components"
+ * and "log_likelihood"; with nearest {"nearest":
  * {"train": [index], "distance": [...], "usual_distance", "rare_distance", "nearer_than_rare"}} */
 json_t *elbo_sample_json(const elbo_sample_result *r);
 void elbo_sample_free(elbo_sample_result *r);

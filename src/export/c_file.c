@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "export/c_layers.h"
 #include "export/formats.h"
+#include "nn/losses/loss.h"
 
 #define LABEL ", const float *label"
 
@@ -106,7 +107,9 @@ static void put_array(const writer *w, const elbo_param *p) {
 }
 
 static void put_weights(const writer *w) {
-    for (int i = 0; i < w->graph->params; i++) put_array(w, &w->graph->param[i]);
+    const elbo_node *loss = elbo_loss_scaled(w->graph); // whose scale no image needs
+    for (int i = 0; i < w->graph->params; i++)
+        if (!loss || !loss->params || i != loss->first_param) put_array(w, &w->graph->param[i]);
     fputc('\n', w->out);
 }
 

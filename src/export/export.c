@@ -51,6 +51,13 @@ elbo_status elbo_export(const elbo_model *m, elbo_export_format format, const el
     if (elbo_model_is_conditional(m))
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: is conditional (a layer `concat class`); such a model cannot be exported yet", m->run);
+    const elbo_term *logits = elbo_terms_of_logits(&m->recipe.loss.reconstruction);
+    if (m->observation.is && m->observation.is->mean)
+        return elbo_fail(
+            err, ELBO_BAD_INPUT,
+            "%s: the mean of p(x|z) with loss %s is not what the decoder's last layer gives, which is all that "
+            "can be exported",
+            m->run, elbo_reconstruction_name(logits->kind));
     return formats[format].write(m, f, err);
 }
 

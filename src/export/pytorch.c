@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "export/formats.h"
 #include "formats/safetensors.h"
+#include "nn/losses/loss.h"
 
 typedef struct writer {
     const elbo_model *model;
@@ -319,6 +320,11 @@ static void put_module(const writer *w, const char *stem) {
     put_layers(w, &encoder);
     put_head(w);
     put_layers(w, &decoder);
+    const elbo_node *loss = elbo_loss_scaled(w->graph);
+    if (loss && loss->params)
+        fputs("        self.loss = nn.Module()  # log sigma = -6 + softplus(log_sigma + 6)\n"
+              "        self.loss.log_sigma = nn.Parameter(torch.zeros(1))\n",
+              w->out);
     fputc('\n', w->out);
     put_encode(w);
     put_decode(w);

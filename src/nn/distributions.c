@@ -41,25 +41,3 @@ static const elbo_prior normal = {
     .name = "standard normal", .loss = "kl", .sample = sample_normal, .log_p = log_normal};
 
 const elbo_prior *elbo_prior_of(const elbo_recipe *r) { return r->kind == ELBO_VAE ? &normal : NULL; }
-
-/* ---- observation models ---- */
-
-static const elbo_observation observations[] = {
-    {"Bernoulli", ELBO_BCE}, {"Gaussian with variance 1/2", ELBO_MSE}, {"Laplace with scale 1", ELBO_L1}};
-
-const elbo_observation *elbo_observation_of(elbo_reconstruction loss) {
-    for (size_t i = 0; i < sizeof observations / sizeof *observations; i++)
-        if (observations[i].loss == loss) return &observations[i];
-    return NULL;
-}
-
-double elbo_observation_log_constant(const elbo_terms *terms, size_t values) {
-    double n = (double)values, square = elbo_term_weight(terms, ELBO_MSE), size = elbo_term_weight(terms, ELBO_L1),
-           bernoulli = elbo_term_weight(terms, ELBO_BCE);
-    for (int i = 0; i < terms->count; i++)
-        if (!elbo_observation_of(terms->term[i].kind)) return NAN;
-    if (bernoulli > 0) return bernoulli == 1 && square == 0 && size == 0 ? 0 : NAN;
-    if (square == 0) return n * log(2 / size);
-    // the integral of exp(-a d^2 - b |d|); for b = 0, sqrt(pi / a)
-    return n * (0.5 * log(M_PI / square) + size * size / (4 * square) + log(erfc(size / (2 * sqrt(square)))));
-}

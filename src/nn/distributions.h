@@ -1,5 +1,5 @@
-/* What is random in a model: the posterior q(z|x) that the encoder gives, the prior p(z), and the observation model p(x|z)
- * around what the decoder gives. Each is a small table; another member is a row here, and where it trains, a loss
+/* What is random in a model: the posterior q(z|x) that the encoder gives and the prior p(z); p(x|z) is in
+ * nn/observation.h. Each is a small table; another member is a row here, and where it trains, a loss
  * (nn/losses/) and a lowering of how a code is drawn.
  *
  * Kingma and Welling, "Auto-encoding variational Bayes", 2013. Densities are in nats. */
@@ -26,19 +26,8 @@ typedef struct elbo_prior {
     double (*log_p)(const float *z, size_t Z);
 } elbo_prior;
 
-/* How an image's values scatter about the decoder's output, each by itself. */
-typedef struct elbo_observation {
-    const char *name;
-    elbo_reconstruction loss; // its negative log-density, less a constant
-} elbo_observation;
-
 /* NULL for an autoencoder, whose code is not drawn. */
 const elbo_posterior *elbo_posterior_of(const elbo_recipe *r);
 const elbo_prior *elbo_prior_of(const elbo_recipe *r);
-/* That of one term; NULL: it has none, as a difference of features. */
-const elbo_observation *elbo_observation_of(elbo_reconstruction loss);
-/* log of the integral of exp(-loss) over an image of `values` values: -log p(x|z) is the weighted sum of these terms plus
- * this. NaN where their sum is no density of x. */
-double elbo_observation_log_constant(const elbo_terms *terms, size_t values);
 
 #endif

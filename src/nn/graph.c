@@ -290,18 +290,19 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
                               image, advice);
     }
     g->at.output = g->at.logits = g->count - 1;
-    bool sigmoid = last->op == &elbo_op_sigmoid;
-    if (elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) > 0) {
-        if (!sigmoid)
+    const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);
+    if (logits) {
+        const char *loss = elbo_reconstruction_name(logits->kind);
+        if (last->op != &elbo_op_sigmoid)
             return elbo_node_fail(last, err,
-                                  "%s: loss bce is for outputs between 0 and 1; end the decoder with `sigmoid`, or use "
+                                  "%s: loss %s is for outputs between 0 and 1; end the decoder with `sigmoid`, or use "
                                   "`loss: {reconstruction: mse}`",
-                                  last->text);
+                                  last->text, loss);
         if (r->image.low != 0 || r->image.high != 1)
             return elbo_node_fail(last, err,
-                                  "loss bce is for pixels between 0 and 1, not %g to %g; set `image: {range: "
+                                  "loss %s is for pixels between 0 and 1, not %g to %g; set `image: {range: "
                                   "[0, 1]}` or use `loss: {reconstruction: mse}`",
-                                  (double)r->image.low, (double)r->image.high);
+                                  loss, (double)r->image.low, (double)r->image.high);
         g->at.logits = last->input[0];
     }
     return ELBO_OK;
@@ -318,7 +319,10 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
         ELBO_TRY(new_node(g, strdup(m->name), &n, err));
         n->op = elbo_loss_find(m->name)->op;
         n->text = "loss";
-        n->value[0] = m->weight;
+        n->value[ELBO_LOSS_WEIGHT] = m->weight;
+        n->value[ELBO_LOSS_SIGMA] = r->loss.sigma;
+        n->value[ELBO_LOSS_LOW] = r->image.low;
+        n->value[ELBO_LOSS_HIGH] = r->image.high;
         g->loss[k] = g->count - 1;
         read_from(n, m->role == ELBO_METRIC_KL ? g->at.code : g->at.logits);
         if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.target);

@@ -19,6 +19,8 @@ elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
     for (int i = 0; i < terms.count; i++) add(&m, elbo_reconstruction_name(terms.term[i].kind), terms.term[i].weight);
     if (elbo_prior_of(r)) add(&m, elbo_prior_of(r)->loss, r->loss.kl);
     m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0};
+    if (elbo_terms_scaled(&terms) && r->loss.sigma == 0)
+        m.metric[m.count++] = (elbo_metric){"sigma", "in image.range", ELBO_METRIC_MEASURED, 0};
     return m;
 }
 

@@ -37,6 +37,7 @@ static bool is_conditional(const elbo_recipe *r) { return elbo_recipe_class_laye
 static bool is_perceptual(const elbo_recipe *r) {
     return elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0;
 }
+static bool is_scaled(const elbo_recipe *r) { return elbo_terms_scaled(&r->loss.reconstruction) != NULL; }
 static bool is_sine(const elbo_recipe *r) { return r->kind == ELBO_VAE && r->loss.kl_schedule == ELBO_KL_SINE; }
 static bool is_sgd(const elbo_recipe *r) { return r->train.optimizer == ELBO_SGD; }
 static bool is_adam_or_adamw(const elbo_recipe *r) { return r->train.optimizer != ELBO_SGD; }
@@ -95,7 +96,14 @@ const elbo_key elbo_keys[] = {
      .help = "how many classes `concat class` tells apart; none: as many as the data have"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
      .help =
-         "binary cross-entropy, squared error, absolute error, squared error of VGG16 features; or a weighted sum, [mse, 0.7 l1]"},
+         "-log p(x|z), less its constant where that is fixed: Bernoulli (bce, binary cross-entropy), squared error, "
+         "absolute error, continuous Bernoulli, Gaussian, discretised logistic; squared error of VGG16 features. Or a "
+         "weighted sum, [mse, 0.7 l1]"},
+    {"loss.sigma", ELBO_KEY_LEARNED, AT(loss.sigma), DEFAULT("learned"), ABOVE(0),
+     ONLY(is_scaled, "gaussian or logistic in loss.reconstruction"),
+     .help =
+         "scale of p(x|z) in units of image.range: the Gaussian's standard deviation, the logistic's scale. learned: one "
+         "parameter for all values, loss.log_sigma"},
     {"loss.vgg16", ELBO_KEY_TEXT, AT(vgg16), DEFAULT("''"), ONLY(is_perceptual, "perceptual in loss.reconstruction"),
      .help =
          "safetensors file of torchvision's vgg16; without it the perceptual term is off. Its input is the images in "
@@ -199,6 +207,10 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
         return out;
     case ELBO_KEY_SEED: return strcpy(out, "an integer from 0 to 18446744073709551615");
     case ELBO_KEY_NUMBER: number_range(key, out, ELBO_WANTED); return out;
+    case ELBO_KEY_LEARNED:
+        number_range(key, range, sizeof range);
+        snprintf(out, ELBO_WANTED, "%s, or learned", range);
+        return out;
     case ELBO_KEY_NUMBERS:
         number_range(key, range, sizeof range);
         snprintf(out, ELBO_WANTED, isinf(key->low) ? "a list of two numbers" : "a list of two, each %s", range);

@@ -16,6 +16,7 @@ typedef enum elbo_key_type {
     ELBO_KEY_SEED,    // uint64_t
     ELBO_KEY_NUMBER,  // float
     ELBO_KEY_NUMBERS, // float[2]
+    ELBO_KEY_LEARNED, // float, or the word `learned` for 0
     ELBO_KEY_LAYERS,  // elbo_layers
     ELBO_KEY_STEPS,   // elbo_layers, of augmentation or corruption; may be empty
     ELBO_KEY_LATENT,  // as ELBO_KEY_SIZE, or a map of channels and head: the recipe's `latent` and `head`

@@ -83,7 +83,8 @@ typedef struct slot {
 
 static elbo_status unwanted(const slot *s, const elbo_yaml_node *node) {
     char got[ELBO_GOT], wanted[ELBO_WANTED];
-    bool number = s->key->type == ELBO_KEY_NUMBER || s->key->type == ELBO_KEY_NUMBERS;
+    bool number =
+        s->key->type == ELBO_KEY_NUMBER || s->key->type == ELBO_KEY_NUMBERS || s->key->type == ELBO_KEY_LEARNED;
     bool infinite = number && node->kind == ELBO_NODE_TEXT && elbo_is_not_finite(node->text);
     return elbo_fail_at(s->err, node->place, "%s: expected %s, got %s%s", s->path, elbo_key_wanted(s->key, wanted),
                         elbo_node_got(node, got), infinite ? ", which is not finite" : "");
@@ -131,6 +132,15 @@ static bool read_float(const elbo_key *key, const elbo_yaml_node *node, float *v
     if (node->kind != ELBO_NODE_TEXT || !node->plain || !elbo_parse_float(node->text, value)) return false;
     if (key->above ? *value <= key->low : *value < key->low) return false;
     return key->below ? *value < key->high : *value <= key->high;
+}
+
+/* 0.1 or learned. */
+static elbo_status read_learned(const slot *s, const elbo_yaml_node *node) {
+    if (node->kind == ELBO_NODE_TEXT && node->plain && !strcmp(node->text, "learned")) {
+        *(float *)s->to = 0;
+        return ELBO_OK;
+    }
+    return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
 }
 
 static elbo_status read_numbers(const slot *s, const elbo_yaml_node *node) {
@@ -230,6 +240,7 @@ static elbo_status read_value(const slot *s, const elbo_yaml_node *node) {
     case ELBO_KEY_EXTENT: return read_extent(s, node);
     case ELBO_KEY_NUMBER: return read_float(s->key, node, s->to) ? ELBO_OK : unwanted(s, node);
     case ELBO_KEY_NUMBERS: return read_numbers(s, node);
+    case ELBO_KEY_LEARNED: return read_learned(s, node);
     case ELBO_KEY_STEPS:
         if (node->kind != ELBO_NODE_LIST) return unwanted(s, node);
         return elbo_layers_read(s->to, node, s->path, s->err);
@@ -295,12 +306,12 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *ro
                             "image.range: [%s, %s]; the first is black, the second, "
                             "greater, is white",
                             low, high);
-    if (elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) > 0 && (r->image.low < 0 || r->image.high > 1))
-        return elbo_fail_at(
-            err, place_at(r, root, "image.range"),
-            "image.range: [%s, %s] does not go with loss.reconstruction: bce, which needs pixels from 0 "
-            "to 1; mse or l1 would do",
-            low, high);
+    const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);
+    if (logits && (r->image.low < 0 || r->image.high > 1))
+        return elbo_fail_at(err, place_at(r, root, "image.range"),
+                            "image.range: [%s, %s] does not go with loss.reconstruction: %s, which needs pixels from 0 "
+                            "to 1; mse or l1 would do",
+                            low, high, elbo_reconstruction_name(logits->kind));
     if (r->classes.count && r->exclude.count)
         return elbo_fail_at(err, place_at(r, root, "exclude"),
                             "exclude: does not go with classes, which names all that is trained on");

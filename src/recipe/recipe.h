@@ -83,6 +83,7 @@ typedef struct elbo_recipe {
 
     struct {
         elbo_terms reconstruction;
+        float sigma;           // of gaussian and logistic, in image.range; 0: learned
         elbo_loss_scale scale; // of what is trained on: sums over an image's values, or means
         float kl;              // weight of the KL term (beta)
         float kl_warmup;       // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
@@ -148,5 +149,9 @@ const char *elbo_terms_text(const elbo_terms *terms, char out[ELBO_TERMS_TEXT]);
 elbo_terms elbo_terms_computed(const elbo_recipe *r);
 /* The weight of a kind of term, 0 where it is none of them. */
 float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind);
+/* The term that is computed before the decoder's sigmoid (bce, cb), or that has a scale (gaussian, logistic); NULL: none
+ * is. Either stands alone. */
+const elbo_term *elbo_terms_of_logits(const elbo_terms *terms);
+const elbo_term *elbo_terms_scaled(const elbo_terms *terms);
 
 #endif

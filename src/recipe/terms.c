@@ -45,16 +45,51 @@ elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_y
         return unwanted(key, node, path, err);
     for (const elbo_yaml_node *child = node->first; node->kind == ELBO_NODE_LIST && child; child = child->next)
         ELBO_TRY(read_term(terms, key, child, path, err)); // each kind once: they fit
-    bool bce = elbo_term_weight(terms, ELBO_BCE) > 0;
-    if (bce && terms->count > 1)
+    const elbo_term *logits = elbo_terms_of_logits(terms), *scaled = elbo_terms_scaled(terms);
+    if (logits && terms->count > 1)
         return elbo_fail_at(err, node->place,
-                            "%s: bce is computed before the sigmoid, the others behind it; use it alone, or "
+                            "%s: %s is computed before the sigmoid, the others behind it; use it alone, or "
                             "mse and l1",
-                            path);
+                            path, elbo_reconstruction_name(logits->kind));
+    if (scaled && terms->count > 1)
+        return elbo_fail_at(err, node->place,
+                            "%s: %s is a whole distribution of a pixel, which another term would change; use it alone, "
+                            "or mse and l1",
+                            path, elbo_reconstruction_name(scaled->kind));
     if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0 && terms->count == 1)
         return elbo_fail_at(err, node->place,
                             "%s: perceptual alone sees no pixels; add mse or l1, such as [mse, 0.3 perceptual]", path);
     return ELBO_OK;
+}
+
+static const elbo_term *first_of(const elbo_terms *terms, const bool kinds[ELBO_RECONSTRUCTIONS]) {
+    for (int i = 0; i < terms->count; i++)
+        if (kinds[terms->term[i].kind]) return &terms->term[i];
+    return NULL;
+}
+
+const elbo_term *elbo_terms_of_logits(const elbo_terms *terms) {
+    static const bool kinds[] = {
+#define LOGIT_LOSS(name, NAME) [ELBO_##NAME] = true,
+#define PIXEL_LOSS(name, NAME) [ELBO_##NAME] = false,
+#define OTHER_LOSS PIXEL_LOSS
+#include "recipe/losses.def"
+#undef PIXEL_LOSS
+#undef OTHER_LOSS
+    };
+    return first_of(terms, kinds);
+}
+
+const elbo_term *elbo_terms_scaled(const elbo_terms *terms) {
+    static const bool kinds[] = {
+#define SCALED_LOSS(name, NAME) [ELBO_##NAME] = true,
+#define PIXEL_LOSS(name, NAME) [ELBO_##NAME] = false,
+#define OTHER_LOSS PIXEL_LOSS
+#include "recipe/losses.def"
+#undef PIXEL_LOSS
+#undef OTHER_LOSS
+    };
+    return first_of(terms, kinds);
 }
 
 elbo_terms elbo_terms_computed(const elbo_recipe *r) {

@@ -156,6 +156,7 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         word(w, text);
         break;
     case ELBO_KEY_NUMBER: word(w, elbo_print_float(numbers[0], text)); break;
+    case ELBO_KEY_LEARNED: word(w, numbers[0] == 0 ? "learned" : elbo_print_float(numbers[0], text)); break;
     case ELBO_KEY_NUMBERS:
         begin_list(w, YAML_FLOW_SEQUENCE_STYLE);
         word(w, elbo_print_float(numbers[0], text));

@@ -119,6 +119,9 @@ elbo_status elbo_figure_sample(elbo_figure f, const elbo_sample_result *r, elbo_
     static const char *const titles[] = {[ELBO_SAMPLE_PRIOR] = "Samples from the prior",
                                          [ELBO_SAMPLE_GAUSSIAN] = "Samples from a Gaussian fitted to the codes",
                                          [ELBO_SAMPLE_GMM] = "Samples from a Gaussian mixture fitted to the codes"};
+    char drawn[100];
+    snprintf(drawn, sizeof drawn, "%s, pixels drawn from p(x|z)", titles[r->source]);
+    if (!f.title && r->drawn_pixels && !r->has_nearest) f.title = drawn;
     if (!f.title) f.title = r->has_nearest ? "Samples above their nearest training images" : titles[r->source];
     return r->has_nearest ? draw_above_nearest(f, r, err) : draw_square(f, r, err);
 }

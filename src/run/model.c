@@ -33,6 +33,20 @@ static elbo_status read_weights(elbo_weights *w, elbo_error *err) {
     return elbo_model_load(w->run, &w->network, err);
 }
 
+/* Where the observation model's mean is one of logits, those are read as well. */
+static elbo_status make_decoder(elbo_model *m, elbo_error *err) {
+    const elbo_graph *g = &m->network.graph;
+    m->observation = elbo_observation_model_of(&m->recipe, g, m->network.params);
+    bool *watch = elbo_alloc((size_t)g->count, sizeof *watch);
+    if (!watch) return elbo_no_memory(err);
+    watch[g->at.logits] = m->observation.is && m->observation.is->of_logits;
+    elbo_plan_options options = {.mode = ELBO_DECODE, .batch = m->batch, .watch = watch};
+    elbo_status status = elbo_plan_make(&m->decoder, &m->state, &options, err);
+    m->decoder.options.watch = NULL; // which only making the plan needs
+    free(watch);
+    return status;
+}
+
 static elbo_status open_session(elbo_model *m, const elbo_model_options *o, elbo_error *err) {
     const elbo_device *device;
     ELBO_TRY(elbo_device_find(&device, o->device, err));
@@ -44,8 +58,7 @@ static elbo_status open_session(elbo_model *m, const elbo_model_options *o, elbo
     m->code_rows = elbo_alloc((size_t)m->batch * elbo_shape_size(m->network.graph.node[m->network.graph.at.code].shape),
                               sizeof *m->code_rows);
     if (!m->code_rows) return elbo_no_memory(err);
-    options.mode = ELBO_DECODE;
-    return elbo_plan_make(&m->decoder, &m->state, &options, err);
+    return make_decoder(m, err);
 }
 
 /* A session of weights, which it counts itself among. */
@@ -189,12 +202,27 @@ elbo_status elbo_model_encode_images(elbo_model *m, const elbo_images *images, c
 struct pictures {
     elbo_model *model;
     float *images; // (n, C, H, W)
+    float *noise;  // (C, H, W), where images are drawn; NULL: their means
+    uint64_t seed;
 };
+
+static void draw_image(const struct pictures *p, size_t row, float *y, size_t size) {
+    const elbo_observation_model *o = &p->model->observation;
+    elbo_stream s = {.seed = p->seed, .purpose = ELBO_FOR_PIXELS, .sample = (uint32_t)row};
+    (o->is->normal_noise ? elbo_random_normal : elbo_random_uniform)(s, p->noise, size);
+    o->is->sample(y, p->noise, size, o);
+}
 
 static void take_pictures(void *context, size_t start, int count) {
     const struct pictures *p = context;
+    const elbo_plan *plan = &p->model->decoder;
+    const elbo_observation *o = p->model->observation.is;
+    const elbo_tensor *logits = plan->watched[p->model->network.graph.at.logits];
     size_t size = elbo_image_size(p->model->network.graph.image);
-    elbo_plan_read(&p->model->decoder, p->model->decoder.output, 0, count, p->images + start * size);
+    float *images = p->images + start * size;
+    elbo_plan_read(&p->model->decoder, logits ? logits : plan->output, 0, count, images);
+    for (int i = 0; p->noise && i < count; i++) draw_image(p, start + (size_t)i, images + (size_t)i * size, size);
+    if (!p->noise && o && o->mean) o->mean(images, (size_t)count * size);
 }
 
 /* ---- what the decoder reads of the encoder ---- */
@@ -232,7 +260,9 @@ elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const
     return ELBO_OK;
 }
 
-elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+/* noise: as in struct pictures */
+static elbo_status decode_codes(elbo_model *m, size_t n, const float *z, float *images, float *noise, uint64_t seed,
+                                elbo_error *err) {
     size_t size = elbo_image_size(m->network.graph.image);
     const elbo_graph *g = &m->network.graph;
     if ((g->skips && !m->held) ||
@@ -241,8 +271,28 @@ elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, flo
         return ELBO_OK;
     }
     elbo_images rows = {.count = (uint32_t)n, .floats = (float *)(uintptr_t)z}; // only read
-    struct pictures p = {m, images};
+    struct pictures p = {m, images, noise, seed};
     return run_in_batches(m, &m->decoder, &rows, NULL, n, take_pictures, &p, err);
+}
+
+elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+    return decode_codes(m, n, z, images, NULL, 0, err);
+}
+
+elbo_status elbo_model_draw_images(elbo_model *m, size_t n, const float *z, uint64_t seed, float *images,
+                                   elbo_error *err) {
+    if (!m->observation.is) {
+        elbo_terms terms = elbo_terms_computed(&m->recipe);
+        char text[ELBO_TERMS_TEXT];
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: the loss %s is no density of images, so none can be drawn; their mean can be decoded",
+                         m->run, elbo_terms_text(&terms, text));
+    }
+    float *noise = elbo_alloc(elbo_image_size(m->network.graph.image), sizeof *noise);
+    if (!noise) return elbo_no_memory(err);
+    elbo_status status = decode_codes(m, n, z, images, noise, seed, err);
+    free(noise);
+    return status;
 }
 
 static elbo_status check_numbers(const char *what, const float *v, size_t n, size_t width, elbo_error *err) {
@@ -329,7 +379,8 @@ const char *elbo_model_fingerprint(const elbo_model *m) {
 elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,
                                     elbo_error *err) {
     const float slack = 1e-4f; // of who computed in floats
-    if (!images->floats || elbo_term_weight(&r->loss.reconstruction, ELBO_BCE) <= 0) return ELBO_OK;
+    const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);
+    if (!images->floats || !logits) return ELBO_OK;
     size_t n = images->count * elbo_image_size(images->shape);
     float least = INFINITY, most = -INFINITY;
     bool finite = true;
@@ -342,9 +393,9 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
     if (n == 0 || (finite && least >= -slack && most <= 1 + slack)) return ELBO_OK;
     return elbo_fail(
         err, ELBO_BAD_INPUT,
-        "%s: its values go from %g to %g; the loss bce needs floats from 0 to 1 (or uint8, 0 to 255): scale "
+        "%s: its values go from %g to %g; the loss %s needs floats from 0 to 1 (or uint8, 0 to 255): scale "
         "them, or take another loss (--set loss.reconstruction=mse)",
-        source, (double)least, (double)most);
+        source, (double)least, (double)most, elbo_reconstruction_name(logits->kind));
 }
 
 elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_error *err) {

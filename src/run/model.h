@@ -7,6 +7,7 @@
 
 #include "elbo/elbo.h"
 #include "device/device.h"
+#include "nn/observation.h"
 #include "run/run_folder.h"
 
 /* What a run folder holds, read once: shared by every session of it, and, but for the
@@ -32,6 +33,7 @@ struct elbo_model {
     /* This session's own. */
     elbo_state state;
     elbo_plan encoder, decoder;
+    elbo_observation_model observation;
     float *code_rows; // (batch, Z or 2 Z)
     int batch;        // images at once
     /* A decoder that reads the encoder's activations: those of some images. */
@@ -57,9 +59,13 @@ elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
  * for models whose decoder reads codes alone. */
 elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
                                  elbo_error *err);
-/* Where the decoder needs more than codes, elbo_model_set_skips and elbo_model_set_labels come first; without, the images
- * are NaN. */
+/* The mean of p(x|z). Where the decoder needs more than codes, elbo_model_set_skips and elbo_model_set_labels come first;
+ * without, the images are NaN. */
 elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err);
+/* Images drawn from p(x|z): image i by the seed and i. Fails where the loss is no density of images. Values of a density
+ * may lie outside image.range. */
+elbo_status elbo_model_draw_images(elbo_model *m, size_t n, const float *z, uint64_t seed, float *images,
+                                   elbo_error *err);
 
 /* ---- the class as an input (labels.c); these do nothing for a model that is not conditional ---- */
 

@@ -49,8 +49,14 @@ typedef struct elbo_pointwise_kernels {
 } elbo_pointwise_kernels;
 
 /* A loss of one image, value by value: returns the sum of its terms. *squared: the sum of squared errors of the
- * reconstruction (of bce, whose y are logits, of their sigmoid). dy (n), its gradient times `scale`, or NULL. */
+ * reconstruction (of bce and cb, whose y are logits, of their distribution's mean). dy (n), its gradient times `scale`, or NULL. */
 typedef float elbo_pixel_loss(float *dy, float *squared, const float *y, const float *x, size_t n, float scale);
+
+/* What a discretised logistic needs besides: its scale, half the distance between two values, and the values below and
+ * above which its ends are open. */
+typedef struct elbo_logistic {
+    float scale, half, lowest, highest;
+} elbo_logistic;
 
 /* Losses of one image each: they return nats and, where asked, write the gradient times `scale`. */
 typedef struct elbo_loss_kernels {
@@ -64,6 +70,10 @@ typedef struct elbo_loss_kernels {
     /* mse and l1 at once: returns the sum of |y - x|; the gradient is that of mse_weight (y - x)^2 + l1_weight |y - x|. */
     float (*mse_l1)(float *dy, float *squared, const float *y, const float *x, size_t n, float mse_weight,
                     float l1_weight, float scale);
+    /* -log of the probability that a logistic distribution about y gives to the value that x is. *by_scale: the sum of
+     * its derivative by log scale, not times `scale`. */
+    float (*logistic)(float *dy, float *squared, float *by_scale, const float *y, const float *x, size_t n,
+                      const elbo_logistic *l, float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
      * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
     float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);

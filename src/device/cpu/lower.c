@@ -45,7 +45,9 @@ static elbo_status lower_losses(elbo_cpu_program *p, elbo_error *err) {
         gradient = elbo_cpu_activation(p, last->dy->name, last->dy->shape, false, true);
         if (!gradient) return elbo_no_memory(err);
     }
-    ELBO_TRY(elbo_cpu_lower_pixel_losses(p, prediction, gradient, err));
+    const elbo_node *scaled = elbo_loss_scaled(p->graph);
+    ELBO_TRY(scaled ? elbo_cpu_lower_scaled_loss(p, scaled, prediction, gradient, err)
+                    : elbo_cpu_lower_pixel_losses(p, prediction, gradient, err));
     for (int k = 0; k < m->count; k++)
         if (p->plan->metric[k] && p->graph->loss[k] >= 0 &&
             p->graph->node[p->graph->loss[k]].op == &elbo_loss_perceptual)

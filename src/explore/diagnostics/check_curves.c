@@ -31,10 +31,11 @@ static shown show(const elbo_eval_context *e, double value) {
     elbo_objective_number(&e->model->recipe, value, s.text);
     return s;
 }
-/* By how much `loss` lies above `from`, as a share of that one's size; a loss may be negative, of data that it is not
- * made for. */
-static double rise_from(double from, double loss) {
-    double size = fabs(from);
+/* By how much `loss` lies above `from`, as a share of that one's size. Both are objectives. */
+static double rise_from(const elbo_eval_context *e, double from, double loss) {
+    const elbo_model *m = e->model;
+    double scale = m->recipe.loss.scale == ELBO_MEAN ? (double)elbo_image_size(m->network.graph.image) : 1;
+    double size = elbo_loss_size(&m->observation, from * scale) / scale;
     return size > 0 && isfinite(loss) ? (loss - from) / size : 0;
 }
 
@@ -79,8 +80,8 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
     for (int i = 0; i + some <= log->count; i++) {
         double now = train_around(e, i, some);
         finite = finite && isfinite(now);
-        if (isfinite(best) && 1 + rise_from(best, now) > leap) {
-            leap = 1 + rise_from(best, now);
+        if (isfinite(best) && 1 + rise_from(e, best, now) > leap) {
+            leap = 1 + rise_from(e, best, now);
             leapt = i + 1;
         }
         if (now < best) best = now;
@@ -88,7 +89,7 @@ elbo_status elbo_check_diverged(elbo_check *v, const elbo_eval_context *e, elbo_
     elbo_number(v, "last_train_loss", last);
     elbo_number(v, "best_train_loss", best);
     elbo_number(v, "largest_leap", leap);
-    bool above = rise_from(best, last) > 0.02;
+    bool above = rise_from(e, best, last) > 0.02;
     if (finite && !above && leap <= 1.1) {
         elbo_found(v, ELBO_CHECK_OK, "training %s %s at the end, the lowest was %s", objective_name(e, text),
                    show(e, last).text, show(e, best).text);
@@ -110,7 +111,7 @@ elbo_status elbo_check_underfitting(elbo_check *v, const elbo_eval_context *e, e
     bool test = has_test(log);
     double last = test ? test_at(e, n - 1) : train_at(e, n - 1);
     double before = test ? test_at(e, n - 1 - tail) : train_at(e, n - 1 - tail);
-    double fall = -rise_from(before, last);
+    double fall = -rise_from(e, before, last);
     elbo_number(v, "fall", fall);
     elbo_number(v, "epochs_looked_at", tail);
     bool falling = fall > 0.02;
@@ -134,7 +135,7 @@ elbo_status elbo_check_overfitting(elbo_check *v, const elbo_eval_context *e, el
         if (test_at(e, i) < test_at(e, best)) best = i;
     int kept = (int)(elbo_log_kept(log, &e->model->recipe) - log->epoch); // the weights that are looked at
     double test = test_at(e, kept), train = train_at(e, kept), lowest = test_at(e, best);
-    double gap = rise_from(train, test), rise = rise_from(lowest, test);
+    double gap = rise_from(e, train, test), rise = rise_from(e, lowest, test);
     bool turned = rise > 0.01 && train < train_at(e, best);
     bool apart = gap > 0.1;
     char text[ELBO_OBJECTIVE_TEXT + 16];

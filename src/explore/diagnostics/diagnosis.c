@@ -15,6 +15,7 @@ static const struct {
     {"range", "Range of the output layer", elbo_check_range},
     {"underfitting", "Underfitting", elbo_check_underfitting},
     {"overfitting", "Overfitting", elbo_check_overfitting},
+    {"observation", "Observation model", elbo_check_observation},
     {"dead", "Dead ReLU units", elbo_check_dead},
     {"collapsed", "Latent dimensions", elbo_check_collapsed},
     {"ignored", "Decoder use of the code", elbo_check_ignored},

@@ -39,10 +39,9 @@ elbo_status elbo_code_use_measure(elbo_code_use *u, elbo_model *m, const elbo_im
     if (status == ELBO_OK) status = mean_loss(&u->own, m, &some, mu, own, loss, err);
     if (status == ELBO_OK) status = mean_loss(&u->other, m, &some, mu, other, loss, err);
     if (status == ELBO_OK) u->images = n;
+    u->size = elbo_loss_size(&m->observation, u->own);
     free(encoded);
     return status;
 }
 
-bool elbo_code_is_ignored(const elbo_code_use *u) {
-    return u->images > 0 && !(u->other - u->own > 0.02 * fabs(u->own));
-}
+bool elbo_code_is_ignored(const elbo_code_use *u) { return u->images > 0 && !(u->other - u->own > 0.02 * u->size); }

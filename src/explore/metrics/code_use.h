@@ -11,6 +11,7 @@
 typedef struct elbo_code_use {
     size_t images; // looked at, 0 where there are fewer than two
     double own, other;
+    double size; // what their difference is compared with: elbo_loss_size
 } elbo_code_use;
 
 /* On the first images of a set, at most 512.  mu: their codes, (images->count, latent), or NULL: they are encoded here. */

@@ -15,7 +15,7 @@ typedef struct scorer {
     elbo_plan plan;
     float *z, *eps;                     // (BATCH, Z)
     double *prior;                      // (BATCH) log p(z) - log q(z | x)
-    double loss[BATCH];                 // -log p(x | z)
+    double loss[BATCH];                 // the reconstruction's, in nats
     float term[BATCH];                  // of one loss
     uint32_t row[BATCH], target[BATCH]; // 0, 1, ...; the image of each row
     uint32_t sample[BATCH];             // which of its samples
@@ -48,7 +48,7 @@ static void scorer_close(scorer *s) {
     free(s->prior);
 }
 
-/* Afterwards `loss` holds -log p(x | z) of each row. */
+/* Afterwards `loss` holds the reconstruction's loss of each row. */
 static elbo_status scorer_run(scorer *s, elbo_error *err) {
     elbo_images codes = {.count = (uint32_t)s->count, .floats = s->z};
     elbo_batch_args args = {.images = &codes,
@@ -107,8 +107,10 @@ static void average(elbo_likelihood *l, const double *each, size_t n) {
     l->error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN;
 }
 
-static elbo_status estimate(scorer *s, int samples, double *each, const elbo_job *work, elbo_error *err) {
+static elbo_status estimate(scorer *s, const elbo_observation_model *p, int samples, double *each, const elbo_job *work,
+                            elbo_error *err) {
     uint32_t n = s->images->count, image = 0, sample = 0;
+    double constant = p->is ? p->constant : 0; // where there is none, log p is known but for it
     log_sum l = {-INFINITY, 0};
     while (image < n) {
         uint32_t first_image = image, first_sample = sample;
@@ -124,7 +126,7 @@ static elbo_status estimate(scorer *s, int samples, double *each, const elbo_job
         ELBO_TRY(scorer_run(s, err));
         for (int r = 0; r < s->count; r++) {
             if (s->sample[r] == 0) l = (log_sum){-INFINITY, 0};
-            add_log(&l, s->prior[r] - s->loss[r]);
+            add_log(&l, s->prior[r] - p->factor * s->loss[r] - constant);
             if (s->sample[r] == (uint32_t)samples - 1) each[s->target[r]] = l.most + log(l.sum) - log(samples);
         }
         double done = (first_image + (double)first_sample / samples) / n;
@@ -149,16 +151,12 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
     s.logvar = logvar;
     s.seed = o->seed;
     double *own = o->each ? NULL : elbo_alloc(images->count, sizeof *own), *each = own ? own : o->each;
-    elbo_status status = each ? estimate(&s, o->samples, each, work, err) : elbo_no_memory(err);
+    elbo_observation_model p = elbo_observation_model_of(&m->recipe, &m->network.graph, m->network.params);
+    elbo_status status = each ? estimate(&s, &p, o->samples, each, work, err) : elbo_no_memory(err);
     if (status == ELBO_OK) average(l, each, images->count);
     free(own);
     scorer_close(&s);
     return status;
-}
-
-double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image) {
-    elbo_terms computed = elbo_terms_computed(r);
-    return elbo_observation_log_constant(&computed, elbo_image_size(image));
 }
 
 elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,

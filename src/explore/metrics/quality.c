@@ -11,7 +11,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
                         .knn = NAN,
                         .probe = NAN,
-                        .constant = elbo_likelihood_constant(&m->recipe, e->images->shape)};
+                        .observation = elbo_observation_model_of(&m->recipe, &m->network.graph, m->network.params)};
     o.losses.threads = elbo_team_threads(m->team);
     o.losses.device = m->state.device;
     elbo_status status = elbo_eval_context_step(e->work, "losses", 0, err);
@@ -65,6 +65,13 @@ static double active(const elbo_quality *q) { return q->latent.active; }
 static double knn(const elbo_quality *q) { return q->knn; }
 static double probe(const elbo_quality *q) { return q->probe; }
 static double log_p(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.log_p : NAN; }
+/* Of the negative ELBO, where p(x|z) is normalised. */
+static double bits(const elbo_quality *q) {
+    const elbo_observation_model *p = &q->observation;
+    if (!q->latent.kl) return NAN;
+    return elbo_bits_per_dim(p, p->factor * q->losses.reconstruction + p->constant + q->losses.kl);
+}
+static double bits_of_log_p(const elbo_quality *q) { return elbo_bits_per_dim(&q->observation, -log_p(q)); }
 static double log_p_error(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.error : NAN; }
 
 const elbo_quality_row elbo_quality_rows[] = {
@@ -79,6 +86,8 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"knn_accuracy", "5-NN accuracy (%)", "5-NN %", 1, 100, 1, knn},
     {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
     {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
+    {"bits_per_dim", "bits/dim of the ELBO", "bits/dim", 4, 1, -1, bits},
+    {"log_likelihood_bits_per_dim", "bits/dim of log p(x)", NULL, 4, 1, -1, bits_of_log_p},
     {"log_likelihood_error", "its standard error", NULL, 2, 1, 0, log_p_error},
     {0},
 };

@@ -20,7 +20,7 @@ typedef struct elbo_quality {
     double knn;   // share of the test codes whose class most of the 5 nearest training codes have
     double probe; // share that a linear classifier on the training codes tells right
     elbo_likelihood likelihood;
-    double constant; // elbo_likelihood_constant
+    elbo_observation_model observation; // p(x|z) as it was trained
 } elbo_quality;
 
 typedef struct elbo_quality_options {

@@ -9,12 +9,23 @@
 #include "explore/metrics/quality.h"
 #include "run/scores_json.h"
 
-enum { VERSION = 1, LARGEST = 1 << 26 };
+enum { VERSION = 2, LARGEST = 1 << 26 };
 
 static json_t *array_of(const double *v, int n) {
     json_t *a = json_array();
     for (int i = 0; i < n; i++) json_array_append_new(a, json_real(v[i]));
     return a;
+}
+
+/* {"name": "Gaussian", "sigma": 0.3, "learned": true}, which p(x|z) is scored */
+static json_t *observation_to_json(const elbo_observation_model *m) {
+    if (!m->is) return json_null();
+    json_t *o = json_pack("{s:s}", "name", m->is->name);
+    if (m->is->scale) json_object_set_new(o, m->is->scale, json_real(m->scale));
+    if (isfinite(m->laplace)) json_object_set_new(o, "laplace_scale", json_real(m->laplace));
+    if (m->is->scale) json_object_set_new(o, "learned", json_boolean(m->learned));
+    if (m->implied) json_object_set_new(o, "kl_weight", json_real((double)m->kl_weight));
+    return o;
 }
 
 json_t *elbo_quality_to_json(const elbo_quality *q) {
@@ -25,10 +36,8 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
         json_object_set_new(o, r->key, r->decimals ? json_real(v) : json_integer((json_int_t)v));
     }
     json_object_set_new(o, "metrics", elbo_metric_values_to_json(&q->metrics, q->losses.metric));
-    if (q->likelihood.samples) {
-        json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
-        if (isfinite(q->constant)) json_object_set_new(o, "log_likelihood_constant", json_real(q->constant));
-    }
+    json_object_set_new(o, "observation", observation_to_json(&q->observation));
+    if (q->likelihood.samples) json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
     json_object_set_new(o, "latent", json_integer(q->latent.latent));
     if (q->latent.kl) json_object_set_new(o, "kl_per_dimension", array_of(q->latent.kl, q->latent.latent));
     json_object_set_new(o, "code_variance", array_of(q->latent.variance, q->latent.latent));
@@ -92,7 +101,13 @@ static double *read_array(const json_t *o, const char *key, int latent) {
     return v;
 }
 
-static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m) {
+/* Version 1 has log p(x) of mse and l1 without the density's constant, and of variance 1/2 whatever the KL's weight. */
+static bool likelihood_holds(const elbo_quality *q, int version) {
+    const elbo_observation_model *p = &q->observation;
+    return version > 1 || !p->is || (p->constant == 0 && p->factor == 1);
+}
+
+static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m, int version) {
     int Z = m->network.graph.latent;
     bool vae = m->recipe.kind == ELBO_VAE;
     q->losses = (elbo_scores){.loss = real_of(o, "loss"),
@@ -105,9 +120,10 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m) {
     q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
     q->knn = real_of(o, "knn_accuracy");
     q->probe = real_of(o, "probe_accuracy");
-    q->likelihood = (elbo_likelihood){.samples = (int)json_integer_value(json_object_get(o, "importance_samples")),
-                                      .log_p = real_of(o, "log_likelihood"),
-                                      .error = real_of(o, "log_likelihood_error")};
+    if (likelihood_holds(q, version))
+        q->likelihood = (elbo_likelihood){.samples = (int)json_integer_value(json_object_get(o, "importance_samples")),
+                                          .log_p = real_of(o, "log_likelihood"),
+                                          .error = real_of(o, "log_likelihood_error")};
     q->latent = (elbo_latent_scores){.latent = Z,
                                      .active = (int)json_integer_value(json_object_get(o, "active_units")),
                                      .variance = read_array(o, "code_variance", Z),
@@ -124,7 +140,7 @@ static bool same_text(const json_t *o, const char *key, const char *text) {
 
 elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err) {
     *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
-                        .constant = elbo_likelihood_constant(&m->recipe, m->network.graph.image)};
+                        .observation = elbo_observation_model_of(&m->recipe, &m->network.graph, m->network.params)};
     char *path = elbo_path_join(m->run, "scores.json"), *model = model_mark(m), *images = data ? data_mark(data) : NULL;
     uint8_t *bytes = NULL;
     size_t size;
@@ -133,9 +149,10 @@ elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_d
         status = elbo_file_exists(path) ? elbo_file_read(path, LARGEST, &bytes, &size, err) : ELBO_NOT_FOUND;
     json_t *o = status == ELBO_OK ? json_loadb((const char *)bytes, size, 0, NULL) : NULL;
     const json_t *about = json_object_get(o, "data");
-    bool fits = json_integer_value(json_object_get(o, "version")) == VERSION && same_text(o, "model", model) &&
+    int version = (int)json_integer_value(json_object_get(o, "version"));
+    bool fits = version >= 1 && version <= VERSION && same_text(o, "model", model) &&
                 (!data || same_text(about, "checksum", images));
-    if (status == ELBO_OK && (!fits || !read_scores(q, json_object_get(o, "scores"), m))) {
+    if (status == ELBO_OK && (!fits || !read_scores(q, json_object_get(o, "scores"), m, version))) {
         elbo_quality_free(q);
         status = ELBO_NOT_FOUND;
     }

@@ -3,6 +3,7 @@
 #define ELBO_SCORES_H
 
 #include "explore/metrics/eval_context.h"
+#include "nn/observation.h"
 
 /* ---- the likelihood (likelihood.c) ---- */
 
@@ -10,9 +11,8 @@
  * log 1/k sum_j p(x | z_j) p(z_j) / q(z_j | x), z_j drawn from q. Burda, Grosse and Salakhutdinov, "Importance weighted
  * autoencoders", 2015, equation 8. k = 1 is the ELBO; more samples lift it towards log p(x).
  *
- * p(x | z) is what the loss says it is: bce, Bernoulli with the pixel as the probability of white; mse, Gaussian of
- * variance 1/2, without its constant; l1, Laplace of scale 1, without its constant; a sum of them, the product of these
- * (elbo_likelihood_constant). */
+ * p(x | z) is what the loss says it is (nn/observation.h), constant included; where the loss is no density of x, log p
+ * is known but for a constant. */
 typedef struct elbo_likelihood {
     int samples;  // k; 0: not measured
     double log_p; // nats per image
@@ -29,10 +29,6 @@ typedef struct elbo_likelihood_options {
 elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const elbo_images *images, const float *mu,
                                      const float *logvar, const elbo_likelihood_options *o, const elbo_job *work,
                                      elbo_error *err);
-/* What the loss leaves out of -log p(x | z), in nats per image: added to the loss it makes a density's. NaN where no
- * constant could: a perceptual term, a bce with another weight or beside others. */
-double elbo_likelihood_constant(const elbo_recipe *r, elbo_image_shape image);
-
 /* The reconstruction's loss of each image of `images` from code number code_of[i] of z, in nats.
  * z: (rows, latent); code_of: (images->count); loss: (images->count), the caller's. */
 elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const float *z, const uint32_t *code_of,

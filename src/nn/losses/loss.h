@@ -1,9 +1,12 @@
 /* A loss: an op whose output is one number for each image, a metric (nn/metrics.h), and whose gradient flows as any
- * other. Its node stands behind the network; its value[0] is its weight. */
+ * other. Its node stands behind the network. It may have parameters, as any op; they are named loss.NAME. */
 #ifndef ELBO_LOSS_H
 #define ELBO_LOSS_H
 
 #include "nn/ops/op.h"
+
+/* Arguments of a loss, as places in node->value. */
+enum { ELBO_LOSS_WEIGHT, ELBO_LOSS_SIGMA, ELBO_LOSS_LOW, ELBO_LOSS_HIGH }; // loss.sigma, image.range
 
 typedef struct elbo_loss {
     const elbo_op *op; // its name is the metric's, and the word that a recipe uses
@@ -17,5 +20,12 @@ const elbo_loss *elbo_loss_find(const char *name);
 
 /* For losses: one number an image. */
 elbo_status elbo_loss_shape(elbo_graph *g, elbo_node *n, elbo_error *err);
+
+/* Of gaussian and logistic: log sigma with these parameters (g->param_floats). Learned, it is a parameter p held above
+ * -6 by a softplus, -6 + log(1 + exp(p + 6)): a model that fits its images exactly would drive it to -infinity.
+ * *slope: its derivative by p; NULL: nobody asks. */
+double elbo_loss_log_sigma(const elbo_graph *g, const elbo_node *n, const float *params, double *slope);
+/* The node of the term with a scale, or NULL. */
+const elbo_node *elbo_loss_scaled(const elbo_graph *g);
 
 #endif

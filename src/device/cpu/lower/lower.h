@@ -30,6 +30,11 @@ elbo_status elbo_cpu_lower_skip(elbo_cpu_program *p, elbo_cpu_node *np, size_t o
 /* The losses of the reconstruction, together: they share one pass over it. `gradient`: NULL in evaluation. */
 elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *prediction, elbo_cpu_tensor *gradient,
                                         elbo_error *err);
+/* The same of a loss with a scale, which stands alone: `node`. */
+elbo_status elbo_cpu_lower_scaled_loss(elbo_cpu_program *p, const elbo_node *node, elbo_cpu_tensor *prediction,
+                                       elbo_cpu_tensor *gradient, elbo_error *err);
+/* The metric of the squared error, which each of them measures. */
+int elbo_cpu_squared_error(const elbo_cpu_program *p);
 /* Behind them: adds to their gradient. */
 elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_tensor *prediction,
                                       elbo_cpu_tensor *gradient, elbo_error *err);

@@ -1,27 +1,25 @@
-/* The reconstruction's losses against the image, value by value, and their gradient in the same pass. */
+/* The reconstruction's loss against the image, value by value, and its gradient in the same pass. A recipe has one of
+ * these, or mse and l1 together. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "device/cpu/lower/lower.h"
 
-/* The terms that a recipe has: each one's metric and the loss that it is. */
 typedef struct pixel_losses {
-    int count;
-    int metric[ELBO_RECONSTRUCTIONS], which[ELBO_RECONSTRUCTIONS];
-    elbo_cpu_tensor *loss[ELBO_RECONSTRUCTIONS]; // (B), unweighted
-    bool mse_l1;                                 // these two, which have a kernel together
+    int count;                // 1, or 2: mse and l1, which have a kernel together
+    int metric[2], which[2];  // each one's metric and the loss that it is
+    elbo_cpu_tensor *loss[2]; // (B), unweighted
 } pixel_losses;
 
 /* One image, `row` of the shard. The gradient (NULL: not asked for) is that of the weighted sum. */
-static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int row, float *gradient,
-                      float *scratch) {
+static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int row, float *gradient) {
     const elbo_loss_kernels *k = s->program->kernels->loss;
     const pixel_losses *q = s->object;
     size_t n = s->in[0]->per_image;
     const float *y = elbo_cpu_rows(s->in[0], shard) + (size_t)row * n;
     const float *x = elbo_cpu_rows(s->in[1], shard) + (size_t)row * n;
     float *squared = elbo_cpu_rows(s->out[0], shard) + row;
-    if (q->mse_l1) {
+    if (q->count == 2) {
         int mse = q->which[1] == ELBO_MSE;
         elbo_cpu_rows(q->loss[!mse], shard)[row] =
             k->mse_l1(gradient, squared, y, x, n, args->loss_weight[q->metric[mse]], args->loss_weight[q->metric[!mse]],
@@ -29,26 +27,22 @@ static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, int s
         elbo_cpu_rows(q->loss[mse], shard)[row] = *squared;
         return;
     }
-    for (int i = 0; i < q->count; i++) {
-        float scale = args->loss_weight[q->metric[i]] * args->loss_scale;
-        float *to = gradient && i ? scratch : gradient;
-        elbo_cpu_rows(q->loss[i], shard)[row] = k->pixel[q->which[i]](to, squared, y, x, n, scale);
-        if (to == scratch && to) s->program->kernels->pointwise->add(gradient, scratch, n);
-    }
+    float scale = args->loss_weight[q->metric[0]] * args->loss_scale;
+    elbo_cpu_rows(q->loss[0], shard)[row] = k->pixel[q->which[0]](gradient, squared, y, x, n, scale);
 }
 
 static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
+    (void)thread;
     size_t n = s->in[0]->per_image;
     float *dy = s->out[1] ? elbo_cpu_rows(s->out[1], shard) : NULL;
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
-    for (int r = 0; r < valid; r++)
-        run_image(s, args, shard, r, dy ? dy + (size_t)r * n : NULL, elbo_cpu_scratch(s->program, thread));
+    for (int r = 0; r < valid; r++) run_image(s, args, shard, r, dy ? dy + (size_t)r * n : NULL);
     // Rows that only fill the shard add nothing to any weight's gradient.
     if (dy) memset(dy + (size_t)valid * n, 0, (size_t)(s->program->shard_rows - valid) * n * sizeof *dy);
 }
 
 static bool find_losses(elbo_cpu_program *p, pixel_losses *q) {
-    for (int k = 0; k < p->graph->metrics.count; k++) {
+    for (int k = 0; k < p->graph->metrics.count && q->count < 2; k++) {
         const elbo_op *op = p->graph->loss[k] < 0 ? NULL : p->graph->node[p->graph->loss[k]].op;
         if (!op || !p->plan->metric[k] || op == &elbo_loss_perceptual ||
             p->graph->metrics.metric[k].role != ELBO_METRIC_RECONSTRUCTION)
@@ -57,12 +51,10 @@ static bool find_losses(elbo_cpu_program *p, pixel_losses *q) {
         q->which[q->count] = op->which;
         if (!(q->loss[q->count++] = elbo_cpu_metric(p, k))) return false;
     }
-    int a = q->which[0], b = q->which[1];
-    q->mse_l1 = q->count == 2 && ((a == ELBO_MSE && b == ELBO_L1) || (a == ELBO_L1 && b == ELBO_MSE));
     return true;
 }
 
-static int squared_error(const elbo_cpu_program *p) {
+int elbo_cpu_squared_error(const elbo_cpu_program *p) {
     int k = 0;
     while (p->graph->metrics.metric[k].role != ELBO_METRIC_SQUARED_ERROR) k++;
     return k;
@@ -80,9 +72,8 @@ elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *pr
     s->object = q;
     s->in[0] = prediction;
     s->in[1] = p->node[p->graph->at.target].y;
-    s->out[0] = elbo_cpu_metric(p, squared_error(p));
+    s->out[0] = elbo_cpu_metric(p, elbo_cpu_squared_error(p));
     s->out[1] = gradient;
     for (int i = 0; i < q->count; i++) s->out[2 + i] = q->loss[i];
-    if (q->count > 1 && gradient) elbo_cpu_need_scratch(p, prediction->per_image);
     return s->out[0] ? ELBO_OK : elbo_no_memory(err);
 }

@@ -106,6 +106,10 @@ static inline double steps_of(const elbo_graph *g, const elbo_node *n) {
         return small * w->dim[0] * w->dim[1] * w->dim[2] * w->dim[3] * (n->stacked ? 2 : 1);
     }
     if (n->op == &elbo_op_max_pool2d || n->op == &elbo_op_avg_pool2d) return out * n->value[0] * n->value[0];
+    if (n->op == &elbo_op_self_attention) {
+        double C = n->shape.dim[0], T = out / C;
+        return 4 * C * C * T + 2 * C * T * T + 4 * n->value[0] * T * T;
+    }
     return 8 * out;
 }
 
@@ -153,7 +157,8 @@ static inline void propose_convolution(architecture *a, char *to) {
 /* Of an image alone. */
 static inline void propose_spatial(architecture *a, char *to) {
     static const char *const pools[] = {"max_pool2d", "avg_pool2d"};
-    switch (from_to(a, 0, 6)) {
+    switch (from_to(a, 0, 7)) {
+    case 7: add_text(to, LAYER_TEXT, "self_attention heads=%d", from_to(a, 1, 4)); return;
     case 0:
         add_text(to, LAYER_TEXT, "%s kernel=%d", PICK(a, pools), from_to(a, 1, 3));
         if (one_in(a, 2)) add_text(to, LAYER_TEXT, " stride=%d", from_to(a, 1, 3));
@@ -205,9 +210,10 @@ static inline void propose_block(architecture *a, char *to, elbo_shape shape, in
 
 /* Of anything. */
 static inline void propose_any(architecture *a, char *to, elbo_shape shape, int number) {
-    static const char *const maps[] = {"relu", "relu",   "leaky_relu", "leaky_relu negative_slope=0.3",
-                                       "tanh", "sigmoid"};
-    switch (from_to(a, 0, 7)) {
+    static const char *const maps[] = {"relu",    "relu", "leaky_relu", "leaky_relu negative_slope=0.3", "tanh",
+                                       "sigmoid", "silu", "gelu",       "gelu approximate=tanh"};
+    switch (from_to(a, 0, 8)) {
+    case 8: add_text(to, LAYER_TEXT, "group_norm %d%s", from_to(a, 1, 4), one_in(a, 3) ? " eps=0.01" : ""); return;
     case 0: add_text(to, LAYER_TEXT, "layer_norm%s", one_in(a, 3) ? " eps=0.01" : ""); return;
     case 1: add_text(to, LAYER_TEXT, "dropout p=%.2g", uniform(a, 0.05, 0.5)); return;
     case 2: add_text(to, LAYER_TEXT, "save s%d", number); return;

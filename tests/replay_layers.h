@@ -7,20 +7,23 @@
 /* ---- norms ---- */
 
 /* Mean and 1 / sqrt(variance + eps) of some values. Kernels sum them in doubles (over short runs in floats) and keep
- * both as floats, so only these two round. */
+ * both as floats, so only these two round; and the rounded mean is what distances are taken from, on the way back, too.
+ * (The variance does not depend on the mean that its distances are from: their sum is 0.) */
 static void replay_moments(replay *r, const var *x, size_t n, double eps, var *mean, var *inverse) {
     r->t.exact = true;
     var sum = constant(&r->t, 0), squares = constant(&r->t, 0);
     for (size_t i = 0; i < n; i++) sum = plus(&r->t, sum, x[i]);
     var m = times(&r->t, sum, 1 / (double)n);
+    r->t.exact = false;
+    *mean = times(&r->t, m, 1);
+    r->t.exact = true;
     for (size_t i = 0; i < n; i++) {
-        var d = minus(&r->t, x[i], m);
+        var d = function(&r->t, x[i], at(&r->t, x[i]) - at(&r->t, *mean), 1);
         squares = fma_of(&r->t, d, d, squares);
     }
     var variance = plus(&r->t, times(&r->t, squares, 1 / (double)n), constant(&r->t, eps));
     var inv = over(&r->t, constant(&r->t, 1), root_of(&r->t, variance));
     r->t.exact = false;
-    *mean = times(&r->t, m, 1);
     *inverse = times(&r->t, inv, 1);
 }
 
@@ -65,6 +68,74 @@ static void replay_layer_norm(replay *r, const elbo_node *n, const var *x, var *
         replay_moments(r, x, size, replay_value(n, "eps"), &mean, &inverse);
         for (size_t i = 0; i < size; i++) y[i] = replay_normalised(r, x[i], mean, inverse, weight[i], bias[i]);
     }
+}
+
+static void replay_group_norm(replay *r, const elbo_node *n, const var *x, var *y) {
+    size_t size = replay_size(n), groups = (size_t)replay_value(n, "groups"), channels = (size_t)n->shape.dim[0],
+           pixels = size / channels;
+    const var *weight = replay_weights(r, n, 0), *bias = replay_weights(r, n, 1);
+    for (size_t g = 0; g < (size_t)r->count * groups; g++) {
+        var mean, inverse;
+        replay_moments(r, x, size / groups, replay_value(n, "eps"), &mean, &inverse);
+        for (size_t i = 0; i < size / groups; i++) {
+            size_t c = g % groups * (channels / groups) + i / pixels;
+            *y++ = replay_normalised(r, *x++, mean, inverse, weight[c], bias[c]);
+        }
+    }
+}
+
+/* ---- attention ---- */
+
+/* y (rows, T) = w (rows, C) x (C, T) + b */
+static void replay_project(replay *r, var *y, const var *w, const var *b, const var *x, const int *rows_C_T) {
+    int rows = rows_C_T[0], C = rows_C_T[1], T = rows_C_T[2];
+    for (int row = 0; row < rows; row++)
+        for (int t = 0; t < T; t++) {
+            var sum = b[row];
+            for (int c = 0; c < C; c++) sum = fma_of(&r->t, w[row * C + c], x[c * T + t], sum);
+            y[row * T + t] = sum;
+        }
+}
+
+/* How much position t takes of each, in p (T). Less the largest score, which changes nothing, as exp would run over. */
+static void replay_softmax(replay *r, const var *q, const var *k, const int *d_T, int t, var *p) {
+    int d = d_T[0], T = d_T[1];
+    double most = -INFINITY;
+    for (int u = 0; u < T; u++) {
+        var score = constant(&r->t, 0);
+        for (int c = 0; c < d; c++) score = fma_of(&r->t, q[c * T + t], k[c * T + u], score);
+        p[u] = times(&r->t, score, 1 / sqrt(d));
+        most = fmax(most, at(&r->t, p[u]));
+    }
+    var sum = constant(&r->t, 0);
+    for (int u = 0; u < T; u++) {
+        p[u] = exp_of(&r->t, minus(&r->t, p[u], constant(&r->t, most)));
+        sum = plus(&r->t, sum, p[u]);
+    }
+    for (int u = 0; u < T; u++) p[u] = over(&r->t, p[u], sum);
+}
+
+static void replay_self_attention(replay *r, const elbo_node *n, const var *x, var *y) {
+    int C = n->shape.dim[0], T = n->shape.dim[1] * n->shape.dim[2], heads = (int)replay_value(n, "heads"),
+        d = C / heads;
+    var *qkv = malloc((size_t)(3 * C * T) * sizeof *qkv), *joined = malloc((size_t)(C * T) * sizeof *joined),
+        *p = malloc((size_t)T * sizeof *p);
+    for (int b = 0; b < r->count; b++, x += C * T, y += C * T) {
+        replay_project(r, qkv, replay_weights(r, n, 0), replay_weights(r, n, 1), x, (int[]){3 * C, C, T});
+        for (int h = 0; h < heads; h++) {
+            const var *q = qkv + h * d * T, *k = q + C * T, *v = k + C * T;
+            for (int t = 0; t < T; t++) {
+                replay_softmax(r, q, k, (int[]){d, T}, t, p);
+                for (int c = 0; c < d; c++) {
+                    var sum = constant(&r->t, 0);
+                    for (int u = 0; u < T; u++) sum = fma_of(&r->t, p[u], v[c * T + u], sum);
+                    joined[(h * d + c) * T + t] = sum;
+                }
+            }
+        }
+        replay_project(r, y, replay_weights(r, n, 2), replay_weights(r, n, 3), joined, (int[]){C, C, T});
+    }
+    free(qkv), free(joined), free(p);
 }
 
 /* ---- pooling and upsampling ---- */

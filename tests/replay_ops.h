@@ -67,17 +67,45 @@ static void replay_leaky_relu(replay *r, const elbo_node *n, const var *x, var *
     REPLAY_EACH(r, n) y[i] = above_0(&r->t, at(&r->t, x[i])) ? x[i] : times(&r->t, x[i], slope);
 }
 
+/* An activation that tells its slope from its output, which is a float: where it is flat, that is all one knows. */
+static var replay_from_output(replay *r, var x, double y, double (*slope)(double)) {
+    var v = function(&r->t, x, y, 0);
+    r->t.step[v].by[0] = slope(at(&r->t, v));
+    return v;
+}
+static double replay_tanh_slope(double y) { return 1 - y * y; }
+static double replay_sigmoid_slope(double y) { return y * (1 - y); }
+
 static void replay_tanh(replay *r, const elbo_node *n, const var *x, var *y) {
-    REPLAY_EACH(r, n) {
-        double v = tanh(at(&r->t, x[i]));
-        y[i] = function(&r->t, x[i], v, 1 - v * v);
-    }
+    REPLAY_EACH(r, n) y[i] = replay_from_output(r, x[i], tanh(at(&r->t, x[i])), replay_tanh_slope);
 }
 
 static void replay_sigmoid(replay *r, const elbo_node *n, const var *x, var *y) {
+    REPLAY_EACH(r, n)
+    y[i] = replay_from_output(r, x[i], 1 / (1 + exp(-at(&r->t, x[i]))), replay_sigmoid_slope);
+}
+
+/* x g(x), with x g'(x) + g(x) from double formulas of x. */
+static void replay_silu(replay *r, const elbo_node *n, const var *x, var *y) {
     REPLAY_EACH(r, n) {
-        double v = 1 / (1 + exp(-at(&r->t, x[i])));
-        y[i] = function(&r->t, x[i], v, v * (1 - v));
+        double v = at(&r->t, x[i]), s = 1 / (1 + exp(-v));
+        y[i] = mul(&r->t, x[i], function(&r->t, x[i], s, s * (1 - s)));
+    }
+}
+
+/* In the tails a gate is the exponential of something large: its rounding counts. */
+static void replay_gelu(replay *r, const elbo_node *n, const var *x, var *y) {
+    bool by_tanh = n->word && !strcmp(n->word, "tanh");
+    const double pi = acos(-1), k = 2 * sqrt(2 / pi);
+    REPLAY_EACH(r, n) {
+        var u = times(&r->t, x[i], by_tanh ? k : sqrt(0.5)), gate; // (1 + tanh(v)) / 2 is the sigmoid of 2 v
+        if (by_tanh) u = fma_of(&r->t, times(&r->t, mul(&r->t, x[i], x[i]), 0.044715), u, u);
+        double v = at(&r->t, u), s = 1 / (1 + exp(-v));
+        if (by_tanh)
+            gate = function(&r->t, u, s, s * (1 - s));
+        else
+            gate = function(&r->t, u, erfc(-v) / 2, exp(-v * v) / sqrt(pi));
+        y[i] = mul(&r->t, x[i], gate);
     }
 }
 
@@ -189,12 +217,16 @@ static const replay_op replay_ops[] = {
     {"leaky_relu", replay_leaky_relu},
     {"tanh", replay_tanh},
     {"sigmoid", replay_sigmoid},
+    {"silu", replay_silu},
+    {"gelu", replay_gelu},
     {"flatten", replay_same},
     {"unflatten", replay_same},
     {"dropout", replay_dropout},
     {"batch_norm1d", replay_batch_norm},
     {"batch_norm2d", replay_batch_norm},
     {"layer_norm", replay_layer_norm},
+    {"group_norm", replay_group_norm},
+    {"self_attention", replay_self_attention},
     {"max_pool2d", replay_pool},
     {"avg_pool2d", replay_pool},
     {"upsample", replay_upsample},

@@ -37,6 +37,7 @@ static void shrink(architecture *a, finding *f) {
 static void tell(const char *program, architecture *a, finding *f) {
     char text[RECIPE_TEXT];
     printf("FAILED: %s\n", f->text);
+    fflush(stdout); // shrinking takes a while
     shrink(a, f);
     write_recipe(a, text);
     printf(

@@ -18,6 +18,8 @@
 enum { SLACK = 16, EXTRA = 24 };
 /* Besides, floats hold what is compared: half a unit in the last place of a tensor's largest, some times over. */
 static const double FLOOR = 4 * 0x1p-24;
+/* And below 1e-38 they hold nothing (kernels' exp stays there), also where that is multiplied by some weights. */
+static const double NOTHING = 1e-28;
 
 typedef struct bounds {
     replay r;
@@ -92,7 +94,7 @@ static inline double bound_of(const double *value, const double *off, size_t n) 
         if (!(off[i] <= most)) most = off[i];
         largest = fmax(largest, fabs(value[i]));
     }
-    return SLACK * most + FLOOR * largest;
+    return SLACK * most + FLOOR * largest + NOTHING;
 }
 
 static inline void bounds_noise(bounds *b, bool turned) {

@@ -173,6 +173,8 @@ static inline bool check_step(torture *t, machine *m, float *const *before, int 
         return find_fault(t->f, "%s: step %d diverges; the replay's objective is %g", m->state.device->name, s,
                           t->b.r.objective);
     if (m->diverged) return true;
+    for (size_t i = 0; i < m->network.graph.param_floats; i++)
+        if (!(fabs(m->grads[i]) < 1e18)) return m->diverged = true; // its square is infinite in floats
     return compare_step(t, m) && check_update(m, &t->recipe, t->a.epoch, t->a.epoch * STEPS + s + 1, before, t->f);
 }
 
@@ -203,6 +205,7 @@ static inline bool check_epoch(torture *t) {
 /* Training keeps no gradients, and its threads share a batch as they come: the same bits as those that were checked. */
 static inline bool check_threads(torture *t) {
     static const int threads[] = {1, 3};
+    if (t->cpu.diverged) return true;
     for (int i = 0; i < 2; i++) {
         machine m;
         elbo_error err;

@@ -92,9 +92,12 @@ static inline bool check_update(const machine *m, const elbo_recipe *r, int epoc
             bool sgd = r->train.optimizer == ELBO_SGD;
             updated n = (sgd ? torture_sgd : torture_adam)(&u, before[0][k], kept, m->grads[k] * u.scale);
             if (!(fabs(after[0][k] - n.w) <= n.w_off))
-                return find_fault(f, "%s: weight %s[%zu] after the step is %.9g, should be %.9g, off by %.2g of %.2g",
-                                  m->state.device->name, p->name, k - p->offset, after[0][k], n.w,
-                                  fabs(after[0][k] - n.w), n.w_off);
+                return find_fault(
+                    f,
+                    "%s: weight %s[%zu] after step %d is %.9g, should be %.9g, off by %.2g of %.2g; gradient %g, "
+                    "kept %g and %g, weight before %.9g",
+                    m->state.device->name, p->name, k - p->offset, step, after[0][k], n.w, fabs(after[0][k] - n.w),
+                    n.w_off, m->grads[k], kept[0], kept[1], before[0][k]);
             for (int a = 0; a < m->state.optimizer->arrays; a++)
                 if (!(fabs(after[a + 1][k] - n.kept[a]) <= n.kept_off[a]))
                     return find_fault(f, "%s: %s[%zu], array %s, is %.9g, should be %.9g, off by %.2g of %.2g",

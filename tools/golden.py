@@ -150,6 +150,17 @@ PHOTOS = {
         identity_stage(DOUBLE, "3|32", "y1") +
         ["upsample scale=2", "conv2d 2|16 kernel=3 padding=1", "batch_norm2d", "conv2d 3 kernel=3 padding=1", "tanh"]),
 }
+# A bias of the keys adds the same to all scores of a row, which the softmax takes away again: sgd, as above.
+ATTENTION = {
+    "attention": dict(kind="vae", latent="3", images="square",
+                      encoder=["conv2d 8 kernel=3 stride=2 padding=1", "group_norm 2", "silu", "save a",
+                               "group_norm 4 eps=0.001", "self_attention heads=2", "add a", "gelu",
+                               "conv2d 9 kernel=3 stride=2 padding=1", "self_attention heads=3"],
+                      decoder=["linear 36", "group_norm 3", "gelu approximate=tanh", "unflatten 9 2 2",
+                               "upsample scale=2", "conv2d 5 kernel=3 padding=1", "save b", "self_attention", "add b",
+                               "silu", "upsample scale=2", "conv2d 1 kernel=3 padding=1", "sigmoid"],
+                      train=dict(optimizer="sgd", lr=0.01, momentum=0.9)),
+}
 VGG16 = [1, 2, 2, 3, 4, 9, 3, 3, 3, 3, 4, 3, 5]  # how wide: VGG16 itself has 64 to 512
 
 
@@ -162,6 +173,20 @@ def with_random_constants(norm):
     return norm
 
 
+class SelfAttention(nn.MultiheadAttention):
+    """Of the positions of an image, (B, C, H, W)."""
+
+    def __init__(self, channels, heads):
+        super().__init__(channels, heads, batch_first=True)
+        nn.init.uniform_(self.in_proj_bias, -0.5, 0.5)
+        nn.init.uniform_(self.out_proj.bias, -0.5, 0.5)
+
+    def forward(self, x):
+        positions = x.flatten(2).transpose(1, 2)
+        y, _ = super().forward(positions, positions, positions, need_weights=False)
+        return y.transpose(1, 2).reshape(x.shape)
+
+
 def layer(text, shape):
     """One layer of a recipe, for inputs of a shape (without the batch)."""
     name, *words = text.split()
@@ -172,6 +197,12 @@ def layer(text, shape):
         return with_random_constants(kind(shape[0], **{k: float(v) for k, v in named.items()}))
     if name == "layer_norm":
         return with_random_constants(nn.LayerNorm(shape, **{k: float(v) for k, v in named.items()}))
+    if name == "group_norm":
+        return with_random_constants(nn.GroupNorm(values[0], shape[0], **{k: float(v) for k, v in named.items()}))
+    if name == "self_attention":
+        return SelfAttention(shape[0], int(named.get("heads", 1)))
+    if name == "gelu":
+        return nn.GELU(approximate=named.get("approximate", "none"))
     if name in ("max_pool2d", "avg_pool2d"):
         kind = nn.MaxPool2d if name == "max_pool2d" else nn.AvgPool2d
         return kind(int(named["kernel"]), int(named.get("stride", named["kernel"])), int(named.get("padding", 0)))
@@ -189,7 +220,8 @@ def layer(text, shape):
         kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
         numbers = {k: int(v) for k, v in named.items() if k not in ("kernel", "bias")}
         return kind(shape[0], values[0], int(named["kernel"]), bias=named.get("bias") != "false", **numbers)
-    return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
+    return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+            "silu": nn.SiLU}[name]()
 
 
 class Layers(nn.Module):
@@ -435,7 +467,7 @@ def main(arguments):
     images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8), "photos": random_photos(5, 32),
               "small photos": random_photos(9, 16)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
-    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS}.items()):
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **ATTENTION}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

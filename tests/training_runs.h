@@ -61,6 +61,8 @@ static const experiment experiments[] = {
     {everything_recipe, {NULL}},
     {attention_recipe, {NULL}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
+    {"mnist-cvae", {"train.batch=64", "train.epochs=2", "image.binary=dynamic"}},
+    {"mnist-ae-2d", {"train.batch=77", "train.epochs=2", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
 

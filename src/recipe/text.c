@@ -151,6 +151,16 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     }
 }
 
+/* Keys that came after others had their runs: their recipes stay what they were, letter by letter. */
+static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
+    const void *from = (const char *)r + key->offset;
+    unsigned choice;
+    if (!key->terse) return false;
+    if (key->type == ELBO_KEY_STEPS) return ((const elbo_layers *)from)->count == 0;
+    memcpy(&choice, from, sizeof choice);
+    return key->type == ELBO_KEY_CHOICE && !strcmp(key->choices[choice], key->standard);
+}
+
 /* How many leading parts ("train.") the path shares with the section that is open. */
 static size_t shared(const char *path, const char *section) {
     size_t common = 0;
@@ -185,7 +195,7 @@ static void document(writer *w, const elbo_recipe *r) {
     emit(w, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
     begin_map(w, YAML_BLOCK_MAPPING_STYLE);
     for (const elbo_key *key = elbo_keys; key->path; key++) {
-        if (key->applies && !key->applies(r)) continue;
+        if ((key->applies && !key->applies(r)) || goes_without_saying(r, key)) continue;
         go_to(w, section, key->path);
         const char *dot = strrchr(key->path, '.');
         word(w, dot ? dot + 1 : key->path);

@@ -7,9 +7,11 @@
 #include "device/cpu/cpu.h"
 #include "device/cpu/program_make.h"
 
-/* A batch of fewer images than the plan was made for leaves its last shards out. */
+/* A batch of fewer images than the plan was made for leaves its last shards out. Weights that are the same as in the last
+ * run are packed already. */
 static int pieces_of(const elbo_cpu_program *p, const elbo_phase *phase, const elbo_batch_args *args) {
-    if (phase->tiled) return phase->pieces;
+    bool packed = !elbo_cpu_learns(p) && p->packed == p->plan->state->version;
+    if (phase->tiled) return packed && p->step[phase->first].early ? 0 : phase->pieces;
     return (args->count + p->shard_rows - 1) / p->shard_rows;
 }
 
@@ -106,6 +108,7 @@ static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
     p->diverged = p->too_long = false;
     elbo_team_run(p->team, run_phases, &(job){p, args});
+    p->packed = p->plan->state->version;
     if (!args->no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
 }
 

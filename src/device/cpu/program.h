@@ -131,6 +131,7 @@ struct elbo_cpu_program {
     double *tile_squares;     // (tiles): parts of the gradient's norm when clipping
     elbo_thread_range *range; // (phases, threads): the pieces that are still to be taken
 
+    uint64_t packed;                      // the version of the weights that the first phase's packed ones are of
     bool gradients_given, losses_lowered; // while lowering
     int first_back;                       // FEATURES: its first step that goes back
     bool diverged, too_long;              // of the last run

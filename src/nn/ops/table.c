@@ -26,6 +26,7 @@ const elbo_op *const elbo_ops[] = {
     &elbo_op_add,
     &elbo_op_concat,
     &elbo_op_input,
+    &elbo_op_corrupt,
     &elbo_op_sample,
     NULL,
 };

@@ -166,6 +166,15 @@ INPUTS = {
     "mnist-denoising-ae": dict(kind="ae", latent="none", images="square", corrupt="[noise 0.4, mask 0.25]",
                                encoder=CONV_ENCODER, decoder=CONV_DECODER),
 }
+def calm_block(channels, name):
+    conv = ["group_norm 2|8", "silu", "conv2d %s kernel=3 padding=1" % channels]
+    return ["save " + name] + conv + conv + ["add " + name]
+
+
+def looking_around(name):
+    return ["save " + name, "group_norm 2|8", "self_attention heads=2|4", "add " + name]
+
+
 # A bias of the keys adds the same to all scores of a row, which the softmax takes away again: sgd, as above.
 ATTENTION = {
     "attention": dict(kind="vae", latent="3", images="square",
@@ -176,6 +185,17 @@ ATTENTION = {
                                "upsample scale=2", "conv2d 5 kernel=3 padding=1", "save b", "self_attention", "add b",
                                "silu", "upsample scale=2", "conv2d 1 kernel=3 padding=1", "sigmoid"],
                       train=dict(optimizer="sgd", lr=0.01, momentum=0.9)),
+    "cifar-attention-vae": dict(
+        kind="vae", latent="5|128", images="small photos", range=[-1, 1], loss=[(1, "mse")], scale="mean", kl=0.5,
+        warmup=2, train=dict(optimizer="sgd", lr=0.5, momentum=0.9, clip=1),
+        encoder=[DOWN % "4|64"] + calm_block("4|64", "x1") + looking_around("x2") + [DOWN % "8|128"] +
+        calm_block("8|128", "x3") + looking_around("x4") +
+        ["group_norm 2|8", "silu", "conv2d 2|32 kernel=3 padding=1", "flatten"],
+        decoder=["linear 32|2048", "unflatten 2|32 4|8 4|8", "conv2d 8|128 kernel=3 padding=1"] +
+        calm_block("8|128", "y1") + looking_around("y2") + ["upsample scale=2", "conv2d 4|64 kernel=3 padding=1"] +
+        calm_block("4|64", "y3") + looking_around("y4") +
+        ["upsample scale=2", "conv2d 4|32 kernel=3 padding=1", "group_norm 2|8", "silu", "conv2d 3 kernel=3 padding=1",
+         "tanh"]),
 }
 VGG16 = [1, 2, 2, 3, 4, 9, 3, 3, 3, 3, 4, 3, 5]  # how wide: VGG16 itself has 64 to 512
 

@@ -3,7 +3,11 @@
 BUILD := build
 NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 
-.PHONY: all demo test bench asan faults kills fuzz install clean format help packages test-packages photos
+# Of `make torture`; 0: no limit.
+SECONDS := 3600
+COUNT := 0
+
+.PHONY: all demo test torture bench asan faults kills fuzz install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -21,6 +25,11 @@ test: test-packages $(BUILD)/build.ninja ## builds and runs all tests
 	@meson configure $(BUILD) -Dtests=true
 	@$(NINJA)
 	@meson test -C $(BUILD) --print-errorlogs --no-rebuild
+
+torture: test-packages $(BUILD)/build.ninja ## random architectures against float64, for an hour (SECONDS=N, COUNT=N)
+	@meson configure $(BUILD) -Dtests=true
+	@$(NINJA)
+	@nice -n 10 $(BUILD)/tests/torture $(SECONDS) $(COUNT)
 
 bench: all ## speed of the recipes, beside PyTorch where python3-torch is installed
 	@tools/bench.sh $(BUILD)/elbo

@@ -11,7 +11,9 @@ static inline int find_image_sets(void **state) {
     const elbo_kernels *cpu = elbo_kernels_here(), *ref = &elbo_kernels_ref;
     const kernel_set *widest = &sets[set_count - 1];
     bool known = cpu->norm == widest->norm && cpu->resample == widest->resample && cpu->conv == widest->conv &&
-                 ref->norm == &elbo_ref_norm && ref->resample == &elbo_ref_resample && ref->conv == &elbo_ref_conv;
+                 cpu->gate == widest->gate && cpu->attention == widest->attention && ref->gate == &elbo_ref_gate &&
+                 ref->attention == &elbo_ref_attention && ref->norm == &elbo_ref_norm &&
+                 ref->resample == &elbo_ref_resample && ref->conv == &elbo_ref_conv;
     return known ? 0 : -1;
 }
 

@@ -29,6 +29,8 @@ typedef struct kernel_set {
     const elbo_norm_kernels *norm;
     const elbo_resample_kernels *resample;
     const elbo_conv_kernels *conv;
+    const elbo_gate_kernels *gate;
+    const elbo_attention_kernels *attention;
 } kernel_set;
 
 static kernel_set sets[4];
@@ -46,7 +48,9 @@ static inline int find_sets(void **state) {
                                      .linear = &elbo_simd_linear_##isa,                                                \
                                      .norm = &elbo_simd_norm_##isa,                                                    \
                                      .resample = &elbo_simd_resample_##isa,                                            \
-                                     .conv = &elbo_simd_conv_##isa}
+                                     .conv = &elbo_simd_conv_##isa,                                                    \
+                                     .gate = &elbo_simd_gate_##isa,                                                    \
+                                     .attention = &elbo_simd_attention_##isa}
     sets[set_count++] = (kernel_set){.name = "ref",
                                      .pointwise = &elbo_ref_pointwise,
                                      .loss = &elbo_ref_loss,
@@ -54,7 +58,9 @@ static inline int find_sets(void **state) {
                                      .linear = &elbo_ref_linear,
                                      .norm = &elbo_ref_norm,
                                      .resample = &elbo_ref_resample,
-                                     .conv = &elbo_ref_conv};
+                                     .conv = &elbo_ref_conv,
+                                     .gate = &elbo_ref_gate,
+                                     .attention = &elbo_ref_attention};
     SET(baseline);
 #if defined(__x86_64__)
     __builtin_cpu_init();

@@ -82,6 +82,18 @@ static inline void oracle_sigmoid(oracle *o, const elbo_node *n, const double *x
     oracle_map(o, n, x, y, oracle_sigmoid_of);
 }
 
+static inline double oracle_silu_of(double x, double unused) { return (void)unused, x / (1 + exp(-x)); }
+static inline double oracle_gelu_of(double x, double by_tanh) {
+    double u = sqrt(2 / acos(-1)) * (x + 0.044715 * pow(x, 3));
+    return by_tanh > 0 ? 0.5 * x * (1 + tanh(u)) : 0.5 * x * (1 + erf(x / sqrt(2)));
+}
+static inline void oracle_silu(oracle *o, const elbo_node *n, const double *x, double *y) {
+    oracle_map(o, n, x, y, oracle_silu_of);
+}
+static inline void oracle_gelu(oracle *o, const elbo_node *n, const double *x, double *y) {
+    oracle_map(o, n, x, y, oracle_gelu_of);
+}
+
 static inline void oracle_same(oracle *o, const elbo_node *n, const double *x, double *y) {
     memcpy(y, x, (size_t)o->count * oracle_size(n) * sizeof *y);
 }
@@ -206,6 +218,55 @@ static inline void oracle_layer_norm(oracle *o, const elbo_node *n, const double
     }
 }
 
+/* The values of each group of channels among themselves. */
+static inline void oracle_group_norm(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const elbo_param *p = &o->graph->param[n->first_param];
+    size_t groups = (size_t)oracle_value(n, "groups"), size = oracle_size(n) / groups,
+           pixels = oracle_size(n) / (size_t)n->shape.dim[0];
+    for (size_t g = 0; g < (size_t)o->count * groups; g++, x += size, y += size) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < size; i++) mean += x[i] / (double)size;
+        for (size_t i = 0; i < size; i++) variance += pow(x[i] - mean, 2) / (double)size;
+        for (size_t i = 0; i < size; i++) {
+            size_t c = (g % groups * size + i) / pixels;
+            y[i] =
+                (x[i] - mean) / sqrt(variance + n->value[1]) * o->params[p[0].offset + c] + o->params[p[1].offset + c];
+        }
+    }
+}
+
+/* A linear map of each position's channels: y (rows, T) = w (rows, C) x (C, T) + b. */
+static inline void oracle_positions(double *y, const double *w, const double *b, const double *x, int rows, int C,
+                                    int T) {
+    for (int i = 0; i < rows * T; i++) {
+        y[i] = b[i / T];
+        for (int c = 0; c < C; c++) y[i] += w[i / T * C + c] * x[c * T + i % T];
+    }
+}
+
+/* torch.nn.MultiheadAttention of an image's positions with themselves. */
+static inline void oracle_self_attention(oracle *o, const elbo_node *n, const double *x, double *y) {
+    const elbo_param *w = &o->graph->param[n->first_param]; // in_proj weight and bias, out_proj weight and bias
+    int C = n->shape.dim[0], T = n->shape.dim[1] * n->shape.dim[2], d = C / oracle_value(n, "heads");
+    double *qkv = malloc((size_t)(3 * C * T) * sizeof *qkv), *joined = malloc((size_t)(C * T) * sizeof *joined);
+    for (int b = 0; b < o->count; b++, x += C * T, y += C * T) {
+        oracle_positions(qkv, o->params + w[0].offset, o->params + w[1].offset, x, 3 * C, C, T);
+        for (int i = 0; i < C * T; i++) { // value of channel i / T at position i % T
+            int head = i / T / d, t = i % T;
+            double sum = 0, all = 0;
+            for (int u = 0; u < T; u++) {
+                double score = 0;
+                for (int c = head * d; c < (head + 1) * d; c++) score += qkv[c * T + t] * qkv[(C + c) * T + u];
+                sum += exp(score / sqrt(d)) * qkv[(2 * C + i / T) * T + u];
+                all += exp(score / sqrt(d));
+            }
+            joined[i] = sum / all;
+        }
+        oracle_positions(y, o->params + w[2].offset, o->params + w[3].offset, joined, C, C, T);
+    }
+    free(qkv), free(joined);
+}
+
 /* On a picture with `padding` more pixels on each side: zeros for the average, nothing for the maximum. */
 static inline void oracle_pool(oracle *o, const elbo_node *n, const double *x, double *y) {
     bool max = !strcmp(n->op->name, "max_pool2d");
@@ -261,6 +322,8 @@ static const oracle_op oracle_ops[] = {
     {"leaky_relu", oracle_leaky_relu},
     {"tanh", oracle_tanh},
     {"sigmoid", oracle_sigmoid},
+    {"silu", oracle_silu},
+    {"gelu", oracle_gelu},
     {"flatten", oracle_same},
     {"unflatten", oracle_same},
     {"dropout", oracle_dropout},
@@ -272,6 +335,8 @@ static const oracle_op oracle_ops[] = {
     {"add", oracle_add},
     {"concat", oracle_concat},
     {"layer_norm", oracle_layer_norm},
+    {"group_norm", oracle_group_norm},
+    {"self_attention", oracle_self_attention},
     {"max_pool2d", oracle_pool},
     {"avg_pool2d", oracle_pool},
     {"upsample", oracle_upsample},

@@ -324,7 +324,7 @@ static void a_linear_vae_reaches_probabilistic_pca(void **state) {
     for (int i = 0; i < N; i++) exact += log_normal(x + i * D, w, b, sigma) / N;
     assert_true(exact <= best); // maximum likelihood
     assert_near("log p", 0, exact, best, 5e-3);
-    elbo_model_encode_images(m, &images, NULL, N, mu, logvar);
+    assert_ok(elbo_model_encode_images(m, &images, NULL, N, mu, logvar, &failure));
     elbo_likelihood l;
     assert_ok(
         elbo_likelihood_estimate(&l, m, &images, mu, logvar, &(elbo_likelihood_options){64, 5, each}, &work, &failure));

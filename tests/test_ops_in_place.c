@@ -114,6 +114,16 @@ static const network in_place[] = {
     {"ae", "flatten, linear 9, tanh", "linear 6, sigmoid", "3", "mse", 5, 6, 0},
     {"ae", "flatten, linear 9, tanh", "linear 6, tanh, dropout p=0.3", "3", "mse", 33, 6, 0},
     {"ae", "flatten, linear 6", "sigmoid", "none", "bce", 33, 6, 0},
+    // not in place themselves, beside those that are; and their share of a gradient that another wrote
+    {"ae",
+     "unflatten 1 2 3, conv2d 9 kernel=1, relu, save a, silu, tanh, add a, save b, gelu, dropout p=0.2, add b, save c, "
+     "group_norm 3, relu, add c, save d, self_attention heads=3, add d",
+     "conv2d 1 kernel=1, flatten, sigmoid", "none", "bce", 37, 6, 0},
+    {"ae",
+     "silu, unflatten 1 2 3, save a, self_attention, add a, gelu approximate=tanh, flatten, group_norm 2, linear 9",
+     "linear 6, gelu, sigmoid", "3", "bce", 33, 6, 0},
+    {"ae", "flatten, linear 12, unflatten 3 2 2, save a, self_attention heads=3, concat a, group_norm 2, concat a",
+     "flatten, linear 6, silu", "none", "mse", 5, 6, 0},
     {"vae", "flatten, linear 9, tanh", "relu, linear 6, sigmoid", "3", "bce", 33, 6, 0},
     {"vae", "flatten, linear 9, relu", "dropout p=0.3, linear 7, tanh, linear 6, unflatten 1 1 6, tanh", "3", "mse", 5,
      6, 0},

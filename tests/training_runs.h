@@ -38,6 +38,14 @@ static const char everything_recipe[] =
     "kernel=2, conv2d 1 kernel=1, sigmoid]\n"
     "train: {epochs: 2, batch: 77, lr: 0.002, clip: 100}\n";
 
+static const char attention_recipe[] =
+    "kind: vae\nlatent: 3\n"
+    "encoder: [conv2d 16 kernel=4 stride=4, group_norm 4, silu, save a, self_attention heads=4, add a, gelu, conv2d 9 "
+    "kernel=3 stride=2 padding=1, self_attention]\n"
+    "decoder: [linear 196, gelu approximate=tanh, unflatten 4 7 7, self_attention heads=2, silu, upsample 4, conv2d 1 "
+    "kernel=3 padding=1, sigmoid]\n"
+    "train: {epochs: 1, batch: 77, lr: 0.002}\n";
+
 static const experiment experiments[] = {
     {"mnist-ae", {"train.batch=64", "train.epochs=2"}},
     {"mnist-ae-2d", {"train.batch=64", "train.epochs=2"}},
@@ -58,6 +66,7 @@ static const experiment experiments[] = {
      {"train.batch=64", "train.epochs=3", "train.ema=0.9", "train.validation=0.1", "train.keep=best",
       "train.patience=2"}},
     {everything_recipe, {"train.ema=0.99", "train.validation=0.2", "train.keep=best"}},
+    {attention_recipe, {NULL}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
     {"mnist-cvae", {"train.batch=64", "train.epochs=2", "image.binary=dynamic"}},
     {"mnist-ae-2d", {"train.batch=77", "train.epochs=2", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]"}},

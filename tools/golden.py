@@ -181,6 +181,37 @@ INPUTS = {
     "mnist-denoising-ae": dict(kind="ae", latent="none", images="square", corrupt="[noise 0.4, mask 0.25]",
                                encoder=CONV_ENCODER, decoder=CONV_DECODER),
 }
+def calm_block(channels, name):
+    conv = ["group_norm 2|8", "silu", "conv2d %s kernel=3 padding=1" % channels]
+    return ["save " + name] + conv + conv + ["add " + name]
+
+
+def looking_around(name):
+    return ["save " + name, "group_norm 2|8", "self_attention heads=2|4", "add " + name]
+
+
+# A bias of the keys adds the same to all scores of a row, which the softmax takes away again: sgd, as above.
+ATTENTION = {
+    "attention": dict(kind="vae", latent="3", images="square",
+                      encoder=["conv2d 8 kernel=3 stride=2 padding=1", "group_norm 2", "silu", "save a",
+                               "group_norm 4 eps=0.001", "self_attention heads=2", "add a", "gelu",
+                               "conv2d 9 kernel=3 stride=2 padding=1", "self_attention heads=3"],
+                      decoder=["linear 36", "group_norm 3", "gelu approximate=tanh", "unflatten 9 2 2",
+                               "upsample scale=2", "conv2d 5 kernel=3 padding=1", "save b", "self_attention", "add b",
+                               "silu", "upsample scale=2", "conv2d 1 kernel=3 padding=1", "sigmoid"],
+                      train=dict(optimizer="sgd", lr=0.01, momentum=0.9)),
+    "cifar-attention-vae": dict(
+        kind="vae", latent="5|128", images="small photos", range=[-1, 1], loss=[(1, "mse")], scale="mean", kl=0.5,
+        warmup=2, train=dict(optimizer="sgd", lr=0.5, momentum=0.9, clip=1),
+        encoder=[DOWN % "4|64"] + calm_block("4|64", "x1") + looking_around("x2") + [DOWN % "8|128"] +
+        calm_block("8|128", "x3") + looking_around("x4") +
+        ["group_norm 2|8", "silu", "conv2d 2|32 kernel=3 padding=1", "flatten"],
+        decoder=["linear 32|2048", "unflatten 2|32 4|8 4|8", "conv2d 8|128 kernel=3 padding=1"] +
+        calm_block("8|128", "y1") + looking_around("y2") + ["upsample scale=2", "conv2d 4|64 kernel=3 padding=1"] +
+        calm_block("4|64", "y3") + looking_around("y4") +
+        ["upsample scale=2", "conv2d 4|32 kernel=3 padding=1", "group_norm 2|8", "silu", "conv2d 3 kernel=3 padding=1",
+         "tanh"]),
+}
 VGG16 = [1, 2, 2, 3, 4, 9, 3, 3, 3, 3, 4, 3, 5]  # how wide: VGG16 itself has 64 to 512
 
 
@@ -193,6 +224,20 @@ def with_random_constants(norm):
     return norm
 
 
+class SelfAttention(nn.MultiheadAttention):
+    """Of the positions of an image, (B, C, H, W)."""
+
+    def __init__(self, channels, heads):
+        super().__init__(channels, heads, batch_first=True)
+        nn.init.uniform_(self.in_proj_bias, -0.5, 0.5)
+        nn.init.uniform_(self.out_proj.bias, -0.5, 0.5)
+
+    def forward(self, x):
+        positions = x.flatten(2).transpose(1, 2)
+        y, _ = super().forward(positions, positions, positions, need_weights=False)
+        return y.transpose(1, 2).reshape(x.shape)
+
+
 def layer(text, shape):
     """One layer of a recipe, for inputs of a shape (without the batch)."""
     name, *words = text.split()
@@ -203,6 +248,12 @@ def layer(text, shape):
         return with_random_constants(kind(shape[0], **{k: float(v) for k, v in named.items()}))
     if name == "layer_norm":
         return with_random_constants(nn.LayerNorm(shape, **{k: float(v) for k, v in named.items()}))
+    if name == "group_norm":
+        return with_random_constants(nn.GroupNorm(values[0], shape[0], **{k: float(v) for k, v in named.items()}))
+    if name == "self_attention":
+        return SelfAttention(shape[0], int(named.get("heads", 1)))
+    if name == "gelu":
+        return nn.GELU(approximate=named.get("approximate", "none"))
     if name in ("max_pool2d", "avg_pool2d"):
         kind = nn.MaxPool2d if name == "max_pool2d" else nn.AvgPool2d
         return kind(int(named["kernel"]), int(named.get("stride", named["kernel"])), int(named.get("padding", 0)))
@@ -220,7 +271,8 @@ def layer(text, shape):
         kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
         numbers = {k: int(v) for k, v in named.items() if k not in ("kernel", "bias")}
         return kind(shape[0], values[0], int(named["kernel"]), bias=named.get("bias") != "false", **numbers)
-    return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
+    return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+            "silu": nn.SiLU}[name]()
 
 
 class Layers(nn.Module):
@@ -511,7 +563,7 @@ def main(arguments):
               "small photos": random_photos(9, 16)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
-                                     **OBSERVATIONS}.items()):
+                                     **OBSERVATIONS, **ATTENTION}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

@@ -17,9 +17,12 @@ typedef enum elbo_work_kind {
     ELBO_WORK_LINEAR,     // y = x w^T + b
     ELBO_WORK_CONV,       // conv2d and conv_transpose2d
     ELBO_WORK_ACTIVATION, // one value at a time, in place where nobody else reads x
+    ELBO_WORK_GATE,       // the same, x g(x), not in place: backward reads x
     ELBO_WORK_DROPOUT,
     ELBO_WORK_BATCH_NORM,
     ELBO_WORK_LAYER_NORM,
+    ELBO_WORK_GROUP_NORM,
+    ELBO_WORK_SELF_ATTENTION,
     ELBO_WORK_POOL,
     ELBO_WORK_UPSAMPLE,
     ELBO_WORK_RESHAPE, // the same values under another shape

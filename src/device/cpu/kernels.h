@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "device/cpu/conv.h"
 #include "nn/ops/activation.h"
+#include "nn/ops/gate.h"
 #include "nn/optimizer.h"
 
 /* Matrix products of a fully connected layer. w is PyTorch's (out, in). False where what computes them (oneDNN packs in
@@ -47,6 +48,14 @@ typedef struct elbo_pointwise_kernels {
     void (*to_blocked)(float *blocked, const float *plain, int channels, size_t pixels);
     void (*to_plain)(float *plain, const float *blocked, int channels, size_t pixels);
 } elbo_pointwise_kernels;
+
+/* x g(x), value by value (nn/ops/gate.h). */
+typedef struct elbo_gate_kernels {
+    const char *name;
+    void (*forward)(float *y, const float *x, size_t n, elbo_gate g);
+    /* dx = dy (g(x) + x g'(x)); or += where `accumulate` */
+    void (*backward)(float *dx, const float *dy, const float *x, size_t n, elbo_gate g, bool accumulate);
+} elbo_gate_kernels;
 
 /* A loss of one image, value by value: returns the sum of its terms. *squared: the sum of squared errors of the
  * reconstruction (of bce and cb, whose y are logits, of their distribution's mean). dy (n), its gradient times `scale`, or NULL. */
@@ -113,6 +122,13 @@ typedef struct elbo_layer_norm_image {
     size_t n;
 } elbo_layer_norm_image;
 
+/* One image (channels, pixels), plain, whose channels are normalised in groups. */
+typedef struct elbo_group_norm_image {
+    const float *dy, *x; // dy: of backward only
+    const float *w, *b;  // (channels); b: of forward only
+    size_t groups, channels, pixels;
+} elbo_group_norm_image;
+
 /* What normalisation over the batch needs, channel by channel. */
 typedef struct elbo_norm_kernels {
     const char *name;
@@ -133,6 +149,10 @@ typedef struct elbo_norm_kernels {
                   float eps);
     /* dw += dy (x - mean) inverse, db += dy; dx (NULL: nobody asks) is set, or added to where `accumulate`. */
     void (*layer_backward)(float *dx, float *dw, float *db, const elbo_layer_norm_image *image, bool accumulate);
+    /* The same of each group of channels, weight and bias by channel.  moments: (groups, 2), mean and inverse */
+    void (*group)(float *y, float *moments, const elbo_group_norm_image *image, float eps);
+    void (*group_backward)(float *dx, float *dw, float *db, const float *moments, const elbo_group_norm_image *image,
+                           bool accumulate);
 } elbo_norm_kernels;
 
 /* Images made smaller or larger, as (planes, height, width, lanes): plain ones have a plane per channel and one lane,
@@ -162,6 +182,41 @@ typedef struct elbo_resample_kernels {
     void (*bilinear_backward)(float *dx, const float *dy, const elbo_resample *s);
 } elbo_resample_kernels;
 
+/* Self-attention of one image's positions: q, k, v = in_w x + in_b; P = softmax(q^T k / sqrt(d)) of each head, row by
+ * row; y = out_w (v P^T) + out_b. All arrays are (channels, positions) or (3 channels, positions): q above k above v. */
+typedef struct elbo_attention_shape {
+    int channels, heads, positions;
+} elbo_attention_shape;
+
+typedef struct elbo_attention_weights {
+    const float *in_w, *in_b, *out_w, *out_b; // (3 C, C), (3 C), (C, C), (C): PyTorch's
+} elbo_attention_weights;
+
+typedef struct elbo_attention_gradients {
+    float *in_w, *in_b, *out_w, *out_b;
+} elbo_attention_gradients;
+
+typedef struct elbo_attention_image {
+    const float *dy, *x;
+    const float *qkv, *joined; // as forward left them
+} elbo_attention_image;
+
+typedef struct elbo_attention_kernels {
+    const char *name;
+    /* qkv (3 C, positions) and joined (C, positions), v P^T of all heads, are kept for backward. */
+    void (*forward)(float *y, float *qkv, float *joined, const float *x, const elbo_attention_weights *w,
+                    const elbo_attention_shape *s, float *scratch);
+    /* Adds to the gradients `g`; dx (NULL: nobody asks) is set, or added to where `accumulate`. */
+    void (*backward)(float *dx, const elbo_attention_gradients *g, const elbo_attention_image *image,
+                     const elbo_attention_weights *w, const elbo_attention_shape *s, bool accumulate, float *scratch);
+} elbo_attention_kernels;
+
+/* Of either: scores and their gradients of one head, gradients of q, k, v and of what the heads give. */
+static inline size_t elbo_attention_scratch(const elbo_attention_shape *s) {
+    size_t positions = (size_t)s->positions;
+    return 2 * positions * positions + 4 * (size_t)s->channels * positions;
+}
+
 typedef struct elbo_kernels {
     const char *name;
     const elbo_linear_kernels *linear;
@@ -171,6 +226,8 @@ typedef struct elbo_kernels {
     const elbo_conv_kernels *conv;
     const elbo_norm_kernels *norm;
     const elbo_resample_kernels *resample;
+    const elbo_gate_kernels *gate;
+    const elbo_attention_kernels *attention;
 } elbo_kernels;
 
 /* The fastest for this machine. Also for host code that has arrays of its own. */

@@ -171,6 +171,7 @@ static bool is_convolutional(const elbo_graph *g) {
     for (int i = 0; i < g->count; i++) {
         const elbo_op *op = g->node[i].op;
         if (op == &elbo_op_conv2d || op == &elbo_op_conv_transpose2d || op == &elbo_op_unflatten ||
+            op == &elbo_op_self_attention ||
             (op == &elbo_op_concat && !(g->at.label >= 0 && g->node[i].shape.rank == 1)))
             return true;
     }

@@ -39,7 +39,7 @@ elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error
 extern const elbo_op elbo_op_input, elbo_op_corrupt, elbo_op_linear, elbo_op_flatten, elbo_op_unflatten,
     elbo_op_dropout, elbo_op_sample, elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add,
     elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm, elbo_op_max_pool2d,
-    elbo_op_avg_pool2d, elbo_op_upsample;
+    elbo_op_avg_pool2d, elbo_op_upsample, elbo_op_silu, elbo_op_gelu, elbo_op_group_norm, elbo_op_self_attention;
 
 #define ACTIVATION(name, ...) extern const elbo_op elbo_op_##name;
 #include "nn/activations.def"
@@ -72,6 +72,10 @@ enum { ELBO_UPSAMPLE_SCALE, ELBO_UPSAMPLE_MODE };
 enum { ELBO_UPSAMPLE_NEAREST, ELBO_UPSAMPLE_BILINEAR };
 enum { ELBO_NORM_EPS, ELBO_NORM_MOMENTUM };
 enum { ELBO_NORM_WEIGHT, ELBO_NORM_BIAS, ELBO_NORM_RUNNING_MEAN, ELBO_NORM_RUNNING_VAR };
+enum { ELBO_GROUP_NORM_GROUPS, ELBO_GROUP_NORM_EPS };
+enum { ELBO_ATTENTION_HEADS };
+enum { ELBO_ATTENTION_IN_WEIGHT, ELBO_ATTENTION_IN_BIAS, ELBO_ATTENTION_OUT_WEIGHT, ELBO_ATTENTION_OUT_BIAS };
+enum { ELBO_GELU_APPROXIMATE };
 enum { ELBO_DROPOUT_P };
 enum { ELBO_ACTIVATION_SLOPE };
 

@@ -20,7 +20,13 @@ extern const elbo_cpu_lowering *const elbo_cpu_lowerings[ELBO_WORK_KINDS];
 extern const elbo_cpu_lowering elbo_cpu_lower_corrupt, elbo_cpu_lower_linear, elbo_cpu_lower_conv,
     elbo_cpu_lower_activation, elbo_cpu_lower_dropout, elbo_cpu_lower_batch_norm, elbo_cpu_lower_layer_norm,
     elbo_cpu_lower_pool, elbo_cpu_lower_upsample, elbo_cpu_lower_reshape, elbo_cpu_lower_add, elbo_cpu_lower_concat,
-    elbo_cpu_lower_sample;
+    elbo_cpu_lower_sample, elbo_cpu_lower_gate, elbo_cpu_lower_group_norm, elbo_cpu_lower_self_attention;
+
+/* shard_sums.c: gradients of weights that each shard sums for itself, of all of a node's parameters one behind the other
+ * (none of them a buffer). Memory for them: (shards, elbo_cpu_learned_floats), and the step that adds them up in a tree
+ * when all shards are through, and updates. */
+size_t elbo_cpu_learned_floats(const elbo_cpu_program *p, const elbo_node *n);
+elbo_status elbo_cpu_finish_sums(elbo_cpu_program *p, const elbo_node *n, float *sums, elbo_error *err);
 
 /* rows.c: what the caller gives; `target`: the images that codes are compared with. */
 elbo_status elbo_cpu_lower_rows(elbo_cpu_program *p, elbo_cpu_node *np, bool target, elbo_error *err);

@@ -84,4 +84,50 @@ static void layer_backward(float *dx, float *dw, float *db, const elbo_layer_nor
     }
 }
 
-const elbo_norm_kernels elbo_ref_norm = {"ref", moments, normalise, gradient_sums, backward, layer, layer_backward};
+/* ---- groups of an image's channels ---- */
+
+static void group(float *y, float *moments, const elbo_group_norm_image *image, float eps) {
+    size_t channels = image->channels / image->groups, n = channels * image->pixels;
+    for (size_t g = 0; g < image->groups; g++) {
+        const float *x = image->x + g * n;
+        double sum = 0, deviations = 0;
+        for (size_t i = 0; i < n; i++) sum += x[i];
+        double m = sum / (double)n;
+        for (size_t i = 0; i < n; i++) deviations += (x[i] - m) * (x[i] - m);
+        double inv = 1 / sqrt(deviations / (double)n + eps);
+        for (size_t i = 0; i < n; i++) {
+            size_t c = g * channels + i / image->pixels;
+            y[g * n + i] = (float)((x[i] - m) * inv * image->w[c] + image->b[c]);
+        }
+        moments[2 * g] = (float)m;
+        moments[2 * g + 1] = (float)inv;
+    }
+}
+
+static void group_backward(float *dx, float *dw, float *db, const float *moments, const elbo_group_norm_image *image,
+                           bool accumulate) {
+    size_t channels = image->channels / image->groups, n = channels * image->pixels;
+    for (size_t g = 0; g < image->groups; g++) {
+        const float *x = image->x + g * n, *dy = image->dy + g * n, *w = image->w + g * channels;
+        double mean = moments[2 * g], inverse = moments[2 * g + 1], sum = 0, product = 0;
+        for (size_t c = 0; c < channels; c++) {
+            double of_w = 0, of_b = 0;
+            for (size_t i = c * image->pixels; i < (c + 1) * image->pixels; i++) {
+                of_w += dy[i] * (x[i] - mean) * inverse;
+                of_b += dy[i];
+            }
+            dw[g * channels + c] += (float)of_w;
+            db[g * channels + c] += (float)of_b;
+            product += of_w * w[c];
+            sum += of_b * w[c];
+        }
+        for (size_t i = 0; dx && i < n; i++) {
+            double xhat = (x[i] - mean) * inverse, gradient = (double)dy[i] * w[i / image->pixels];
+            double v = inverse * (gradient - sum / (double)n - xhat * product / (double)n);
+            dx[g * n + i] = (float)(accumulate ? dx[g * n + i] + v : v);
+        }
+    }
+}
+
+const elbo_norm_kernels elbo_ref_norm = {"ref", moments,        normalise, gradient_sums, backward,
+                                         layer, layer_backward, group,     group_backward};

@@ -10,5 +10,7 @@ extern const elbo_loss_kernels elbo_ref_loss;
 extern const elbo_update_kernels elbo_ref_update;
 extern const elbo_norm_kernels elbo_ref_norm;
 extern const elbo_resample_kernels elbo_ref_resample;
+extern const elbo_gate_kernels elbo_ref_gate;
+extern const elbo_attention_kernels elbo_ref_attention;
 
 #endif

@@ -278,5 +278,70 @@ static void layer_backward(float *dx, float *dw, float *db, const elbo_layer_nor
     }
 }
 
-const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments, normalise,     gradient_sums,
-                                           backward,      layer,   layer_backward};
+/* ---- groups of an image's channels ---- */
+
+static void group(float *y, float *moments, const elbo_group_norm_image *image, float eps) {
+    size_t channels = image->channels / image->groups, pixels = image->pixels, n = channels * pixels;
+    for (size_t g = 0; g < image->groups; g++) {
+        const float *x = image->x + g * n, *w = image->w + g * channels, *b = image->b + g * channels;
+        float m = (float)(sum_of(x, n) / (double)n);
+        float inv = (float)(1 / __builtin_sqrt(deviations_of(x, m, n) / (double)n + eps));
+        for (size_t c = 0; c < channels; c++, x += pixels, y += pixels)
+            for (size_t i = 0; i < pixels; i += WIDTH)
+                vstore_of(y, i, pixels, (vload_of(x, i, pixels) - m) * inv * w[c] + b[c]);
+        moments[2 * g] = m;
+        moments[2 * g + 1] = inv;
+    }
+}
+
+/* Sums of a channel's dy and dy (x - mean) inverse. */
+static void channel_sums(double *sum, double *product, const float *dy, const float *x, const float *moments,
+                         size_t n) {
+    *sum = *product = 0;
+    for (size_t start = 0; start < n; start += RUN) {
+        size_t end = n - start < RUN ? n : start + RUN;
+        vec s[PARTS] = {}, q[PARTS] = {};
+        for (size_t i = start; i < end; i += LANES) EACH_PART(p) { // behind the end dy is 0
+                vec d = vload_of(dy, i + (size_t)p * WIDTH, end);
+                s[p] += d;
+                q[p] += d * ((vload_of(x, i + (size_t)p * WIDTH, end) - moments[0]) * moments[1]);
+            }
+        *sum += vsum(s);
+        *product += vsum(q);
+    }
+}
+
+static void group_dx(float *dx, const float *dy, const float *x, const float *moments, const float *by, size_t n,
+                     bool accumulate) { // by: weight, mean of dy w, mean of dy w xhat
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vec xhat = (vload_of(x, i, n) - moments[0]) * moments[1];
+        vec v = (vload_of(dy, i, n) * by[0] - by[1] - xhat * by[2]) * moments[1];
+        vstore_of(dx, i, n, accumulate ? vload_of(dx, i, n) + v : v);
+    }
+}
+
+static void group_backward(float *dx, float *dw, float *db, const float *moments, const elbo_group_norm_image *image,
+                           bool accumulate) {
+    size_t channels = image->channels / image->groups, pixels = image->pixels, n = channels * pixels;
+    for (size_t g = 0; g < image->groups; g++, moments += 2) {
+        const float *w = image->w + g * channels;
+        double sum = 0, product = 0;
+        for (size_t c = 0; c < channels; c++) {
+            size_t at = g * n + c * pixels;
+            double s, q;
+            channel_sums(&s, &q, image->dy + at, image->x + at, moments, pixels);
+            db[g * channels + c] += (float)s;
+            dw[g * channels + c] += (float)q;
+            sum += s * w[c];
+            product += q * w[c];
+        }
+        for (size_t c = 0; dx && c < channels; c++) {
+            size_t at = g * n + c * pixels;
+            const float by[] = {w[c], (float)(sum / (double)n), (float)(product / (double)n)};
+            group_dx(dx + at, image->dy + at, image->x + at, moments, by, pixels, accumulate);
+        }
+    }
+}
+
+const elbo_norm_kernels ELBO_SIMD(norm) = {ELBO_ISA_NAME, moments,        normalise, gradient_sums, backward,
+                                           layer,         layer_backward, group,     group_backward};

@@ -11,6 +11,8 @@
     extern const elbo_update_kernels elbo_simd_update_##isa;                                                           \
     extern const elbo_norm_kernels elbo_simd_norm_##isa;                                                               \
     extern const elbo_resample_kernels elbo_simd_resample_##isa;                                                       \
+    extern const elbo_gate_kernels elbo_simd_gate_##isa;                                                               \
+    extern const elbo_attention_kernels elbo_simd_attention_##isa;                                                     \
     extern const elbo_conv_kernels elbo_simd_conv_##isa;                                                               \
     const elbo_conv_kernels *elbo_simd_winograd_for_##isa(const elbo_conv_shape *s); /* NULL: it does not suit */      \
     void elbo_simd_normal_##isa(float *out, size_t n, elbo_stream s);                                                  \

@@ -190,7 +190,7 @@ static elbo_status save_model(const trainer *t, const float *weights, elbo_error
                                   .data = (char *)(uintptr_t)t->options.data_path, // only read
                                   .classes = t->data->class_names ? t->data->classes : 0,
                                   .class_names = t->data->class_names,
-                                  .epoch = t->at.epoch};
+                                  .epoch = weights == t->kept.best ? t->kept.best_epoch : t->at.epoch};
     return elbo_model_save(t->options.run, &t->network, weights, &facts, err);
 }
 

@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 SECONDS := 3600
 COUNT := 0
 
-.PHONY: all demo test torture bench asan faults kills fuzz install clean format help packages test-packages photos
+.PHONY: all demo test torture bench asan tsan faults kills fuzz install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -40,7 +40,14 @@ asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehavi
 	@ninja -C build-asan --quiet
 	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
 
-faults: test-packages $(BUILD)/build.ninja ## fails every allocation and system call of small runs, one by one (an hour)
+tsan: test-packages ## the tests that use threads with ThreadSanitizer
+	@test -f build-tsan/build.ninja || meson setup build-tsan --buildtype=debugoptimized \
+		-Dtests=true -Db_sanitize=thread -Db_lundef=false >build-tsan.log || { cat build-tsan.log; exit 1; }
+	@ninja -C build-tsan --quiet
+	@meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 10 \
+		base sessions photos training training_resume neighbours tsne api
+
+faults: test-packages $(BUILD)/build.ninja ## fails every allocation and system call of small runs, one by one: hours; FAULTS="--sample 20" tries some
 	@meson configure $(BUILD) -Dtests=true
 	@$(NINJA)
 	@ELBO_IMAGES=$(abspath $(BUILD))/elbo-images $(BUILD)/tests/faults/fault-sweep $(abspath $(BUILD))/elbo $(abspath $(BUILD))/tests/faults/elbo-faults.so $(FAULTS)
@@ -70,7 +77,7 @@ format: ## lays the code out by .clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) build-asan build-fuzz build.log build-asan.log build-fuzz.log
+	@rm -rf $(BUILD) build-asan build-tsan build-fuzz build.log build-asan.log build-tsan.log build-fuzz.log
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \

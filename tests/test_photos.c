@@ -8,7 +8,12 @@
 
 #include <cmocka.h>
 
+#include <libdeflate.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -247,6 +252,83 @@ static void test_a_helper_that_hangs_up_is_ended(void **state) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child is left
 }
 
+/* ---- a clock that was set back by an hour ---- */
+
+static atomic_bool clock_is_back;
+
+int clock_gettime(clockid_t id, struct timespec *t) {
+    int failed = (int)syscall(SYS_clock_gettime, id, t);
+    if (atomic_load(&clock_is_back) && id == CLOCK_REALTIME) t->tv_sec += 3600; // what was read before that
+    return failed;
+}
+
+static int looks;
+
+static bool look(void *context, uint64_t done, uint64_t all) {
+    (void)context, (void)done, (void)all;
+    return ++looks < 3; // then somebody has pressed Ctrl-C
+}
+
+static void test_a_clock_set_back(void **state) {
+    const char *program = *state;
+    char script[300], path[320];
+    const elbo_images_greeting hello = {ELBO_IMAGES_GREETING, ELBO_IMAGES_VERSION};
+    picture("clock/a.png", 8, 50, 60, 70);
+    scratch_write(&s, "hello", &hello, sizeof hello);
+    snprintf(script, sizeof script, "#!/bin/sh\ncat %s/hello >&0\nexec sleep 20 >/dev/null 2>&1\n", s.folder);
+    strcpy(path, scratch_write(&s, "helper", script, strlen(script)));
+    chmod(path, 0700);
+    setenv("ELBO_IMAGES", path, 1);
+    elbo_data_options o = {.splits = ELBO_BOTH_SPLITS, .threads = 1, .channels = 3, .height = 4, .width = 4};
+    o.progress = look;
+    elbo_dataset d;
+    elbo_error err;
+    double start = elbo_now();
+    atomic_store(&clock_is_back, true);
+    assert_int_equal(elbo_dataset_open_with(&d, scratch_path(&s, "clock"), NULL, &o, &err), ELBO_STOPPED);
+    atomic_store(&clock_is_back, false);
+    assert_true(elbo_now() - start < 15); // stopped, not waited for
+    setenv("ELBO_IMAGES", program, 1);
+}
+
+/* ---- pictures that claim to be huge ---- */
+
+static void put_big(unsigned char *p, uint32_t v) {
+    for (int i = 0; i < 4; i++) p[i] = (unsigned char)(v >> (24 - 8 * i));
+}
+
+/* A few bytes each: a PNG of 100,000 x 100,000 and one of 2^31 - 1, a JPEG of 65,500 x 65,500, a BMP of 10^5 x 10^5. */
+static void test_image_bombs(void **state) {
+    (void)state;
+    unsigned char png[33] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    unsigned char jpeg[] = {0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xdc, 0xff, 0xdc, 3, 1,    0x11, 0,  2, 0x11, 1, 3,
+                            0x11, 1,    0xff, 0xda, 0, 12, 3, 1,    0,    2,    0x11, 3, 0x11, 0,    63, 0, 0};
+    uint32_t bmp_fields[] = {54, 0, 54, 40, 100000, 100000, 24 << 16 | 1, 0, 0, 0, 0, 0, 0};
+    unsigned char bmp[2 + sizeof bmp_fields] = {'B', 'M'};
+    memcpy(bmp + 2, bmp_fields, sizeof bmp_fields);
+    picture("bombs/a.png", 8, 50, 60, 70);
+    picture("bombs/b.png", 8, 10, 20, 30);
+    for (int i = 0; i < 2; i++) {
+        put_big(png + 16, i ? INT32_MAX : 100000);
+        put_big(png + 20, i ? INT32_MAX : 100000);
+        memcpy(png + 24, "\10\6\0\0\0", 5);
+        put_big(png + 29, libdeflate_crc32(0, png + 12, 17));
+        scratch_write(&s, i ? "bombs/bomb2.png" : "bombs/bomb1.png", png, sizeof png);
+    }
+    scratch_write(&s, "bombs/bomb.jpg", jpeg, sizeof jpeg);
+    scratch_write(&s, "bombs/bomb.bmp", bmp, sizeof bmp);
+    elbo_dataset d;
+    double start = elbo_now();
+    open_good(&d, "bombs");
+    assert_int_equal(d.skipped, 4);
+    assert_int_equal(d.train.count + d.test.count, 2);
+    assert_true(elbo_now() - start < 30);
+    struct rusage helpers;
+    getrusage(RUSAGE_CHILDREN, &helpers);
+    assert_true(helpers.ru_maxrss < 1 << 20); // KiB
+    elbo_dataset_close(&d);
+}
+
 /* A helper that ended without a word may have had no memory: what it cost is tried again at the next start, though
  * nothing in the folder has changed. */
 static void test_what_may_pass_is_tried_again(void **state) {
@@ -287,6 +369,8 @@ int main(void) {
         cmocka_unit_test_prestate(test_a_helper_that_hangs_or_dies_costs_one_file, program),
         cmocka_unit_test(test_a_helper_that_hangs_up_is_ended),
         cmocka_unit_test_prestate(test_what_may_pass_is_tried_again, program),
+        cmocka_unit_test_prestate(test_a_clock_set_back, program),
+        cmocka_unit_test(test_image_bombs),
         cmocka_unit_test(test_nothing_readable),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

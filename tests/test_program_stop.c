@@ -251,6 +251,28 @@ static void test_kill_after_force(void **state) {
     assert_same_bytes("forced/model.safetensors", "fresh/model.safetensors");
 }
 
+/* ---- a folder that is renamed, or taken away, while a run trains in it ---- */
+
+static void test_renamed_folder(void **state) {
+    (void)state;
+    program p = elbo_start("train", "mnist-ae", "-o", "here", "-e", "100000", "-q");
+    wait_for_file(&p, "here/checkpoint.safetensors");
+    char *from = in_scratch("here"), *to = in_scratch("elsewhere");
+    assert_int_equal(rename(from, to), 0);
+    program_wait(&p);
+    expect_refusal(&p, 1, WORDS("here/", "its folder is not there"));
+    assert_false(elbo_folder_exists(from));
+    assert_int_equal(count_temporaries("elsewhere"), 0);
+    run_well("eval", "elsewhere"); // whole, as it was when it went
+    double epochs, images_done;
+    read_position("elsewhere/checkpoint.safetensors", &epochs, &images_done);
+    char more[20];
+    snprintf(more, sizeof more, "%d", (int)epochs + 1);
+    run_well("train", "--resume", "-o", "elsewhere", "-e", more, "-q");
+    free(from);
+    free(to);
+}
+
 /* ---- twice ---- */
 
 static void test_twice(void **state) {
@@ -371,6 +393,7 @@ int main(void) {
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_leftovers),
         cmocka_unit_test(test_kill_after_force),
+        cmocka_unit_test(test_renamed_folder),
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_two_at_a_time),
         cmocka_unit_test(test_resume),

@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     const struct rlimit memory = {MOST_MEMORY, MOST_MEMORY}, no_core = {0, 0};
-#ifndef __SANITIZE_ADDRESS__ // which reserves terabytes
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which reserve terabytes
     setrlimit(RLIMIT_AS, &memory);
 #else
     (void)memory;

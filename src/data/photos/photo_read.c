@@ -146,7 +146,7 @@ static void watch(work *w, const elbo_data_options *o) {
     pthread_mutex_lock(&w->lock);
     while (w->running) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until); // (somebody may set the other one back by hours)
         until.tv_nsec += 100000000;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
@@ -164,8 +164,12 @@ elbo_status elbo_photos_read(elbo_photos *p, const elbo_photo_cache *old, uint8_
     work w = {.photos = p,
               .old = old,
               .pixels = pixels,
-              .lock = PTHREAD_MUTEX_INITIALIZER,
-              .ended = PTHREAD_COND_INITIALIZER};
+              .lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&w.ended, &clock);
+    pthread_condattr_destroy(&clock);
     int wanted = o->threads > 0 ? o->threads : elbo_threads_default(), started = 0;
     if (wanted > MOST_THREADS) wanted = MOST_THREADS;
     if ((uint32_t)wanted > p->count) wanted = (int)p->count;

@@ -140,7 +140,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"nearest", 0, CLI_FLAG, &q.sample.nearest, NULL,
          "also the nearest training image of each, to detect memorisation", 0, 0},
         {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
-        CLI_CLASS_OPTION(q.sample.class_word, "each class in turn, all with the same codes"),
+        CLI_CLASS_OPTION(q.sample.class_word, "each in turn"),
         CLI_LOOK_OPTIONS(q.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
         {0},
     };

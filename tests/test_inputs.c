@@ -322,6 +322,11 @@ static void the_target_is_clean(void **state) {
     engine_run(&e, &args);
     engine_losses(&e, ELBO_METRIC_RECONSTRUCTION, 20, of_given);
     assert_memory_equal(of_clean, of_given, sizeof of_clean);
+    memset(clean, 0,
+           digits.train.count * SIZE * sizeof *clean); // one reconstruction of all images; their targets differ
+    engine_run(&e, &args);
+    engine_losses(&e, ELBO_METRIC_RECONSTRUCTION, 20, of_given);
+    for (int i = 1; i < 20; i++) assert_true(fabs(of_given[i] - of_given[0]) > 1e-3);
     args.given_input = NULL;
     args.corrupt = e.recipe.corrupts;
     engine_run(&e, &args);

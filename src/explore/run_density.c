@@ -13,8 +13,7 @@ static char *path_of(const char *folder, int components) {
 }
 
 bool elbo_run_density_load(elbo_density *d, const elbo_model *m, const char *data, int components) {
-    char fingerprint[ELBO_FINGERPRINT];
-    elbo_density_origin origin = {elbo_model_fingerprint(m, fingerprint), data};
+    elbo_density_origin origin = {elbo_model_fingerprint(m), data};
     char *folder = folder_of(m), *path = path_of(folder, components);
     bool there = path && elbo_density_load(d, origin, components ? components : ELBO_DENSITY_COMPONENTS,
                                            m->network.graph.latent, path);
@@ -38,8 +37,7 @@ elbo_status elbo_run_density_fit(elbo_density *d, elbo_model *m, const elbo_imag
 
 elbo_status elbo_run_density_save(const elbo_density *d, const elbo_model *m, const char *data, int components,
                                   elbo_error *err) {
-    char fingerprint[ELBO_FINGERPRINT];
-    elbo_density_origin origin = {elbo_model_fingerprint(m, fingerprint), data};
+    elbo_density_origin origin = {elbo_model_fingerprint(m), data};
     char *folder = folder_of(m), *path = path_of(folder, components);
     elbo_status status = path ? elbo_make_folder(folder, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_density_save(d, origin, path, err);

@@ -21,6 +21,7 @@ static void release_weights(elbo_weights *w) {
     elbo_network_free(&w->network);
     elbo_recipe_close(&w->recipe);
     elbo_run_facts_free(&w->facts);
+    pthread_mutex_destroy(&w->lock);
     free(w->run);
     free(w);
 }
@@ -86,6 +87,7 @@ elbo_status elbo_model_open_with(elbo_model **model, const char *run, const elbo
         return elbo_no_memory(err);
     }
     atomic_init(&w->sessions, 1); // this function, for a while
+    pthread_mutex_init(&w->lock, NULL);
     elbo_status status = read_weights(w, err);
     if (status == ELBO_OK) status = make_session(model, w, &o, err);
     release_weights(w);
@@ -311,11 +313,18 @@ elbo_status elbo_model_sample_checked(elbo_model *m, size_t n, uint64_t seed, fl
     return ELBO_OK;
 }
 
-const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
-    uint64_t hash =
-        elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
-    snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
-    return text;
+int elbo_model_epoch(const elbo_model *m) { return m->facts.epoch; }
+
+const char *elbo_model_fingerprint(const elbo_model *m) {
+    elbo_weights *w = m->weights;
+    pthread_mutex_lock(&w->lock);
+    if (!w->fingerprint[0]) {
+        size_t bytes = w->network.graph.param_floats * sizeof(float);
+        uint64_t hash = elbo_checksum(ELBO_CHECKSUM_START, w->network.params, bytes);
+        snprintf(w->fingerprint, sizeof w->fingerprint, "%016llx", (unsigned long long)hash);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return w->fingerprint;
 }
 
 elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,

@@ -2,19 +2,23 @@
 #ifndef ELBO_MODEL_H
 #define ELBO_MODEL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "elbo/elbo.h"
 #include "device/device.h"
 #include "run/run_folder.h"
 
-/* What a run folder holds, read once: shared by every session of it, and never written after it was read. */
+/* What a run folder holds, read once: shared by every session of it, and, but for the
+ * fingerprint, never written after it was read. */
 typedef struct elbo_weights {
     atomic_int sessions; // that use them; the last one to close frees them
     char *run;
     elbo_run_facts facts;
     elbo_recipe recipe;
     elbo_network network;
+    pthread_mutex_t lock; // of the fingerprint, which is made when first asked for
+    char fingerprint[17]; // "" before
 } elbo_weights;
 
 /* A session: weights, and all that one thread needs to compute with them. */
@@ -94,10 +98,6 @@ elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_erro
 uint64_t elbo_images_fingerprint(const elbo_images *images);
 /* What checkpoints had before: 64 bytes in the middle of each image, below 2^53. */
 uint64_t elbo_images_fingerprint_1(const elbo_images *images);
-
-/* A text that other weights do not have: what is kept beside a model tells by it whether it is of this model. */
-enum { ELBO_FINGERPRINT = 17 };
-const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]);
 
 /* Rows of a data set as the network sees them: floats in the recipe's range.  out: (n, C, H, W). */
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,

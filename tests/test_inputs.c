@@ -205,9 +205,9 @@ static void classes_that_are_not_there_are_refused(void **state) {
     digits.test.labels = NULL;
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "the test images of digits");
     digits = with;
-    x.sets[0] = "classes=7";
+    x.sets[0] = "labels=7";
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err,
-                   "has 10 classes, the recipe's `classes` is 7");
+                   "has 10 classes, the recipe's `labels` is 7");
     x.sets[0] = "encoder=[flatten, save class, linear 3]";
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "`class` is the image's label");
     x.sets[0] = "encoder=[flatten, linear 3, add class]";

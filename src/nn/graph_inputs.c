@@ -10,7 +10,7 @@ static elbo_status add_label(elbo_graph *g, const elbo_recipe *r, elbo_error *er
     if (!g->classes)
         return elbo_fail_at(
             err, layer->place,
-            "%s: how many classes there are is not known before the data are read; `classes: 10` says it", layer->text);
+            "%s: how many classes there are is not known before the data are read; `labels: 10` says it", layer->text);
     return elbo_graph_add_input(g, "label", (elbo_shape){1, {g->classes}}, &g->at.label, err);
 }
 

@@ -169,16 +169,6 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     }
 }
 
-/* Keys that came after others had their runs: their recipes stay what they were, letter by letter. */
-static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
-    const void *from = (const char *)r + key->offset;
-    unsigned choice;
-    if (!key->terse) return false;
-    if (key->type == ELBO_KEY_STEPS) return ((const elbo_layers *)from)->count == 0;
-    memcpy(&choice, from, sizeof choice);
-    return key->type == ELBO_KEY_CHOICE && !strcmp(key->choices[choice], key->standard);
-}
-
 /* How many leading parts ("train.") the path shares with the section that is open. */
 static size_t shared(const char *path, const char *section) {
     size_t common = 0;
@@ -217,6 +207,7 @@ static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
     case ELBO_KEY_WHOLE: return *(const int *)from == atoi(key->standard);
     case ELBO_KEY_CHOICE: memcpy(&choice, from, sizeof choice); return !strcmp(key->choices[choice], key->standard);
     case ELBO_KEY_WORDS: return !((const elbo_words *)from)->count;
+    case ELBO_KEY_STEPS: return !((const elbo_layers *)from)->count;
     default: return false;
     }
 }

@@ -29,8 +29,8 @@ elbo_status elbo_run_density_fit(elbo_density *d, elbo_model *m, const elbo_imag
         components = images->count < ELBO_DENSITY_COMPONENTS ? (int)images->count : ELBO_DENSITY_COMPONENTS;
     float *codes = elbo_alloc((size_t)images->count * Z, sizeof *codes); // (n, latent)
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
-    elbo_status status = elbo_density_fit(d, codes, images->count, (int)Z, components, 0, work, err);
+    elbo_status status = elbo_model_encode_images(m, images, NULL, images->count, codes, NULL, err);
+    if (status == ELBO_OK) status = elbo_density_fit(d, codes, images->count, (int)Z, components, 0, work, err);
     free(codes);
     return status;
 }

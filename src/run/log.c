@@ -1,4 +1,5 @@
 /* log.jsonl: one JSON object a line and epoch, written anew after each (it is small), so that it is always whole. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,11 +61,14 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
         if (line && e->validation.images)
             json_object_set_new(line, "validation", elbo_scores_to_json(&e->validation, &log->metrics));
         if (line && e->best) json_object_set_new(line, "best", json_integer(e->best));
+        errno = 0;
         bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
         json_decref(line);
         if (!written) {
+            if (!errno) errno = ENOMEM;
+            status = elbo_fail_errno(err, "%s/log.jsonl: cannot be written", run);
             elbo_writer_abandon(&w);
-            return elbo_fail(err, ELBO_IO, "%s/log.jsonl: cannot be written", run);
+            return status;
         }
         fputc('\n', w.stream);
     }
@@ -95,14 +99,19 @@ elbo_status elbo_log_load(const char *run, const elbo_recipe *r, elbo_image_shap
     uint8_t *text = NULL;
     size_t size;
     elbo_status status = elbo_file_read(path, (size_t)1 << 30, &text, &size, err);
+    if (status == ELBO_OK &&
+        memchr(text, 0, size)) // (as a crash of the whole machine leaves: the rest would not be seen)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: has a zero byte in it; the file is damaged", path);
     int number = 0;
     char *rest = (char *)text, *line;
     while (status == ELBO_OK && (line = strsep(&rest, "\n"))) {
         number++;
         if (!*line) continue;
         elbo_epoch_log e;
-        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image))
-                     ? elbo_log_add(log, &e, err)
+        errno = 0;
+        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image)) ? elbo_log_add(log, &e, err)
+                 : errno == ENOMEM
+                     ? elbo_no_memory(err)
                      : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);
     }
     free(text);

@@ -45,9 +45,10 @@ struct elbo_model {
 };
 
 /* Encodes rows of a data set, bytes as they are; a conditional model is told their labels or, where they have none, those
- * of elbo_model_set_labels. `logvar` may be NULL.  index: (n) or NULL for 0..n-1; mu: (n, latent). */
-void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
-                              float *logvar);
+ * of elbo_model_set_labels. `logvar` may be NULL; fails where memory is out.
+ * index: (n) or NULL for 0..n-1; mu: (n, latent). */
+elbo_status elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                     float *mu, float *logvar, elbo_error *err);
 /* Where the decoder reads what the encoder saved (`save` in the encoder, `concat` or `add` in the decoder), codes alone
  * cannot be decoded: fails, and says so in one line. */
 elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
@@ -58,7 +59,7 @@ elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const
                                  elbo_error *err);
 /* Where the decoder needs more than codes, elbo_model_set_skips and elbo_model_set_labels come first; without, the images
  * are NaN. */
-void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
+elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err);
 
 /* ---- the class as an input (labels.c); these do nothing for a model that is not conditional ---- */
 

@@ -205,9 +205,9 @@ static void classes_that_are_not_there_are_refused(void **state) {
     digits.test.labels = NULL;
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "the test images of digits");
     digits = with;
-    x.sets[0] = "classes=7";
+    x.sets[0] = "labels=7";
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err,
-                   "has 10 classes, the recipe's `classes` is 7");
+                   "has 10 classes, the recipe's `labels` is 7");
     x.sets[0] = "encoder=[flatten, save class, linear 3]";
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "`class` is the image's label");
     x.sets[0] = "encoder=[flatten, linear 3, add class]";
@@ -322,6 +322,11 @@ static void the_target_is_clean(void **state) {
     engine_run(&e, &args);
     engine_losses(&e, ELBO_METRIC_RECONSTRUCTION, 20, of_given);
     assert_memory_equal(of_clean, of_given, sizeof of_clean);
+    memset(clean, 0,
+           digits.train.count * SIZE * sizeof *clean); // one reconstruction of all images; their targets differ
+    engine_run(&e, &args);
+    engine_losses(&e, ELBO_METRIC_RECONSTRUCTION, 20, of_given);
+    for (int i = 1; i < 20; i++) assert_true(fabs(of_given[i] - of_given[0]) > 1e-3);
     args.given_input = NULL;
     args.corrupt = e.recipe.corrupts;
     engine_run(&e, &args);

@@ -517,7 +517,7 @@ def recipe_text(name, spec, batch):
     kl = ", kl: {weight: %g, warmup: %g%s}" % (
         spec.get("kl", 1), spec.get("warmup", 0),
         ", schedule: sine, period: %g, min: %g" % spec["sine"] if "sine" in spec else "") if spec["kind"] == "vae" else ""
-    inputs = "".join("%s: %s\n" % (k, spec[k]) for k in ("corrupt", "classes") if k in spec)
+    inputs = "".join("%s: %s\n" % (key, spec[k]) for k, key in (("corrupt", "corrupt"), ("classes", "labels")) if k in spec)
     return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n%s"
             "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n" %
             (name, spec["kind"], latent, image, inputs, ", ".join(spec["encoder"]),

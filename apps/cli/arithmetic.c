@@ -31,7 +31,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     const char *npy = NULL, *class_word = NULL;
     cli_option options[] = {
         {"npy", 0, CLI_TEXT, &npy, "Z.npy", "also the resulting code, (1, latent) float32: for `elbo decode`", 0, 0},
-        CLI_CLASS_OPTION(class_word, "what the expression makes of those of its images"),
+        CLI_CLASS_OPTION(class_word, "computed as the code is"),
         CLI_LOOK_OPTIONS(look, "default RUN/figures/arithmetic.png"),
         {0},
     };

@@ -75,6 +75,9 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
     elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = b->features};
     ELBO_TRY(elbo_plan_make(&b->plan, &b->state, &o, err));
     ELBO_TRY(make_images(&b->images, shape, err));
+    int classes = b->network.graph.classes;
+    if (classes && !(b->images.labels = calloc(b->images.count, 1))) return elbo_no_memory(err);
+    for (uint32_t i = 0; classes && i < b->images.count; i++) b->images.labels[i] = (uint8_t)((int)i % classes);
     b->index = calloc((size_t)r->train.batch, sizeof *b->index);
     b->seconds = calloc((size_t)b->steps, sizeof *b->seconds);
     return b->index && b->seconds ? ELBO_OK : elbo_no_memory(err);

@@ -53,8 +53,8 @@ typedef struct cli_option {
 /* Of commands that decode codes. */
 #define CLI_CLASS_OPTION(word, otherwise)                                                                              \
     {                                                                                                                  \
-        "class", 0, CLI_TEXT, &(word), "C",                                                                            \
-            "of a conditional model: the class, by name or number; default " otherwise, 0, 0                           \
+        "class", 0, CLI_TEXT, &(word), "C", "of a conditional model: a class by name or number; default " otherwise,   \
+            0, 0                                                                                                       \
     }
 
 /* Reads options (ended by a row without a name) and between `least` and `most` words (most < 0: any number) from argv;

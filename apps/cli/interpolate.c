@@ -129,7 +129,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row of pixel-wise interpolation", 0, 0},
         {"npy", 0, CLI_TEXT, &o.npy, "X.npy",
          "also the images, (runs, steps, C, H, W) float32; of several pairs (pairs, runs, ...)", 0, 0},
-        CLI_CLASS_OPTION(o.class_word, "from that of one end to that of the other"),
+        CLI_CLASS_OPTION(o.class_word, "from one end's to the other's"),
         CLI_LOOK_OPTIONS(o.look, "or FILE.gif, an animation; default RUN/figures/interpolation.png of the first run"),
         {0},
     };

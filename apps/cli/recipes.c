@@ -61,7 +61,7 @@ static int run(const cli_command *self, int argc, char **argv) {
                                                   "kind", elbo_kind_name(r.kind), "data", r.data, "latent", g.latent,
                                                   "parameters", (json_int_t)g.weights));
         else
-            printf("%-16s %10s parameters  %s\n", r.name, elbo_thousands((double)g.weights, count), r.about);
+            printf("%-18s %9s parameters  %s\n", r.name, elbo_thousands((double)g.weights, count), r.about);
         elbo_graph_free(&g);
         elbo_recipe_close(&r);
     }

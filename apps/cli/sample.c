@@ -143,7 +143,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"draw-pixels", 0, CLI_FLAG, &q.sample.draw_pixels, NULL,
          "draw each pixel from p(x|z), with the noise that the model gives it, instead of showing the mean", 0, 0},
         {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
-        CLI_CLASS_OPTION(q.sample.class_word, "each class in turn, all with the same codes"),
+        CLI_CLASS_OPTION(q.sample.class_word, "each in turn"),
         CLI_LOOK_OPTIONS(q.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
         {0},
     };

@@ -103,7 +103,9 @@ static void check_skips(const char *folder, const elbo_recipe *recipe, const elb
     elbo_graph g;
     elbo_model *m;
     elbo_code_use use;
-    if (elbo_graph_build(&g, recipe, d->train.shape, &err) != ELBO_OK) return;
+    elbo_recipe r = *recipe; // and what the data say
+    if (elbo_recipe_take_classes(&r, d, &err) != ELBO_OK) return;
+    if (elbo_graph_build(&g, &r, d->train.shape, &err) != ELBO_OK) return;
     int skips = g.skips;
     elbo_graph_free(&g);
     if (!skips || elbo_model_open_with(&m, folder, &o, &err) != ELBO_OK) return;

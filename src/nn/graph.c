@@ -1,4 +1,4 @@
-#include "nn/graph.h"
+#include "nn/graph_inputs.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "data/corrupt/corrupt.h"
 #include "nn/losses/loss.h"
 
 /* What one layer may give for one image: a gigabyte. */
@@ -52,6 +51,16 @@ static elbo_status new_node(elbo_graph *g, char *name, elbo_node **node, elbo_er
 }
 
 static void read_from(elbo_node *n, int input) { n->input[n->inputs++] = input; }
+
+elbo_status elbo_graph_add_input(elbo_graph *g, const char *name, elbo_shape shape, int *at, elbo_error *err) {
+    elbo_node *n;
+    ELBO_TRY(new_node(g, strdup(name), &n, err));
+    n->op = &elbo_op_input;
+    n->shape = shape;
+    *at = g->count - 1;
+    g->inputs = g->count;
+    return ELBO_OK;
+}
 
 static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int *dim, elbo_param like,
                                  elbo_error *err) {
@@ -352,65 +361,14 @@ int elbo_graph_batch(const elbo_graph *g, int most) {
     return batch;
 }
 
-/* ---- what the caller gives ---- */
-
-static elbo_status add_input(elbo_graph *g, const char *name, elbo_shape shape, int *at, elbo_error *err) {
-    elbo_node *n;
-    ELBO_TRY(new_node(g, strdup(name), &n, err));
-    n->op = &elbo_op_input;
-    n->shape = shape;
-    *at = g->count - 1;
-    g->inputs = g->count;
-    return ELBO_OK;
-}
-
-static elbo_status add_label(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
-    const elbo_layer *layer = elbo_recipe_class_layer(r);
-    if (!layer) return ELBO_OK;
-    g->classes = elbo_recipe_classes(r);
-    if (!g->classes)
-        return elbo_fail_at(
-            err, layer->place,
-            "%s: how many classes there are is not known before the data are read; `classes: 10` says it", layer->text);
-    return add_input(g, "label", (elbo_shape){1, {g->classes}}, &g->at.label, err);
-}
-
-/* The image stands last: the encoder's first layer reads the node before it. */
-static elbo_status add_inputs(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
-    elbo_shape shape = {3, {image.channels, image.height, image.width}};
-    g->at.label = -1;
-    ELBO_TRY(add_label(g, r, err));
-    if (r->corrupts) {
-        ELBO_TRY(elbo_corrupt_check(r->corrupts, image, err));
-        ELBO_TRY(add_input(g, "target", shape, &g->at.target, err));
-    }
-    ELBO_TRY(add_input(g, "input", shape, &g->at.input, err));
-    if (!r->corrupts) {
-        g->at.target = g->at.input;
-        return ELBO_OK;
-    }
-    elbo_node *n = &g->node[g->at.input];
-    n->op = &elbo_op_corrupt;
-    n->text = "corrupt";
-    read_from(n, g->at.target);
-    return ELBO_OK;
-}
-
-static void find_label_readers(elbo_graph *g) {
-    for (int i = g->inputs; i < g->count && g->at.label >= 0; i++)
-        for (int k = 0; k < g->node[i].inputs; k++)
-            if (g->node[i].input[k] == g->at.label)
-                *(i <= g->at.latent ? &g->encoder_reads_label : &g->decoder_reads_label) = true;
-}
-
 static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
-    ELBO_TRY(add_inputs(g, r, image, err));
+    ELBO_TRY(elbo_graph_add_inputs(g, r, image, err));
     for (int i = 0; i < r->encoder.count; i++) ELBO_TRY(add_layer(g, "encoder", i, &r->encoder.layer[i], err));
     ELBO_TRY(add_latent(g, r, err));
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(check_output(g, r, err));
     find_skips(g);
-    find_label_readers(g);
+    elbo_graph_find_label_readers(g);
     ELBO_TRY(add_losses(g, r, err));
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;

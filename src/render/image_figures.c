@@ -45,8 +45,8 @@ elbo_status elbo_figure_denoise(elbo_figure f, const elbo_denoise_result *r, elb
         snprintf(text[i], sizeof text[i], "%.1f dB", (double)(i < n ? r->before[i] : r->after[i - n]));
         captions[i] = text[i];
     }
-    snprintf(title, sizeof title, "Denoised: PSNR %.1f to %.1f dB over %u test images (%.90s)", r->psnr_before,
-             r->psnr_after, r->measured, r->corruption);
+    snprintf(title, sizeof title, "Denoised: PSNR %.1f to %.1f dB (%.90s)", r->psnr_before, r->psnr_after,
+             r->corruption);
     if (!f.title) f.title = title;
     elbo_grid grid = elbo_image_grid(r->format, DENOISE_ROWS, r->count, r->images);
     grid.row_labels = names;

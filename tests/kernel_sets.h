@@ -29,6 +29,7 @@ typedef struct kernel_set {
     const elbo_norm_kernels *norm;
     const elbo_resample_kernels *resample;
     const elbo_conv_kernels *conv;
+    const elbo_latent_kernels *latent;
 } kernel_set;
 
 static kernel_set sets[4];
@@ -46,7 +47,8 @@ static inline int find_sets(void **state) {
                                      .linear = &elbo_simd_linear_##isa,                                                \
                                      .norm = &elbo_simd_norm_##isa,                                                    \
                                      .resample = &elbo_simd_resample_##isa,                                            \
-                                     .conv = &elbo_simd_conv_##isa}
+                                     .conv = &elbo_simd_conv_##isa,                                                    \
+                                     .latent = &elbo_simd_latent_##isa}
     sets[set_count++] = (kernel_set){.name = "ref",
                                      .pointwise = &elbo_ref_pointwise,
                                      .loss = &elbo_ref_loss,
@@ -54,7 +56,8 @@ static inline int find_sets(void **state) {
                                      .linear = &elbo_ref_linear,
                                      .norm = &elbo_ref_norm,
                                      .resample = &elbo_ref_resample,
-                                     .conv = &elbo_ref_conv};
+                                     .conv = &elbo_ref_conv,
+                                     .latent = &elbo_ref_latent};
     SET(baseline);
 #if defined(__x86_64__)
     __builtin_cpu_init();

@@ -52,6 +52,9 @@ static const experiment experiments[] = {
     {dropout_recipe, {NULL}},
     {everything_recipe, {NULL}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
+    {"mnist-vae-2d", {"train.batch=100", "train.epochs=2", "loss.kl={mi: 2, tc: 4, free: 0.4}", "loss.mmd=5"}},
+    {"mnist-vae-2d", {"train.batch=77", "train.epochs=2", "loss.kl={capacity: 5, over: 2}", "loss.penalty=0.1"}},
+    {"mnist-ae-2d", {"train.batch=150", "train.epochs=2", "loss.mmd={weight: 10, kernel: rbf}", "loss.penalty=0.1"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
 

@@ -26,7 +26,8 @@ typedef enum elbo_purpose {
     ELBO_FOR_LIKELIHOOD,  /* importance samples: epoch: which of the k, sample: image index */
     ELBO_FOR_PROBE,       /* linear probes, shuffled codes */
     ELBO_FOR_SPLIT,       /* a folder's own train and test split */
-    ELBO_FOR_AUGMENTATION /* epoch, sample: image index */
+    ELBO_FOR_AUGMENTATION, /* epoch, sample: image index */
+    ELBO_FOR_CODES         /* + purpose of the batch's noise << 8: draws from the prior that codes are compared with */
 } elbo_purpose;
 
 typedef struct elbo_stream {

@@ -30,6 +30,7 @@ typedef struct elbo_key {
     const char *standard; // what it is when it is not written, as YAML; NULL: it must be written
     double low, high;
     bool above, below; // low, high itself is out of range
+    bool terse;        // a number that a resolved recipe says only where it is not the default
     const char *const *choices;
     bool (*applies)(const elbo_recipe *r); // NULL: always. Looks only at keys of earlier rows
     const char *goes_with;                 // the same in words: "kind: vae"

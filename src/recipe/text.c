@@ -178,6 +178,12 @@ static void go_to(writer *w, char *section, const char *path) {
     section[want] = 0;
 }
 
+static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
+    char text[ELBO_FLOAT_TEXT];
+    return key->terse &&
+           !strcmp(elbo_print_float(*(const float *)((const char *)r + key->offset), text), key->standard);
+}
+
 static void document(writer *w, const elbo_recipe *r) {
     yaml_event_t event;
     char section[ELBO_WANTED] = "";
@@ -185,7 +191,7 @@ static void document(writer *w, const elbo_recipe *r) {
     emit(w, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
     begin_map(w, YAML_BLOCK_MAPPING_STYLE);
     for (const elbo_key *key = elbo_keys; key->path; key++) {
-        if (key->applies && !key->applies(r)) continue;
+        if ((key->applies && !key->applies(r)) || goes_without_saying(r, key)) continue;
         go_to(w, section, key->path);
         const char *dot = strrchr(key->path, '.');
         word(w, dot ? dot + 1 : key->path);

@@ -9,9 +9,9 @@
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/kernels.h"
 
-const elbo_kernels elbo_kernels_ref = {"ref",          &elbo_ref_linear,  &elbo_ref_pointwise,
-                                       &elbo_ref_loss, &elbo_ref_update,  &elbo_ref_conv,
-                                       &elbo_ref_norm, &elbo_ref_resample};
+const elbo_kernels elbo_kernels_ref = {"ref",          &elbo_ref_linear,   &elbo_ref_pointwise,
+                                       &elbo_ref_loss, &elbo_ref_update,   &elbo_ref_conv,
+                                       &elbo_ref_norm, &elbo_ref_resample, &elbo_ref_latent};
 
 /* By instruction set. */
 static const struct cpu_level {
@@ -27,7 +27,8 @@ static const struct cpu_level {
          &elbo_simd_update_##isa,                                                                                      \
          &elbo_simd_conv_##isa,                                                                                        \
          &elbo_simd_norm_##isa,                                                                                        \
-         &elbo_simd_resample_##isa},                                                                                   \
+         &elbo_simd_resample_##isa,                                                                                    \
+         &elbo_simd_latent_##isa},                                                                                     \
             elbo_simd_fma_loop_##isa                                                                                   \
     }
     [ELBO_ISA_BASELINE] = LEVEL(baseline),

@@ -31,5 +31,8 @@ elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *pr
 /* Behind them: adds to their gradient. */
 elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_tensor *prediction,
                                       elbo_cpu_tensor *gradient, elbo_error *err);
+/* The terms over the code, together: they share what they read, and the meetings of threads. */
+elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err);
+elbo_status elbo_cpu_lower_latent_gradient(elbo_cpu_program *p, elbo_error *err);
 
 #endif

@@ -10,5 +10,6 @@ extern const elbo_loss_kernels elbo_ref_loss;
 extern const elbo_update_kernels elbo_ref_update;
 extern const elbo_norm_kernels elbo_ref_norm;
 extern const elbo_resample_kernels elbo_ref_resample;
+extern const elbo_latent_kernels elbo_ref_latent;
 
 #endif

@@ -43,6 +43,7 @@ typedef struct golden {
     int steps, batch;
     elbo_images images;
     const float *eps, *draws; // (steps, batch, latent), or NULL
+    const float *input;       // (steps, batch, C, H, W) what a denoising model's encoder reads, or NULL
 } golden;
 
 static const elbo_st_tensor *tensor(const golden *g, const char *prefix, const char *name) {
@@ -84,6 +85,10 @@ static void open_golden(golden *g, const char *name) {
     g->eps = eps ? eps->data : NULL;
     const elbo_st_tensor *draws = elbo_safetensors_find(&g->file, "draws");
     g->draws = draws ? draws->data : NULL;
+    const elbo_st_tensor *input = elbo_safetensors_find(&g->file, "input"),
+                         *labels = elbo_safetensors_find(&g->file, "labels");
+    g->input = input ? input->data : NULL;
+    g->images.labels = labels ? (uint8_t *)(uintptr_t)labels->data : NULL; // only read
 }
 
 /* ---- replaying it ---- */
@@ -111,6 +116,7 @@ static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_
     size_t at = (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
     if (g->eps) args.given_noise = g->eps + at;
     if (g->draws) args.given_draws = g->draws + at;
+    if (g->input) args.given_input = g->input + (size_t)step * (size_t)g->batch * elbo_image_size(g->images.shape);
     elbo_run_report report;
     assert_ok(elbo_plan_run(plan, &args, 1, &failure));
     assert_ok(elbo_plan_wait(plan, &report, &failure));
@@ -237,7 +243,9 @@ static void check_evaluation(engine *e, const golden *g, const uint32_t *index, 
                                 .low = e->recipe.image.low,
                                 .high = e->recipe.image.high,
                                 .skips = skips,
-                                .skip_row = index};
+                                .skip_row = index,
+                                .label_class = g->images.labels,
+                                .label_row = index};
         assert_ok(elbo_plan_run_one(&plan, &pass, &failure));
         if (!half) skips = skips_of(&plan, g->batch);
         const elbo_tensor *got = half ? plan.output : plan.code; // a VAE's is mu above logvar
@@ -344,8 +352,8 @@ int main(int argc, char **argv) {
     if (argc > 1) folder = argv[1];
     struct dirent **entries;
     int count = scandir(folder, &entries, is_recipe, alphasort);
-    if (count < (argc > 1 ? 1 : 25)) {
-        fprintf(stderr, "%s: %d golden files; 25 are in git, tools/golden.py writes them\n", folder, count);
+    if (count < (argc > 1 ? 1 : 28)) {
+        fprintf(stderr, "%s: %d golden files; 28 are in git, tools/golden.py writes them\n", folder, count);
         return 1;
     }
     struct CMUnitTest *tests = calloc((size_t)count, sizeof *tests);

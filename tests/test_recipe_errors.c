@@ -77,8 +77,9 @@ static const struct {
     {"about: [[[[[[[[[[1]]]]]]]]]]\n", "x.yaml:1: lists and mappings are nested too deep for a recipe"},
     {"kind: \"a\\0e\"\n", "x.yaml:1: a text with a zero byte in it"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
-    {"<<: {kind: ae}", "x.yaml:1: <<: unknown key; a recipe has about, kind, data, latent, image, augment, encoder, "
-                       "decoder, loss and train"},
+    {"<<: {kind: ae}",
+     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, latent, image, augment, corrupt, encoder, "
+     "decoder, classes, loss and train"},
     {"about: x\n", "x.yaml: kind is missing; expected ae or vae"},
     {"kind: vea\n", "x.yaml:1: kind: expected ae or vae, got `vea`"},
     {"kind: [ae]\n", "x.yaml:1: kind: expected ae or vae, got a list"},
@@ -140,7 +141,7 @@ static const struct {
     {VAE "kl: 3\n", "x.yaml:5: kl: unknown key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
     {AE "wibble: 0.1\n", "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, latent, image, augment, "
-                         "encoder, decoder, loss and train"},
+                         "corrupt, encoder, decoder, classes, loss and train"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
      "x.yaml:7: train.optimiser: unknown key; did you mean train.optimizer?"},
@@ -283,7 +284,7 @@ static const struct {
     {"train.lr=-1", "--set train.lr=-1: train.lr: expected a number > 0, got `-1`"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
     {"wibble=3", "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, latent, image, augment, "
-                 "encoder, decoder, loss and train"},
+                 "corrupt, encoder, decoder, classes, loss and train"},
     {".=3", "--set .=3: the key has an empty part; a key is train.lr, say"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; a key is train.lr, say"},
     {"train.=3", "--set train.=3: the key has an empty part; a key is train.lr, say"},

@@ -14,8 +14,9 @@ static void say(const elbo_arithmetic_result *r) {
     printf(", distance %.3g\n", r->distance);
 }
 
-static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy) {
-    elbo_arithmetic_options o = {.expression = e, .read_image = elbo_image_file_one};
+static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy,
+                        const char *class_word) {
+    elbo_arithmetic_options o = {.expression = e, .class_word = class_word, .read_image = elbo_image_file_one};
     elbo_job work = cli_work(look->threads);
     elbo_status status = elbo_arithmetic(r, look->runs.run[0].model, &look->runs.data, &o, &work, &look->err);
     cli_work_end();
@@ -27,9 +28,10 @@ static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_ex
 
 static int run(const cli_command *self, int argc, char **argv) {
     cli_look look = {.name = "arithmetic"};
-    const char *npy = NULL;
+    const char *npy = NULL, *class_word = NULL;
     cli_option options[] = {
         {"npy", 0, CLI_TEXT, &npy, "Z.npy", "also the resulting code, (1, latent) float32: for `elbo decode`", 0, 0},
+        CLI_CLASS_OPTION(class_word, "what the expression makes of those of its images"),
         CLI_LOOK_OPTIONS(look, "default RUN/figures/arithmetic.png"),
         {0},
     };
@@ -40,7 +42,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int code = cli_look_open(&look, argv, 1, elbo_operands_splits(&e) | ELBO_TRAIN_SPLIT);
     if (code == CLI_OK) {
         elbo_arithmetic_result result = {0};
-        elbo_status status = make(&result, &look, &e, npy);
+        elbo_status status = make(&result, &look, &e, npy, class_word);
         json_t *json = status == ELBO_OK && look.json ? elbo_arithmetic_json(&result) : NULL;
         if (status == ELBO_OK && !look.json) say(&result);
         code = cli_look_close(&look, status, json);

@@ -14,7 +14,7 @@ enum { MOST_PAIRS = 16, FRAMES = 60 };
 typedef struct request {
     cli_look look;
     cli_texts from, to;
-    const char *path, *frames, *npy;
+    const char *path, *frames, *npy, *class_word;
     int steps, pairs;
     bool no_pixels;
     elbo_expression end[2 * MOST_PAIRS];
@@ -85,6 +85,7 @@ static elbo_status make(request *o, const char *gif, json_t **json) {
                                         .pairs = o->pairs,
                                         .steps = o->steps,
                                         .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR,
+                                        .class_word = o->class_word,
                                         .pixels = !o->no_pixels,
                                         .read_image = elbo_image_file_one};
     elbo_interpolate_result result = {0};
@@ -128,6 +129,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row of pixel-wise interpolation", 0, 0},
         {"npy", 0, CLI_TEXT, &o.npy, "X.npy",
          "also the images, (runs, steps, C, H, W) float32; of several pairs (pairs, runs, ...)", 0, 0},
+        CLI_CLASS_OPTION(o.class_word, "from that of one end to that of the other"),
         CLI_LOOK_OPTIONS(o.look, "or FILE.gif, an animation; default RUN/figures/interpolation.png of the first run"),
         {0},
     };

@@ -46,7 +46,7 @@ char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const ch
 elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits,
                                 int threads, elbo_error *err) {
     ELBO_TRY(cli_open_data(d, &m->recipe, option, m->facts.data, splits, threads, err));
-    elbo_status status = elbo_model_check_data(m, d, err);
+    elbo_status status = elbo_model_take_data(m, d, err);
     if (status != ELBO_OK) elbo_dataset_close(d);
     return status;
 }

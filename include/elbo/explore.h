@@ -86,6 +86,8 @@ typedef struct elbo_reconstruct_query {
     int count;             /* 0: 10, fewer where there are fewer */
     const unsigned *index; /* (count) which; NULL: one of each class in turn, or the first ones */
     int train;             /* 1: of the training images */
+    const char *
+        class_name; /* of a conditional model: the class that codes are decoded as, by name or number; NULL: each image's own */
 } elbo_reconstruct_query;
 ELBO_API elbo_status elbo_explore_reconstructions(elbo_explorer *e, const elbo_reconstruct_query *q, elbo_result **r,
                                                   elbo_error *err);
@@ -97,6 +99,8 @@ typedef struct elbo_interpolate_query {
                               first two test images */
     int steps;             /* both ends among them; 0: 10 */
     int slerp;             /* 1: spherical; 0: linear */
+    const char *
+        class_name; /* of a conditional model: the class that codes are decoded as, by name or number; NULL: from one end's to the other's */
 } elbo_interpolate_query;
 ELBO_API elbo_status elbo_explore_interpolation(elbo_explorer *e, const elbo_interpolate_query *q, elbo_result **r,
                                                 elbo_error *err);
@@ -114,6 +118,8 @@ typedef struct elbo_traverse_query {
     int dim_count;    /* 0 with NULL: at most 20 */
     int steps;        /* 0: 11 */
     double low, high; /* values, of an autoencoder in standard deviations; both 0: -3 to 3 */
+    const char *
+        class_name; /* of a conditional model: the class that codes are decoded as, by name or number; NULL: that of `at`, or the first */
 } elbo_traverse_query;
 ELBO_API elbo_status elbo_explore_traversal(elbo_explorer *e, const elbo_traverse_query *q, elbo_result **r,
                                             elbo_error *err);
@@ -123,6 +129,8 @@ typedef struct elbo_manifold_query {
     size_t size;
     int dims[2]; /* two different dimensions; equal: the code itself of two dimensions, else the first principal axes */
     int steps;   /* 0: 20 */
+    const char *
+        class_name; /* of a conditional model: the class that codes are decoded as, by name or number; NULL: the first */
 } elbo_manifold_query;
 ELBO_API elbo_status elbo_explore_manifold(elbo_explorer *e, const elbo_manifold_query *q, elbo_result **r,
                                            elbo_error *err);
@@ -135,6 +143,8 @@ typedef struct elbo_sample_query {
     unsigned long long seed; /* image i depends on the seed and on i alone */
     double temperature;      /* multiplies the noise; 0: 1 */
     int nearest;             /* 1: also each image's nearest training image */
+    const char *
+        class_name; /* of a conditional model: the class that codes are decoded as, by name or number; NULL: each class in turn, all with the same codes */
 } elbo_sample_query;
 ELBO_API elbo_status elbo_explore_samples(elbo_explorer *e, const elbo_sample_query *q, elbo_result **r,
                                           elbo_error *err);

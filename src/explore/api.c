@@ -52,7 +52,7 @@ static elbo_status take_arrays(elbo_explorer *e, const elbo_explorer_options *o,
     d->train.shape = d->test.shape = e->run[0].model->network.graph.image;
     ELBO_TRY(take_split(&d->train, o->train_images, o->train_count, o->train_labels, o->classes, err));
     ELBO_TRY(take_split(&d->test, o->test_images, o->test_count, o->test_labels, o->classes, err));
-    return elbo_model_check_data(e->run[0].model, d, err);
+    return elbo_runs_take_data(e->run, e->count, d, err);
 }
 
 static elbo_status open_explorer(elbo_explorer *e, const char *const *runs, int count, const elbo_explorer_options *o,
@@ -112,7 +112,7 @@ elbo_status elbo_explorer_data(elbo_explorer *e, elbo_error *err) {
                            .height = m->recipe.image.height,
                            .width = m->recipe.image.width};
     ELBO_TRY(elbo_dataset_open_with(&e->data, m->recipe.data, e->path ? e->path : m->facts.data, &o, err));
-    elbo_status status = elbo_model_check_data(m, &e->data, err);
+    elbo_status status = elbo_runs_take_data(e->run, e->count, &e->data, err);
     if (status != ELBO_OK) elbo_dataset_close(&e->data);
     e->opened = status == ELBO_OK;
     return status;

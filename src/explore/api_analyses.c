@@ -67,7 +67,8 @@ elbo_status elbo_explore_reconstructions(elbo_explorer *e, const elbo_reconstruc
         if (q.index[i] >= images->count)
             return elbo_fail(err, ELBO_BAD_INPUT, "image %u: the split has %u images, from 0", q.index[i],
                              images->count);
-    elbo_reconstruct_options o = {.count = q.count, .index = q.index, .train = q.train != 0};
+    elbo_reconstruct_options o = {
+        .count = q.count, .index = q.index, .train = q.train != 0, .class_word = q.class_name};
     elbo_reconstruct_result r;
     ELBO_TRY(elbo_reconstruct(&r, e->run, e->count, &e->data, &o, err));
     elbo_status status = elbo_result_new(result, elbo_reconstruct_json(&r), err);
@@ -81,8 +82,12 @@ elbo_status elbo_explore_reconstructions(elbo_explorer *e, const elbo_reconstruc
 
 static elbo_status interpolate(elbo_explorer *e, const elbo_interpolate_query *q, const elbo_expression *ends,
                                elbo_result **result, elbo_error *err) {
-    elbo_interpolate_options o = {
-        .end = ends, .pairs = 1, .steps = q->steps, .path = q->slerp ? ELBO_SLERP : ELBO_LINEAR, .pixels = true};
+    elbo_interpolate_options o = {.end = ends,
+                                  .pairs = 1,
+                                  .steps = q->steps,
+                                  .path = q->slerp ? ELBO_SLERP : ELBO_LINEAR,
+                                  .pixels = true,
+                                  .class_word = q->class_name};
     elbo_interpolate_result r;
     ELBO_TRY(elbo_interpolate(&r, e->run, e->count, &e->data, &o, err));
     elbo_status status = elbo_result_new(result, elbo_interpolate_json(&r), err);
@@ -153,7 +158,8 @@ elbo_status elbo_explore_traversal(elbo_explorer *e, const elbo_traverse_query *
                                .steps = q.steps,
                                .from = q.low,
                                .to = q.high,
-                               .at = q.at ? &at : NULL};
+                               .at = q.at ? &at : NULL,
+                               .class_word = q.class_name};
     elbo_status status = elbo_explorer_data(e, err);
     if (status == ELBO_OK) status = elbo_traverse(&r, e->run[0].model, &e->data, &o, err);
     if (status == ELBO_OK) status = elbo_result_new(result, elbo_traverse_json(&r), err);
@@ -172,7 +178,8 @@ elbo_status elbo_explore_manifold(elbo_explorer *e, const elbo_manifold_query *q
     int latent = elbo_model_get_info(e->run[0].model).latent;
     if (q.steps) ELBO_TRY(check_range("steps", q.steps, 2, 1000, err));
     for (int i = 0; i < 2; i++) ELBO_TRY(check_range("dimension", q.dims[i], 0, latent - 1, err));
-    elbo_manifold_options o = {.dims = {q.dims[0], q.dims[1]}, .steps = q.steps, .threads = e->job.threads};
+    elbo_manifold_options o = {
+        .dims = {q.dims[0], q.dims[1]}, .steps = q.steps, .threads = e->job.threads, .class_word = q.class_name};
     elbo_manifold_result r = {0};
     ELBO_TRY(elbo_explorer_data(e, err));
     ELBO_TRY(elbo_manifold(&r, e->run[0].model, &e->data, &o, err));
@@ -201,6 +208,7 @@ elbo_status elbo_explore_samples(elbo_explorer *e, const elbo_sample_query *quer
     if (q.temperature > 0) o.temperature = q.temperature;
     o.seed = q.seed;
     o.nearest = q.nearest != 0;
+    o.class_word = q.class_name;
     ELBO_TRY(elbo_sample_source_of(&o.source, m, err));
     ELBO_TRY(elbo_explorer_data(e, err));
     elbo_density density = {0};

@@ -37,6 +37,7 @@ elbo_status elbo_manifold(elbo_manifold_result *r, elbo_model *m, const elbo_dat
     size_t n = (size_t)p.rows * (size_t)p.steps;
     r->images = elbo_alloc(n * elbo_image_size(r->format.shape), sizeof *r->images);
     elbo_status status = r->images ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_model_set_class_word(m, options->class_word, err);
     if (status == ELBO_OK) elbo_model_decode_codes(m, n, p.z, r->images);
     for (int k = 0; k < 2; k++) {
         r->explained[k] = p.explained[k];

@@ -59,11 +59,14 @@ static elbo_status choose_rows(elbo_traverse_result *r, const elbo_traverse_opti
 static elbo_status find_centre(elbo_model *m, const elbo_dataset *d, const elbo_traverse_options *o,
                                const elbo_latent_scores *s, float *centre, elbo_error *err) {
     if (!o->at) {
+        ELBO_TRY(elbo_model_set_class_word(m, o->class_word, err));
         for (int k = 0; k < s->latent && !s->kl; k++) centre[k] = (float)s->mean[k];
         return elbo_model_decodes_alone(m, err);
     }
     elbo_operands words = {.model = m, .chooser = m, .data = d, .read_image = o->read_image};
+    words.class_word = o->class_word;
     ELBO_TRY(elbo_expression_compute(o->at, (size_t)s->latent, elbo_operand_code, &words, centre, err));
+    ELBO_TRY(elbo_operands_set_label(&words, o->at, err));
     return elbo_operands_set_skips(&words, o->at, err);
 }
 

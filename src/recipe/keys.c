@@ -21,6 +21,8 @@ static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
 static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELBO_KL_SINE] = "sine", NULL};
 static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF] = "rbf", NULL};
+static const char *const binaries[] = {
+    [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
 static const char *const scales[] = {[ELBO_SUM] = "sum", [ELBO_MEAN] = "mean", NULL};
 
 const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
@@ -33,6 +35,7 @@ float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind) {
 }
 
 static bool is_vae(const elbo_recipe *r) { return r->kind == ELBO_VAE; }
+static bool is_conditional(const elbo_recipe *r) { return elbo_recipe_class_layer(r) != NULL; }
 static bool is_perceptual(const elbo_recipe *r) {
     return elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0;
 }
@@ -76,12 +79,24 @@ const elbo_key elbo_keys[] = {
      .help = "1: greyscale, 3: RGB; none: images keep their channels, photos are RGB"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
      .help = "pixel values that black and white are mapped to"},
+    {"image.binary", ELBO_KEY_CHOICE, AT(image.binary), DEFAULT("none"), .choices = binaries, .terse = true,
+     .help =
+         "values are drawn black or white with the probability that they say; fixed: once; dynamic: training images "
+         "anew in each epoch"},
     {"augment", ELBO_KEY_STEPS, AT(augment), DEFAULT("[]"),
+     .wanted = "a list of augmentations, such as [flip, rotate 10 p=0.3]",
      .help =
          "random augmentations of training images, applied in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
          "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
+    {"corrupt", ELBO_KEY_STEPS, AT(corrupt), DEFAULT("[]"), .terse = true,
+     .wanted = "a list of corruptions, such as [noise 0.3, mask 0.25]",
+     .help = "corruptions of what the encoder reads, applied in order, the loss is of the clean image: noise 0.3, mask "
+             "0.25, salt 0.1, occlude 8"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
+    {"classes", ELBO_KEY_SIZE, AT(classes), DEFAULT("none"), FROM_TO(1, 256),
+     ONLY(is_conditional, "a layer `concat class`"),
+     .help = "how many classes `concat class` tells apart; none: as many as the data have"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
      .help =
          "binary cross-entropy, squared error, absolute error, squared error of VGG16 features; or a weighted sum, [mse, 0.7 l1]"},
@@ -191,7 +206,7 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
         snprintf(out, ELBO_WANTED, "an integer from %.0f to %.0f%s", key->low, key->high,
                  key->type == ELBO_KEY_WHOLE ? "" : ", or none");
         return out;
-    case ELBO_KEY_STEPS: return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3]");
+    case ELBO_KEY_STEPS: return strcpy(out, key->wanted);
     case ELBO_KEY_EXTENT:
         snprintf(out, ELBO_WANTED, "an integer from %.0f to %.0f or [height, width], or none", key->low, key->high);
         return out;

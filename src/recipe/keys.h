@@ -17,7 +17,7 @@ typedef enum elbo_key_type {
     ELBO_KEY_NUMBER,  // float
     ELBO_KEY_NUMBERS, // float[2]
     ELBO_KEY_LAYERS,  // elbo_layers
-    ELBO_KEY_STEPS,   // elbo_layers, of augmentation; may be empty
+    ELBO_KEY_STEPS,   // elbo_layers, of augmentation or corruption; may be empty
     ELBO_KEY_LATENT,  // as ELBO_KEY_SIZE, or a map of channels and head: the recipe's `latent` and `head`
     ELBO_KEY_TERMS,   // elbo_terms
 } elbo_key_type;
@@ -30,10 +30,11 @@ typedef struct elbo_key {
     const char *standard; // what it is when it is not written, as YAML; NULL: it must be written
     double low, high;
     bool above, below; // low, high itself is out of range
-    bool terse;        // a number that a resolved recipe says only where it is not the default
     const char *const *choices;
+    const char *wanted;                    // ELBO_KEY_STEPS: what a list of them is
     bool (*applies)(const elbo_recipe *r); // NULL: always. Looks only at keys of earlier rows
     const char *goes_with;                 // the same in words: "kind: vae"
+    bool terse;                            // a resolved recipe says it only where it is not the default
     const char *help;
 } elbo_key;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/augment/augment.h"
+#include "data/corrupt/corrupt.h"
 #include "base/memory.h"
 #include "recipe/keys.h"
 #include "recipe/layers.h"
@@ -304,6 +305,11 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_er
         r->augments = elbo_alloc(1, sizeof *r->augments);
         if (!r->augments) return elbo_no_memory(err);
         ELBO_TRY(elbo_augment_read(r->augments, &r->augment, err));
+    }
+    if (r->corrupt.count) {
+        r->corrupts = elbo_alloc(1, sizeof *r->corrupts);
+        if (!r->corrupts) return elbo_no_memory(err);
+        ELBO_TRY(elbo_corrupt_read(r->corrupts, &r->corrupt, err));
     }
     r->loss_place = place_at(r, root, "loss");
     return check_together(r, root, err);

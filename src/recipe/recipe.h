@@ -28,6 +28,7 @@ typedef enum elbo_optimizer {
 } elbo_optimizer;
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
 typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
+typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNAMIC } elbo_binary;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
 /* Terms over the code, beside the KL (recipe/latent_terms.h). */
 typedef enum elbo_latent_term {
@@ -73,16 +74,21 @@ typedef struct elbo_recipe {
         elbo_layers layer; // one: `head: conv2d kernel=4 stride=2 padding=1`
     } head;                // `latent: {channels: 256, head: ...}`: a code of channels x height x width
     elbo_layers encoder, decoder;
+    int classes; // that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
     elbo_place latent_place, encoder_place, decoder_place, loss_place, warmup_place,
         epochs_place; // of the keys, for errors about the whole
 
     struct {
         int height, width, channels; // what photos are brought to; 0: images are taken as they are, photos 64x64
         float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
+        elbo_binary binary;          // values are drawn black or white: once, or in training anew in each epoch
     } image;
 
     elbo_layers augment;           // `augment: [flip, rotate 10 p=0.3]`
     struct elbo_augment *augments; // the same checked and ready to run (augment/augment.h); NULL: none
+
+    elbo_layers corrupt;           // `corrupt: [noise 0.3, mask 0.25]`: of what the encoder reads
+    struct elbo_corrupt *corrupts; // the same checked (corrupt/corrupt.h); NULL: none
 
     char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none
 
@@ -120,6 +126,16 @@ void elbo_recipe_close(elbo_recipe *r);
 /* Before a training begins: schedules that its epochs would cut off. An epoch number that was set beside the recipe is
  * a wish for a short trial, and stands. Runs that were trained so can be opened. */
 elbo_status elbo_recipe_check_schedules(const elbo_recipe *r, elbo_error *err);
+
+/* Where a layer `concat class` stands first, or NULL: the model is not conditional. */
+const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r);
+/* How many classes: those that the recipe says, else those of a data set that is known by the recipe's name; 0: not known
+ * before the data are read. */
+int elbo_recipe_classes(const elbo_recipe *r);
+struct elbo_dataset;
+/* Takes the number of classes from the data that a conditional recipe is trained on. Fails where they have no labels, or
+ * other classes than the recipe says. */
+elbo_status elbo_recipe_take_classes(elbo_recipe *r, const struct elbo_dataset *d, elbo_error *err);
 
 /* The resolved recipe as YAML: every key spelled out. Reading it back gives the same recipe. A new string. */
 char *elbo_recipe_text(const elbo_recipe *r);

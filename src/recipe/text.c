@@ -151,6 +151,18 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     }
 }
 
+/* Keys that came after others had their runs: their recipes stay what they were, letter by letter. */
+static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
+    const void *from = (const char *)r + key->offset;
+    char text[ELBO_FLOAT_TEXT];
+    unsigned choice;
+    if (!key->terse) return false;
+    if (key->type == ELBO_KEY_NUMBER) return !strcmp(elbo_print_float(*(const float *)from, text), key->standard);
+    if (key->type == ELBO_KEY_STEPS) return ((const elbo_layers *)from)->count == 0;
+    memcpy(&choice, from, sizeof choice);
+    return key->type == ELBO_KEY_CHOICE && !strcmp(key->choices[choice], key->standard);
+}
+
 /* How many leading parts ("train.") the path shares with the section that is open. */
 static size_t shared(const char *path, const char *section) {
     size_t common = 0;
@@ -176,12 +188,6 @@ static void go_to(writer *w, char *section, const char *path) {
     }
     memcpy(section, path, want);
     section[want] = 0;
-}
-
-static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
-    char text[ELBO_FLOAT_TEXT];
-    return key->terse &&
-           !strcmp(elbo_print_float(*(const float *)((const char *)r + key->offset), text), key->standard);
 }
 
 static void document(writer *w, const elbo_recipe *r) {

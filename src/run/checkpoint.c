@@ -15,27 +15,43 @@ static elbo_st_tensor tensor_of(const elbo_param *p, const char *name, const flo
     return t;
 }
 
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
-                            elbo_error *err) {
+/* The names of classes, a line each; "" where there are none. A new string. */
+static char *join_names(const elbo_run_facts *f) {
+    size_t size = 1;
+    for (int i = 0; i < f->classes; i++) size += strlen(f->class_names[i]) + 1;
+    char *text = malloc(size), *to = text;
+    for (int i = 0; text && i < f->classes; i++) {
+        if (i) *to++ = '\n';
+        for (const char *c = f->class_names[i]; *c; c++)
+            *to++ = *c == '\n' ? ' ' : *c; // (a folder's name may hold one)
+    }
+    if (text) *to = 0;
+    return text;
+}
+
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const elbo_run_facts *facts, elbo_error *err) {
     const elbo_graph *g = &n->graph;
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
-    char *path = elbo_path_join(run, "model.safetensors");
+    char *path = elbo_path_join(run, "model.safetensors"), *names = join_names(facts);
     elbo_status status = ELBO_NO_MEMORY;
-    if (tensors && path) {
+    if (tensors && path && names) {
         for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
         char shape[64], run_version[16];
         snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
         snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
-        elbo_st_pair pairs[] = {{"format", "pt"},
-                                {"elbo_version", run_version},
-                                {"elbo_image_shape", shape},
-                                {"elbo_recipe", recipe},
-                                {"elbo_data", data}};
-        status = elbo_safetensors_write(path, tensors, g->params, pairs, data ? 5 : 4, err);
+        elbo_st_pair pairs[6] = {{"format", "pt"},
+                                 {"elbo_version", run_version},
+                                 {"elbo_image_shape", shape},
+                                 {"elbo_recipe", facts->recipe}};
+        int count = 4;
+        if (facts->data) pairs[count++] = (elbo_st_pair){"elbo_data", facts->data};
+        if (facts->classes) pairs[count++] = (elbo_st_pair){"elbo_classes", names};
+        status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
     } else {
         elbo_no_memory(err);
     }
     free(tensors);
+    free(names);
     free(path);
     return status;
 }
@@ -110,7 +126,25 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
 void elbo_run_facts_free(elbo_run_facts *f) {
     free(f->recipe);
     free(f->data);
+    for (int i = 0; i < f->classes; i++) free(f->class_names[i]);
+    free(f->class_names);
     *f = (elbo_run_facts){0};
+}
+
+/* The lines of elbo_classes. */
+static elbo_status split_names(elbo_run_facts *f, const char *text, const char *path, elbo_error *err) {
+    int count = 1;
+    for (const char *c = text; *c; c++) count += *c == '\n';
+    if (count > ELBO_MAX_CLASSES)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_classes are %d names; at most %d are known", path, count,
+                         ELBO_MAX_CLASSES);
+    f->class_names = elbo_alloc((size_t)count, sizeof *f->class_names);
+    if (!f->class_names) return elbo_no_memory(err);
+    for (size_t n; f->classes < count; text += n + 1) {
+        n = strcspn(text, "\n");
+        if (!(f->class_names[f->classes++] = strndup(text, n))) return elbo_no_memory(err);
+    }
+    return ELBO_OK;
 }
 
 /* A recipe's name where its run stands in runs/, the folder that `elbo train` writes to by itself. */
@@ -153,6 +187,8 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
                 elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
         if (status == ELBO_OK && !(f->recipe = strdup(recipe))) status = elbo_no_memory(err);
         if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
+        const char *classes = elbo_safetensors_metadata(&file, "elbo_classes");
+        if (status == ELBO_OK && classes) status = split_names(f, classes, path, err);
         elbo_safetensors_close(&file);
     }
     if (status != ELBO_OK) elbo_run_facts_free(f);

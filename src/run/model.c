@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "data/binarise.h"
 #include "device/cpu/kernels.h"
 #include "run/run_folder.h"
 
@@ -112,6 +113,7 @@ void elbo_model_close(elbo_model *m) {
     elbo_plan_free(&m->skip_encoder);
     elbo_state_close(&m->state);
     free(m->skips);
+    free(m->labels);
     free(m->code_rows);
     elbo_team_free(m->team);
     release_weights(m->weights);
@@ -133,7 +135,7 @@ elbo_model_info elbo_model_get_info(const elbo_model *m) {
 /* Runs a plan over n rows of `images`, a batch at a time, and hands each batch's result to `take`. */
 static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images, const uint32_t *index,
                            size_t n, void (*take)(void *context, size_t start, int count), void *context) {
-    uint32_t rows[MOST], skip_row[MOST];
+    uint32_t rows[MOST], skip_row[MOST], label_row[MOST];
     size_t batch = (size_t)m->batch;
     for (size_t start = 0; start < n; start += batch) {
         int count = (int)(n - start < batch ? n - start : batch);
@@ -141,12 +143,15 @@ static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_imag
             size_t row = start + (size_t)i;
             rows[i] = index ? index[row] : (uint32_t)row;
             skip_row[i] = m->held ? (uint32_t)(row % m->held) : 0;
+            label_row[i] = m->labels_held ? (uint32_t)(row % m->labels_held) : 0;
         }
         elbo_batch_args args = {.images = images,
                                 .index = rows,
                                 .count = count,
                                 .skips = m->skips,
                                 .skip_row = skip_row,
+                                .label_weights = images->labels ? NULL : m->labels,
+                                .label_row = label_row,
                                 .low = m->recipe.image.low,
                                 .high = m->recipe.image.high};
         elbo_error err; // a batch of a plan that is made cannot fail on the host
@@ -226,7 +231,9 @@ elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const
 
 void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images) {
     size_t size = elbo_image_size(m->network.graph.image);
-    if (m->network.graph.skips && !m->held) { // a caller's mistake: seen at once, and in every picture
+    const elbo_graph *g = &m->network.graph;
+    if ((g->skips && !m->held) ||
+        (g->decoder_reads_label && !m->labels_held)) { // a caller's mistake: seen at once, and in every picture
         for (size_t i = 0; i < n * size; i++) images[i] = NAN;
         return;
     }
@@ -243,8 +250,8 @@ static elbo_status check_numbers(const char *what, const float *v, size_t n, siz
     return ELBO_OK;
 }
 
-elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
-                                 elbo_error *err) {
+elbo_status elbo_model_encode_checked(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
+                                      elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     if (logvar && g->kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder; only a VAE's code has a variance", m->run);
@@ -254,11 +261,28 @@ elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, f
     return ELBO_OK;
 }
 
+/* Whether a part of a conditional model is told the class, which this call has not. */
+static elbo_status check_unlabelled(const elbo_model *m, bool told, const char *instead, elbo_error *err) {
+    if (!told) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is conditional; %s takes the classes", m->run, instead);
+}
+
+elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
+                                 elbo_error *err) {
+    ELBO_TRY(check_unlabelled(m, m->network.graph.encoder_reads_label, "elbo_encode_labelled", err));
+    return elbo_model_encode_checked(m, n, images, mu, logvar, err);
+}
+
 elbo_status elbo_encode(elbo_model *m, size_t n, const float *images, float *z, elbo_error *err) {
     return elbo_encode_gaussian(m, n, images, z, NULL, err);
 }
 
 elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+    ELBO_TRY(check_unlabelled(m, m->network.graph.decoder_reads_label, "elbo_decode_labelled", err));
+    return elbo_model_decode_checked(m, n, z, images, err);
+}
+
+elbo_status elbo_model_decode_checked(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
     elbo_model_decode_codes(m, n, z, images);
@@ -266,6 +290,12 @@ elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, 
 }
 
 elbo_status elbo_model_sample(elbo_model *m, size_t n, uint64_t seed, float *images, float *z, elbo_error *err) {
+    ELBO_TRY(check_unlabelled(m, m->network.graph.decoder_reads_label, "elbo_model_sample_labelled", err));
+    return elbo_model_sample_checked(m, n, seed, images, z, err);
+}
+
+elbo_status elbo_model_sample_checked(elbo_model *m, size_t n, uint64_t seed, float *images, float *z,
+                                      elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent;
     if (m->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from", m->run);
@@ -309,13 +339,18 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
         source, (double)least, (double)most);
 }
 
-elbo_status elbo_model_check_data(const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
+elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_error *err) {
+    const elbo_recipe *r = &m->recipe;
     elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
     if (have.channels != want.channels || have.height != want.height || have.width != want.width)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
                          have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
-    ELBO_TRY(elbo_images_check_range(&d->train, &m->recipe, d->source, err));
-    return elbo_images_check_range(&d->test, &m->recipe, d->source, err);
+    ELBO_TRY(elbo_images_check_range(&d->train, r, d->source, err));
+    ELBO_TRY(elbo_images_check_range(&d->test, r, d->source, err));
+    ELBO_TRY(elbo_model_check_labels(m, d, err));
+    if (r->image.binary == ELBO_BINARY_NONE) return ELBO_OK;
+    ELBO_TRY(elbo_images_binarise(&d->train, r->train.seed, r->image.low, r->image.high, err));
+    return elbo_images_binarise(&d->test, r->train.seed, r->image.low, r->image.high, err);
 }
 
 uint64_t elbo_images_fingerprint(const elbo_images *images) {

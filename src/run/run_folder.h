@@ -11,7 +11,8 @@
  * 1: log.jsonl has of each split images, loss, reconstruction, kl and mse. The checkpoint's `position` ends with the sums
  *    of the epoch under way: reconstruction, kl, squared error, then the seconds.
  * 2: log.jsonl has the objective, too, and `metrics`: each one's mean by its name (nn/metrics.h). In the checkpoint sums
- *    are tensors by name: `sum.reconstruction`, `sum.kl`, `sum.squared_error`, and `metric.NAME` of each metric. */
+ *    are tensors by name: `sum.reconstruction`, `sum.kl`, `sum.squared_error`, and `metric.NAME` of each metric. model.safetensors may have `elbo_classes`, the names of
+ *    the data's classes, a line each. */
 enum { ELBO_RUN_OLDEST = 1, ELBO_RUN_VERSION = 2 };
 
 /* Where training stands: enough to go on to the same bits. */
@@ -32,15 +33,16 @@ typedef struct elbo_position {
 /* What a run's recipe.yaml does not say. New strings, freed by elbo_run_facts_free. */
 typedef struct elbo_run_facts {
     elbo_image_shape image;
-    char *recipe; // its name, "mnist-vae"
-    char *data;   // what --data named, or NULL
+    char *recipe;       // its name, "mnist-vae"
+    char *data;         // what --data named, or NULL
+    char **class_names; // (classes) of the data; NULL in the runs of format 1 and 2's beginning, and without labels
+    int classes;
 } elbo_run_facts;
 void elbo_run_facts_free(elbo_run_facts *f);
 
 /* model.safetensors: the weights, as a PyTorch state_dict, and the facts (the image shape is the network's) as
  * metadata. */
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
-                            elbo_error *err);
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const elbo_run_facts *facts, elbo_error *err);
 /* Reads weights into a network made from the run's recipe. */
 elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
 /* The metadata alone, before there is a network. */

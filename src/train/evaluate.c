@@ -32,6 +32,8 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o,
                                elbo_error *err) {
     elbo_metric_sums sums = {0};
+    if (e->plan.graph->at.label >= 0 && !images->labels)
+        return elbo_fail(err, ELBO_BAD_INPUT, "the images have no labels, which a conditional model is told of each");
     for (uint32_t start = 0; start < images->count; start += e->batch) {
         uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
         for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
@@ -42,6 +44,9 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
             .low = e->recipe->image.low,
             .high = e->recipe->image.high,
             .noise = {.seed = o->seed, .purpose = ELBO_FOR_TEST_NOISE},
+            .binary = e->recipe->image.binary != ELBO_BINARY_NONE,
+            .binary_seed = e->recipe->train.seed,
+            .corrupt = e->recipe->corrupts,
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };

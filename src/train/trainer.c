@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 enum { MOST_STEPS = 64 }; // in one run of a device
 
 typedef struct trainer {
+    elbo_recipe own; // the caller's, with what the data say
     const elbo_recipe *recipe;
     const elbo_dataset *data;
     elbo_train_options options;
@@ -69,6 +71,10 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
         .low = r->image.low,
         .high = r->image.high,
         .augment = r->augments,
+        .binary = r->image.binary != ELBO_BINARY_NONE,
+        .binary_seed = r->train.seed,
+        .binary_draw = r->image.binary == ELBO_BINARY_DYNAMIC ? (uint32_t)epoch + 1 : 0,
+        .corrupt = r->corrupts,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
         .loss_scale = (float)(1 / ((double)count * values)),
         .update = update_at(r, epoch, step),
@@ -175,6 +181,14 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
  * before the next step, so one follows another when nine times as long was spent on training. */
 enum { SECONDS_BETWEEN_SAVES = 60, SHARE_OF_SAVING = 9 };
 
+static elbo_status save_model(const trainer *t, elbo_error *err) {
+    const elbo_run_facts facts = {.recipe = t->recipe->name,
+                                  .data = (char *)(uintptr_t)t->options.data_path, // only read
+                                  .classes = t->data->class_names ? t->data->classes : 0,
+                                  .class_names = t->data->class_names};
+    return elbo_model_save(t->options.run, &t->network, &facts, err);
+}
+
 static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     ELBO_TRY(elbo_state_get(&t->state, err));
@@ -182,7 +196,7 @@ static elbo_status save(trainer *t, elbo_error *err) {
     if (!run) return ELBO_OK;
     double start = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
-    ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
+    ELBO_TRY(save_model(t, err));
     ELBO_TRY(elbo_checkpoint_save(run, &t->state, &t->at, err)); // last: a resume goes by it
     t->last_save = elbo_now();
     t->save_seconds = t->last_save - start;
@@ -255,7 +269,7 @@ static elbo_status write_recipe(const trainer *t, elbo_error *err) {
  * it is none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
 static elbo_status begin(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_log_save(t->options.run, &t->log, err));
-    ELBO_TRY(elbo_model_save(t->options.run, &t->network, t->recipe->name, t->options.data_path, err));
+    ELBO_TRY(save_model(t, err));
     return write_recipe(t, err);
 }
 
@@ -297,6 +311,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
 static elbo_status prepare(trainer *t, elbo_error *err) {
     const elbo_recipe *r = t->recipe;
     const elbo_device *device;
+    ELBO_TRY(elbo_recipe_take_classes(&t->own, t->data, err));
     ELBO_TRY(elbo_device_find(&device, t->options.device, err));
     if (t->data->train.count == 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
@@ -337,7 +352,8 @@ static elbo_status run(trainer *t, elbo_error *err) {
 
 elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const elbo_dataset *d, elbo_train_options o,
                        elbo_error *err) {
-    trainer t = {.recipe = r, .data = d, .options = o, .lock = -1};
+    trainer t = {.own = *r, .data = d, .options = o, .lock = -1};
+    t.recipe = &t.own; // (the memory behind it stays the caller's)
     elbo_status status = run(&t, err);
     elbo_run_folder_close(&t.lock);
     *result = (elbo_train_result){.epochs = t.at.epoch, .seconds = t.at.seconds, .was_finished = t.was_finished};

@@ -56,6 +56,8 @@ typedef struct elbo_loss_kernels {
     const char *name;
     /* Elements 0 .. n-1 of a stream of standard normal numbers, as elbo_random_normal. */
     void (*normal)(float *out, size_t n, elbo_stream s);
+    /* The same uniform in [0, 1), exactly as elbo_random_uniform. */
+    void (*uniform)(float *out, size_t n, elbo_stream s);
     /* By term (recipe/losses.def); NULL where it is not one of values. */
     elbo_pixel_loss *pixel[ELBO_RECONSTRUCTIONS];
     /* mse and l1 at once: returns the sum of |y - x|; the gradient is that of mse_weight (y - x)^2 + l1_weight |y - x|. */

@@ -37,6 +37,7 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
         status = median_distance(&test, e, pictures, m, err);
     }
     if (status == ELBO_OK) status = elbo_model_set_skips(model, e->images, NULL, m, err);
+    if (status == ELBO_OK) status = elbo_model_set_labels_of(model, e->images, NULL, m, err);
     if (status == ELBO_OK) {
         elbo_model_decode_codes(model, m, e->mu, pictures);
         status = median_distance(&decoded, e, pictures, m, err);

@@ -3,7 +3,7 @@
 BUILD := build
 NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 
-.PHONY: all demo test bench asan install clean format help packages test-packages photos
+.PHONY: all demo test bench asan faults kills fuzz install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -31,6 +31,20 @@ asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehavi
 	@ninja -C build-asan --quiet
 	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
 
+faults: test-packages $(BUILD)/build.ninja ## fails every allocation and system call of small runs, one by one (an hour)
+	@meson configure $(BUILD) -Dtests=true
+	@$(NINJA)
+	@ELBO_IMAGES=$(abspath $(BUILD))/elbo-images $(BUILD)/tests/faults/fault-sweep $(abspath $(BUILD))/elbo $(abspath $(BUILD))/tests/faults/elbo-faults.so $(FAULTS)
+
+kills: test-packages $(BUILD)/build.ninja ## kills small runs 1,000 times at random moments and repeats them
+	@meson configure $(BUILD) -Dtests=true
+	@$(NINJA)
+	@ELBO_IMAGES=$(abspath $(BUILD))/elbo-images $(BUILD)/tests/faults/fault-kills $(abspath $(BUILD))/elbo --kills 1000 $(KILLS)
+
+fuzz: ## fuzzes everything that reads files, an hour each (FUZZ_SECONDS=60 FUZZ_RUNS=1000000 make fuzz); needs clang
+	@tools/packages.sh fuzz
+	@tools/fuzz.sh $(FUZZ_TARGETS)
+
 install: all ## installs program, library, header and pkg-config file (DESTDIR and meson's prefix are heeded)
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -47,7 +61,7 @@ format: ## lays the code out by .clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) build-asan build.log build-asan.log
+	@rm -rf $(BUILD) build-asan build-fuzz build.log build-asan.log build-fuzz.log
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \

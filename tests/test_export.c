@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "export/export.h"
 #include "formats/safetensors.h"
+#include "run/run_folder.h"
 #include "scratch.h"
 
 enum { TRAIN = 96, SIZE = 784, MOST_Z = 64, IMAGES = 3 };
@@ -277,6 +278,38 @@ static void a_module_has_the_layers_and_the_weights(void **state) {
     elbo_model_close(m);
 }
 
+/* ---- and back ---- */
+
+static void weights_come_back_as_a_run(void **state) {
+    (void)state;
+    elbo_model *m = trained("out", EVERY_LAYER), *back;
+    elbo_export_files f = exported(m, ELBO_EXPORT_PYTORCH, "out.py");
+    char run[400];
+    snprintf(run, sizeof run, "%s", scratch_path(&here, "back"));
+    elbo_network n;
+    assert_ok(elbo_network_make(&n, &m->recipe, m->network.graph.image, &failure));
+    assert_ok(elbo_network_import(&n, f.path[1], &failure));
+    assert_ok(elbo_run_make(run, &m->recipe, &n, NULL, false, &failure));
+    assert_int_equal(elbo_run_make(run, &m->recipe, &n, NULL, false, &refused), ELBO_BAD_INPUT); // it is there
+    assert_ok(elbo_model_open(&back, run, 1, &failure));
+    assert_memory_equal(back->network.params, m->network.params, n.graph.param_floats * sizeof(float));
+    elbo_model_close(back);
+    elbo_train_result result; // the seed would lead elsewhere
+    assert_int_equal(
+        elbo_train(&result, &m->recipe, &digits, (elbo_train_options){.run = run, .resume = true}, &refused),
+        ELBO_BAD_INPUT);
+    assert_message(refused, "back", "imported");
+    elbo_network_free(&n);
+    elbo_model *other = trained("other", SKIPS);
+    assert_ok(elbo_network_make(&n, &other->recipe, other->network.graph.image, &failure));
+    assert_int_equal(elbo_network_import(&n, f.path[1], &refused), ELBO_BAD_INPUT);
+    assert_message(refused, "encoder.0.");
+    elbo_network_free(&n);
+    elbo_model_close(other);
+    elbo_model_close(m);
+    elbo_export_files_free(&f);
+}
+
 /* ---- refusals ---- */
 
 static void what_cannot_be_is_said(void **state) {
@@ -300,7 +333,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dense_model_in_c),          cmocka_unit_test(every_layer_in_c),
         cmocka_unit_test(onnx_graphs_have_the_layers), cmocka_unit_test(a_module_has_the_layers_and_the_weights),
-        cmocka_unit_test(what_cannot_be_is_said),
+        cmocka_unit_test(weights_come_back_as_a_run),  cmocka_unit_test(what_cannot_be_is_said),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

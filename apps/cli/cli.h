@@ -71,6 +71,8 @@ bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 /* From here on stdout and stderr show control characters (but newlines and tabs) escaped: texts from outside may hold
  * any, and a terminal would obey them. The first thing main does. */
 void cli_open_streams(void);
+/* From now on the program ends with one line where oneDNN gets no memory. */
+void cli_expect_refusals(void);
 /* One line that is drawn over the last of its kind, on a terminal's stderr; "" clears it. */
 void cli_draw_line(const char *text);
 

@@ -41,10 +41,8 @@ static elbo_status encode(elbo_model *m, const elbo_images *images, const char *
     float *mu = elbo_alloc(shape[0] * Z, sizeof *mu),
           *logvar = logvar_output ? elbo_alloc(shape[0] * Z, sizeof *mu) : NULL;
     elbo_status status = mu && (logvar || !logvar_output) ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, images->count, mu, logvar);
-        status = elbo_npy_write_f32(output, mu, 2, shape, err);
-    }
+    if (status == ELBO_OK) status = elbo_model_encode_images(m, images, NULL, images->count, mu, logvar, err);
+    if (status == ELBO_OK) status = elbo_npy_write_f32(output, mu, 2, shape, err);
     if (status == ELBO_OK && logvar) status = elbo_npy_write_f32(logvar_output, logvar, 2, shape, err);
     free(mu);
     free(logvar);

@@ -16,6 +16,8 @@ elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path
         o.channels = r->image.channels;
         o.height = r->image.height;
         o.width = r->image.width;
+        o.classes = &r->classes;
+        o.exclude = &r->exclude;
     }
     elbo_status status = elbo_dataset_open_with(d, name, path, &o, err);
     cli_reading_end(&reading, status == ELBO_OK ? d : NULL);

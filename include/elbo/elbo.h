@@ -76,6 +76,10 @@ ELBO_API elbo_status elbo_model_session(elbo_model **session, const elbo_model *
 ELBO_API void elbo_model_close(elbo_model *model); /* NULL is fine */
 
 ELBO_API elbo_model_info elbo_model_get_info(const elbo_model *model);
+/* Finished epochs that the weights are of; 0 of imported ones, -1 where an earlier release did not say. */
+ELBO_API int elbo_model_epoch(const elbo_model *model);
+/* A text of 16 letters that other weights do not have; the model's. */
+ELBO_API const char *elbo_model_fingerprint(const elbo_model *model);
 
 /* Images to codes: a VAE's mean mu, not a sample.  images: (n, C, H, W), z: (n, latent), the caller's. */
 ELBO_API elbo_status elbo_encode(elbo_model *model, size_t n, const float *images, float *z, elbo_error *err);

@@ -110,7 +110,9 @@ elbo_status elbo_explorer_data(elbo_explorer *e, elbo_error *err) {
                            .threads = e->job.threads,
                            .channels = m->recipe.image.channels,
                            .height = m->recipe.image.height,
-                           .width = m->recipe.image.width};
+                           .width = m->recipe.image.width,
+                           .classes = &m->recipe.classes,
+                           .exclude = &m->recipe.exclude};
     ELBO_TRY(elbo_dataset_open_with(&e->data, m->recipe.data, e->path ? e->path : m->facts.data, &o, err));
     elbo_status status = elbo_runs_take_data(e->run, e->count, &e->data, err);
     if (status != ELBO_OK) elbo_dataset_close(&e->data);

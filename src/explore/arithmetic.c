@@ -17,11 +17,11 @@ static elbo_status find_nearest(elbo_arithmetic_result *r, float *nearest_code, 
     if (train->count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images", w->data->name);
     float *codes = elbo_alloc((size_t)train->count * Z, sizeof *codes);
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(w->model, train, NULL, train->count, codes, NULL);
-    elbo_neighbours nb;
+    elbo_status status = elbo_model_encode_images(w->model, train, NULL, train->count, codes, NULL, err);
+    elbo_neighbours nb = {0};
     elbo_neighbours_question question = {
         .query = r->code, .m = 1, .x = codes, .n = train->count, .dims = r->latent, .k = 1};
-    elbo_status status = elbo_neighbours_of(&nb, &question, work, err);
+    if (status == ELBO_OK) status = elbo_neighbours_of(&nb, &question, work, err);
     if (status == ELBO_OK) {
         r->nearest = nb.index[0];
         r->distance = sqrt((double)nb.distance2[0]);
@@ -87,7 +87,7 @@ static elbo_status fill_decoded(elbo_arithmetic_result *r, float *images, const 
     }
     if (status == ELBO_OK) status = elbo_operands_set_skips(w, e, err);
     if (status == ELBO_OK) status = set_labels(r, e, w, err);
-    if (status == ELBO_OK) elbo_model_decode_codes(w->model, n + 2, z, images);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(w->model, n + 2, z, images, err);
     free(z);
     return status;
 }

@@ -18,10 +18,10 @@ enum { AT_ONCE = 512 };
 elbo_status elbo_denoise_images(elbo_model *m, const elbo_images *images, float *out, elbo_error *err) {
     float *codes = elbo_alloc((size_t)images->count * (size_t)m->network.graph.latent, sizeof *codes);
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
-    elbo_status status = elbo_model_set_skips(m, images, NULL, images->count, err);
+    elbo_status status = elbo_model_encode_images(m, images, NULL, images->count, codes, NULL, err);
+    if (status == ELBO_OK) status = elbo_model_set_skips(m, images, NULL, images->count, err);
     if (status == ELBO_OK && images->labels) status = elbo_model_set_labels_of(m, images, NULL, images->count, err);
-    if (status == ELBO_OK) elbo_model_decode_codes(m, images->count, codes, out);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, images->count, codes, out, err);
     free(codes);
     return status;
 }

@@ -61,10 +61,9 @@ static elbo_status decode_path(const elbo_interpolate_result *r, elbo_operands *
     if (status == ELBO_OK) status = elbo_path_between(r->path, ends, ends + Z, Z, r->steps, z, err);
     if (status == ELBO_OK) status = elbo_operands_set_skips(words, end, err);
     if (status == ELBO_OK) status = set_labels(words, end, r->steps, err);
-    if (status == ELBO_OK) {
-        elbo_model_decode_codes(m, n, z, images);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, z, images, err);
+    if (status == ELBO_OK)
         elbo_images_into_range(images, n * elbo_image_size(r->format.shape), elbo_model_image_format(m), r->format);
-    }
     free(ends);
     free(z);
     return status;

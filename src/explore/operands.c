@@ -39,8 +39,8 @@ static elbo_status class_mean(const elbo_operands *w, const char *word, bool pix
         if (pixels)
             elbo_images_to_floats(images, index, count, m->recipe.image.low, m->recipe.image.high, rows);
         else
-            elbo_model_encode_images(m, images, index, count, rows, NULL);
-        for (size_t r = 0; r < count; r++)
+            status = elbo_model_encode_images(m, images, index, count, rows, NULL, err);
+        for (size_t r = 0; status == ELBO_OK && r < count; r++)
             for (size_t k = 0; k < dims; k++) sum[k] += rows[r * dims + k];
         n += count;
     }
@@ -89,14 +89,13 @@ elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code
     elbo_choice c;
     if (o->kind != ELBO_OPERAND_FILE && elbo_model_is_conditional(w->model)) { // with its label
         ELBO_TRY(pick(w, o, &c, err));
-        elbo_model_encode_images(w->model, c.images, &c.index, 1, code, NULL);
-        return ELBO_OK;
+        return elbo_model_encode_images(w->model, c.images, &c.index, 1, code, NULL, err);
     }
     elbo_image_shape shape = w->model->network.graph.image;
     elbo_images image = {.shape = shape, .count = 1, .floats = elbo_alloc(elbo_image_size(shape), sizeof(float))};
     elbo_status status = image.floats ? elbo_operand_pixels(operands, o, image.floats, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = hold_class(w, o, err);
-    if (status == ELBO_OK) elbo_model_encode_images(w->model, &image, NULL, 1, code, NULL);
+    if (status == ELBO_OK) status = elbo_model_encode_images(w->model, &image, NULL, 1, code, NULL, err);
     free(image.floats);
     return status;
 }

@@ -27,15 +27,14 @@ static elbo_status reconstruct(const elbo_reconstruct_result *r, elbo_model *m, 
     size_t n = (size_t)r->count;
     float *codes = elbo_alloc(n * (size_t)m->network.graph.latent, sizeof *codes); // (count, latent)
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(m, images, r->index, n, codes, NULL);
-    elbo_status status = elbo_model_set_skips(m, images, r->index, n, err);
+    elbo_status status = elbo_model_encode_images(m, images, r->index, n, codes, NULL, err);
+    if (status == ELBO_OK) status = elbo_model_set_skips(m, images, r->index, n, err);
     if (status == ELBO_OK)
         status = class_word ? elbo_model_set_class(m, class_number, err)
                             : elbo_model_set_labels_of(m, images, r->index, n, err);
-    if (status == ELBO_OK) {
-        elbo_model_decode_codes(m, n, codes, out);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, codes, out, err);
+    if (status == ELBO_OK)
         elbo_images_into_range(out, n * elbo_image_size(r->format.shape), elbo_model_image_format(m), r->format);
-    }
     free(codes);
     return status;
 }

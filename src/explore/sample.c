@@ -81,10 +81,8 @@ static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_
         status = elbo_density_draw(density, r->seed, codes, r->temperature, z, err);
     else if (status == ELBO_OK)
         draw_prior(r, m->network.graph.prior, codes, Z, z);
-    if (status == ELBO_OK) {
-        repeat(z, n, Z, times);
-        elbo_model_decode_codes(m, n, z, r->images);
-    }
+    if (status == ELBO_OK) repeat(z, n, Z, times);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, z, r->images, err);
     free(z);
     return status;
 }

@@ -8,6 +8,8 @@
 #include "export/c_layers.h"
 #include "export/formats.h"
 
+#define LABEL ", const float *label"
+
 typedef struct writer {
     const elbo_model *model;
     const elbo_graph *graph;
@@ -38,6 +40,7 @@ static void place(writer *w, const elbo_half *half) {
     w->slot[half->first] = -1;
     for (int i = half->first + 1; i <= half->last; i++) {
         const elbo_node *n = &g->node[i];
+        if (elbo_half_is_given(g, i)) continue;
         int last = last_reader(g, half, i);
         if (n->op->view || n->op == &elbo_op_dropout) {
             int s = w->slot[i] = w->slot[n->input[0]];
@@ -62,6 +65,10 @@ static size_t offset_of(const writer *w, int node) {
 
 /* "work + 784", or the function's own array; `more` floats behind its beginning. */
 static const char *array_of(const writer *w, const elbo_half *half, int node, size_t more, char text[48]) {
+    if (node == half->label) {
+        snprintf(text, 48, "label");
+        return text;
+    }
     if (w->slot[node] < 0) {
         snprintf(text, 48, "%s", !strcmp(half->name, "encoder") ? "image" : "z");
         return text;
@@ -116,6 +123,12 @@ static void put_param(const writer *w, const elbo_node *n, const char *suffix, i
     fprintf(w->out, ", %s", p ? c_name(p->name, name) : "NULL");
 }
 
+/* The class behind channels is a function of its own. */
+static elbo_c_layer layer_of(const elbo_graph *g, const elbo_node *n) {
+    bool planes = n->op == &elbo_op_concat && n->shape.rank == 3 && n->input[1] == g->at.label;
+    return planes ? ELBO_C_PLANES : elbo_c_layer_of(n);
+}
+
 /* What a layer's function takes besides y and x. */
 static void put_arguments(writer *w, const elbo_half *half, const elbo_node *n, elbo_c_layer layer, int which) {
     const elbo_graph *g = w->graph;
@@ -155,6 +168,9 @@ static void put_arguments(writer *w, const elbo_half *half, const elbo_node *n, 
         fprintf(w->out, ", %d", value(n, ELBO_UPSAMPLE_SCALE));
         return;
     case ELBO_C_ADD: fprintf(w->out, ", %s, %zu", array_of(w, half, n->input[1], 0, second), values); return;
+    case ELBO_C_PLANES:
+        fprintf(w->out, ", label, %zu, %d, %d", elbo_shape_size(in), g->classes, out.dim[1] * out.dim[2]);
+        return;
     case ELBO_C_CONCAT:
         fprintf(w->out, ", %s, %zu, %zu", array_of(w, half, n->input[1], 0, second), elbo_shape_size(in),
                 elbo_shape_size(input_of(g, n, 1)));
@@ -169,9 +185,9 @@ static void put_arguments(writer *w, const elbo_half *half, const elbo_node *n, 
 
 static void put_call(writer *w, const elbo_half *half, int i) {
     const elbo_node *n = &w->graph->node[i];
-    elbo_c_layer layer = elbo_c_layer_of(n);
+    elbo_c_layer layer = layer_of(w->graph, n);
     char x[48], y[48];
-    if (layer == ELBO_C_NOTHING) return;
+    if (layer == ELBO_C_NOTHING || elbo_half_is_given(w->graph, i)) return;
     w->used[layer] = true;
     for (int k = 0; k < (n->stacked ? 2 : 1); k++) { // mu, and logvar behind it
         size_t more = k ? elbo_shape_size(n->shape) / 2 : 0;
@@ -188,12 +204,13 @@ static void put_half(writer *w, const elbo_half *half, FILE *body) {
     w->out = body;
     bool encoder = !strcmp(half->name, "encoder"), vae = g->kind == ELBO_VAE;
     char name[ELBO_IDENTIFIER], last[48], second[48];
+    const char *label = half->label >= 0 ? LABEL : "";
     elbo_identifier(w->model->recipe.name, name);
     if (encoder)
-        fprintf(body, "void %s_encode(const float *image, float *%s, float *work) {\n", name,
+        fprintf(body, "void %s_encode(const float *image%s, float *%s, float *work) {\n", name, label,
                 vae ? "mu, float *logvar" : "z");
     else
-        fprintf(body, "void %s_decode(const float *z, float *image, float *work) {\n", name);
+        fprintf(body, "void %s_decode(const float *z%s, float *image, float *work) {\n", name, label);
     place(w, half);
     for (int i = half->first + 1; i <= half->last; i++) put_call(w, half, i);
     array_of(w, half, half->last, 0, last);
@@ -214,18 +231,23 @@ static void put_header(const writer *w, const char *path) {
     const elbo_recipe *r = &w->model->recipe;
     char name[ELBO_IDENTIFIER], stem[ELBO_IDENTIFIER];
     bool vae = g->kind == ELBO_VAE;
+    char classes[80] = "";
     elbo_identifier(r->name, name);
+    if (g->at.label >= 0)
+        snprintf(classes, sizeof classes, " * `label` is one of %d classes, one-hot.\n *\n", g->classes);
     fprintf(
         w->out,
         "/* %s, trained and exported by elbo %s. C17, no dependencies but libm: cc -O3 -c %s.c\n *\n"
         " * Images are (%d, %d, %d) from %g to %g, row-major, one a call; codes %d numbers. `work` is the caller's\n"
         " * memory for one call, %s_WORK floats: calls with memory of their own may run at once.\n *\n"
-        " *     void %s_encode(const float *image, float *%s, float *work);%s\n"
-        " *     void %s_decode(const float *z, float *image, float *work); */\n"
+        "%s"
+        " *     void %s_encode(const float *image%s, float *%s, float *work);%s\n"
+        " *     void %s_decode(const float *z%s, float *image, float *work); */\n"
         "#include <math.h>\n#include <stddef.h>\n#include <string.h>\n\n",
         name, ELBO_VERSION, elbo_stem(path, stem), g->image.channels, g->image.height, g->image.width,
-        (double)r->image.low, (double)r->image.high, g->latent, name, name, vae ? "mu, float *logvar" : "z",
-        vae ? " // logvar may be NULL" : "", name);
+        (double)r->image.low, (double)r->image.high, g->latent, name, classes, name,
+        g->encoder_reads_label ? LABEL : "", vae ? "mu, float *logvar" : "z", vae ? " // logvar may be NULL" : "", name,
+        g->decoder_reads_label ? LABEL : "");
 }
 
 static elbo_status write_file(writer *w, const char *path, elbo_error *err) {
@@ -266,7 +288,8 @@ static elbo_status check(const elbo_graph *g, elbo_error *err) {
                          "the decoder reads what the encoder saved; such a model is exported to pytorch or onnx");
     for (int i = g->at.input + 1; i <= g->at.output; i++) {
         const elbo_node *n = &g->node[i];
-        if (n->op != &elbo_op_sample && elbo_c_layer_of(n) == ELBO_C_LAYERS) return elbo_export_refuse(n, "C", err);
+        if (n->op != &elbo_op_sample && !elbo_half_is_given(g, i) && layer_of(g, n) == ELBO_C_LAYERS)
+            return elbo_export_refuse(n, "C", err);
     }
     return ELBO_OK;
 }

@@ -121,6 +121,15 @@ static const char concat[] = "static void concat(float *y, const float *a, const
                              "    memcpy(y + na, b, nb * sizeof *y);\n"
                              "}\n";
 
+static const char planes[] =
+    "/* Each number of a label as a plane of `pixels`, behind n values of x. */\n"
+    "static void concat_planes(float *y, const float *x, const float *label, size_t n, int classes, int pixels) {\n"
+    "    memcpy(y, x, n * sizeof *y);\n"
+    "    y += n;\n"
+    "    for (int c = 0; c < classes; c++)\n"
+    "        for (int i = 0; i < pixels; i++) *y++ = label[c];\n"
+    "}\n";
+
 #define EACH(name, more, value)                                                                                        \
     "static void " name "(float *y, const float *x, size_t n" more ") {\n"                                             \
     "    for (size_t i = 0; i < n; i++) y[i] = " value ";\n"                                                           \
@@ -144,6 +153,7 @@ static const struct {
     [ELBO_C_BILINEAR] = {"upsample_bilinear", bilinear},
     [ELBO_C_ADD] = {"add", add},
     [ELBO_C_CONCAT] = {"concat", concat},
+    [ELBO_C_PLANES] = {"concat_planes", planes},
     [ELBO_C_RELU] = {"relu", relu},
     [ELBO_C_LEAKY_RELU] = {"leaky_relu", leaky_relu},
     [ELBO_C_TANH] = {"hyperbolic_tangent", hyperbolic},

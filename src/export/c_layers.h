@@ -18,6 +18,7 @@ typedef enum elbo_c_layer {
     ELBO_C_BILINEAR,
     ELBO_C_ADD,
     ELBO_C_CONCAT,
+    ELBO_C_PLANES, // a label behind channels
     ELBO_C_RELU,
     ELBO_C_LEAKY_RELU,
     ELBO_C_TANH,

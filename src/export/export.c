@@ -57,9 +57,11 @@ elbo_status elbo_export(const elbo_model *m, elbo_export_format format, const el
 /* ---- for the formats ---- */
 
 elbo_half elbo_half_of(const elbo_graph *g, bool decoder) {
-    if (decoder) return (elbo_half){"decoder", g->at.latent, g->at.output};
-    return (elbo_half){"encoder", g->at.input, g->at.code};
+    if (decoder) return (elbo_half){"decoder", g->at.latent, g->at.output, g->decoder_reads_label ? g->at.label : -1};
+    return (elbo_half){"encoder", g->at.input, g->at.code, g->encoder_reads_label ? g->at.label : -1};
 }
+
+bool elbo_half_is_given(const elbo_graph *g, int node) { return g->node[node].op == &elbo_op_input; }
 
 elbo_status elbo_export_refuse(const elbo_node *n, const char *format, elbo_error *err) {
     return elbo_node_fail(n, err, "%s: a model with this layer cannot be exported to %s", n->text, format);

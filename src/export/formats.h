@@ -13,8 +13,11 @@ elbo_status elbo_export_c(const elbo_model *m, const elbo_export_files *f, elbo_
 typedef struct elbo_half {
     const char *name; // "encoder", "decoder"
     int first, last;
+    int label; // the node of the class, where the half reads it; else -1
 } elbo_half;
 elbo_half elbo_half_of(const elbo_graph *g, bool decoder);
+/* Whether a node is given, not computed: the image, the class. */
+bool elbo_half_is_given(const elbo_graph *g, int node);
 
 /* A format has no row for this layer. */
 elbo_status elbo_export_refuse(const elbo_node *n, const char *format, elbo_error *err);

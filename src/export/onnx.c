@@ -35,6 +35,8 @@ static int value(const elbo_node *n, int i) { return (int)n->value[i]; }
 static const char *name_of(const writer *w, int node, char text[24]) {
     if (node == w->half.first)
         snprintf(text, 24, "%s", w->first);
+    else if (node == w->half.label)
+        snprintf(text, 24, "label");
     else
         snprintf(text, 24, "v%d", node);
     return text;
@@ -117,7 +119,7 @@ static void input_param(writer *w, const elbo_node *n, const char *suffix) {
 
 static void put_reshape(writer *w, const char *from, const char *to, elbo_shape s) {
     int64_t shape[4] = {-1};
-    char name[48];
+    char name[64];
     int rank = s.rank + 1;
     for (int i = 0; i < s.rank; i++) shape[i + 1] = s.dim[i];
     snprintf(name, sizeof name, "%s.shape", to);
@@ -181,13 +183,39 @@ static void put_upsample(writer *w, const elbo_node *n) {
 
 static void put_leaky_relu(writer *w, const elbo_node *n) { with_float(w, "alpha", n->value[ELBO_ACTIVATION_SLOPE]); }
 
+/* The class as planes, for channels: (N, classes) tiled to the layer's height and width. */
+static const char *planes_of(const elbo_node *n, char text[24]) {
+    snprintf(text, 24, "%.17s.label", n->name);
+    return text;
+}
+
+static void put_planes(writer *w, const elbo_node *n) {
+    char name[24], one[48], times[48]; // names of this layer's own
+    int rank = 4;
+    snprintf(one, sizeof one, "%.20s.of.%.20s", planes_of(n, name), n->name);
+    snprintf(times, sizeof times, "%.30s.repeats", n->name);
+    put_reshape(w, "label", one, (elbo_shape){3, {w->graph->classes, 1, 1}});
+    put_tensor(w, times, DATA_INT64, &rank, 1, (int64_t[]){1, 1, n->shape.dim[1], n->shape.dim[2]},
+               4 * sizeof(int64_t));
+    begin(w, "Tile", times);
+    input(w, one);
+    input(w, times);
+    output(w, name);
+    end(w);
+}
+
 static void put_add(writer *w, const elbo_node *n) {
     char name[24];
     input(w, name_of(w, n->input[1], name));
 }
 
 static void put_concat(writer *w, const elbo_node *n) {
-    put_add(w, n);
+    char name[24];
+    if (n->input[1] == w->half.label && n->shape.rank == 3)
+        planes_of(n, name);
+    else
+        name_of(w, n->input[1], name);
+    input(w, name);
     with_int(w, "axis", 1);
 }
 
@@ -221,6 +249,8 @@ static const struct {
 static elbo_status put_layer(writer *w, int i, elbo_error *err) {
     const elbo_node *n = &w->graph->node[i];
     char from[24], to[24];
+    if (elbo_half_is_given(w->graph, i)) return ELBO_OK;
+    if (n->op == &elbo_op_concat && n->input[1] == w->half.label && n->shape.rank == 3) put_planes(w, n);
     for (size_t k = 0; k < sizeof layers / sizeof *layers; k++) {
         if (layers[k].op != n->op) continue;
         name_of(w, n->input[0], from);
@@ -293,6 +323,7 @@ static elbo_status put_graph(writer *w, bool decoder, elbo_error *err) {
     char last[24];
     elbo_protobuf_text(w->to, GRAPH_NAME, w->half.name);
     put_value(w, GRAPH_INPUT, decoder ? "z" : "images", decoder ? (elbo_shape){1, {g->latent}} : image);
+    if (w->half.label >= 0) put_value(w, GRAPH_INPUT, "label", (elbo_shape){1, {g->classes}});
     put_skips(w, decoder);
     w->first = decoder ? "z" : "images";
     if (decoder && g->code_shape.rank == 3) { // a code of channels x height x width

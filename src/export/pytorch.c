@@ -132,7 +132,8 @@ static bool has_skips(const elbo_graph *g, const elbo_half *half) {
 
 static elbo_status check(const elbo_graph *g, const elbo_half *half, elbo_error *err) {
     for (int i = half->first + 1; i <= half->last; i++)
-        if (!put_of(&g->node[i]) && !reads_saved(&g->node[i])) return elbo_export_refuse(&g->node[i], "PyTorch", err);
+        if (!put_of(&g->node[i]) && !reads_saved(&g->node[i]) && !elbo_half_is_given(g, i))
+            return elbo_export_refuse(&g->node[i], "PyTorch", err);
     return ELBO_OK;
 }
 
@@ -171,6 +172,18 @@ static void put_head(const writer *w) {
     }
 }
 
+/* The class behind features, or as planes behind channels. */
+static void put_label(const writer *w, const elbo_node *n, int i) {
+    int x = n->input[0];
+    if (n->shape.rank == 1)
+        fprintf(w->out, "        v%d = torch.cat([v%d, label], dim=1)  # %s\n", i, x, n->text);
+    else
+        fprintf(w->out,
+                "        planes = label[:, :, None, None].expand(-1, -1, %d, %d)\n"
+                "        v%d = torch.cat([v%d, planes], dim=1)  # %s\n",
+                n->shape.dim[1], n->shape.dim[2], i, x, n->text);
+}
+
 /* Lines that compute a half whose layers are called one by one; node i's value is v<i>. */
 static void put_calls(const writer *w, const elbo_half *half) {
     for (int i = half->first + 1; i <= half->last; i++) {
@@ -179,6 +192,8 @@ static void put_calls(const writer *w, const elbo_half *half) {
         if (number < 0) continue;
         if (n->op == &elbo_op_add)
             fprintf(w->out, "        v%d = v%d + v%d  # %s\n", i, n->input[0], n->input[1], n->text);
+        else if (n->op == &elbo_op_concat && n->input[1] == half->label)
+            put_label(w, n, i);
         else if (n->op == &elbo_op_concat)
             fprintf(w->out, "        v%d = torch.cat([v%d, v%d], dim=1)  # %s\n", i, n->input[0], n->input[1], n->text);
         else
@@ -197,7 +212,7 @@ static void put_encode(const writer *w) {
     elbo_half half = elbo_half_of(g, false);
     const elbo_node *code = &g->node[g->at.code];
     bool calls = has_skips(g, &half) || g->skips;
-    fprintf(w->out, "    def encode(self, images):\n");
+    fprintf(w->out, "    def encode(self, images%s):\n", half.label >= 0 ? ", label" : "");
     int last = last_layer(g, &half);
     if (calls) {
         fprintf(w->out, "        v%d = images\n", half.first);
@@ -230,7 +245,7 @@ static void put_decode(const writer *w) {
     const elbo_graph *g = w->graph;
     elbo_half half = elbo_half_of(g, true);
     elbo_shape image = g->node[g->at.input].shape;
-    fprintf(w->out, "    def decode(self, z%s):\n", g->skips ? ", skips" : "");
+    fprintf(w->out, "    def decode(self, z%s%s):\n", g->skips ? ", skips" : "", half.label >= 0 ? ", label" : "");
     if (g->code_shape.rank == 3)
         fprintf(w->out, "        z = z.view(-1, %d, %d, %d)\n", g->code_shape.dim[0], g->code_shape.dim[1],
                 g->code_shape.dim[2]);
@@ -249,11 +264,16 @@ static void put_decode(const writer *w) {
 }
 
 static void put_forward(const writer *w) {
-    bool vae = w->graph->kind == ELBO_VAE, skips = w->graph->skips > 0;
-    fputs("    def forward(self, images):\n", w->out);
-    fprintf(w->out, "        %s%s = self.encode(images)\n", vae ? "mu, logvar" : "z", skips ? ", skips" : "");
+    const elbo_graph *g = w->graph;
+    bool vae = g->kind == ELBO_VAE, skips = g->skips > 0;
+    const char *to_encoder = g->encoder_reads_label ? ", label" : "",
+               *to_decoder = g->decoder_reads_label ? ", label" : "";
+    fprintf(w->out, "    def forward(self, images%s):\n", g->at.label >= 0 ? ", label" : "");
+    fprintf(w->out, "        %s%s = self.encode(images%s)\n", vae ? "mu, logvar" : "z", skips ? ", skips" : "",
+            to_encoder);
     if (vae) fputs("        z = mu + torch.randn_like(mu) * torch.exp(logvar / 2) if self.training else mu\n", w->out);
-    fprintf(w->out, "        return self.decode(z%s)%s\n\n", skips ? ", skips" : "", vae ? ", mu, logvar" : "");
+    fprintf(w->out, "        return self.decode(z%s%s)%s\n\n", skips ? ", skips" : "", to_decoder,
+            vae ? ", mu, logvar" : "");
 }
 
 /* What reads a safetensors file with nothing but PyTorch. */
@@ -273,21 +293,29 @@ static const char loader[] = "    @classmethod\n"
                              "        model.load_state_dict(state, strict=True)\n"
                              "        return model.eval()\n";
 
-static void put_module(const writer *w, const char *stem) {
+static void put_doc(const writer *w, const char *stem) {
     const elbo_graph *g = w->graph;
     const elbo_recipe *r = &w->model->recipe;
-    elbo_half encoder = elbo_half_of(g, false), decoder = elbo_half_of(g, true);
+    bool vae = g->kind == ELBO_VAE;
+    const char *skips = g->skips ? ", skips" : "";
     fprintf(w->out,
             "\"\"\"%s, trained and exported by elbo %s.\n\n    from %s import Model\n"
-            "    model = Model.load(\"%s.safetensors\")\n"
-            "    %s = model.encode(images)  # images (N, %d, %d, %d) from %g to %g; %s (N, %d)\n"
-            "    images = model.decode(%s)\n\"\"\"\nimport json\n\nimport torch\nfrom torch import nn\n\n\n"
-            "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n",
-            r->name, ELBO_VERSION, stem, stem,
-            g->kind == ELBO_VAE ? (g->skips ? "mu, logvar, skips" : "mu, logvar") : (g->skips ? "z, skips" : "z"),
-            g->image.channels, g->image.height, g->image.width, (double)r->image.low, (double)r->image.high,
-            g->kind == ELBO_VAE ? "mu, logvar" : "z", g->latent,
-            g->kind == ELBO_VAE ? (g->skips ? "mu, skips" : "mu") : (g->skips ? "z, skips" : "z"));
+            "    model = Model.load(\"%s.safetensors\")\n    %s%s = model.encode(images%s)\n"
+            "    images = model.decode(%s%s%s)\n\n"
+            "images: (N, %d, %d, %d) from %g to %g; %s: (N, %d)",
+            r->name, ELBO_VERSION, stem, stem, vae ? "mu, logvar" : "z", skips, g->encoder_reads_label ? ", label" : "",
+            vae ? "mu" : "z", skips, g->decoder_reads_label ? ", label" : "", g->image.channels, g->image.height,
+            g->image.width, (double)r->image.low, (double)r->image.high, vae ? "mu, logvar" : "z", g->latent);
+    if (g->at.label >= 0) fprintf(w->out, "; label: (N, %d), one-hot", g->classes);
+    fputs("\n\"\"\"\n", w->out);
+}
+
+static void put_module(const writer *w, const char *stem) {
+    elbo_half encoder = elbo_half_of(w->graph, false), decoder = elbo_half_of(w->graph, true);
+    put_doc(w, stem);
+    fputs("import json\n\nimport torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self):\n"
+          "        super().__init__()\n",
+          w->out);
     put_layers(w, &encoder);
     put_head(w);
     put_layers(w, &decoder);

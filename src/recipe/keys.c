@@ -23,6 +23,7 @@ static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELB
 static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF] = "rbf", NULL};
 static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
+static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
 static const char *const scales[] = {[ELBO_SUM] = "sum", [ELBO_MEAN] = "mean", NULL};
 
 const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
@@ -68,6 +69,10 @@ const elbo_key elbo_keys[] = {
     {"kind", ELBO_KEY_CHOICE, AT(kind), .choices = kinds, .help = "autoencoder or variational autoencoder"},
     {"data", ELBO_KEY_TEXT, AT(data), DEFAULT("mnist"),
      .help = "a data set's name (`elbo data list`), a folder of photographs or of IDX files, or a .npy file"},
+    {"classes", ELBO_KEY_WORDS, AT(classes), DEFAULT("all"), .terse = true,
+     .help = "classes to train on, by name or number: 3, or [0, 1]; the test split keeps all"},
+    {"exclude", ELBO_KEY_WORDS, AT(exclude), DEFAULT("none"), .terse = true,
+     .help = "classes not to train on, by name or number: 8, or [Bag, Sandal]; the test split keeps all"},
     {"latent", ELBO_KEY_LATENT, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
      .help = "size of the code; none: the encoder's output is the code; {channels: 256, head: conv2d kernel=4 stride=2 "
              "padding=1}: a code of channels x height x width, made by such a layer"},
@@ -94,7 +99,7 @@ const elbo_key elbo_keys[] = {
              "0.25, salt 0.1, occlude 8"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
-    {"classes", ELBO_KEY_SIZE, AT(classes), DEFAULT("none"), FROM_TO(1, 256),
+    {"labels", ELBO_KEY_SIZE, AT(labels), DEFAULT("none"), FROM_TO(1, 256),
      ONLY(is_conditional, "a layer `concat class`"),
      .help = "how many classes `concat class` tells apart; none: as many as the data have"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
@@ -167,6 +172,16 @@ const elbo_key elbo_keys[] = {
      ONLY(is_step, "train.schedule: step"), .help = "factor of each decay"},
     {"train.clip", ELBO_KEY_NUMBER, AT(train.clip), DEFAULT("0"), AT_LEAST(0),
      .help = "max gradient norm, over all parameters; 0 disables"},
+    {"train.ema", ELBO_KEY_NUMBER, AT(train.ema), DEFAULT("0"), FROM_TO(0, 1), .below = true, .terse = true,
+     .help = "decay of an exponential moving average of the weights, which is evaluated and saved in their place; 0 "
+             "disables. In step t it is at most (1 + t) / (10 + t)"},
+    {"train.validation", ELBO_KEY_NUMBER, AT(train.validation), DEFAULT("0"), FROM_TO(0, 1), .below = true,
+     .terse = true, .help = "share of the training images held out for validation, chosen by the seed"},
+    {"train.keep", ELBO_KEY_CHOICE, AT(train.keep), DEFAULT("last"), .choices = keeps, .terse = true,
+     .help = "which weights the run keeps: of the last epoch, or of the best by the validation objective with the full "
+             "KL weight, after its warm-up"},
+    {"train.patience", ELBO_KEY_WHOLE, AT(train.patience), DEFAULT("0"), FROM_TO(0, 1000000), .terse = true,
+     .help = "early stopping: epochs without a lower validation objective; 0 disables"},
     {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"),
      .help = "random seed; the same seed gives the same bits"},
     {0},
@@ -220,6 +235,9 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
     case ELBO_KEY_TERMS:
         elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
         return strcat(out, ", or a list such as [mse, 0.7 l1]");
+    case ELBO_KEY_WORDS:
+        snprintf(out, ELBO_WANTED, "a class, a list of classes such as [0, 1], or %s", key->standard);
+        return out;
     }
     return strcpy(out, "something else");
 }

@@ -18,6 +18,8 @@ void elbo_recipe_close(elbo_recipe *r) {
     elbo_layers_free(&r->decoder);
     elbo_layers_free(&r->augment);
     elbo_layers_free(&r->corrupt);
+    elbo_words_free(&r->classes);
+    elbo_words_free(&r->exclude);
     free(r->augments);
     free(r->corrupts);
     for (int i = 0; i < r->set_count; i++) free(r->sets[i]);
@@ -49,7 +51,7 @@ const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r) {
 
 int elbo_recipe_classes(const elbo_recipe *r) {
     int classes = 0;
-    if (r->classes) return r->classes;
+    if (r->labels) return r->labels;
     for (const elbo_dataset_info *d = elbo_known_datasets; d->name; d++)
         if (!strcmp(d->name, r->data))
             while (d->class_names[classes]) classes++;
@@ -67,10 +69,10 @@ elbo_status elbo_recipe_take_classes(elbo_recipe *r, const elbo_dataset *d, elbo
     if (!d->train.labels || (d->test.count && !d->test.labels))
         return elbo_fail_at(err, layer->place, "%s: the %s images of %s (%s) have no labels; both splits need them",
                             layer->text, d->train.labels ? "test" : "training", d->name, d->source);
-    if (r->classes && d->classes > r->classes)
-        return elbo_fail_at(err, layer->place, "%s: %s (%s) has %d classes, the recipe's `classes` is %d", layer->text,
-                            d->name, d->source, d->classes, r->classes);
-    if (!r->classes) r->classes = d->classes;
+    if (r->labels && d->classes > r->labels)
+        return elbo_fail_at(err, layer->place, "%s: %s (%s) has %d classes, the recipe's `labels` is %d", layer->text,
+                            d->name, d->source, d->classes, r->labels);
+    if (!r->labels) r->labels = d->classes;
     return ELBO_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/arguments.h"
 #include "base/status.h"
+#include "base/words.h"
 
 typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
 typedef enum elbo_reconstruction {
@@ -29,6 +30,7 @@ typedef enum elbo_optimizer {
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
 typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
 typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNAMIC } elbo_binary;
+typedef enum elbo_keep { ELBO_KEEP_LAST, ELBO_KEEP_BEST } elbo_keep;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
 /* Terms over the code, beside the KL (recipe/latent_terms.h). */
 typedef enum elbo_latent_term {
@@ -68,13 +70,14 @@ typedef struct elbo_recipe {
     char *about; // may be ""
     elbo_kind kind;
     char *data;
-    int latent; // 0: `latent: none`, the encoder's output is the code, or there is a head
+    elbo_words classes, exclude; // of the training images: these alone, all but these; empty: all of them
+    int latent;                  // 0: `latent: none`, the encoder's output is the code, or there is a head
     struct {
         int channels;      // 0: the head is linear, or there is none
         elbo_layers layer; // one: `head: conv2d kernel=4 stride=2 padding=1`
     } head;                // `latent: {channels: 256, head: ...}`: a code of channels x height x width
     elbo_layers encoder, decoder;
-    int classes; // that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
+    int labels; // classes that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
     elbo_place latent_place, encoder_place, decoder_place, loss_place, warmup_place,
         epochs_place; // of the keys, for errors about the whole
 
@@ -107,10 +110,14 @@ typedef struct elbo_recipe {
         elbo_optimizer optimizer;
         float lr, momentum, weight_decay, betas[2], eps;
         elbo_schedule schedule;
-        float eta_min; // cosine: the lr at the end
-        int step_size; // step: epochs between two cuts
-        float gamma;   // step: lr *= gamma at each cut
-        float clip;    // global gradient norm; 0: off
+        float eta_min;    // cosine: the lr at the end
+        int step_size;    // step: epochs between two cuts
+        float gamma;      // step: lr *= gamma at each cut
+        float clip;       // global gradient norm; 0: off
+        float ema;        // decay of the weights' moving average, which is evaluated and saved; 0: off
+        float validation; // share of the training images that are held out
+        elbo_keep keep;   // whose weights are saved: the last epoch's, or those with the lowest validation objective
+        int patience;     // epochs without a lower one before training stops; 0: off
         uint64_t seed;
     } train;
 
@@ -137,7 +144,8 @@ struct elbo_dataset;
  * other classes than the recipe says. */
 elbo_status elbo_recipe_take_classes(elbo_recipe *r, const struct elbo_dataset *d, elbo_error *err);
 
-/* The resolved recipe as YAML: every key spelled out. Reading it back gives the same recipe. A new string. */
+/* The resolved recipe as YAML: every key spelled out, but those that came later and have their default. Reading it back
+ * gives the same recipe. A new string. */
 char *elbo_recipe_text(const elbo_recipe *r);
 
 /* Every key with what it may hold, its default and what it means, a line each: for `elbo recipes --keys` and the

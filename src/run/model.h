@@ -2,19 +2,23 @@
 #ifndef ELBO_MODEL_H
 #define ELBO_MODEL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "elbo/elbo.h"
 #include "device/device.h"
 #include "run/run_folder.h"
 
-/* What a run folder holds, read once: shared by every session of it, and never written after it was read. */
+/* What a run folder holds, read once: shared by every session of it, and, but for the
+ * fingerprint, never written after it was read. */
 typedef struct elbo_weights {
     atomic_int sessions; // that use them; the last one to close frees them
     char *run;
     elbo_run_facts facts;
     elbo_recipe recipe;
     elbo_network network;
+    pthread_mutex_t lock; // of the fingerprint, which is made when first asked for
+    char fingerprint[17]; // "" before
 } elbo_weights;
 
 /* A session: weights, and all that one thread needs to compute with them. */
@@ -41,9 +45,10 @@ struct elbo_model {
 };
 
 /* Encodes rows of a data set, bytes as they are; a conditional model is told their labels or, where they have none, those
- * of elbo_model_set_labels. `logvar` may be NULL.  index: (n) or NULL for 0..n-1; mu: (n, latent). */
-void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
-                              float *logvar);
+ * of elbo_model_set_labels. `logvar` may be NULL; fails where memory is out.
+ * index: (n) or NULL for 0..n-1; mu: (n, latent). */
+elbo_status elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                     float *mu, float *logvar, elbo_error *err);
 /* Where the decoder reads what the encoder saved (`save` in the encoder, `concat` or `add` in the decoder), codes alone
  * cannot be decoded: fails, and says so in one line. */
 elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
@@ -54,7 +59,7 @@ elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const
                                  elbo_error *err);
 /* Where the decoder needs more than codes, elbo_model_set_skips and elbo_model_set_labels come first; without, the images
  * are NaN. */
-void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images);
+elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err);
 
 /* ---- the class as an input (labels.c); these do nothing for a model that is not conditional ---- */
 
@@ -94,10 +99,6 @@ elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_erro
 uint64_t elbo_images_fingerprint(const elbo_images *images);
 /* What checkpoints had before: 64 bytes in the middle of each image, below 2^53. */
 uint64_t elbo_images_fingerprint_1(const elbo_images *images);
-
-/* A text that other weights do not have: what is kept beside a model tells by it whether it is of this model. */
-enum { ELBO_FINGERPRINT = 17 };
-const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]);
 
 /* Rows of a data set as the network sees them: floats in the recipe's range.  out: (n, C, H, W). */
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,

@@ -153,6 +153,9 @@ static elbo_status train_on(const elbo_training_options *o, const elbo_recipe *r
 static elbo_status train_recipe(const elbo_training_options *o, const elbo_recipe *r, const elbo_run_facts *facts,
                                 elbo_error *err) {
     elbo_dataset d;
+    if (o->images && (r->classes.count || r->exclude.count))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: images given as an array have no classes",
+                         r->classes.count ? "classes" : "exclude");
     if (o->images) {
         d = array_data(o, r);
         return train_on(o, r, &d, facts->data, err);
@@ -162,7 +165,9 @@ static elbo_status train_recipe(const elbo_training_options *o, const elbo_recip
                               .threads = o->threads,
                               .channels = r->image.channels,
                               .height = r->image.height,
-                              .width = r->image.width};
+                              .width = r->image.width,
+                              .classes = &r->classes,
+                              .exclude = &r->exclude};
     ELBO_TRY(elbo_dataset_open_with(&d, r->data, path, &wish, err));
     elbo_status status = train_on(o, r, &d, path, err);
     elbo_dataset_close(&d);

@@ -39,3 +39,8 @@ void elbo_loss_bounds(const elbo_recipe *r, const elbo_graph *g, double epochs, 
         bound[k] = epochs < over ? (float)(s->number * epochs / over) : s->number;
     }
 }
+
+bool elbo_kl_is_warm(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch) {
+    double warm = fmax(r->loss.kl_warmup, r->loss.latent[ELBO_LATENT_CAPACITY].argument);
+    return r->kind != ELBO_VAE || (double)step >= warm * (double)steps_per_epoch;
+}

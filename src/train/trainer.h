@@ -16,6 +16,8 @@ typedef struct elbo_eval_options {
     const float *noise;
     bool mean_code;
     double epochs; // trained so far, as the recipe's schedules have it; 0: all
+    const uint32_t *only; // (only_count) the images that are looked at; NULL: all
+    uint32_t only_count;
 } elbo_eval_options;
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
                           elbo_eval_options o, elbo_error *err);
@@ -44,10 +46,11 @@ typedef struct elbo_train_options {
 } elbo_train_options;
 
 typedef struct elbo_train_result {
-    elbo_epoch_log last;
-    int epochs;        // finished
-    bool was_finished; // a resumed run that had all its epochs already
-    double seconds;    // of training in all, over every part of a resumed run
+    elbo_epoch_log last, kept; // kept: of the weights that the run keeps, by train.keep; its epoch says which
+    int epochs;                // finished
+    bool stopped_early;        // by train.patience
+    bool was_finished;         // a resumed run that had all its epochs already
+    double seconds;            // of training in all, over every part of a resumed run
 } elbo_train_result;
 
 /* Trains the recipe on the data set and writes the run folder: recipe.yaml, model.safetensors, checkpoint.safetensors,
@@ -65,5 +68,7 @@ double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0
 double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
 /* What terms hold the KL to, after so many epochs.  bound: (g->metrics.count) */
 void elbo_loss_bounds(const elbo_recipe *r, const elbo_graph *g, double epochs, float *bound);
+/* Whether its warm-up, and the growth of its capacity, is over at that step. */
+bool elbo_kl_is_warm(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
 
 #endif

@@ -152,7 +152,8 @@ static elbo_status make(elbo_cpu_program *p, elbo_error *err) {
     const elbo_plan_options *o = &p->plan->options;
     p->node = calloc((size_t)g->count, sizeof *p->node);
     p->read = calloc((size_t)p->plan->tensors + 1, sizeof *p->read);
-    if (!p->node || !p->read) return elbo_no_memory(err);
+    p->no_memory = calloc(1, sizeof *p->no_memory);
+    if (!p->node || !p->read || !p->no_memory) return elbo_no_memory(err);
     ELBO_TRY(lower_work(p, err));
     ELBO_TRY(elbo_cpu_sort_steps(p, err));
     ELBO_TRY(elbo_cpu_cut_phases(p, err));
@@ -202,6 +203,7 @@ void elbo_cpu_program_free(elbo_cpu_program *p) {
     free(p->tensor);
     free(p->node);
     free(p->read);
+    free(p->no_memory);
     free(p->step);
     free(p->phase);
     free(p->tile);

@@ -31,6 +31,7 @@ typedef struct kernel_set {
     const elbo_conv_kernels *conv;
     const elbo_gate_kernels *gate;
     const elbo_attention_kernels *attention;
+    const elbo_latent_kernels *latent;
 } kernel_set;
 
 static kernel_set sets[4];
@@ -50,7 +51,8 @@ static inline int find_sets(void **state) {
                                      .resample = &elbo_simd_resample_##isa,                                            \
                                      .conv = &elbo_simd_conv_##isa,                                                    \
                                      .gate = &elbo_simd_gate_##isa,                                                    \
-                                     .attention = &elbo_simd_attention_##isa}
+                                     .attention = &elbo_simd_attention_##isa,                                          \
+                                     .latent = &elbo_simd_latent_##isa}
     sets[set_count++] = (kernel_set){.name = "ref",
                                      .pointwise = &elbo_ref_pointwise,
                                      .loss = &elbo_ref_loss,
@@ -60,7 +62,8 @@ static inline int find_sets(void **state) {
                                      .resample = &elbo_ref_resample,
                                      .conv = &elbo_ref_conv,
                                      .gate = &elbo_ref_gate,
-                                     .attention = &elbo_ref_attention};
+                                     .attention = &elbo_ref_attention,
+                                     .latent = &elbo_ref_latent};
     SET(baseline);
 #if defined(__x86_64__)
     __builtin_cpu_init();

@@ -42,8 +42,8 @@ typedef struct golden {
     elbo_safetensors file;
     int steps, batch;
     elbo_images images;
-    const float *eps;   // (steps, batch, latent), or NULL
-    const float *input; // (steps, batch, C, H, W) what a denoising model's encoder reads, or NULL
+    const float *eps, *draws; // (steps, batch, latent), or NULL
+    const float *input;       // (steps, batch, C, H, W) what a denoising model's encoder reads, or NULL
 } golden;
 
 static const elbo_st_tensor *tensor(const golden *g, const char *prefix, const char *name) {
@@ -83,6 +83,8 @@ static void open_golden(golden *g, const char *name) {
                               .bytes = (uint8_t *)(uintptr_t)x->data}; // only read
     const elbo_st_tensor *eps = elbo_safetensors_find(&g->file, "eps");
     g->eps = eps ? eps->data : NULL;
+    const elbo_st_tensor *draws = elbo_safetensors_find(&g->file, "draws");
+    g->draws = draws ? draws->data : NULL;
     const elbo_st_tensor *input = elbo_safetensors_find(&g->file, "input"),
                          *labels = elbo_safetensors_find(&g->file, "labels");
     g->input = input ? input->data : NULL;
@@ -111,7 +113,9 @@ static void load_weights(engine *e, const golden *g) {
 
 static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_t *index, int step) {
     elbo_batch_args args = engine_args(e, &g->images, index, g->batch, step, (uint64_t)step + 1, 1);
-    if (g->eps) args.given_noise = g->eps + (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
+    size_t at = (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
+    if (g->eps) args.given_noise = g->eps + at;
+    if (g->draws) args.given_draws = g->draws + at;
     if (g->input) args.given_input = g->input + (size_t)step * (size_t)g->batch * elbo_image_size(g->images.shape);
     elbo_run_report report;
     assert_ok(elbo_plan_run(plan, &args, 1, &failure));
@@ -173,6 +177,16 @@ static void check_weights(const engine *e, const golden *g, worst *w) {
     }
 }
 
+/* The terms over the code. A difference of parts that are larger: errors are relative to 1 at least. */
+static void check_terms(const engine *e, const golden *g, const elbo_scores *s, int step) {
+    const elbo_metrics *m = &e->network.graph.metrics;
+    for (int k = 0; k < m->count; k++) {
+        if (m->metric[k].role != ELBO_METRIC_REGULARISER) continue;
+        double want = row(g, m->metric[k].name, step);
+        assert_near(m->metric[k].name, (size_t)step, s->metric[k], want, BOUND * fmax(1, fabs(want)));
+    }
+}
+
 static void check_steps(engine *e, const golden *g, const uint32_t *index, worst *w) {
     const elbo_graph *graph = &e->network.graph;
     load_weights(e, g);
@@ -188,6 +202,7 @@ static void check_steps(engine *e, const golden *g, const uint32_t *index, worst
             if (want != 0 && i < 3) keep_worst(&w->loss, fabs((got[i] - want) / want));
             assert_near(names[i], (size_t)step, got[i], want, BOUND * fabs(want));
         }
+        check_terms(e, g, &s, step);
         if (step == 0) check_gradients(e, g, w);
     }
     check_weights(e, g, w);
@@ -337,8 +352,8 @@ int main(int argc, char **argv) {
     if (argc > 1) folder = argv[1];
     struct dirent **entries;
     int count = scandir(folder, &entries, is_recipe, alphasort);
-    if (count < (argc > 1 ? 1 : 36)) {
-        fprintf(stderr, "%s: %d golden files; 36 are in git, tools/golden.py writes them\n", folder, count);
+    if (count < (argc > 1 ? 1 : 43)) {
+        fprintf(stderr, "%s: %d golden files; 43 are in git, tools/golden.py writes them\n", folder, count);
         return 1;
     }
     struct CMUnitTest *tests = calloc((size_t)count, sizeof *tests);

@@ -16,12 +16,12 @@
 #include "scratch.h"
 
 static const elbo_metrics several = {.count = 6,
-                                     .metric = {{"squares", "nats/image", ELBO_METRIC_RECONSTRUCTION, 1},
-                                                {"edges", "nats/image", ELBO_METRIC_RECONSTRUCTION, 0.5},
-                                                {"prior", "nats/image", ELBO_METRIC_KL, 4},
-                                                {"labels", "nats/image", ELBO_METRIC_KL, 4},
-                                                {"errors", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0},
-                                                {"right", "share", ELBO_METRIC_MEASURED, 0}}};
+                                     .metric = {{"squares", "nats/image", ELBO_METRIC_RECONSTRUCTION, 1, false},
+                                                {"edges", "nats/image", ELBO_METRIC_RECONSTRUCTION, 0.5, false},
+                                                {"prior", "nats/image", ELBO_METRIC_KL, 4, false},
+                                                {"labels", "nats/image", ELBO_METRIC_KL, 4, false},
+                                                {"errors", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0, false},
+                                                {"right", "share", ELBO_METRIC_MEASURED, 0, false}}};
 static const double batch[2][6] = {{30, 8, 6, 2, 20, 3}, {10, 4, 2, 0, 12, 1}};
 enum { VALUES = 8 }; // of an image
 
@@ -69,9 +69,9 @@ static void sums_and_means_go_by_role(void **state) {
 static void what_an_older_run_has_not_is_derived(void **state) {
     (void)state;
     elbo_metrics one = {.count = 3,
-                        .metric = {{"edges", "", ELBO_METRIC_RECONSTRUCTION, 0.5},
-                                   {"prior", "", ELBO_METRIC_KL, 4},
-                                   {"errors", "", ELBO_METRIC_SQUARED_ERROR, 0}}};
+                        .metric = {{"edges", "", ELBO_METRIC_RECONSTRUCTION, 0.5, false},
+                                   {"prior", "", ELBO_METRIC_KL, 4, false},
+                                   {"errors", "", ELBO_METRIC_SQUARED_ERROR, 0, false}}};
     elbo_scores s = {.reconstruction = 10, .kl = 3, .mse = 2, .metric = {NAN, NAN, NAN}};
     elbo_scores_fill(&s, &one, VALUES);
     assert_true(s.metric[0] == 20 && s.metric[1] == 3 && s.metric[2] == 16);
@@ -110,6 +110,39 @@ static void an_objective_says_what_it_is(void **state) {
     elbo_recipe r = recipe_with("{kl: 1}");
     assert_string_equal(elbo_objective_text(&r, &several, NAN, VALUES, text),
                         "squares + 0.5 edges + w prior + w labels");
+    elbo_recipe_close(&r);
+}
+
+/* Terms over the code have weights of their own, or factors of the KL's. */
+static void terms_over_the_code_are_part_of_it(void **state) {
+    (void)state;
+    elbo_recipe r =
+        recipe_with("{reconstruction: mse, kl: {weight: 0.5, mi: 0, tc: 6, free: 0.1}, mmd: 10, penalty: 0.1}");
+    elbo_metrics m = elbo_metrics_of(&r);
+    char text[ELBO_OBJECTIVE_TEXT];
+    assert_string_equal(elbo_objective_text(&r, &m, 0.5, VALUES, text),
+                        "mse + 0.5 kl + 0.5 free_bits - 0.5 mi + 2.5 tc + 10 mmd + 0.1 penalty");
+    assert_string_equal(elbo_objective_text(&r, &m, NAN, VALUES, text),
+                        "mse + w kl + w free_bits - w mi + 5 w tc + 10 mmd + 0.1 penalty");
+    const double sums[] = {20, 6, 1, 2, 3, 4, 5, 20}; // of two images
+    elbo_metric_sums of = {0};
+    elbo_metric_sums_add(&of, &m, sums);
+    elbo_scores s = elbo_scores_of(&m, &of, 2, VALUES);
+    assert_true(s.loss == 10 + 3 && s.kl == 3); // the ELBO has none of them
+    elbo_scores_set_objective(&s, &r, 0.25, VALUES);
+    assert_near("objective", 0, s.objective, 10 + 0.25 * (3 + 0.5 - 1 + 5 * 1.5) + 10 * 2 + 0.1 * 2.5, 1e-6);
+    static const char *const others[] = {
+        "{reconstruction: mse, kl: {weight: 0.5, mi: 0, tc: 5, free: 0.1}, mmd: 10, penalty: 0.1}",
+        "{reconstruction: mse, kl: {weight: 0.5, mi: 0, tc: 6}, mmd: 10, penalty: 0.1}",
+        "{reconstruction: mse, kl: {weight: 0.5, mi: 0, tc: 6, free: 0.1}, mmd: {weight: 10, kernel: rbf}, penalty: 0.1}"};
+    for (int i = 0; i < 3; i++) {
+        elbo_recipe other = recipe_with(others[i]);
+        assert_false(elbo_objective_same(&r, &other));
+        elbo_recipe_close(&other);
+    }
+    elbo_recipe_close(&r);
+    r = recipe_with("{penalty: 0.1}");
+    assert_false(elbo_objective_is_elbo(&r, 1));
     elbo_recipe_close(&r);
 }
 
@@ -207,7 +240,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_and_means_go_by_role),       cmocka_unit_test(what_an_older_run_has_not_is_derived),
         cmocka_unit_test(an_objective_says_what_it_is),    cmocka_unit_test(scores_come_back_from_json_by_name),
-        cmocka_unit_test(a_checkpoint_keeps_sums_by_name),
+        cmocka_unit_test(a_checkpoint_keeps_sums_by_name), cmocka_unit_test(terms_over_the_code_are_part_of_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

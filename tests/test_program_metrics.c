@@ -123,6 +123,53 @@ static void a_warm_up_moves_it(void **state) {
     program_free(&p);
 }
 
+/* A warm-up that the epochs cut off is refused, unless it is they that were set for a trial. */
+static void a_warm_up_longer_than_the_training_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *set, *says;
+    } rows[] = {
+        {"loss.kl.warmup=50", "--set loss.kl.warmup=50: loss.kl.warmup: 50 epochs of 10, so that the KL's weight "
+                              "would end at 0.2 of 1; a warm-up is at most as long as train.epochs\n"},
+        {"loss.kl={capacity: 25, over: 20}", "recipes/mnist-vae.yaml:17: loss.kl.over: 20 epochs of 10, so that the "
+                                             "capacity would end at 12.5 of 25; it grows over at most train.epochs\n"}};
+    for (size_t i = 0; i < 2; i++)
+        for (int c = 0; c < 2; c++) {
+            program p = c ? elbo("plan", "mnist-vae", "--set", rows[i].set)
+                          : elbo("train", "mnist-vae", "-o", "long", "--set", rows[i].set);
+            expect_code(&p, 1);
+            says(p.err, rows[i].says);
+            program_free(&p);
+        }
+    run_well("plan", "mnist-vae", "--set", "loss.kl.warmup=10");
+}
+
+/* A term over the code has its line wherever losses stand, and the ELBO none of it. */
+static void terms_over_the_code_are_told(void **state) {
+    (void)state;
+    program p = elbo("train", "mnist-wae", "-o", "wae", "-e", "1", "--set", "train.batch=100");
+    expect_code(&p, 0);
+    says(p.err, "objective: bce + 100 mmd\n");
+    program_free(&p);
+    p = elbo("eval", "wae", "-b");
+    expect_code(&p, 0);
+    says(p.out, "\n  mmd ");
+    says(p.out, "squared, weight 100");
+    program_free(&p);
+    p = elbo("eval", "wae", "-b", "--json");
+    json_t *o = expect_json(&p);
+    assert_true(isfinite(number(json_object_get(o, "metrics"), "mmd")));
+    json_decref(o);
+    p = elbo("sample", "wae", "-n", "4", "-o", "s.npy"); // from the prior, which its codes are trained towards
+    expect_code(&p, 0);
+    program_free(&p);
+    p = elbo("compare", "wae", "plain", "-o", "c.png");
+    expect_code(&p, 0);
+    says(p.out, "wae");
+    says(p.out, ": mmd ");
+    program_free(&p);
+}
+
 static void tables_and_json_tell_both(void **state) {
     (void)state;
     program p = elbo("train", "mnist-vae", "-o", "json", "-e", "1", "--json", "--set", "loss.kl=0.5");
@@ -197,6 +244,8 @@ int main(void) {
         cmocka_unit_test(a_loss_in_nats_has_no_other_name),
         cmocka_unit_test(what_is_trained_is_what_is_printed),
         cmocka_unit_test(a_warm_up_moves_it),
+        cmocka_unit_test(a_warm_up_longer_than_the_training_is_refused),
+        cmocka_unit_test(terms_over_the_code_are_told),
         cmocka_unit_test(tables_and_json_tell_both),
         cmocka_unit_test(curves_of_any_metric),
     };

@@ -210,6 +210,31 @@ static void every_key_comes_back(void **state) {
     elbo_recipe_close(&r);
 }
 
+/* Terms over the code: a resolved recipe says those that are on, and what else they have. */
+static void terms_over_the_code_come_back(void **state) {
+    (void)state;
+    const char *sets[] = {"loss.kl={free: 0.1, capacity: 25, over: 7, tc: 6}", "loss.mmd={weight: 12, kernel: rbf}",
+                          "loss.penalty=1e-4"};
+    elbo_recipe r = opened("mnist-vae", sets, 3);
+    assert_true(r.loss.latent[ELBO_LATENT_FREE_BITS].number == 0.1f && r.loss.latent[ELBO_LATENT_TC].number == 6);
+    assert_true(r.loss.latent[ELBO_LATENT_CAPACITY].number == 25 && r.loss.latent[ELBO_LATENT_CAPACITY].argument == 7);
+    assert_true(r.loss.latent[ELBO_LATENT_MMD].choice == ELBO_MMD_RBF &&
+                r.loss.latent[ELBO_LATENT_PENALTY].number == 1e-4f);
+    assert_true(r.loss.latent[ELBO_LATENT_MI].number == 1); // as the plain KL has it
+    assert_round_trip(&r);
+    char *text = elbo_recipe_text(&r);
+    assert_non_null(strstr(text,
+                           "  kl: {weight: 1, warmup: 0, schedule: constant, free: 0.1, capacity: 25, over: 7, tc: 6}\n"
+                           "  mmd: {weight: 12, kernel: rbf}\n  penalty: {weight: 0.0001}\n"));
+    free(text);
+    elbo_recipe_close(&r);
+    r = opened("mnist-vae", NULL, 0);
+    text = elbo_recipe_text(&r);
+    assert_non_null(strstr(text, "  kl: {weight: 1, warmup: 0, schedule: constant}\ntrain:"));
+    free(text);
+    elbo_recipe_close(&r);
+}
+
 static void texts_that_look_like_something_else_come_back(void **state) {
     (void)state;
     const char *sets[] = {"about='null'",        "about=\"line\\nline\\n\"",
@@ -307,6 +332,7 @@ int main(void) {
         cmocka_unit_test(the_tutorials_vae_is_what_the_tutorial_says),
         cmocka_unit_test(defaults_are_pytorchs),
         cmocka_unit_test(every_key_comes_back),
+        cmocka_unit_test(terms_over_the_code_come_back),
         cmocka_unit_test(texts_that_look_like_something_else_come_back),
         cmocka_unit_test(overrides_override_in_order),
         cmocka_unit_test(floats_are_printed_short_and_come_back),

@@ -165,6 +165,29 @@ OBSERVATIONS = {
 }
 for place, of in enumerate(OBSERVATIONS.values()):
     of["seed"] = 25 + place
+# ---- terms over the code. `terms` is what the recipe says of them, by key. Seven images: no whole vector, and small
+# enough to write the estimates down by hand.
+
+LINEAR_AE = dict(SMALL_AE, latent="3")
+LINEAR_VAE = dict(SMALL_VAE, latent="3", train=dict(optimizer="adam", lr=0.02))
+TERMS = {
+    "free-bits": dict(LINEAR_VAE, kl=0.7, spread=6, terms={"kl.free": 0.5}),
+    "capacity": dict(LINEAR_VAE, kl=3, spread=6, terms={"kl.capacity": 3, "kl.over": 3}),
+    "beta-tc": dict(LINEAR_VAE, kl=0.8, spread=25, images="seven", terms={"kl.mi": 0.5, "kl.tc": 6}),
+    "beta-tc-conv": dict(
+        kind="vae", latent="9x2x2", head="conv2d kernel=3 stride=2 padding=1", images="square", spread=12,
+        terms={"kl.free": 0.6, "kl.tc": 3, "penalty.weight": 0.1},
+        encoder=["conv2d 9 kernel=3 stride=2 padding=1", "relu"],
+        decoder=["save a", "relu", "conv2d 9 kernel=3 padding=1", "add a", "flatten", "linear 64", "unflatten 1 8 8",
+                 "sigmoid"]),
+    "mmd-imq": dict(LINEAR_AE, spread=3, terms={"mmd.weight": 10}),
+    "mmd-rbf": dict(LINEAR_VAE, kl=0.5, spread=6, images="seven", scale="mean", terms={"mmd.weight": 20, "mmd.kernel": "rbf"}),
+    "penalty": dict(kind="ae", latent="none", images="square", terms={"penalty.weight": 0.3},
+                    encoder=["conv2d 9 kernel=3 stride=2 padding=1", "relu", "conv2d 9 kernel=3 stride=2 padding=1"],
+                    decoder=["tanh", "flatten", "linear 64", "unflatten 1 8 8", "sigmoid"]),
+}
+TERMS = {name: dict(spec, seed=25 + i) for i, (name, spec) in enumerate(TERMS.items())}
+
 
 # Inputs besides the image: the class, in dense and in convolutional places, and a corrupted image. 9 and 5 channels do
 # not fill a block with the planes behind them.
@@ -350,12 +373,14 @@ class Model(nn.Module):
         hidden = self.encoder(x, saved=saved)
         if not self.vae:
             mu = self.code(hidden.flatten(1)) if self.code else hidden
+            self.posterior = mu.flatten(1), None, None
             return self.decoder(mu, saved=saved), torch.zeros(()), mu
         hidden = hidden.flatten(1) if self.flat else hidden
         mu, logvar = self.mu(hidden), self.logvar(hidden)
         eps = torch.randn_like(mu) if eps is None else eps.reshape(mu.shape) if torch.is_tensor(eps) else eps
         z = mu + eps * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
+        self.posterior = z.flatten(1), mu.flatten(1), logvar.flatten(1)
         return self.decoder(z, saved=saved), kl / len(x), mu.flatten(1)
 
 
@@ -407,6 +432,64 @@ def reconstruction_loss(kind, output, x, features=None):
     return nn.functional.l1_loss(output, x, reduction="sum") / len(x)
 
 
+# ---- terms over the code ----
+
+def mean_kl(mu, logvar):
+    """Of each dimension, over the batch."""
+    return torch.distributions.kl_divergence(torch.distributions.Normal(mu, (0.5 * logvar).exp()),
+                                             torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))).mean(0)
+
+
+def decomposition(z, mu, logvar):
+    """Mutual information and total correlation, Chen et al. 2018, q(z) being the mean of the batch's posteriors."""
+    pairs = torch.distributions.Normal(mu[None], (0.5 * logvar[None]).exp()).log_prob(z[:, None])  # (i, j, Z)
+    joint = torch.logsumexp(pairs.sum(2), 1) - np.log(len(z))
+    marginals = (torch.logsumexp(pairs, 1) - np.log(len(z))).sum(1)
+    own = torch.distributions.Normal(mu, (0.5 * logvar).exp()).log_prob(z).sum(1)
+    return (own - joint).mean(), (joint - marginals).mean()
+
+
+def discrepancy(kernel, z, draws):
+    """As Pythae's WAE_MMD: off the diagonal within a set, all pairs between."""
+    def k(a, b):
+        square, width = ((a[:, None] - b[None]) ** 2).sum(2), 2 * z.shape[1]
+        if kernel == "rbf":
+            return torch.exp(-square / width)
+        return sum(width * s / (width * s + square) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10))
+    n = len(z)
+    within = [(k(a, a) - torch.diag(torch.diag(k(a, a)))).sum() / (n * (n - 1)) for a in (z, draws)]
+    return within[0] + within[1] - 2 * k(z, draws).mean()
+
+
+def latent_terms(spec, model, step, weight, draws):
+    """What the objective has instead of weight KL and beside it, and each term by the name that elbo gives it."""
+    terms, (z, mu, logvar) = spec.get("terms", {}), model.posterior
+    if not terms:
+        return None, {}
+    total, named = 0.0, {}
+    if spec["kind"] == "vae":
+        kl = mean_kl(mu, logvar)
+        trained = kl.sum()
+        if "kl.free" in terms:
+            trained = torch.maximum(kl, torch.full_like(kl, terms["kl.free"])).sum()
+            named["free_bits"] = trained - kl.sum()
+        if "kl.capacity" in terms:
+            trained = (kl.sum() - terms["kl.capacity"] * min(1, step / terms["kl.over"])).abs()
+            named["capacity"] = trained - kl.sum()
+        if "kl.tc" in terms:
+            mi, tc = decomposition(z, mu, logvar)
+            trained = trained + (terms.get("kl.mi", 1) - 1) * mi + (terms["kl.tc"] - 1) * tc
+            named.update({"tc": tc, **({"mi": mi} if "kl.mi" in terms else {})})
+        total = weight * trained
+    if "mmd.weight" in terms:
+        named["mmd"] = discrepancy(terms.get("mmd.kernel", "imq"), z, draws)
+        total = total + terms["mmd.weight"] * named["mmd"]
+    if "penalty.weight" in terms:
+        named["penalty"] = 0.5 * (z ** 2).sum(1).mean()
+        total = total + terms["penalty.weight"] * named["penalty"]
+    return total, named
+
+
 # ---- training ----
 
 def optimizer_of(train, parameters):
@@ -433,6 +516,9 @@ def run(spec, images, seed):
     torch.manual_seed(seed)
     low, high = spec.get("range", [0, 1])
     model = Model(spec, images.shape[1:])  # initialised in float, so that floats hold the weights
+    for head in (model.mu, model.logvar, model.code) if "spread" in spec else ():
+        if head:  # codes far apart and posteriors unlike each other: small terms would be lost beside the reconstruction
+            head.weight.data *= spec["spread"]
     out = {name: w.detach().numpy().copy() for name, w in weights_of(model).items()}
     model.double()
     out["x"] = images
@@ -445,6 +531,10 @@ def run(spec, images, seed):
     if spec["kind"] == "vae":
         eps = torch.randn(STEPS, len(x), int(np.prod(spec["code"])) if "head" in spec else int(spec["latent"]))
         out["eps"] = eps.numpy()
+    draws = [None] * STEPS
+    if "mmd.weight" in spec.get("terms", {}):
+        draws = torch.randn(STEPS, len(x), int(spec["latent"]))
+        out["draws"], draws = draws.numpy(), draws.double()
     picker = np.random.RandomState(seed)
     if "classes" in spec:
         out["labels"] = picker.randint(0, spec["classes"], len(x)).astype(np.uint8)
@@ -468,8 +558,11 @@ def run(spec, images, seed):
             reconstruction = values.sum() / len(x)
         else:
             reconstruction = reconstruction_loss(spec["loss"], output, x, features)
+        trained, named = latent_terms(spec, model, step, weight, draws[step])
+        for name, value in named.items():
+            rows.setdefault(name, []).append(float(value))
         optimizer.zero_grad()
-        ((reconstruction + weight * kl) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
+        ((reconstruction + (weight * kl if trained is None else trained)) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
         if step == 0:
             out.update({"grad." + name: w.grad.numpy().astype(np.float32) for name, w in model.named_parameters()})
         if "clip" in train:
@@ -484,6 +577,8 @@ def run(spec, images, seed):
         out.update(code=code.detach().numpy().astype(np.float32), output=output.detach().numpy().astype(np.float32))
     out.update({name: np.array(values) for name, values in rows.items()})
     print("  loss", " ".join("%.4f" % v for v in rows["loss"]))
+    for name in set(rows) - {"loss", "reconstruction", "kl", "lr", "kl_weight"}:
+        print("  " + name, " ".join("%.4f" % v for v in rows[name]))
     return out
 
 
@@ -514,9 +609,14 @@ def recipe_text(name, spec, batch):
         more += ", sigma: %s" % (spec["sigma"] or "learned")
     if "scale" in spec:
         more += ", scale: " + spec["scale"]
-    kl = ", kl: {weight: %g, warmup: %g%s}" % (
+    terms = spec.get("terms", {})
+    for term in ("mmd", "penalty"):
+        own = ["%s: %s" % (k.split(".")[1], v) for k, v in terms.items() if k.split(".")[0] == term]
+        more += ", %s: {%s}" % (term, ", ".join(own)) if own else ""
+    kl = ", kl: {weight: %g, warmup: %g%s%s}" % (
         spec.get("kl", 1), spec.get("warmup", 0),
-        ", schedule: sine, period: %g, min: %g" % spec["sine"] if "sine" in spec else "") if spec["kind"] == "vae" else ""
+        ", schedule: sine, period: %g, min: %g" % spec["sine"] if "sine" in spec else "",
+        "".join(", %s: %s" % (k[3:], v) for k, v in terms.items() if k.startswith("kl."))) if spec["kind"] == "vae" else ""
     inputs = "".join("%s: %s\n" % (key, spec[k]) for k, key in (("corrupt", "corrupt"), ("classes", "labels")) if k in spec)
     return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n%s"
             "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n" %
@@ -560,10 +660,10 @@ def main(arguments):
     folder = pathlib.Path(__file__).parent.parent / "tests" / "golden"
     folder.mkdir(exist_ok=True)
     images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8), "photos": random_photos(5, 32),
-              "small photos": random_photos(9, 16)}
+              "small photos": random_photos(9, 16), "seven": random_images(7, 6, 7)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
-                                     **OBSERVATIONS, **ATTENTION}.items()):
+                                     **OBSERVATIONS, **ATTENTION, **TERMS}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

@@ -99,9 +99,10 @@ static void print_losses(const elbo_evaluation *v) {
     print_observation(q, vae && !v->mean_code);
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
-        bool told = k->role != ELBO_METRIC_MEASURED && elbo_metrics_count(m, k->role) == 1; // above, or as MSE
+        bool summed = k->role == ELBO_METRIC_RECONSTRUCTION || k->role == ELBO_METRIC_KL;
+        bool told = summed && elbo_metrics_count(m, k->role) == 1; // above
         if (told || k->role == ELBO_METRIC_SQUARED_ERROR || !isfinite(q->losses.metric[i])) continue;
-        snprintf(note, sizeof note, "%s, weight %g", k->unit, k->role == ELBO_METRIC_KL ? q->kl_weight : k->weight);
+        snprintf(note, sizeof note, "%s, weight %g", k->unit, elbo_metric_weight(k, q->kl_weight));
         line(k->name, "%.4f", q->losses.metric[i], "", elbo_metric_is_trained(k) ? note : k->unit);
     }
 }

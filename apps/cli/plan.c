@@ -117,7 +117,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_recipe r;
     elbo_image_shape shape;
     if (elbo_recipe_open(&r, argv[0], sets.text, sets.count, &err) != ELBO_OK) return cli_fail(&err);
-    elbo_status status = cli_image_shape(&shape, &r, data, &err);
+    elbo_status status = elbo_recipe_check_schedules(&r, &err);
+    if (status == ELBO_OK) status = cli_image_shape(&shape, &r, data, &err);
     if (status == ELBO_OK) status = show(&r, shape, mode, device, json, &err);
     elbo_recipe_close(&r);
     return status == ELBO_OK ? CLI_OK : cli_fail(&err);

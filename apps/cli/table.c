@@ -15,7 +15,8 @@ static int label_width(const elbo_comparison *c) {
 /* A metric that the columns do not tell of: one of several of its role, or one that is only measured. */
 static bool apart(const elbo_metrics *m, int k) {
     elbo_metric_role role = m->metric[k].role;
-    return role == ELBO_METRIC_MEASURED || (role != ELBO_METRIC_SQUARED_ERROR && elbo_metrics_count(m, role) > 1);
+    if (role == ELBO_METRIC_MEASURED || role == ELBO_METRIC_REGULARISER) return true;
+    return role != ELBO_METRIC_SQUARED_ERROR && elbo_metrics_count(m, role) > 1;
 }
 
 /* Of each run that has such metrics a line: each by itself, unweighted. */

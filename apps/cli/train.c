@@ -15,7 +15,12 @@
 /* A resumed run goes by its own recipe; only how long it lasts may change. */
 static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, const elbo_run_facts *facts,
                                const cli_texts *sets, elbo_error *err) {
-    if (!facts->recipe) return elbo_recipe_open(r, recipe, sets->text, sets->count, err);
+    if (!facts->recipe) {
+        ELBO_TRY(elbo_recipe_open(r, recipe, sets->text, sets->count, err));
+        elbo_status status = elbo_recipe_check_schedules(r, err);
+        if (status != ELBO_OK) elbo_recipe_close(r);
+        return status;
+    }
     for (int i = 0; i < sets->count; i++)
         if (strncmp(sets->text[i], "train.epochs=", 13))
             return elbo_fail(err, ELBO_BAD_INPUT,

@@ -30,7 +30,8 @@ typedef enum elbo_purpose {
     ELBO_FOR_PIXELS = 32,    /* images drawn from p(x|z): sample: row */
     ELBO_FOR_BINARY = 48,    /* binary images: epoch: 0 where they are fixed, else the epoch + 1; sample: image index */
     ELBO_FOR_CORRUPTION,     /* + place in the list << 8: epoch, sample: image index */
-    ELBO_FOR_TEST_CORRUPTION /* the same in evaluation: sample: image index */
+    ELBO_FOR_TEST_CORRUPTION, /* the same in evaluation: sample: image index */
+    ELBO_FOR_CODES = 64      /* + purpose of the batch's noise << 8: draws from the prior that codes are compared with */
 } elbo_purpose;
 
 typedef struct elbo_stream {

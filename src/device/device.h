@@ -39,6 +39,7 @@ typedef struct elbo_batch_args {
     elbo_stream noise;                  // seed, purpose and epoch; the sample is the image's index
     bool no_noise;                      // z = mu
     const float *given_noise;           // (images->count, latent), used instead of drawing; or NULL
+    const float *given_draws;           // the same of draws from the prior, which a term compares codes with
     const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
     bool binary;                        // images are made black and white by the fixed numbers of binary_seed or, where
     uint64_t binary_seed;               // binary_draw is not 0, by those of that draw
@@ -48,6 +49,7 @@ typedef struct elbo_batch_args {
 
     /* Training. */
     float loss_weight[ELBO_MAX_METRICS]; // of each metric of the graph, at this step
+    float loss_bound[ELBO_MAX_METRICS];  // evaluation too: of a term that holds the KL to a bound, this bound
     float loss_scale; // of the gradient: 1 / count for the mean over the batch; over its values, too: loss.scale
     elbo_update update;
     bool no_update; // gradients only

@@ -24,9 +24,9 @@ bool elbo_sample_source_named(elbo_sample_source *source, const char *name) {
 }
 
 elbo_status elbo_sample_source_of(elbo_sample_source *source, const elbo_model *m, elbo_error *err) {
-    bool vae = m->recipe.kind == ELBO_VAE;
-    if (*source == ELBO_SAMPLE_DEFAULT) *source = vae ? ELBO_SAMPLE_PRIOR : ELBO_SAMPLE_GMM;
-    if (*source == ELBO_SAMPLE_PRIOR && !vae)
+    bool prior = m->network.graph.prior != NULL;
+    if (*source == ELBO_SAMPLE_DEFAULT) *source = prior ? ELBO_SAMPLE_PRIOR : ELBO_SAMPLE_GMM;
+    if (*source == ELBO_SAMPLE_PRIOR && !prior)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: is an autoencoder, which has no prior to draw codes from; --from gmm or --from "
                          "gaussian draws them from a density of its training codes",

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "recipe/latent_terms.h"
+
 #define LOG_2_PI 1.8378770664093454836
 
 /* ---- posteriors ---- */
@@ -9,13 +11,19 @@
 enum { MU, LOGVAR };
 
 static void sample_gaussian(float *z, const float *const *param, const float *eps, size_t Z) {
-    for (size_t d = 0; d < Z; d++) z[d] = param[MU][d] + eps[d] * expf(0.5f * param[LOGVAR][d]);
+    for (size_t d = 0; d < Z; d++) z[d] = param[MU][d] + eps[d] * expf(0.5f * elbo_logvar_bounded(param[LOGVAR][d]));
 }
 
 static double log_gaussian(const float *const *param, const float *eps, size_t Z) {
     double sum = 0;
-    for (size_t d = 0; d < Z; d++) sum -= 0.5 * (LOG_2_PI + (double)eps[d] * eps[d] + param[LOGVAR][d]);
+    for (size_t d = 0; d < Z; d++)
+        sum -= 0.5 * (LOG_2_PI + (double)eps[d] * eps[d] + elbo_logvar_bounded(param[LOGVAR][d]));
     return sum;
+}
+
+double elbo_gaussian_kl(double m, double v) {
+    double b = elbo_logvar_bounded((float)v), e = exp(b);
+    return 0.5 * (m * m + e - 1 - b + (e - 1) * (v - b));
 }
 
 static const elbo_posterior gaussian = {
@@ -40,4 +48,6 @@ static double log_normal(const float *z, size_t Z) {
 static const elbo_prior normal = {
     .name = "standard normal", .loss = "kl", .sample = sample_normal, .log_p = log_normal};
 
-const elbo_prior *elbo_prior_of(const elbo_recipe *r) { return r->kind == ELBO_VAE ? &normal : NULL; }
+const elbo_prior *elbo_prior_of(const elbo_recipe *r) {
+    return r->kind == ELBO_VAE || elbo_latent_terms_match_prior(r) ? &normal : NULL;
+}

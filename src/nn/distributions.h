@@ -26,8 +26,20 @@ typedef struct elbo_prior {
     double (*log_p)(const float *z, size_t Z);
 } elbo_prior;
 
+/* logvar where it is used: beyond these the variance is 0 or infinite to a float's eye, and exp soon not finite. Outside
+ * the KL goes on as the straight line that touches it there, whose gradient brings logvar back. */
+#define ELBO_LOGVAR_LEAST (-30.0f)
+#define ELBO_LOGVAR_MOST 20.0f
+static inline float elbo_logvar_bounded(float v) { // NaN stays
+    return v < ELBO_LOGVAR_LEAST ? ELBO_LOGVAR_LEAST : v > ELBO_LOGVAR_MOST ? ELBO_LOGVAR_MOST : v;
+}
+
+/* KL(N(m, e^v) || N(0, 1)) in nats: Kingma and Welling 2013, appendix B. */
+double elbo_gaussian_kl(double m, double v);
+
 /* NULL for an autoencoder, whose code is not drawn. */
 const elbo_posterior *elbo_posterior_of(const elbo_recipe *r);
+/* NULL for an autoencoder whose codes are not trained to be like draws from it, either. */
 const elbo_prior *elbo_prior_of(const elbo_recipe *r);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "nn/losses/loss.h"
+#include "recipe/latent_terms.h"
 
 /* What one layer may give for one image: a gigabyte. */
 static const size_t MOST_VALUES = (size_t)1 << 28;
@@ -317,7 +318,8 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
     return ELBO_OK;
 }
 
-/* The losses behind the network: of the reconstruction against the image, of the posterior against the prior. */
+/* The losses behind the network: of the reconstruction against the image, of the posterior against the prior, and other
+ * terms over the code. */
 static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     g->metrics = elbo_metrics_of(r);
     for (int k = 0; k < g->metrics.count; k++) {
@@ -333,8 +335,12 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
         n->value[ELBO_LOSS_LOW] = r->image.low;
         n->value[ELBO_LOSS_HIGH] = r->image.high;
         g->loss[k] = g->count - 1;
-        read_from(n, m->role == ELBO_METRIC_KL ? g->at.code : g->at.logits);
-        if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.target);
+        bool regulariser = m->role == ELBO_METRIC_REGULARISER;
+        int reads = regulariser ? elbo_latent_rows[n->op->which].reads : 0;
+        if (regulariser) n->value[1] = r->loss.latent[n->op->which].choice;
+        if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.logits), read_from(n, g->at.target);
+        if (reads & ELBO_LATENT_READS_CODE) read_from(n, g->at.latent);
+        if (m->role == ELBO_METRIC_KL || reads & ELBO_LATENT_READS_POSTERIOR) read_from(n, g->at.code);
         ELBO_TRY(n->op->shape(g, n, err));
     }
     return ELBO_OK;

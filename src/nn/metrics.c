@@ -7,20 +7,26 @@
 
 #include "nn/distributions.h"
 #include "nn/losses/loss.h"
+#include "recipe/latent_terms.h"
 
-static void add(elbo_metrics *m, const char *loss, double weight) {
+static void add(elbo_metrics *m, const char *loss, double weight, bool times_kl) {
     const elbo_loss *l = elbo_loss_find(loss);
-    m->metric[m->count++] = (elbo_metric){l->op->name, l->unit, l->role, weight};
+    m->metric[m->count++] = (elbo_metric){l->op->name, l->unit, l->role, weight, times_kl};
 }
 
 elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
     elbo_metrics m = {.count = 0};
     elbo_terms terms = elbo_terms_computed(r);
-    for (int i = 0; i < terms.count; i++) add(&m, elbo_reconstruction_name(terms.term[i].kind), terms.term[i].weight);
-    if (elbo_prior_of(r)) add(&m, elbo_prior_of(r)->loss, r->loss.kl);
-    m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0};
+    for (int i = 0; i < terms.count; i++)
+        add(&m, elbo_reconstruction_name(terms.term[i].kind), terms.term[i].weight, false);
+    if (elbo_posterior_of(r)) add(&m, elbo_prior_of(r)->loss, r->loss.kl, false);
+    for (int t = 0; t < ELBO_LATENT_TERMS; t++) {
+        double weight = elbo_latent_term_weight(r, (elbo_latent_term)t);
+        if (weight != 0) add(&m, elbo_latent_rows[t].name, weight, elbo_latent_rows[t].use != ELBO_LATENT_WEIGHT);
+    }
+    m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0, false};
     if (elbo_terms_scaled(&terms) && r->loss.sigma == 0)
-        m.metric[m.count++] = (elbo_metric){"sigma", "in image.range", ELBO_METRIC_MEASURED, 0};
+        m.metric[m.count++] = (elbo_metric){"sigma", "in image.range", ELBO_METRIC_MEASURED, 0, false};
     return m;
 }
 
@@ -31,7 +37,12 @@ int elbo_metrics_find(const elbo_metrics *m, const char *name) {
 }
 
 bool elbo_metric_is_trained(const elbo_metric *m) {
-    return m->role == ELBO_METRIC_RECONSTRUCTION || m->role == ELBO_METRIC_KL;
+    return m->role == ELBO_METRIC_RECONSTRUCTION || m->role == ELBO_METRIC_KL || m->role == ELBO_METRIC_REGULARISER;
+}
+
+double elbo_metric_weight(const elbo_metric *m, double kl_weight) {
+    if (m->role == ELBO_METRIC_KL) return kl_weight;
+    return m->times_kl ? m->weight * kl_weight : m->weight;
 }
 
 int elbo_metrics_count(const elbo_metrics *m, elbo_metric_role role) {
@@ -68,14 +79,15 @@ elbo_scores elbo_scores_of(const elbo_metrics *m, const elbo_metric_sums *s, uin
 }
 
 void elbo_scores_set_objective(elbo_scores *s, const elbo_recipe *r, double kl_weight, size_t values_per_image) {
-    s->objective = elbo_objective(r, s->reconstruction, s->kl, kl_weight, values_per_image);
+    s->objective = elbo_objective(r, s, kl_weight, values_per_image);
 }
 
 /* value: (count); by_role: indexed by elbo_metric_role, up to the squared error */
 static void fill(double *value, const elbo_metrics *m, const double *by_role) {
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
-        if (!isnan(value[i]) || k->role == ELBO_METRIC_MEASURED || elbo_metrics_count(m, k->role) > 1) continue;
+        bool summed = k->role != ELBO_METRIC_MEASURED && k->role != ELBO_METRIC_REGULARISER;
+        if (!isnan(value[i]) || !summed || elbo_metrics_count(m, k->role) > 1) continue;
         value[i] = by_role[k->role] / (k->role == ELBO_METRIC_RECONSTRUCTION ? k->weight : 1);
     }
 }
@@ -142,15 +154,19 @@ const char *elbo_scores_names(const elbo_metrics *m, char out[ELBO_SCORES_NAMES]
 
 /* ---- the objective ---- */
 
-double elbo_objective(const elbo_recipe *r, double reconstruction, double kl, double kl_weight,
-                      size_t values_per_image) {
-    double sum = reconstruction + kl_weight * kl;
+double elbo_objective(const elbo_recipe *r, const elbo_scores *s, double kl_weight, size_t values_per_image) {
+    elbo_metrics m = elbo_metrics_of(r);
+    double sum = s->reconstruction + kl_weight * s->kl;
+    for (int i = 0; i < m.count; i++)
+        if (m.metric[i].role == ELBO_METRIC_REGULARISER)
+            sum += elbo_metric_weight(&m.metric[i], kl_weight) * s->metric[i];
     return r->loss.scale == ELBO_MEAN ? sum / (double)values_per_image : sum;
 }
 
 bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight) {
     elbo_terms t = elbo_terms_computed(r);
     bool one = t.count == 1 && t.term[0].weight == 1;
+    for (int k = 0; k < ELBO_LATENT_TERMS; k++) one &= !elbo_latent_term_is_on(r, (elbo_latent_term)k);
     return one && r->loss.scale == ELBO_SUM && (r->kind == ELBO_AE || kl_weight == 1);
 }
 
@@ -162,11 +178,18 @@ bool elbo_objective_stays_elbo(const elbo_recipe *r) {
     return !elbo_objective_moves(r) && elbo_objective_is_elbo(r, r->loss.kl);
 }
 
+static bool same_term(const elbo_recipe *a, const elbo_recipe *b, elbo_latent_term t) {
+    const elbo_latent_setting *s = &a->loss.latent[t], *o = &b->loss.latent[t];
+    if (!elbo_latent_term_is_on(a, t)) return !elbo_latent_term_is_on(b, t);
+    return s->number == o->number && s->argument == o->argument && s->choice == o->choice;
+}
+
 bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b) {
     elbo_terms s = elbo_terms_computed(a), t = elbo_terms_computed(b);
     char mine[ELBO_TERMS_TEXT], theirs[ELBO_TERMS_TEXT];
     bool terms = a->kind == b->kind && a->loss.scale == b->loss.scale &&
                  !strcmp(elbo_terms_text(&s, mine), elbo_terms_text(&t, theirs));
+    for (int i = 0; i < ELBO_LATENT_TERMS; i++) terms &= same_term(a, b, (elbo_latent_term)i);
     if (!terms || a->kind == ELBO_AE) return terms;
     bool weight = a->loss.kl == b->loss.kl && a->loss.kl_warmup == b->loss.kl_warmup &&
                   a->loss.kl_schedule == b->loss.kl_schedule;
@@ -183,12 +206,11 @@ const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, dou
         const elbo_metric *k = &m->metric[i];
         if (!elbo_metric_is_trained(k)) continue;
         char weight[32] = "";
-        double w = k->role == ELBO_METRIC_KL ? kl_weight : k->weight;
-        if (isnan(w))
-            strcpy(weight, "w ");
-        else if (w != 1)
-            snprintf(weight, sizeof weight, "%.4g ", w);
-        used += (size_t)snprintf(sum + used, sizeof sum - used, "%s%s%s", terms ? " + " : "", weight, k->name);
+        double w = elbo_metric_weight(k, kl_weight), factor = isnan(w) ? (k->times_kl ? k->weight : 1) : w;
+        const char *sign = factor < 0 ? (terms ? " - " : "-") : terms ? " + " : ""; // of a part of the KL below 1
+        if (fabs(factor) != 1) snprintf(weight, sizeof weight, "%.4g ", fabs(factor));
+        used +=
+            (size_t)snprintf(sum + used, sizeof sum - used, "%s%s%s%s", sign, weight, isnan(w) ? "w " : "", k->name);
         terms++;
     }
     bool mean = r->loss.scale == ELBO_MEAN;

@@ -10,6 +10,7 @@
 typedef enum elbo_metric_role {
     ELBO_METRIC_RECONSTRUCTION, // a term of -log p(x|z)
     ELBO_METRIC_KL,             // a divergence from the prior; its weight may follow a schedule
+    ELBO_METRIC_REGULARISER,    // any other term of what is trained, by its weight; no part of the ELBO
     ELBO_METRIC_SQUARED_ERROR,  // of the reconstruction, summed over an image's values; no part of what is trained
     ELBO_METRIC_MEASURED,       // measured only, no part of what is trained
 } elbo_metric_role;
@@ -19,6 +20,7 @@ typedef struct elbo_metric {
     const char *unit; // "nats/image"
     elbo_metric_role role;
     double weight; // in the objective; of the KL the highest that its schedule reaches
+    bool times_kl; // the weight is a factor of the KL's
 } elbo_metric;
 
 enum { ELBO_MAX_METRICS = 16 };
@@ -32,6 +34,8 @@ elbo_metrics elbo_metrics_of(const elbo_recipe *r);
 /* -1 where there is none of that name. */
 int elbo_metrics_find(const elbo_metrics *m, const char *name);
 bool elbo_metric_is_trained(const elbo_metric *m);
+/* In the objective while the KL's weight is this. */
+double elbo_metric_weight(const elbo_metric *m, double kl_weight);
 /* How many there are of a role. */
 int elbo_metrics_count(const elbo_metrics *m, elbo_metric_role role);
 
@@ -73,9 +77,8 @@ const char *elbo_scores_names(const elbo_metrics *m, char out[ELBO_SCORES_NAMES]
 
 /* ---- the objective ---- */
 
-/* What training minimises, of one image: (reconstruction + kl_weight KL) times the factor of loss.scale. */
-double elbo_objective(const elbo_recipe *r, double reconstruction, double kl, double kl_weight,
-                      size_t values_per_image);
+/* What training minimises, of one image: the terms by their weights, times the factor of loss.scale. */
+double elbo_objective(const elbo_recipe *r, const elbo_scores *s, double kl_weight, size_t values_per_image);
 /* Whether the objective is the negative ELBO in nats: no weights, no means. False: it is shown beside it, under its own
  * name. `kl_weight`: at that step. */
 bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight);
@@ -85,7 +88,7 @@ bool elbo_objective_moves(const elbo_recipe *r);
 bool elbo_objective_stays_elbo(const elbo_recipe *r);
 /* Whether two recipes, for images of one size, minimise the same sum, so that its values can be compared. */
 bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b);
-/* "(reconstruction + 0.5 kl) / 784 values". kl_weight NaN: it follows a schedule, "... + w kl". Returns `out`. */
+/* "(bce + 0.5 kl + 10 mmd) / 784 values". kl_weight NaN: it follows a schedule, "... + w kl". Returns `out`. */
 enum { ELBO_OBJECTIVE_TEXT = 256, ELBO_OBJECTIVE_NUMBER = 32 };
 const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, double kl_weight, size_t values_per_image,
                                 char out[ELBO_OBJECTIVE_TEXT]);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recipe/latent_terms.h"
+
 static const char *const kinds[] = {[ELBO_AE] = "ae", [ELBO_VAE] = "vae", NULL};
 static const char *const reconstructions[] = {
 #define PIXEL_LOSS(name, NAME) #name,
@@ -18,6 +20,7 @@ static const char *const optimizers[] = {
 static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
 static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELBO_KL_SINE] = "sine", NULL};
+static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF] = "rbf", NULL};
 static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
 static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
@@ -39,6 +42,12 @@ static bool is_perceptual(const elbo_recipe *r) {
 }
 static bool is_scaled(const elbo_recipe *r) { return elbo_terms_scaled(&r->loss.reconstruction) != NULL; }
 static bool is_sine(const elbo_recipe *r) { return r->kind == ELBO_VAE && r->loss.kl_schedule == ELBO_KL_SINE; }
+#define ROW_TERM(name, NAME, ...)                                                                                      \
+    __attribute__((unused)) static bool has_##NAME(const elbo_recipe *r) {                                             \
+        return elbo_latent_term_is_on(r, ELBO_LATENT_##NAME);                                                          \
+    }
+#define BATCH_TERM ROW_TERM
+#include "recipe/latent_terms.def"
 static bool is_sgd(const elbo_recipe *r) { return r->train.optimizer == ELBO_SGD; }
 static bool is_adam_or_adamw(const elbo_recipe *r) { return r->train.optimizer != ELBO_SGD; }
 static bool is_adamw(const elbo_recipe *r) { return r->train.optimizer == ELBO_ADAMW; }
@@ -113,8 +122,8 @@ const elbo_key elbo_keys[] = {
              "mse_loss; logs are in nats either way"},
     {"loss.kl.weight", ELBO_KEY_NUMBER, AT(loss.kl), DEFAULT("1"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
      .help = "weight of the KL term (beta); `kl: 4` is shorthand"},
-    {"loss.kl.warmup", ELBO_KEY_NUMBER, AT(loss.kl_warmup), DEFAULT("0"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
-     .help = "epochs of linear warm-up of the weight from 0"},
+    {"loss.kl.warmup", ELBO_KEY_NUMBER, AT(loss.kl_warmup), PLACE(warmup_place), DEFAULT("0"), AT_LEAST(0),
+     ONLY(is_vae, "kind: vae"), .help = "epochs of linear warm-up of the weight from 0"},
     {"loss.kl.schedule", ELBO_KEY_CHOICE, AT(loss.kl_schedule), DEFAULT("constant"), ONLY(is_vae, "kind: vae"),
      .choices = kl_schedules,
      .help = "schedule of the weight over the epochs; sine: max(min, weight (1 + sin(2 pi epoch / "
@@ -123,7 +132,26 @@ const elbo_key elbo_keys[] = {
      ONLY(is_sine, "loss.kl.schedule: sine"), .help = "period in epochs"},
     {"loss.kl.min", ELBO_KEY_NUMBER, AT(loss.kl_min), DEFAULT("0"), AT_LEAST(0),
      ONLY(is_sine, "loss.kl.schedule: sine"), .help = "minimum weight"},
-    {"train.epochs", ELBO_KEY_WHOLE, AT(train.epochs), DEFAULT("10"), FROM_TO(1, 1000000),
+#define IS_OFF_WEIGHT "0"
+#define IS_OFF_PART "1"
+#define IS_OFF_BOUND "0"
+#define WITH_CODE
+#define WITH_DRAWS
+#define WITH_POSTERIOR ONLY(is_vae, "kind: vae"),
+#define WITH_BOTH WITH_POSTERIOR
+#define ROW_TERM(name, NAME, key, use, reads, unit, text)                                                              \
+    {key,                                                                                                              \
+     ELBO_KEY_NUMBER,                                                                                                  \
+     AT(loss.latent[ELBO_LATENT_##NAME].number),                                                                       \
+     DEFAULT(IS_OFF_##use),                                                                                            \
+     AT_LEAST(0),                                                                                                      \
+     .terse = true,                                                                                                    \
+     WITH_##reads.help = text},
+#define BATCH_TERM ROW_TERM
+#define TERM_ARGUMENT(key, type, member, standard, NAME, with, ...)                                                    \
+    {key, type, AT(loss.latent[ELBO_LATENT_##NAME].member), DEFAULT(standard), ONLY(has_##NAME, with), __VA_ARGS__},
+#include "recipe/latent_terms.def"
+    {"train.epochs", ELBO_KEY_WHOLE, AT(train.epochs), PLACE(epochs_place), DEFAULT("10"), FROM_TO(1, 1000000),
      .help = "passes over the training images"},
     {"train.batch", ELBO_KEY_WHOLE, AT(train.batch), DEFAULT("128"), FROM_TO(1, 65536), .help = "images per step"},
     {"train.optimizer", ELBO_KEY_CHOICE, AT(train.optimizer), DEFAULT("adam"), .choices = optimizers,

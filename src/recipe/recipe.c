@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/data.h"
+#include "recipe/latent_terms.h"
 #include "recipe/layers.h"
 #include "recipe/read.h"
 #include "recipe/tree.h"
@@ -130,7 +131,16 @@ static elbo_status load(elbo_recipe *r, const char *name, uint8_t **text, size_t
 
 /* `kl: 4` is short for `kl: {weight: 4}`. */
 static elbo_status spell_out(elbo_yaml_node *root, elbo_error *err) {
-    return elbo_tree_wrap(root, "loss.kl", "weight", err);
+    ELBO_TRY(elbo_tree_wrap(root, "loss.kl", "weight", err));
+    for (int t = 0; t < ELBO_LATENT_TERMS; t++) { // `mmd: 10` for `mmd: {weight: 10}`
+        static const char end[] = ".weight";
+        const char *key = elbo_latent_rows[t].key;
+        char path[64];
+        if (!ends_in(key, end)) continue;
+        snprintf(path, sizeof path, "%.*s", (int)(strlen(key) - strlen(end)), key);
+        ELBO_TRY(elbo_tree_wrap(root, path, end + 1, err));
+    }
+    return ELBO_OK;
 }
 
 static elbo_status apply_sets(elbo_recipe *r, elbo_yaml_node **root, const char *const *sets, int count,
@@ -166,4 +176,23 @@ elbo_status elbo_recipe_open(elbo_recipe *r, const char *name, const char *const
     elbo_tree_free(root);
     if (status != ELBO_OK) elbo_recipe_close(r);
     return status;
+}
+
+elbo_status elbo_recipe_check_schedules(const elbo_recipe *r, elbo_error *err) {
+    double epochs = r->train.epochs, over = r->loss.latent[ELBO_LATENT_CAPACITY].argument;
+    if (!strncmp(r->epochs_place.file, "--set", 5)) return ELBO_OK;
+    if (r->loss.kl_warmup > epochs)
+        return elbo_fail_at(
+            err, r->warmup_place,
+            "loss.kl.warmup: %g epochs of %g, so that the KL's weight would end at %.3g of %g; a warm-up is "
+            "at most as long as train.epochs",
+            (double)r->loss.kl_warmup, epochs, r->loss.kl * epochs / r->loss.kl_warmup, (double)r->loss.kl);
+    if (over > epochs)
+        return elbo_fail_at(
+            err, r->loss_place,
+            "loss.kl.over: %g epochs of %g, so that the capacity would end at %.3g of %g; it grows over at "
+            "most train.epochs",
+            over, epochs, r->loss.latent[ELBO_LATENT_CAPACITY].number * epochs / over,
+            (double)r->loss.latent[ELBO_LATENT_CAPACITY].number);
+    return ELBO_OK;
 }

@@ -32,6 +32,19 @@ typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedul
 typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNAMIC } elbo_binary;
 typedef enum elbo_keep { ELBO_KEEP_LAST, ELBO_KEEP_BEST } elbo_keep;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
+/* Terms over the code, beside the KL (recipe/latent_terms.h). */
+typedef enum elbo_latent_term {
+#define ROW_TERM(name, NAME, ...) ELBO_LATENT_##NAME,
+#define BATCH_TERM ROW_TERM
+#include "recipe/latent_terms.def"
+    ELBO_LATENT_TERMS
+} elbo_latent_term;
+typedef struct elbo_latent_setting {
+    float number;   // a weight or a bound: what the row says
+    float argument; // of its own, as the next
+    unsigned choice;
+} elbo_latent_setting;
+typedef enum elbo_mmd_kernel { ELBO_MMD_IMQ, ELBO_MMD_RBF } elbo_mmd_kernel;
 
 /* "mse + 0.7 l1": what is added up to the reconstruction loss. Of each term an image has the sum over its values (of
  * perceptual, whose features are other values, the mean over these times the number of the image's), so that one
@@ -65,7 +78,8 @@ typedef struct elbo_recipe {
     } head;                // `latent: {channels: 256, head: ...}`: a code of channels x height x width
     elbo_layers encoder, decoder;
     int labels; // classes that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
-    elbo_place latent_place, encoder_place, decoder_place, loss_place; // of the keys, for errors about the whole
+    elbo_place latent_place, encoder_place, decoder_place, loss_place, warmup_place,
+        epochs_place; // of the keys, for errors about the whole
 
     struct {
         int height, width, channels; // what photos are brought to; 0: images are taken as they are, photos 64x64
@@ -89,6 +103,7 @@ typedef struct elbo_recipe {
         float kl_warmup;       // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
         elbo_kl_schedule kl_schedule;
         float kl_period, kl_min; // sine: epochs of one turn, and the least weight
+        elbo_latent_setting latent[ELBO_LATENT_TERMS];
     } loss;
 
     struct {
@@ -115,6 +130,10 @@ typedef struct elbo_recipe {
  * order. Errors name the place, what is wrong and what would be right. Unknown keys are errors. */
 elbo_status elbo_recipe_open(elbo_recipe *r, const char *name, const char *const *sets, int set_count, elbo_error *err);
 void elbo_recipe_close(elbo_recipe *r);
+
+/* Before a training begins: schedules that its epochs would cut off. An epoch number that was set beside the recipe is
+ * a wish for a short trial, and stands. Runs that were trained so can be opened. */
+elbo_status elbo_recipe_check_schedules(const elbo_recipe *r, elbo_error *err);
 
 /* Where a layer `concat class` stands first, or NULL: the model is not conditional. */
 const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r);

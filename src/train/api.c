@@ -187,7 +187,8 @@ elbo_status elbo_train_model(const elbo_training_options *options, elbo_error *e
     elbo_status status = o.resume ? elbo_run_recipe_open(&r, o.run, &facts, o.sets, o.set_count, err)
                                   : elbo_recipe_open(&r, o.recipe, o.sets, o.set_count, err);
     if (status == ELBO_OK) {
-        status = train_recipe(&o, &r, &facts, err);
+        if (!o.resume) status = elbo_recipe_check_schedules(&r, err);
+        if (status == ELBO_OK) status = train_recipe(&o, &r, &facts, err);
         elbo_recipe_close(&r);
     }
     elbo_run_facts_free(&facts);

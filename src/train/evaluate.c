@@ -1,16 +1,19 @@
 /* Losses of a split, image by image summed in a fixed order. */
 #include "train/evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nn/vgg16.h"
+#include "recipe/latent_terms.h"
 
 enum { MOST = 512 }; // images at once
 
 elbo_status elbo_evaluator_make(elbo_evaluator *e, elbo_state *s, const elbo_recipe *r, const elbo_network *features,
                                 elbo_error *err) {
     *e = (elbo_evaluator){.recipe = r, .batch = (uint32_t)elbo_graph_batch(s->graph, MOST)};
+    if (elbo_latent_terms_of_batches(r) && e->batch > (uint32_t)r->train.batch) e->batch = (uint32_t)r->train.batch;
     elbo_plan_options options = {.mode = ELBO_EVAL, .batch = (int)e->batch, .features = features};
     e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
@@ -48,6 +51,7 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };
+        elbo_loss_bounds(e->recipe, e->plan.graph, o->epochs > 0 ? o->epochs : INFINITY, args.loss_bound);
         memset(e->plan.total, 0, sizeof e->plan.total);
         ELBO_TRY(elbo_plan_run_one(&e->plan, &args, err));
         elbo_metric_sums_add(&sums, &e->plan.graph->metrics, e->plan.total);

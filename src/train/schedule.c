@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "nn/ops/op.h"
 #include "train/trainer.h"
 
 double elbo_learning_rate(const elbo_recipe *r, int epoch) {
@@ -29,6 +30,17 @@ double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_ep
     return weight * (double)step / warm;
 }
 
+void elbo_loss_bounds(const elbo_recipe *r, const elbo_graph *g, double epochs, float *bound) {
+    for (int k = 0; k < g->metrics.count; k++) {
+        bound[k] = 0;
+        if (g->metrics.metric[k].role != ELBO_METRIC_REGULARISER) continue;
+        const elbo_latent_setting *s = &r->loss.latent[g->node[g->loss[k]].op->which];
+        double over = s->argument; // of the capacity, the only one that moves
+        bound[k] = epochs < over ? (float)(s->number * epochs / over) : s->number;
+    }
+}
+
 bool elbo_kl_is_warm(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch) {
-    return r->kind != ELBO_VAE || (double)step >= (double)r->loss.kl_warmup * (double)steps_per_epoch;
+    double warm = fmax(r->loss.kl_warmup, r->loss.latent[ELBO_LATENT_CAPACITY].argument);
+    return r->kind != ELBO_VAE || (double)step >= warm * (double)steps_per_epoch;
 }

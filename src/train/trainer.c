@@ -83,9 +83,9 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
         .update = update_at(r, epoch, step),
     };
     for (int k = 0; k < g->metrics.count; k++)
-        args.loss_weight[k] = g->metrics.metric[k].role == ELBO_METRIC_KL
-                                  ? (float)elbo_kl_weight(r, step - 1, steps_an_epoch)
-                                  : (float)g->metrics.metric[k].weight;
+        args.loss_weight[k] =
+            (float)elbo_metric_weight(&g->metrics.metric[k], elbo_kl_weight(r, step - 1, steps_an_epoch));
+    elbo_loss_bounds(r, g, (double)(step - 1) / (double)steps_an_epoch, args.loss_bound);
     return args;
 }
 
@@ -212,7 +212,7 @@ static elbo_status save(trainer *t, elbo_error *err) {
  * at that time, that of the validation images, which epochs are compared by, the full one. */
 static elbo_status evaluate_epoch(trainer *t, elbo_epoch_log *line, elbo_error *err) {
     const elbo_recipe *r = t->recipe;
-    elbo_eval_options o = {.seed = r->train.seed};
+    elbo_eval_options o = {.seed = r->train.seed, .epochs = (double)t->at.step / (double)steps_per_epoch(t)};
     ELBO_TRY(elbo_kept_show_average(&t->kept, &t->state, err));
     if (t->data->test.count) ELBO_TRY(elbo_evaluator_run(&t->evaluator, &line->test, &t->data->test, &o, err));
     elbo_scores_set_objective(&line->test, r, line->kl_weight, t->values);

@@ -15,6 +15,7 @@ typedef struct elbo_eval_options {
     uint64_t seed;
     const float *noise;
     bool mean_code;
+    double epochs; // trained so far, as the recipe's schedules have it; 0: all
     const uint32_t *only; // (only_count) the images that are looked at; NULL: all
     uint32_t only_count;
 } elbo_eval_options;
@@ -65,7 +66,9 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
 double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0
 /* The KL weight at a step: grows linearly over the warm-up's epochs. */
 double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
-/* Whether its warm-up is over at that step. */
+/* What terms hold the KL to, after so many epochs.  bound: (g->metrics.count) */
+void elbo_loss_bounds(const elbo_recipe *r, const elbo_graph *g, double epochs, float *bound);
+/* Whether its warm-up, and the growth of its capacity, is over at that step. */
 bool elbo_kl_is_warm(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
 
 #endif

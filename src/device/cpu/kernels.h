@@ -84,12 +84,50 @@ typedef struct elbo_loss_kernels {
     float (*logistic)(float *dy, float *squared, float *by_scale, const float *y, const float *x, size_t n,
                       const elbo_logistic *l, float scale);
     /* z = mu + eps exp(logvar / 2), and the return value KL(N(mu, exp(logvar)) || N(0, 1))
-     * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. */
+     * = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar): Kingma and Welling 2013, appendix B. eps NULL: z = mu. logvar is
+     * bounded as nn/distributions.h says. */
     float (*reparameterize)(float *z, const float *mu, const float *logvar, const float *eps, size_t n);
     /* Gradients of both, `weight` being that of the KL term times the loss's scale. dmu may not be dz. */
     void (*reparameterize_backward)(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
                                     const float *eps, size_t n, float weight);
 } elbo_loss_kernels;
+
+/* The codes of a batch, as terms over all of it read them: by dimension, (Z, stride), an image in each column, zeros in
+ * those from `count` on, up to a stride of whole sixteens. NULL what is not there. */
+typedef struct elbo_codes {
+    const float *z, *mu, *logvar, *draw; // draw: from the prior, one for each image
+    size_t Z, count, stride;
+} elbo_codes;
+
+/* Gradients with respect to these, in the same layout. */
+typedef struct elbo_code_gradients {
+    float *z, *mu, *logvar;
+} elbo_code_gradients;
+
+/* A term of one image's code, or of its mu and logvar, x (n): returns the value; dx (NULL: nobody asks) += its gradient
+ * times `scale`. */
+typedef float elbo_row_term(float *dx, const float *x, size_t n, float scale);
+
+/* A term over a batch, the mean of a value of each image; here the images first .. first+rows-1 of it, for which values
+ * are written, and (unless g is NULL) the gradients of the sum of these values times `scale` added, to whomever's they
+ * are. */
+typedef struct elbo_batch_term_args {
+    size_t first, rows;
+    float scale;
+    float bound;     // what the KL is held to
+    unsigned choice; // which kernel
+    float *room;     // elbo_batch_term_room
+} elbo_batch_term_args;
+typedef void elbo_batch_term(float *value, const elbo_code_gradients *g, const elbo_codes *c,
+                             const elbo_batch_term_args *a);
+static inline size_t elbo_batch_term_room(size_t Z, size_t stride) { return (4 * Z + 2) * stride + Z; }
+
+/* recipe/latent_terms.def; NULL: it is of the other kind. */
+typedef struct elbo_latent_kernels {
+    const char *name;
+    elbo_row_term *row[ELBO_LATENT_TERMS];
+    elbo_batch_term *batch[ELBO_LATENT_TERMS];
+} elbo_latent_kernels;
 
 /* An optimizer: one pass over parameters w (n), gradients g (n) and what it keeps, array[k] (n). The formulas are
  * PyTorch's. */
@@ -228,6 +266,7 @@ typedef struct elbo_kernels {
     const elbo_resample_kernels *resample;
     const elbo_gate_kernels *gate;
     const elbo_attention_kernels *attention;
+    const elbo_latent_kernels *latent;
 } elbo_kernels;
 
 /* The fastest for this machine. Also for host code that has arrays of its own. */

@@ -26,6 +26,19 @@ elbo_status elbo_cpu_convert(elbo_cpu_program *p, const elbo_node *node, elbo_cp
     return ELBO_OK;
 }
 
+elbo_status elbo_cpu_give_gradient(elbo_cpu_program *p, const elbo_node *node, elbo_cpu_tensor *to,
+                                   elbo_cpu_tensor *from, bool accumulate, elbo_error *err) {
+    if (to == from) return ELBO_OK;
+    if (to->blocked && !accumulate) return elbo_cpu_convert(p, node, to, from, err);
+    if (to->blocked) {
+        elbo_cpu_tensor *share = elbo_cpu_activation(p, node->name, to->shape, true, true);
+        if (!share) return elbo_no_memory(err);
+        ELBO_TRY(elbo_cpu_convert(p, node, share, from, err));
+        from = share;
+    }
+    return elbo_cpu_add(p, node, to, from, err);
+}
+
 elbo_status elbo_cpu_plain(elbo_cpu_program *p, int node, elbo_cpu_tensor **t, elbo_error *err) {
     *t = p->node[node].y;
     if (!(*t)->blocked) return ELBO_OK;

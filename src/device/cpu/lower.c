@@ -89,6 +89,7 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
     case ELBO_WORK_PIXEL_LOSS:
     case ELBO_WORK_PERCEPTUAL: return lower_losses(p, err);
     case ELBO_WORK_KL: return ELBO_OK; // part of the sample's step
+    case ELBO_WORK_LATENT: return elbo_cpu_lower_latent_terms(p, err);
     default: break;
     }
     for (int k = 0; k < w->node->inputs; k++) np->x[k] = p->node[w->node->input[k]].y;
@@ -99,8 +100,9 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
 /* A gradient that another consumer has written is added to. */
 static elbo_status lower_backward(elbo_cpu_program *p, const elbo_work *w, elbo_cpu_node *np, elbo_error *err) {
     const elbo_cpu_lowering *l = elbo_cpu_lowerings[w->kind];
-    if (!l) return ELBO_OK; // losses: their gradient is there already
+    if (!l && w->kind != ELBO_WORK_LATENT) return ELBO_OK; // losses: their gradient is there already
     ELBO_TRY(give_gradients(p, err));
+    if (!l) return elbo_cpu_lower_latent_gradient(p, err);
     if (w->direction == ELBO_TO_WEIGHTS) return l->to_weights(p, np, err);
     for (int k = 0; k < np->node->inputs; k++)
         np->accumulate[k] = np->dx[k] && np->dx[k] != np->dy && np->dx[k]->written;

@@ -47,7 +47,10 @@ typedef struct elbo_cpu_node {
     float *work;
 } elbo_cpu_node;
 
-enum { ELBO_STEP_TENSORS = 2 + ELBO_RECONSTRUCTIONS };
+enum {
+    ELBO_STEP_TENSORS =
+        2 + ((int)ELBO_RECONSTRUCTIONS > (int)ELBO_LATENT_TERMS ? (int)ELBO_RECONSTRUCTIONS : (int)ELBO_LATENT_TERMS)
+};
 
 struct elbo_cpu_step {
     const char *what; // "forward", "backward data"
@@ -133,9 +136,11 @@ struct elbo_cpu_program {
 
     uint64_t packed;                      // the version of the weights that the first phase's packed ones are of
     bool gradients_given, losses_lowered; // while lowering
-    int first_back;                       // FEATURES: its first step that goes back
-    bool diverged, too_long;              // of the last run
-    atomic_bool *no_memory;               // a step of the last batch could not do its part
+    void *latent_terms;                   // the same: lower/latent.c's own
+    bool latent_gradient_lowered;
+    int first_back;          // FEATURES: its first step that goes back
+    bool diverged, too_long; // of the last run
+    atomic_bool *no_memory;  // a step of the last batch could not do its part
     int steps_run;
 };
 
@@ -153,6 +158,9 @@ elbo_status elbo_cpu_own(elbo_cpu_program *p, void *object, void (*free)(void *)
 /* A step that adds one tensor to another of the same layout. */
 elbo_status elbo_cpu_add(elbo_cpu_program *p, const elbo_node *node, elbo_cpu_tensor *to, elbo_cpu_tensor *from,
                          elbo_error *err);
+/* A gradient that was computed apart, plain: to where it belongs, set or (`accumulate`) added, in its layout. */
+elbo_status elbo_cpu_give_gradient(elbo_cpu_program *p, const elbo_node *node, elbo_cpu_tensor *to,
+                                   elbo_cpu_tensor *from, bool accumulate, elbo_error *err);
 /* Each thread's scratch memory holds at least this much. */
 void elbo_cpu_need_scratch(elbo_cpu_program *p, size_t floats);
 /* Steps that copy between a blocked tensor and a plain one, in whichever direction they differ. */

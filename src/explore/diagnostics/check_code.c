@@ -154,7 +154,7 @@ static elbo_status aggregate_posterior(aggregate *a, const float *mu, const floa
         for (size_t d = 0; d < Z; d++) {
             double off = mu[i * Z + d] - mean[d];
             for (size_t k = 0; k <= d; k++) c[d * Z + k] += off * (mu[i * Z + k] - mean[k]) / (double)n;
-            c[d * Z + d] += exp((double)logvar[i * Z + d]) / (double)n;
+            c[d * Z + d] += exp((double)elbo_logvar_bounded(logvar[i * Z + d])) / (double)n;
         }
     *a = (aggregate){.narrowest = INFINITY};
     double squares = 0, trace = 0;

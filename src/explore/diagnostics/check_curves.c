@@ -7,7 +7,7 @@
 
 static double objective(const elbo_eval_context *e, const elbo_scores *s) {
     const elbo_model *m = e->model;
-    return elbo_objective(&m->recipe, s->reconstruction, s->kl, elbo_log_kl_weight(e->log, &m->recipe),
+    return elbo_objective(&m->recipe, s, elbo_log_kl_weight(e->log, &m->recipe),
                           elbo_image_size(m->network.graph.image));
 }
 static double train_at(const elbo_eval_context *e, int epoch) { return objective(e, &e->log->epoch[epoch].train); }

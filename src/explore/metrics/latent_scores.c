@@ -23,8 +23,7 @@ elbo_status elbo_latent_score(elbo_latent_scores *s, const float *mu, const floa
             double m = mu[i * Z + d], off = m - s->mean[d];
             s->variance[d] += off * off;
             if (!logvar) continue;
-            double v = logvar[i * Z + d];
-            s->kl[d] += 0.5 * (m * m + exp(v) - 1 - v); // Kingma and Welling 2013, appendix B
+            s->kl[d] += elbo_gaussian_kl(m, logvar[i * Z + d]);
         }
     for (size_t d = 0; d < Z; d++) {
         s->variance[d] = n > 1 ? s->variance[d] / (double)(n - 1) : 0;

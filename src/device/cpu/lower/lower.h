@@ -44,5 +44,8 @@ int elbo_cpu_squared_error(const elbo_cpu_program *p);
 /* Behind them: adds to their gradient. */
 elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_tensor *prediction,
                                       elbo_cpu_tensor *gradient, elbo_error *err);
+/* The terms over the code, together: they share what they read, and the meetings of threads. */
+elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err);
+elbo_status elbo_cpu_lower_latent_gradient(elbo_cpu_program *p, elbo_error *err);
 
 #endif

@@ -87,6 +87,10 @@ static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, in
 static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {
     elbo_cpu_tensor *gradient;
     ELBO_TRY(plain_code(p, np, &gradient, true, err));
+    if (np->accumulate[0] && gradient == np->dx[0]) { // a term over the code was there before
+        gradient = elbo_cpu_activation(p, np->node->name, gradient->shape, false, true);
+        if (!gradient) return elbo_no_memory(err);
+    }
     elbo_cpu_step *s = elbo_cpu_new_step(p, np->node, "backward", p->kernels->loss->name, run_backward);
     if (!s) return elbo_no_memory(err);
     s->in[0] = np->dy;
@@ -94,7 +98,7 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->in[2] = np->aux;
     s->out[0] = gradient;
     s->number = kl_metric(p);
-    return gradient == np->dx[0] ? ELBO_OK : elbo_cpu_convert(p, np->node, np->dx[0], gradient, err);
+    return elbo_cpu_give_gradient(p, np->node, np->dx[0], gradient, np->accumulate[0], err);
 }
 
 const elbo_cpu_lowering elbo_cpu_lower_sample = {.forward = forward, .to_input = backward, .layout = ELBO_LAYOUT_PLAIN};

@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "device/cpu/ref/ref.h"
+#include "nn/distributions.h"
 
 static float bce(float *dl, float *squared, const float *l, const float *x, size_t n, float scale) {
     double loss = 0, squares = 0;
@@ -112,9 +113,9 @@ static float mse_l1(float *dy, float *squared, const float *y, const float *x, s
 static float reparameterize(float *z, const float *mu, const float *logvar, const float *eps, size_t n) {
     double kl = 0;
     for (size_t i = 0; i < n; i++) {
-        double m = mu[i], v = logvar[i];
+        double m = mu[i], v = elbo_logvar_bounded(logvar[i]);
         z[i] = (float)(m + (eps ? eps[i] * exp(v / 2) : 0));
-        kl += 0.5 * (m * m + exp(v) - 1 - v);
+        kl += elbo_gaussian_kl(m, logvar[i]);
     }
     return (float)kl;
 }
@@ -122,7 +123,7 @@ static float reparameterize(float *z, const float *mu, const float *logvar, cons
 static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
                                     const float *eps, size_t n, float weight) {
     for (size_t i = 0; i < n; i++) {
-        double v = logvar[i], noise = eps ? eps[i] * exp(v / 2) : 0;
+        double v = elbo_logvar_bounded(logvar[i]), noise = eps && v == logvar[i] ? eps[i] * exp(v / 2) : 0;
         dmu[i] = (float)(dz[i] + (double)weight * mu[i]);
         dlogvar[i] = (float)(0.5 * dz[i] * noise + weight * 0.5 * (exp(v) - 1));
     }

@@ -12,5 +12,6 @@ extern const elbo_norm_kernels elbo_ref_norm;
 extern const elbo_resample_kernels elbo_ref_resample;
 extern const elbo_gate_kernels elbo_ref_gate;
 extern const elbo_attention_kernels elbo_ref_attention;
+extern const elbo_latent_kernels elbo_ref_latent;
 
 #endif

@@ -1,7 +1,7 @@
 #include <math.h>
 
 #include "device/cpu/simd/simd.h"
-#include "device/cpu/simd/vector.h"
+#include "device/cpu/simd/latent_vector.h"
 
 /* Each loss walks sixteen lanes at a time, then the rest, whose empty lanes are kept out of the sums. */
 
@@ -197,9 +197,9 @@ static inline float reparameterize_piece(float *z, const float *mu, const float 
     for (size_t i = 0; i < n; i += LANES) EACH_PART(p) {
             size_t at = i + (size_t)p * WIDTH;
             if (at >= n) continue;
-            vec m = vload_of(mu, at, n), v = vload_of(logvar, at, n);
+            vec m = vload_of(mu, at, n), raw = vload_of(logvar, at, n), v = vlogvar(raw), e = vexp(v);
             vstore_of(z, at, n, eps ? m + vload_of(eps, at, n) * vexp(v * 0.5f) : m);
-            kl[p] += m * m + vexp(v) - 1.0f - v; // 0 behind the end
+            kl[p] += m * m + e - 1.0f - v + (e - 1.0f) * (raw - v); // 0 behind the end
         }
     return 0.5f * vsum(kl);
 }
@@ -216,8 +216,8 @@ static float reparameterize(float *z, const float *mu, const float *logvar, cons
 static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
                                     const float *eps, size_t n, float weight) {
     for (size_t i = 0; i < n; i += WIDTH) {
-        vec d = vload_of(dz, i, n), v = vload_of(logvar, i, n);
-        vec noise = eps ? vload_of(eps, i, n) * vexp(v * 0.5f) : vset(0);
+        vec d = vload_of(dz, i, n), raw = vload_of(logvar, i, n), v = vlogvar(raw);
+        vec noise = eps ? vselect(v == raw, vload_of(eps, i, n) * vexp(v * 0.5f), vset(0)) : vset(0);
         vstore_of(dmu, i, n, d + vload_of(mu, i, n) * weight);
         vstore_of(dlogvar, i, n, 0.5f * (d * noise + weight * (vexp(v) - 1.0f)));
     }

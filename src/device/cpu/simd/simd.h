@@ -14,6 +14,7 @@
     extern const elbo_gate_kernels elbo_simd_gate_##isa;                                                               \
     extern const elbo_attention_kernels elbo_simd_attention_##isa;                                                     \
     extern const elbo_conv_kernels elbo_simd_conv_##isa;                                                               \
+    extern const elbo_latent_kernels elbo_simd_latent_##isa;                                                           \
     const elbo_conv_kernels *elbo_simd_winograd_for_##isa(const elbo_conv_shape *s); /* NULL: it does not suit */      \
     void elbo_simd_normal_##isa(float *out, size_t n, elbo_stream s);                                                  \
     void elbo_simd_uniform_##isa(float *out, size_t n, elbo_stream s);                                                 \

@@ -62,7 +62,8 @@ static inline updated torture_adam(const update_of *u, double w, const double *k
         g += decay * w;
     double m = b1 * kept[0] + (1 - b1) * g, v = b2 * kept[1] + (1 - b2) * g * g;
     updated n = {.kept = {m, v}};
-    n.kept_off[0] = ROUND * (fabs(b1 * kept[0]) + fabs((1 - b1) * g)) + (1 - b1) * g_off;
+    n.kept_off[0] = ROUND * (fabs(b1 * kept[0]) + fabs((1 - b1) * g)) + (1 - b1) * g_off +
+                    1e-43; // below 1e-38 floats have few digits
     n.kept_off[1] = 2 * ROUND * v + (1 - b2) * g_off * (2 * fabs(g) + g_off) + 1e-37;
     double c1 = 1 - pow(b1, u->step), c2 = sqrt(1 - pow(b2, u->step)), rate = u->lr / c1;
     double root = sqrt(v), below = root / c2 + u->recipe->train.eps;

@@ -176,6 +176,10 @@ static void test_far_from_the_prior(void **state) {
     train("ae", "many", "kind: ae\ndata: mnist\n" DENSE "train: {batch: 64}\n", "2");
     o = examine("ae");
     expect(o, "prior", "not checked");
+    program p = elbo("eval", "ae", "--json"); // one count of active units, whoever tells it
+    json_t *scores = expect_json(&p);
+    assert_true(number(scores, "active_units") == 4 - measured(o, "collapsed", "collapsed"));
+    json_decref(scores);
     json_decref(o);
 }
 

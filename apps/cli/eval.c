@@ -98,6 +98,7 @@ static void print_losses(const elbo_evaluation *v) {
 static void print_table(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
     char images[32], note[160];
+    bool vae = v->kind == ELBO_VAE;
     printf("%s on %s %s images of %s\n", v->label, elbo_thousands(q->losses.images, images),
            v->on_training ? "train" : "test", v->data);
     print_losses(v);
@@ -108,8 +109,12 @@ static void print_table(const elbo_evaluation *v) {
     line("SSIM", "%.4f", q->pictures.ssim, "", "");
     cli_say_code_use(v->run, &v->code_use, v->skips);
     printf("code of %d dimensions\n", q->latent.latent);
-    snprintf(note, sizeof note, "of %d: variance of the mean code over the images above %g", q->latent.latent,
-             ELBO_ACTIVE_VARIANCE);
+    if (vae)
+        snprintf(note, sizeof note, "of %d: variance of the mean code over the images above %g", q->latent.latent,
+                 ELBO_ACTIVE_VARIANCE);
+    else
+        snprintf(note, sizeof note, "of %d: variance of the code above %g of the widest dimension's", q->latent.latent,
+                 ELBO_ACTIVE_SHARE);
     line("active units", "%.0f", q->latent.active, "", note);
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {

@@ -109,12 +109,12 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m) {
                                       .log_p = real_of(o, "log_likelihood"),
                                       .error = real_of(o, "log_likelihood_error")};
     q->latent = (elbo_latent_scores){.latent = Z,
-                                     .active = (int)json_integer_value(json_object_get(o, "active_units")),
                                      .variance = read_array(o, "code_variance", Z),
                                      .mean = read_array(o, "code_mean", Z),
                                      .kl = vae ? read_array(o, "kl_per_dimension", Z) : NULL};
-    return isfinite(q->losses.loss) && isfinite(q->losses.kl) && q->latent.variance && q->latent.mean &&
-           (!vae || q->latent.kl);
+    if (!q->latent.variance || !q->latent.mean || (vae && !q->latent.kl)) return false;
+    elbo_latent_count_active(&q->latent); // (of an AE, earlier versions counted otherwise)
+    return isfinite(q->losses.loss) && isfinite(q->losses.kl);
 }
 
 static bool same_text(const json_t *o, const char *key, const char *text) {

@@ -42,12 +42,17 @@ elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const flo
 
 typedef struct elbo_latent_scores {
     int latent;
-    int active;       // dimensions whose mean code varies over the images: variance above 0.01 (Burda et al. 2015)
+    int active;   // dimensions whose mean code varies over the images: variance above `least`
+    double least; // of a VAE 0.01 (Burda et al. 2015), since its prior gives the unit; of an AE, whose code may have
+                  // any, 1e-4 of its widest dimension's variance
     double *variance; // (latent) of mu over the images (over n - 1)
     double *mean;     // (latent) of mu
     double *kl;       // (latent) mean KL(q(z_d|x) || N(0, 1)) in nats; their sum is the KL. NULL for an AE
 } elbo_latent_scores;
 #define ELBO_ACTIVE_VARIANCE 0.01
+#define ELBO_ACTIVE_SHARE 1e-4
+/* Sets `least` and `active` by the variances: the one definition of an active unit. */
+void elbo_latent_count_active(elbo_latent_scores *s);
 
 elbo_status elbo_latent_score(elbo_latent_scores *s, const float *mu, const float *logvar, size_t n, int latent,
                               elbo_error *err); // mu: (n, latent); logvar: (n, latent) or NULL

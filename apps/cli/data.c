@@ -132,7 +132,9 @@ static int info(const elbo_dataset *d, const data_options *o) {
 static elbo_status open_as_trained(elbo_dataset *d, const char *name, const data_options *o, const elbo_recipe *r,
                                    elbo_error *err) {
     const char *path = o->path ? o->path : name;
-    if (r || !path || cli_ends_with(path, ".npy") || !cli_names_data(path))
+    const elbo_dataset_info *known = elbo_known_datasets; // whose shape is known
+    while (path && known->name && strcmp(known->name, path)) known++;
+    if (r || !path || known->name || cli_ends_with(path, ".npy") || !cli_names_data(path))
         return cli_open_dataset(d, name ? name : r->data, o->path, r, ELBO_BOTH_SPLITS, 0, err);
     cli_suited suited;
     elbo_recipe recipe;
@@ -168,6 +170,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         cli_fail_text("data %s: expected list, fetch, info or preview", what);
         return CLI_USAGE;
     }
+    if (!name && o.path && strcmp(what, "fetch")) name = o.path;
     if (!name && (!o.recipe || !strcmp(what, "fetch"))) {
         cli_fail_text("data %s: expected a data set's name; `elbo data list` prints them", what);
         return CLI_USAGE;

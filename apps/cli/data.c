@@ -154,7 +154,7 @@ static int run(const cli_command *self, int argc, char **argv) {
          0},
         {"count", 'n', CLI_INT, &o.count, "N", "preview: how many images; default 40, or 10 with their augmentation", 1,
          400},
-        {"output", 'o', CLI_TEXT, &o.output, "FILE.png", "preview: default preview.png", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &o.output, "FILE.png|.svg", "preview: default preview.png", 0, 0},
         {"recipe", 'r', CLI_TEXT, &o.recipe, "R",
          "info, preview: images in this recipe's size; its data where no NAME is given", 0, 0},
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of that recipe, as image.size=32; repeatable", 0, 0},

@@ -545,7 +545,7 @@ static void test_names_of_outputs(void **state) {
                                               {"project", "vae"},
                                               {"compare", "vae"},
                                               {"report", "vae"},
-                                              
+                                              {"outliers", "vae"},
                                               {"pca", "none.npy"},
                                               {"tsne", "none.npy"},
                                               {"data", "preview", "mnist"},

@@ -111,7 +111,7 @@ static void test_numbers_that_name_classes(void **state) {
     json_t *o = json_of("interpolate", "vae", "3", "17", "-n", "3", "-o", "e.png", "--json");
     char *pairs = json_dumps(json_object_get(o, "pairs"), 0);
     assert_non_null(strstr(pairs, "class:3"));
-    assert_non_null(strstr(pairs, "test:17"));
+    assert_non_null(strstr(pairs, "\"17\""));
     free(pairs);
     json_decref(o);
     p = elbo("traverse", "vae", "--at", "4", "-n", "2", "-o", "t.png");
@@ -343,13 +343,40 @@ static void test_novelty(void **state) {
     refused(1, WORDS("--count 500", "at most 400"), "sample", "vae", "--nearest", "-n", "500");
 }
 
+/* ---- outliers ---- */
+
+static void test_outliers(void **state) {
+    (void)state;
+    json_t *o = json_of("outliers", "vae", "--anomaly", "class:8", "-o", "worst.png", "-n", "5", "--json");
+    assert_int_equal(json_array_size(json_object_get(o, "order")), 60);
+    double auroc = number(json_object_get(json_object_get(o, "anomaly"), "negative_elbo"), "auroc");
+    assert_true(auroc > 0 && auroc < 1);
+    json_decref(o);
+    assert_picture("worst.png");
+    run_well("outliers", "ae", "train", "-o", "scores.csv", "--duplicates");
+    assert_int_equal(count_lines("scores.csv"), 301);
+    assert_picture("ae/figures/outliers.png");
+    char *path = in_scratch("scores.csv"), *csv = read_text(path);
+    assert_non_null(strstr(csv, "image,class,reconstruction\ntrain:0,"));
+    free(csv);
+    free(path);
+    program p = elbo("outliers", "vae", "my digit.png");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "-ELBO"));
+    program_free(&p);
+    refused(1, WORDS("class:12", "0, 1, 2"), "outliers", "vae", "--anomaly", "class:12");
+    refused(1, WORDS("no labels"), "outliers", "vae", "my digit.png", "--anomaly", "class:8");
+    refused(1, WORDS("autoencoder"), "outliers", "ae", "-k", "3");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interpolate), cmocka_unit_test(test_numbers_that_name_classes),
-        cmocka_unit_test(test_animation),   cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_arithmetic),  cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_traverse),    cmocka_unit_test(test_manifold),
-        cmocka_unit_test(test_samples),     cmocka_unit_test(test_novelty),
+        cmocka_unit_test(test_outliers),    cmocka_unit_test(test_animation),
+        cmocka_unit_test(test_colours),     cmocka_unit_test(test_arithmetic),
+        cmocka_unit_test(test_vectors),     cmocka_unit_test(test_traverse),
+        cmocka_unit_test(test_manifold),    cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_novelty),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -71,6 +71,20 @@ static void print_likelihood(const elbo_quality *q) {
     line("log p(x)", "%.2f", q->likelihood.log_p, number, note);
 }
 
+static void print_samples(const elbo_sample_scores *s) {
+    char images[32], note[120];
+    printf(
+        "samples from the prior, %s against as many training images, in features of a random convolutional network\n",
+        elbo_thousands((double)s->images, images));
+    snprintf(note, sizeof note, "inside the %d-NN balls of the data; test images: %.1f %%", s->k,
+             100 * s->test_precision);
+    line("precision", "%.1f", 100 * s->precision, "%", note);
+    snprintf(note, sizeof note, "of the data inside the %d-NN balls of samples; test images: %.1f %%", s->k,
+             100 * s->test_recall);
+    line("recall", "%.1f", 100 * s->recall, "%", note);
+    line("sharpness", "%.3f", s->sharpness, "", "of the data's: RMS of the Laplacian over the contrast, medians");
+}
+
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
 static void print_losses(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
@@ -122,6 +136,7 @@ static void print_table(const elbo_evaluation *v) {
         line("5-NN", "%.2f", 100 * q->knn, "%", "majority vote of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
+    if (q->samples.images) print_samples(&q->samples);
     if (q->likelihood.samples) print_likelihood(q);
 }
 

@@ -46,10 +46,10 @@ static elbo_status read_ends(request *o, elbo_error *err) {
 /* Ends that were not given: from a 3 to an 8, as the tutorials do; between the first images where there are no such. */
 static elbo_status default_ends(request *o, const elbo_dataset *d, elbo_error *err) {
     const char *first, *last;
-    bool classes = elbo_pick_ends(d, &first, &last);
+    elbo_pick_ends(d, &first, &last);
     for (int p = 0; p < o->pairs; p++) {
-        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", classes ? first : "0", err));
-        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", classes ? last : "1", err));
+        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", first, err));
+        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", last, err));
     }
     return ELBO_OK;
 }

@@ -21,5 +21,6 @@ elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo
 elbo_status elbo_check_ignored(elbo_check *v, const elbo_eval_context *e, elbo_error *err);
 elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_error *err);
 elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo_error *err); // check_memory.c
+elbo_status elbo_check_samples(elbo_check *v, const elbo_eval_context *e, elbo_error *err);
 
 #endif

@@ -25,6 +25,10 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
         json_object_set_new(o, r->key, r->decimals ? json_real(v) : json_integer((json_int_t)v));
     }
     json_object_set_new(o, "metrics", elbo_metric_values_to_json(&q->metrics, q->losses.metric));
+    if (q->samples.images) {
+        json_object_set_new(o, "sample_images", json_integer((json_int_t)q->samples.images));
+        json_object_set_new(o, "sample_neighbours", json_integer(q->samples.k));
+    }
     if (q->likelihood.samples) {
         json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
         if (isfinite(q->constant)) json_object_set_new(o, "log_likelihood_constant", json_real(q->constant));
@@ -105,6 +109,13 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m) {
     q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
     q->knn = real_of(o, "knn_accuracy");
     q->probe = real_of(o, "probe_accuracy");
+    q->samples = (elbo_sample_scores){.images = (size_t)json_integer_value(json_object_get(o, "sample_images")),
+                                      .k = (int)json_integer_value(json_object_get(o, "sample_neighbours")),
+                                      .precision = real_of(o, "sample_precision"),
+                                      .recall = real_of(o, "sample_recall"),
+                                      .test_precision = real_of(o, "test_precision"),
+                                      .test_recall = real_of(o, "test_recall"),
+                                      .sharpness = real_of(o, "sample_sharpness")};
     q->likelihood = (elbo_likelihood){.samples = (int)json_integer_value(json_object_get(o, "importance_samples")),
                                       .log_p = real_of(o, "log_likelihood"),
                                       .error = real_of(o, "log_likelihood_error")};

@@ -65,6 +65,24 @@ void elbo_latent_scores_free(elbo_latent_scores *s);
  * ones. */
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context *e, elbo_error *err);
 
+/* ---- the samples (sample_scores.c) ---- */
+
+/* Whether samples from the prior look like the data: precision and recall (stats/precision_recall.h) in the features of a
+ * random convolutional network (stats/random_features.h), against as many training images. Test images in the samples'
+ * place say what data itself reach. NaN for an AE, which has no prior, for a decoder that needs more than a code, and where
+ * there are fewer than 50 images of a split. */
+typedef struct elbo_sample_scores {
+    size_t images; // of each kind, at most 1000; 0: not measured
+    int k;         // neighbours that a ball reaches to
+    double precision, recall;
+    double realism; // of the median sample: 1 is the border of the data's manifold
+    double test_precision, test_recall, test_realism;
+    double sharpness; // of the median sample in that of the median training image: the root mean square of the Laplacian
+                      // over the standard deviation of the pixels
+} elbo_sample_scores;
+
+elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e, elbo_error *err);
+
 /* ---- the pictures (ssim.c) ---- */
 
 /* Reconstructions from the mean code against the images, values clipped to the range as a picture's are; means over

@@ -3,7 +3,7 @@
 BUILD := build
 NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 
-.PHONY: all demo test bench asan install clean format help packages test-packages photos
+.PHONY: all demo test bench asan faults kills install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -30,6 +30,16 @@ asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehavi
 		-Dtests=true -Db_sanitize=address,undefined -Db_lundef=false >build-asan.log || { cat build-asan.log; exit 1; }
 	@ninja -C build-asan --quiet
 	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
+
+faults: test-packages $(BUILD)/build.ninja ## fails every allocation and system call of small runs, one by one (an hour)
+	@meson configure $(BUILD) -Dtests=true
+	@$(NINJA)
+	@ELBO_IMAGES=$(abspath $(BUILD))/elbo-images $(BUILD)/tests/faults/fault-sweep $(abspath $(BUILD))/elbo $(abspath $(BUILD))/tests/faults/elbo-faults.so $(FAULTS)
+
+kills: test-packages $(BUILD)/build.ninja ## kills small runs 1,000 times at random moments and repeats them
+	@meson configure $(BUILD) -Dtests=true
+	@$(NINJA)
+	@ELBO_IMAGES=$(abspath $(BUILD))/elbo-images $(BUILD)/tests/faults/fault-kills $(abspath $(BUILD))/elbo --kills 1000 $(KILLS)
 
 install: all ## installs program, library, header and pkg-config file (DESTDIR and meson's prefix are heeded)
 	@meson install -C $(BUILD) --no-rebuild

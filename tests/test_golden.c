@@ -42,7 +42,8 @@ typedef struct golden {
     elbo_safetensors file;
     int steps, batch;
     elbo_images images;
-    const float *eps; // (steps, batch, latent), or NULL
+    const float *eps;   // (steps, batch, latent), or NULL
+    const float *input; // (steps, batch, C, H, W) what a denoising model's encoder reads, or NULL
 } golden;
 
 static const elbo_st_tensor *tensor(const golden *g, const char *prefix, const char *name) {
@@ -82,6 +83,10 @@ static void open_golden(golden *g, const char *name) {
                               .bytes = (uint8_t *)(uintptr_t)x->data}; // only read
     const elbo_st_tensor *eps = elbo_safetensors_find(&g->file, "eps");
     g->eps = eps ? eps->data : NULL;
+    const elbo_st_tensor *input = elbo_safetensors_find(&g->file, "input"),
+                         *labels = elbo_safetensors_find(&g->file, "labels");
+    g->input = input ? input->data : NULL;
+    g->images.labels = labels ? (uint8_t *)(uintptr_t)labels->data : NULL; // only read
 }
 
 /* ---- replaying it ---- */
@@ -107,6 +112,7 @@ static void load_weights(engine *e, const golden *g) {
 static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_t *index, int step) {
     elbo_batch_args args = engine_args(e, &g->images, index, g->batch, step, (uint64_t)step + 1, 1);
     if (g->eps) args.given_noise = g->eps + (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
+    if (g->input) args.given_input = g->input + (size_t)step * (size_t)g->batch * elbo_image_size(g->images.shape);
     elbo_run_report report;
     assert_ok(elbo_plan_run(plan, &args, 1, &failure));
     assert_ok(elbo_plan_wait(plan, &report, &failure));
@@ -222,7 +228,9 @@ static void check_evaluation(engine *e, const golden *g, const uint32_t *index, 
                                 .low = e->recipe.image.low,
                                 .high = e->recipe.image.high,
                                 .skips = skips,
-                                .skip_row = index};
+                                .skip_row = index,
+                                .label_class = g->images.labels,
+                                .label_row = index};
         assert_ok(elbo_plan_run_one(&plan, &pass, &failure));
         if (!half) skips = skips_of(&plan, g->batch);
         const elbo_tensor *got = half ? plan.output : plan.code; // a VAE's is mu above logvar
@@ -329,8 +337,8 @@ int main(int argc, char **argv) {
     if (argc > 1) folder = argv[1];
     struct dirent **entries;
     int count = scandir(folder, &entries, is_recipe, alphasort);
-    if (count < (argc > 1 ? 1 : 25)) {
-        fprintf(stderr, "%s: %d golden files; 25 are in git, tools/golden.py writes them\n", folder, count);
+    if (count < (argc > 1 ? 1 : 28)) {
+        fprintf(stderr, "%s: %d golden files; 28 are in git, tools/golden.py writes them\n", folder, count);
         return 1;
     }
     struct CMUnitTest *tests = calloc((size_t)count, sizeof *tests);

@@ -60,7 +60,7 @@ static int tear_down(void **state) {
 }
 
 static void encode(elbo_model *m, float *mu, float *logvar) {
-    elbo_model_encode_images(m, &data.test, NULL, TEST, mu, logvar);
+    assert_int_equal(elbo_model_encode_images(m, &data.test, NULL, TEST, mu, logvar, NULL), ELBO_OK);
 }
 
 /* -log p(x | z) by decoding to pixels: not from logits, and in double. */

@@ -163,27 +163,27 @@ static void a_checkpoint_keeps_sums_by_name(void **state) {
     at.sums = both();
     at.has_fingerprint = true;
     at.fingerprint = 0xfedcba9876543210;
-    assert_ok(elbo_checkpoint_save(folder.folder, &s, &at, &failure));
-    assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, &failure));
+    assert_ok(elbo_checkpoint_save(folder.folder, &s, &at, NULL, &failure));
+    assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, NULL, &failure));
     assert_memory_equal(&at, &back, sizeof at);
     elbo_metrics other = several;
     other.count = 5;
     other.metric[0].name = "bce";
     other.metric[4].name = "squared_error";
     *list = other;
-    assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, &failure));
+    assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, NULL, &failure));
     assert_true(isnan(back.sums.metric[0]) && back.sums.metric[1] == 12 && back.sums.metric[4] == 32);
     assert_true(back.sums.reconstruction == 46 && back.sums.kl == 10 && back.seconds == 2);
     // the next batch leaves it unknown, and what is known goes on
     elbo_metric_sums_add(&back.sums, &other, batch[0]);
     assert_true(isnan(back.sums.metric[0]) && back.sums.reconstruction == 46 + 34);
-    assert_ok(elbo_checkpoint_save(folder.folder, &s, &back, &failure)); // (no file has a NaN)
-    at.images_done = 0; // nothing was summed: nothing is unknown
+    assert_ok(elbo_checkpoint_save(folder.folder, &s, &back, NULL, &failure)); // (no file has a NaN)
+    at.images_done = 0;                                                        // nothing was summed: nothing is unknown
     at.sums = (elbo_metric_sums){0};
     *list = several;
-    assert_ok(elbo_checkpoint_save(folder.folder, &s, &at, &failure));
+    assert_ok(elbo_checkpoint_save(folder.folder, &s, &at, NULL, &failure));
     *list = other;
-    assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, &failure));
+    assert_ok(elbo_checkpoint_load(folder.folder, &s, &back, NULL, &failure));
     assert_true(back.sums.metric[0] == 0);
     elbo_state_close(&s);
     elbo_team_free(team);

@@ -247,6 +247,32 @@ static void test_a_helper_that_hangs_up_is_ended(void **state) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child is left
 }
 
+/* A helper that ended without a word may have had no memory: what it cost is tried again at the next start, though
+ * nothing in the folder has changed. */
+static void test_what_may_pass_is_tried_again(void **state) {
+    const char *program = *state;
+    char script[600], path[320];
+    const elbo_images_greeting hello = {ELBO_IMAGES_GREETING, ELBO_IMAGES_VERSION};
+    picture("again/a.png", 8, 50, 60, 70);
+    picture("again/b.png", 8, 10, 20, 30);
+    picture("again/c.png", 8, 90, 90, 90);
+    scratch_write(&s, "hello", &hello, sizeof hello);
+    snprintf(script, sizeof script,
+             "#!/bin/sh\nmkdir %s/once 2>/dev/null || exec %s\ncat %s/hello >&0\nhead -c 16 >/dev/null\n", s.folder,
+             program, s.folder);
+    strcpy(path, scratch_write(&s, "helper", script, strlen(script)));
+    chmod(path, 0700);
+    setenv("ELBO_IMAGES", path, 1);
+    elbo_dataset d;
+    open_good(&d, "again");
+    assert_int_equal(d.skipped, 1);
+    elbo_dataset_close(&d);
+    open_good(&d, "again");
+    assert_int_equal(d.skipped, 0);
+    elbo_dataset_close(&d);
+    setenv("ELBO_IMAGES", program, 1);
+}
+
 int main(void) {
     char *program = getenv("ELBO_IMAGES");
     if (!program || !*program) return 77; // built without libvips: skipped
@@ -260,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_cache_is_checked_and_follows_the_files),
         cmocka_unit_test_prestate(test_a_helper_that_hangs_or_dies_costs_one_file, program),
         cmocka_unit_test(test_a_helper_that_hangs_up_is_ended),
+        cmocka_unit_test_prestate(test_what_may_pass_is_tried_again, program),
         cmocka_unit_test(test_nothing_readable),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,8 +77,9 @@ static const struct {
     {"about: [[[[[[[[[[1]]]]]]]]]]\n", "x.yaml:1: lists and mappings are nested too deep for a recipe"},
     {"kind: \"a\\0e\"\n", "x.yaml:1: a text with a zero byte in it"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
-    {"<<: {kind: ae}", "x.yaml:1: <<: unknown key; a recipe has about, kind, data, latent, image, augment, encoder, "
-                       "decoder, loss and train"},
+    {"<<: {kind: ae}",
+     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "encoder, decoder, labels, loss and train"},
     {"about: x\n", "x.yaml: kind is missing; expected ae or vae"},
     {"kind: vea\n", "x.yaml:1: kind: expected ae or vae, got `vea`"},
     {"kind: [ae]\n", "x.yaml:1: kind: expected ae or vae, got a list"},
@@ -139,18 +140,19 @@ static const struct {
     {AE "lr: 0.1\n", "x.yaml:5: lr: unknown key; did you mean train.lr?"},
     {VAE "kl: 3\n", "x.yaml:5: kl: unknown key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
-    {AE "wibble: 0.1\n", "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, latent, image, augment, "
-                         "encoder, decoder, loss and train"},
+    {AE "wibble: 0.1\n",
+     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "encoder, decoder, labels, loss and train"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
      "x.yaml:7: train.optimiser: unknown key; did you mean train.optimizer?"},
     {AE "train: {zzzzz: 3}\n",
      "x.yaml:5: train.zzzzz: unknown key; train has epochs, batch, optimizer, lr, momentum, weight_decay, "
-     "betas, eps, schedule, eta_min, step_size, gamma, clip and seed"},
+     "betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed"},
     {AE "train: 3\n",
-     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip and seed, got `3`"},
+     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got `3`"},
     {AE "train:\n",
-     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip and seed, got nothing"},
+     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got nothing"},
     {AE "loss: [bce]\n", "x.yaml:5: loss: expected a mapping of reconstruction, vgg16, scale and kl, got a list"},
     {AE "loss: {zzzzzz: 3}\n", "x.yaml:5: loss.zzzzzz: unknown key; loss has reconstruction, vgg16, scale and kl"},
     {VAE "loss: {kl_weight: 3}\n", "x.yaml:5: loss.kl_weight: unknown key; did you mean loss.kl?"},
@@ -216,7 +218,7 @@ static const struct {
     {AE "train: {lr: 1e-60}\n", "x.yaml:5: train.lr: expected a number > 0, got `1e-60`"},
     {AE "train: {lr: 0x10}\n", "x.yaml:5: train.lr: expected a number > 0, got `0x10`"},
     {AE "train: {lr: 0,1}\n", "x.yaml:5: train.1: unknown key; train has epochs, batch, optimizer, lr, "
-                              "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip and seed"},
+                              "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed"},
     {AE "train: {lr: 1 2}\n", "x.yaml:5: train.lr: expected a number > 0, got `1 2`"},
     {AE "train: {lr: '0.1'}\n", "x.yaml:5: train.lr: expected a number > 0, got \"0.1\""},
     {AE "train: {lr: e5}\n", "x.yaml:5: train.lr: expected a number > 0, got `e5`"},
@@ -274,8 +276,9 @@ static const struct {
     {"train.lr=", "--set train.lr=: has no value behind the '='"},
     {"train.lr=-1", "--set train.lr=-1: train.lr: expected a number > 0, got `-1`"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
-    {"wibble=3", "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, latent, image, augment, "
-                 "encoder, decoder, loss and train"},
+    {"wibble=3",
+     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, "
+     "corrupt, encoder, decoder, labels, loss and train"},
     {".=3", "--set .=3: the key has an empty part; a key is train.lr, say"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; a key is train.lr, say"},
     {"train.=3", "--set train.=3: the key has an empty part; a key is train.lr, say"},
@@ -288,7 +291,7 @@ static const struct {
     {"encoder=[relu, 'conv2d kernel=']", "--set encoder=[relu, 'conv2d kernel=']: conv2d kernel=: an '=' out of place; "
                                          "an argument is a number or name=value, without blanks"},
     {"train=3",
-     "--set train=3: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip and seed, got `3`"},
+     "--set train=3: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got `3`"},
     {"train={lr: 1, lr: 2}", "--set train={lr: 1, lr: 2}: lr: stands here twice"},
     {"train={lr: 1", "--set train={lr: 1: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"},
     {"latent.channels=3", "--set latent.channels=3: latent: has no head; write a size, or {channels: 256, head: conv2d "

@@ -134,8 +134,8 @@ static void a_session_of_one_row_computes_the_same_images(void **state) {
     assert_ok(elbo_decode(one, CODES, z, b, &failure));
     for (int i = 0; i < CODES * SIZE; i++)
         if (!(fabsf(a[i] - b[i]) <= 1e-6f)) fail_msg("value %d: %g, by one row %g", i, a[i], b[i]);
-    elbo_model_encode_images(m, &digits.train, NULL, TRAIN, mu, NULL);
-    elbo_model_encode_images(one, &digits.train, NULL, TRAIN, again, NULL);
+    assert_int_equal(elbo_model_encode_images(m, &digits.train, NULL, TRAIN, mu, NULL, NULL), ELBO_OK);
+    assert_int_equal(elbo_model_encode_images(one, &digits.train, NULL, TRAIN, again, NULL, NULL), ELBO_OK);
     for (int i = 0; i < TRAIN * Z; i++)
         if (!(fabsf(mu[i] - again[i]) <= 1e-5f)) fail_msg("code value %d: %g, by one row %g", i, mu[i], again[i]);
     elbo_model_close(one);
@@ -184,6 +184,39 @@ static void options_grow(void **state) {
     assert_message(refused, "gpu", "cpu or ref");
 }
 
+/* Convolutions pack their weights once for as long as these stay the same, and anew after they changed. */
+static void a_plan_sees_that_the_weights_changed(void **state) {
+    (void)state;
+    engine e;
+    engine_open(&e, "mnist-cae", NULL, 0, digits.train.shape, "cpu", ELBO_ENCODE, 4);
+    const uint32_t index[] = {0, 1, 2, 3};
+    elbo_batch_args args = engine_args(&e, &digits.train, index, 4, 0, 0, 1);
+    size_t n = 4 * elbo_shape_size(e.network.graph.node[e.network.graph.at.code].shape);
+    float *first = malloc(n * sizeof *first), *second = malloc(n * sizeof *second), *fresh = malloc(n * sizeof *fresh);
+    for (int again = 0; again < 2; again++) {
+        engine_run(&e, &args);
+        elbo_plan_read(&e.plan, e.plan.code, 0, 4, again ? second : first);
+    }
+    assert_memory_equal(first, second, n * sizeof *first);
+    for (size_t i = 0; i < e.network.graph.param_floats; i++) e.network.params[i] *= 0.9f;
+    assert_ok(elbo_state_put(&e.state, &failure));
+    engine_run(&e, &args);
+    elbo_plan_read(&e.plan, e.plan.code, 0, 4, second);
+    assert_memory_not_equal(first, second, n * sizeof *first);
+    engine plain; // packs nothing
+    engine_open(&plain, "mnist-cae", NULL, 0, digits.train.shape, "ref", ELBO_ENCODE, 4);
+    memcpy(plain.network.params, e.network.params, e.network.graph.param_floats * sizeof *plain.network.params);
+    engine_run(&plain, &args);
+    elbo_plan_read(&plain.plan, plain.plan.code, 0, 4, fresh);
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(second[i] - fresh[i]) <= 1e-5f)) fail_msg("value %zu: %g, on ref %g", i, second[i], fresh[i]);
+    engine_close(&plain);
+    engine_close(&e);
+    free(first);
+    free(second);
+    free(fresh);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_decode_with_one_set_of_weights_at_once),
@@ -191,6 +224,7 @@ int main(void) {
         cmocka_unit_test(a_session_of_one_row_computes_the_same_images),
         cmocka_unit_test(a_session_keeps_the_device_or_takes_another),
         cmocka_unit_test(options_grow),
+        cmocka_unit_test(a_plan_sees_that_the_weights_changed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -87,7 +87,9 @@ static void a_step_allocates_nothing(void **state) {
     } runs[] = {{"mnist-vae-2d", "train.clip=0", "cpu", 60},
                 {"mnist-vae-2d", "train.clip=1", "cpu", 60},
                 {"mnist-vae-2d", "train.clip=0", "ref", 12}, // slow
-                {"mnist-conv-vae", "latent=5", "cpu", 20}};
+                {"mnist-conv-vae", "latent=5", "cpu", 20},
+                {"mnist-cvae", "image.binary=dynamic", "cpu", 30},
+                {"mnist-ae-2d", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]", "cpu", 30}};
     for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
         engine e;
         engine_open(&e, runs[r].recipe, &runs[r].set, 1, digits.train.shape, runs[r].device, ELBO_TRAIN, 64);

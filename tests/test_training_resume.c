@@ -31,13 +31,14 @@ int clock_gettime(clockid_t id, struct timespec *t) {
 /* ---- stopping and resuming ---- */
 
 typedef struct stopper {
+    uint32_t images; // of an epoch
     int reports_left;
     int told_in; // the epoch in which it said stop; 0: not yet
 } stopper;
 
 static bool stop_after(void *context, const elbo_progress *p) {
     stopper *s = context;
-    assert_true(p->epoch >= 1 && p->epoch <= p->epochs && p->images == TRAIN_IMAGES && p->images_done <= p->images);
+    assert_true(p->epoch >= 1 && p->epoch <= p->epochs && p->images == s->images && p->images_done <= p->images);
     if (p->images_per_second == 0) return false; // before the first step
     if (!(isfinite(p->loss) && isfinite(p->objective) && p->images_per_second > 0 && p->seconds_left >= 0))
         fail_msg("epoch %d of %d, %u images: loss %g, %g images/s, %g s left", p->epoch, p->epochs, p->images_done,
@@ -59,10 +60,11 @@ static void a_stopped_run_goes_on_to_the_same_bits(void **state) {
         assert_ok(train(&experiments[i], (elbo_train_options){.run = run_path(whole), .threads = 2}, &failure));
         elbo_recipe r = open_recipe(&experiments[i]);
         int stops = 0, in_the_middle = 0, epochs = r.train.epochs;
+        uint32_t images = trained_on(&r);
         elbo_recipe_close(&r);
         elbo_status status = ELBO_STOPPED;
         for (; status == ELBO_STOPPED; stops++) {
-            stopper s = {.reports_left = stops % 3};
+            stopper s = {.images = images, .reports_left = stops % 3};
             elbo_train_options o = {.run = run_path(parts),
                                     .threads = 1 + stops % 2,
                                     .resume = stops > 0,
@@ -74,7 +76,7 @@ static void a_stopped_run_goes_on_to_the_same_bits(void **state) {
                 break;
             }
             elbo_position at = position_of(&experiments[i], run_path(parts));
-            in_the_middle += at.images_done > 0 && at.images_done < TRAIN_IMAGES;
+            in_the_middle += at.images_done > 0 && at.images_done < images;
         }
         if (status != ELBO_OK) fail_msg("%s", err.message);
         assert_true(stops >= 3 && in_the_middle >= 2);
@@ -85,13 +87,19 @@ static void a_stopped_run_goes_on_to_the_same_bits(void **state) {
 
 /* ---- kill -9 ---- */
 
-static const experiment killed = {"mnist-vae-2d", {"train.batch=50", "train.epochs=12", "train.clip=20"}};
+static const experiment to_be_killed[] = {
+    {"mnist-vae-2d", {"train.batch=50", "train.epochs=12", "train.clip=20"}},
+    {"mnist-vae-2d",
+     {"train.batch=50", "train.epochs=12", "train.ema=0.95", "train.validation=0.1", "train.keep=best",
+      "train.lr=0.02"}},
+};
+enum { KILLED = sizeof to_be_killed / sizeof *to_be_killed };
 
 /* What the killed process does: train, and save every second step. */
-static int train_to_be_killed(const char *run) {
+static int train_to_be_killed(const experiment *killed, const char *run) {
     seconds_per_look = 31;
     elbo_error err;
-    if (train(&killed, (elbo_train_options){.run = run, .threads = 2, .resume = true}, &err) == ELBO_OK) return 0;
+    if (train(killed, (elbo_train_options){.run = run, .threads = 2, .resume = true}, &err) == ELBO_OK) return 0;
     fprintf(stderr, "%s\n", err.message);
     return 1;
 }
@@ -101,26 +109,31 @@ static long version_of(const char *path) {
     return stat(path, &st) == 0 ? (long)st.st_ino ^ st.st_mtim.tv_nsec : 0;
 }
 
-static pid_t start_child(const char *run) {
+static pid_t start_child(int which, const char *run) {
+    char number[8];
+    snprintf(number, sizeof number, "%d", which);
     pid_t child = fork();
     if (child == 0) {
-        execl("/proc/self/exe", "test-training_resume", "--train", run, (char *)NULL);
+        execl("/proc/self/exe", "test-training_resume", "--train", number, run, (char *)NULL);
         _exit(127);
     }
     assert_true(child > 0);
     return child;
 }
 
-static void a_killed_run_goes_on_to_the_same_bits(void **state) {
-    (void)state;
-    const char *whole = run_path("never-killed"), *run = run_path("killed");
-    assert_ok(train(&killed, (elbo_train_options){.run = whole, .threads = 2}, &failure));
+static void kill_and_go_on(int which) {
+    char names[2][32];
+    snprintf(names[0], sizeof names[0], "never-killed-%d", which);
+    snprintf(names[1], sizeof names[1], "killed-%d", which);
+    const char *whole = run_path(names[0]), *run = run_path(names[1]);
+    const experiment *killed = &to_be_killed[which];
+    assert_ok(train(killed, (elbo_train_options){.run = whole, .threads = 2}, &failure));
     char checkpoint[300];
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", run);
     srand((unsigned)getpid());
     int kills = 0, in_the_middle = 0, status = 0;
     for (;;) {
-        pid_t child = start_child(run);
+        pid_t child = start_child(which, run);
         long version = version_of(checkpoint);
         bool over = false; // it has ended by itself
         while (kills < 8 && !over && version_of(checkpoint) == version) {
@@ -134,13 +147,18 @@ static void a_killed_run_goes_on_to_the_same_bits(void **state) {
         if (!over) waitpid(child, &status, 0);
         if (!WIFSIGNALED(status)) break;
         kills++;
-        elbo_position at = position_of(&killed, run); // whole, whenever it was killed
+        elbo_position at = position_of(killed, run); // whole, whenever it was killed
         in_the_middle += at.images_done > 0;
     }
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     print_message("killed %d times, %d times with an epoch half done\n", kills, in_the_middle);
     assert_true(kills >= 3 && in_the_middle >= 1);
     assert_same_run(whole, run);
+}
+
+static void a_killed_run_goes_on_to_the_same_bits(void **state) {
+    (void)state;
+    for (int i = 0; i < KILLED; i++) kill_and_go_on(i);
 }
 
 /* ---- damage ---- */
@@ -165,7 +183,8 @@ static void a_damaged_checkpoint_is_refused(void **state) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && !strcmp(argv[1], "--train")) return set_up(NULL) == 0 ? train_to_be_killed(argv[2]) : 1;
+    if (argc == 4 && !strcmp(argv[1], "--train"))
+        return set_up(NULL) == 0 ? train_to_be_killed(&to_be_killed[atoi(argv[2])], argv[3]) : 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stopped_run_goes_on_to_the_same_bits),
         cmocka_unit_test(a_killed_run_goes_on_to_the_same_bits),

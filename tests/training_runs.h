@@ -51,9 +51,20 @@ static const experiment experiments[] = {
      {"train.batch=77", "train.epochs=2", "train.optimizer=adamw", "train.weight_decay=0.1", "loss.reconstruction=l1"}},
     {dropout_recipe, {NULL}},
     {everything_recipe, {NULL}},
+    {"mnist-vae-2d",
+     {"train.batch=64", "train.epochs=3", "train.ema=0.9", "train.validation=0.1", "train.keep=best",
+      "train.patience=2"}},
+    {everything_recipe, {"train.ema=0.99", "train.validation=0.2", "train.keep=best"}},
     {"mnist-conv-vae", {"train.batch=64", "train.epochs=1", "latent=16"}},
+    {"mnist-cvae", {"train.batch=64", "train.epochs=2", "image.binary=dynamic"}},
+    {"mnist-ae-2d", {"train.batch=77", "train.epochs=2", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
+
+/* Of them are trained on: all but those held out. */
+static inline uint32_t trained_on(const elbo_recipe *r) {
+    return TRAIN_IMAGES - (uint32_t)lround((double)r->train.validation * TRAIN_IMAGES);
+}
 
 static inline elbo_recipe open_recipe(const experiment *x) {
     elbo_recipe r;
@@ -124,7 +135,9 @@ static inline void assert_same_run(const char *a, const char *b) {
         assert_memory_equal(&x->train, &y->train, sizeof x->train);
         assert_memory_equal(&x->test, &y->test, sizeof x->test);
         assert_true(x->epoch == i + 1 && y->epoch == i + 1 && x->lr == y->lr && x->kl_weight == y->kl_weight);
-        assert_true(isfinite(x->train.loss) && x->train.images == TRAIN_IMAGES && x->test.images == TEST_IMAGES);
+        assert_true(isfinite(x->train.loss) && x->test.images == TEST_IMAGES && x->best == y->best);
+        assert_memory_equal(&x->validation, &y->validation, sizeof x->validation);
+        assert_int_equal(x->train.images + x->validation.images, TRAIN_IMAGES);
     }
     elbo_log_free(&log[0]);
     elbo_log_free(&log[1]);
@@ -139,7 +152,7 @@ static inline elbo_position position_of(const experiment *x, const char *run) {
     elbo_state state;
     assert_ok(elbo_team_make(&team, 1, &failure));
     assert_ok(elbo_state_open(&state, elbo_devices[0], &n, team, elbo_optimizer_rule_of(r.train.optimizer), &failure));
-    assert_ok(elbo_checkpoint_load(run, &state, &at, &failure));
+    assert_ok(elbo_checkpoint_load(run, &state, &at, NULL, &failure));
     elbo_state_close(&state);
     elbo_team_free(team);
     elbo_network_free(&n);

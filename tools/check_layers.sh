@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-export order='base formats data recipe nn plan device run train stats explore render'
+export order='base formats data recipe nn plan device run train stats explore export render'
 
 # Exceptions, FROM>FOLDER, FROM a folder or a file: these shrink, and one that nothing needs any more is an error.
 export exceptions=''

@@ -5,7 +5,8 @@
     tools/golden.py --full IMAGES.gz DIR  the built-in recipes at full size on real images (an IDX file)
 
 Each model takes five optimiser steps on one batch. Its file holds the batch (x, bytes), the noise (eps), the initial
-weights (by their state_dict names), the gradient of the first step (grad.NAME), the weights after the last step
+weights (by their state_dict names), of a
+conditional model the classes (labels), of a denoising one what its encoder reads in each step (input), the gradient of the first step (grad.NAME), the weights after the last step
 (after.NAME), and of every step: loss, reconstruction and kl (nats per image; loss is their plain sum), lr and
 kl_weight. Beside it stands the recipe. Each step counts as an epoch, so that schedules move.
 
@@ -150,6 +151,21 @@ PHOTOS = {
         identity_stage(DOUBLE, "3|32", "y1") +
         ["upsample scale=2", "conv2d 2|16 kernel=3 padding=1", "batch_norm2d", "conv2d 3 kernel=3 padding=1", "tanh"]),
 }
+# Inputs besides the image: the class, in dense and in convolutional places, and a corrupted image. 9 and 5 channels do
+# not fill a block with the planes behind them.
+INPUTS = {
+    "mnist-cvae": dict(kind="vae", latent="3|20", classes=10,
+                       encoder=["flatten", "concat class", "linear 12|400", "relu"],
+                       decoder=["concat class", "linear 12|400", "relu", "linear IMAGE", "sigmoid"]),
+    "class-planes": dict(kind="vae", latent="3", images="square", classes=4,
+                         encoder=["concat class", "conv2d 9 kernel=3 stride=2 padding=1", "relu", "concat class",
+                                  "conv2d 8 kernel=3 padding=1", "leaky_relu", "flatten"],
+                         decoder=["linear 72", "unflatten 8 3 3", "concat class", "relu",
+                                  "conv_transpose2d 5 kernel=4 stride=2 padding=1", "tanh", "concat class",
+                                  "conv2d 9 kernel=3 padding=2", "relu", "conv2d 1 kernel=1", "sigmoid"]),
+    "mnist-denoising-ae": dict(kind="ae", latent="none", images="square", corrupt="[noise 0.4, mask 0.25]",
+                               encoder=CONV_ENCODER, decoder=CONV_DECODER),
+}
 VGG16 = [1, 2, 2, 3, 4, 9, 3, 3, 3, 3, 4, 3, 5]  # how wide: VGG16 itself has 64 to 512
 
 
@@ -195,11 +211,11 @@ def layer(text, shape):
 class Layers(nn.Module):
     """A recipe's list of layers, one after the other; `save`, `add` and `concat` are lines of their own."""
 
-    def __init__(self, texts, shape, others=None):
+    def __init__(self, texts, shape, classes, others=None):
         """`others`: layers in front, whose saved activations these may read."""
         super().__init__()
         self.texts, self.words, first = texts, [text.split() for text in texts], shape
-        saved = {}
+        saved = {"class": torch.zeros(2, classes)}
         if others:
             others.eval()(torch.zeros(2, *others.first), saved=saved)
             others.train()
@@ -218,7 +234,10 @@ class Layers(nn.Module):
             elif word == "add":
                 x = x + saved[name[0]]
             elif word == "concat":
-                x = torch.cat([x, saved[name[0]]], 1)
+                other = saved[name[0]]
+                if other.dim() < x.dim():  # the class, a plane for each
+                    other = other[:, :, None, None].expand(-1, -1, *x.shape[2:])
+                x = torch.cat([x, other], 1)
             else:
                 x = self._modules[str(i)](x)
         return x
@@ -228,7 +247,8 @@ class Model(nn.Module):
     def __init__(self, spec, shape):
         super().__init__()
         self.vae = spec["kind"] == "vae"
-        self.encoder = Layers(spec["encoder"], shape)
+        self.label = None  # of the batch, one-hot
+        self.encoder = Layers(spec["encoder"], shape, spec.get("classes", 1))
         shape = self.encoder.shape
         self.code = self.mu = self.logvar = None
         if "head" in spec:
@@ -243,12 +263,12 @@ class Model(nn.Module):
             else:
                 self.code = nn.Linear(features, latent)
             shape = (latent,)
-        self.decoder = Layers(spec["decoder"], shape, self.encoder)
+        self.decoder = Layers(spec["decoder"], shape, spec.get("classes", 1), self.encoder)
         self.flat = "head" not in spec
 
     def forward(self, x, eps):
         """Output, KL and mean code. eps: the noise; None: drawn here."""
-        saved = {}
+        saved = {"class": self.label}
         hidden = self.encoder(x, saved=saved)
         if not self.vae:
             mu = self.code(hidden.flatten(1)) if self.code else hidden
@@ -332,6 +352,13 @@ def run(spec, images, seed):
     if spec["kind"] == "vae":
         eps = torch.randn(STEPS, len(x), int(np.prod(spec["code"])) if "head" in spec else int(spec["latent"]))
         out["eps"] = eps.numpy()
+    picker = np.random.RandomState(seed)
+    if "classes" in spec:
+        out["labels"] = picker.randint(0, spec["classes"], len(x)).astype(np.uint8)
+        model.label = torch.eye(spec["classes"]).double()[out["labels"].astype(np.int64)]
+    if "corrupt" in spec:
+        noisy = np.clip(x.numpy() + 0.4 * picker.randn(STEPS, *x.shape), low, high)
+        out["input"] = np.where(picker.rand(*noisy.shape) < 0.25, low, noisy).astype(np.float32)
     train = spec["train"]
     optimizer = optimizer_of(train, model.parameters())
     scheduler = scheduler_of(train, optimizer)
@@ -342,7 +369,7 @@ def run(spec, images, seed):
             period, least = spec["sine"]
             weight = max(least, weight * 0.5 * (1 + np.sin(2 * np.pi * step / period)))
         weight *= (min(1, step / spec["warmup"]) if "warmup" in spec else 1)
-        output, kl, _ = model(x, eps[step].double())
+        output, kl, _ = model(torch.from_numpy(out["input"][step]).double() if "corrupt" in spec else x, eps[step].double())
         reconstruction = reconstruction_loss(spec["loss"], output, x, features)
         optimizer.zero_grad()
         ((reconstruction + weight * kl) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
@@ -391,9 +418,10 @@ def recipe_text(name, spec, batch):
     kl = ", kl: {weight: %g, warmup: %g%s}" % (
         spec.get("kl", 1), spec.get("warmup", 0),
         ", schedule: sine, period: %g, min: %g" % spec["sine"] if "sine" in spec else "") if spec["kind"] == "vae" else ""
-    return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n"
+    inputs = "".join("%s: %s\n" % (k, spec[k]) for k in ("corrupt", "classes") if k in spec)
+    return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n%s"
             "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n" %
-            (name, spec["kind"], latent, image, ", ".join(spec["encoder"]),
+            (name, spec["kind"], latent, image, inputs, ", ".join(spec["encoder"]),
              ", ".join(spec["decoder"]), loss, more, kl, train))
 
 
@@ -435,7 +463,7 @@ def main(arguments):
     images = {None: random_images(37, 6, 7), "square": random_images(37, 8, 8), "photos": random_photos(5, 32),
               "small photos": random_photos(9, 16)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
-    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS}.items()):
+    for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

@@ -16,8 +16,9 @@ static void say(const elbo_arithmetic_result *r) {
     printf(", distance %.3g\n", r->distance);
 }
 
-static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy) {
-    elbo_arithmetic_options o = {.expression = e, .read_image = elbo_image_file_one};
+static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_expression *e, const char *npy,
+                        const char *class_word) {
+    elbo_arithmetic_options o = {.expression = e, .class_word = class_word, .read_image = elbo_image_file_one};
     elbo_job work = cli_work(look->threads);
     elbo_status status = elbo_arithmetic(r, look->runs.run[0].model, &look->runs.data, &o, &work, &look->err);
     cli_work_end();
@@ -28,11 +29,11 @@ static elbo_status make(elbo_arithmetic_result *r, cli_look *look, const elbo_ex
 }
 
 /* One expression of one run. */
-static int compute(cli_look look, char **run, const elbo_expression *e, const char *npy) {
+static int compute(cli_look look, char **run, const elbo_expression *e, const char *npy, const char *class_word) {
     int code = cli_look_open(&look, run, 1, elbo_operands_splits(e) | ELBO_TRAIN_SPLIT);
     if (code != CLI_OK) return code;
     elbo_arithmetic_result result = {0};
-    elbo_status status = make(&result, &look, e, npy);
+    elbo_status status = make(&result, &look, e, npy, class_word);
     json_t *json = status == ELBO_OK && look.json ? elbo_arithmetic_json(&result) : NULL;
     if (status == ELBO_OK && !look.json) say(&result);
     code = cli_look_close(&look, status, json);
@@ -42,7 +43,7 @@ static int compute(cli_look look, char **run, const elbo_expression *e, const ch
 
 /* The words are runs, then expressions; each expression of each run has a figure: NAME, NAME-2, ... */
 static int compute_all(const cli_look *look, char **words, int runs, const elbo_expression *e, int expressions,
-                       const char *npy) {
+                       const char *npy, const char *class_word) {
     int code = CLI_OK;
     for (int k = 0; k < runs * expressions && code == CLI_OK; k++) {
         cli_look one = *look;
@@ -59,7 +60,7 @@ static int compute_all(const cli_look *look, char **words, int runs, const elbo_
                      dot ? dot : "");
             one.output = output;
         }
-        code = compute(one, words + k / expressions, &e[k % expressions], npy);
+        code = compute(one, words + k / expressions, &e[k % expressions], npy, class_word);
     }
     return code;
 }
@@ -67,9 +68,10 @@ static int compute_all(const cli_look *look, char **words, int runs, const elbo_
 static int run(const cli_command *self, int argc, char **argv) {
     enum { MOST = 16 };
     cli_look look = {.name = "arithmetic"};
-    const char *npy = NULL;
+    const char *npy = NULL, *class_word = NULL;
     cli_option options[] = {
         {"npy", 0, CLI_OUTPUT, &npy, "Z.npy", "also the resulting code, (1, latent) float32: for `elbo decode`", 0, 0},
+        CLI_CLASS_OPTION(class_word, "what the expression makes of those of its images"),
         CLI_LOOK_OPTIONS(look, "default RUN/figures/arithmetic.png"),
         {0},
     };
@@ -89,7 +91,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     int code = CLI_OK;
     for (int i = 0; i < expressions && code == CLI_OK; i++)
         if (elbo_expression_parse(&e[i], argv[runs + i], &look.err) != ELBO_OK) code = cli_fail(&look.err);
-    if (code == CLI_OK) code = compute_all(&look, argv, runs, e, expressions, npy);
+    if (code == CLI_OK) code = compute_all(&look, argv, runs, e, expressions, npy, class_word);
     for (int i = 0; i < expressions; i++) elbo_expression_free(&e[i]);
     return code;
 }

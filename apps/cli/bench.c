@@ -38,28 +38,30 @@ typedef struct bench {
     int steps, warmup, threads;
 } bench;
 
-static double run_step(bench *b, int step) {
+static elbo_status run_step(bench *b, int step, double *seconds, elbo_error *err) {
     int batch = b->recipe.train.batch;
     for (int i = 0; i < batch; i++)
         b->index[i] = (uint32_t)(((uint64_t)step * (uint64_t)batch + (uint64_t)i) % b->images.count);
     double start = elbo_now();
     elbo_batch_args args =
         elbo_training_args(&b->recipe, &b->network.graph, &b->images, b->index, batch, 0, (uint64_t)step + 1, 469);
-    elbo_error err;
-    elbo_plan_run_one(&b->plan, &args, &err);
-    return elbo_now() - start;
+    ELBO_TRY(elbo_plan_run_one(&b->plan, &args, err));
+    *seconds = elbo_now() - start;
+    return ELBO_OK;
 }
 
 /* A small model's first steps are over before the threads have spread over the cores: it warms up for a moment at
  * least. */
-static void run_steps(bench *b) {
+static elbo_status run_steps(bench *b, elbo_error *err) {
     const double moment = 0.2; // seconds
-    double start = elbo_now();
+    double start = elbo_now(), unused;
     int step = 0;
-    while (step < b->warmup || (b->warmup > 0 && elbo_now() - start < moment)) run_step(b, step++);
+    while (step < b->warmup || (b->warmup > 0 && elbo_now() - start < moment))
+        ELBO_TRY(run_step(b, step++, &unused, err));
     b->warmup = step;
-    for (int i = 0; i < b->steps; i++) b->seconds[i] = run_step(b, step++);
+    for (int i = 0; i < b->steps; i++) ELBO_TRY(run_step(b, step++, &b->seconds[i], err));
     qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, elbo_ascending);
+    return ELBO_OK;
 }
 
 static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape, elbo_error *err) {
@@ -143,8 +145,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (status == ELBO_OK) {
         if (profile) status = b.state.device->profile(&b.plan, &err);
     }
+    if (status == ELBO_OK) status = run_steps(&b, &err);
     if (status == ELBO_OK) {
-        run_steps(&b);
         if (profile && !json) print_profile(&b);
         print_result(&b, json);
     }

@@ -58,6 +58,13 @@ typedef struct cli_option {
 #define CLI_DEVICE_OPTION(device)                                                                                      \
     { "device", 0, CLI_TEXT, &(device), "NAME", "cpu (default) or ref (plain loops, slow, for verification)", 0, 0 }
 
+/* Of commands that decode codes. */
+#define CLI_CLASS_OPTION(word, otherwise)                                                                              \
+    {                                                                                                                  \
+        "class", 0, CLI_TEXT, &(word), "C",                                                                            \
+            "of a conditional model: the class, by name or number; default " otherwise, 0, 0                           \
+    }
+
 /* Reads options (ended by a row without a name) and between `least` and `most` words (most < 0: any number) from argv;
  * words are moved to argv[0..]. Returns the number of words; or a negative number when the command is done: -1 - exit
  * code (--help was shown, or the usage was wrong and has been said). */
@@ -76,6 +83,8 @@ bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 /* From here on stdout and stderr show control characters (but newlines and tabs) escaped: texts from outside may hold
  * any, and a terminal would obey them. The first thing main does. */
 void cli_open_streams(void);
+/* From now on the program ends with one line where oneDNN gets no memory. */
+void cli_expect_refusals(void);
 /* One line that is drawn over the last of its kind, on a terminal's stderr; "" clears it. */
 void cli_draw_line(const char *text);
 

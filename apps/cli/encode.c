@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "explore/image_files.h"
 #include "formats/matrix.h"
+#include "labels.h"
 
 /* Images from a file, or a split of the run's data set by its word. */
 static elbo_status open_images(const char *word, const char *data, elbo_model *m, int threads, elbo_images *own,
@@ -22,6 +23,15 @@ static elbo_status open_images(const char *word, const char *data, elbo_model *m
     return elbo_image_files_read(own, &info, word, err);
 }
 
+/* A split has labels of its own. */
+static elbo_status set_labels(elbo_model *m, const elbo_images *images, const elbo_images *own,
+                              const cli_labels *labels, elbo_error *err) {
+    if (images != own && (labels->class_word || labels->file))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: the images of a split have labels of their own",
+                         labels->file ? "--labels" : "--class");
+    return cli_set_labels(m, labels, images->count, images == own && m->network.graph.encoder_reads_label, err);
+}
+
 static elbo_status encode(elbo_model *m, const elbo_images *images, const char *output, const char *logvar_output,
                           elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent, n = images->count;
@@ -30,10 +40,8 @@ static elbo_status encode(elbo_model *m, const elbo_images *images, const char *
                          m->run);
     float *mu = elbo_alloc(n * Z, sizeof *mu), *logvar = logvar_output ? elbo_alloc(n * Z, sizeof *mu) : NULL;
     elbo_status status = mu && (logvar || !logvar_output) ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, images->count, mu, logvar);
-        status = elbo_matrix_write(output, mu, n, (int)Z, err);
-    }
+    if (status == ELBO_OK) status = elbo_model_encode_images(m, images, NULL, images->count, mu, logvar, err);
+    if (status == ELBO_OK) status = elbo_matrix_write(output, mu, n, (int)Z, err);
     if (status == ELBO_OK && logvar) status = elbo_matrix_write(logvar_output, logvar, n, (int)Z, err);
     free(mu);
     free(logvar);
@@ -44,10 +52,12 @@ static int run(const cli_command *self, int argc, char **argv) {
     const char *output = NULL, *logvar = NULL, *data = NULL;
     elbo_model_options o = {.size = sizeof o};
     bool json = false;
+    cli_labels labels = {0};
     cli_option options[] = {
         {"output", 'o', CLI_OUTPUT, &output, "Z.npy|.csv", "where the codes go, (N, latent) float32; required", 0, 0},
         {"logvar", 0, CLI_OUTPUT, &logvar, "V.npy|.csv", "also the logarithm of each code's variance (VAE)", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set that `test` and `train` mean", 0, 0},
+        CLI_LABELS_OPTIONS(labels),
         CLI_DEVICE_OPTION(o.device),
         {"threads", 't', CLI_INT, &o.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
@@ -66,6 +76,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_dataset set = {0};
     const elbo_images *images = NULL;
     elbo_status status = open_images(argv[1], data, m, o.threads, &own, &set, &images, &err);
+    if (status == ELBO_OK) status = set_labels(m, images, &own, &labels, &err);
     if (status == ELBO_OK) status = encode(m, images, output, logvar, &err);
     uint32_t n = status == ELBO_OK ? images->count : 0;
     int Z = m->network.graph.latent;

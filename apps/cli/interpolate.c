@@ -14,7 +14,7 @@ enum { MOST_PAIRS = 16, FRAMES = 60 };
 typedef struct request {
     cli_look look;
     cli_texts from, to;
-    const char *path, *frames, *npy;
+    const char *path, *frames, *npy, *class_word;
     int steps, pairs;
     bool no_pixels;
     elbo_expression end[2 * MOST_PAIRS];
@@ -86,6 +86,7 @@ static elbo_status make(request *o, const char *gif, json_t **json) {
                                         .pairs = o->pairs,
                                         .steps = o->steps,
                                         .path = o->path[0] == 's' ? ELBO_SLERP : ELBO_LINEAR,
+                                        .class_word = o->class_word,
                                         .pixels = !o->no_pixels,
                                         .read_image = elbo_image_file_one};
     elbo_interpolate_result result = {0};
@@ -144,6 +145,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row of pixel-wise interpolation", 0, 0},
         {"npy", 0, CLI_OUTPUT, &o.npy, "X.npy",
          "also the images, (runs, steps, C, H, W) float32; of several pairs (pairs, runs, ...)", 0, 0},
+        CLI_CLASS_OPTION(o.class_word, "from that of one end to that of the other"),
         CLI_LOOK_OPTIONS_TO(o.look, "FILE.png|.svg|.gif",
                             "a figure, or an animation; default RUN/figures/interpolation.png of the first run"),
         {0},

@@ -9,7 +9,7 @@
 
 typedef struct request {
     cli_look look;
-    const char *dims, *npy;
+    const char *dims, *npy, *class_word;
     int steps;
 } request;
 
@@ -22,7 +22,7 @@ static elbo_status write_npy(const elbo_manifold_result *r, const char *path, el
 static elbo_status make(request *q, elbo_manifold_result *r, elbo_error *err) {
     cli_look *look = &q->look;
     elbo_model *m = look->runs.run[0].model;
-    elbo_manifold_options o = {.steps = q->steps, .threads = look->threads};
+    elbo_manifold_options o = {.steps = q->steps, .threads = look->threads, .class_word = q->class_word};
     int count = 0;
     if (q->dims) ELBO_TRY(cli_read_dims(q->dims, elbo_model_get_info(m).latent, o.dims, 2, &count, err));
     if (q->dims && count != 2) return elbo_fail(err, ELBO_BAD_INPUT, "--dims %s: expected two, such as 3,7", q->dims);
@@ -38,6 +38,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"dims", 0, CLI_TEXT, &q.dims, "A,B",
          "two latent dimensions, across and up; default two principal axes of the codes", 0, 0},
         {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (rows, steps, C, H, W) float32", 0, 0},
+        CLI_CLASS_OPTION(q.class_word, "the first"),
         CLI_LOOK_OPTIONS(q.look, "default RUN/figures/manifold.png"),
         {0},
     };

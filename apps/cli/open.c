@@ -16,6 +16,8 @@ elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path
         o.channels = r->image.channels;
         o.height = r->image.height;
         o.width = r->image.width;
+        o.classes = &r->classes;
+        o.exclude = &r->exclude;
     }
     elbo_status status = elbo_dataset_open_with(d, name, path, &o, err);
     cli_reading_end(&reading, status == ELBO_OK ? d : NULL);
@@ -52,16 +54,8 @@ char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const ch
 elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits,
                                 int threads, elbo_error *err) {
     ELBO_TRY(cli_open_data(d, &m->recipe, option, m->facts.data, splits, threads, err));
-    elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
-    bool fits = have.channels == want.channels && have.height == want.height && have.width == want.width;
-    elbo_status status = ELBO_OK;
-    if (fits) status = elbo_images_check_range(&d->train, &m->recipe, d->source, err);
-    if (fits && status == ELBO_OK) status = elbo_images_check_range(&d->test, &m->recipe, d->source, err);
-    if (fits && status == ELBO_OK) return ELBO_OK;
-    if (!fits)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
-                           have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
-    elbo_dataset_close(d);
+    elbo_status status = elbo_model_take_data(m, d, err);
+    if (status != ELBO_OK) elbo_dataset_close(d);
     return status;
 }
 

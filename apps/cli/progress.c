@@ -14,11 +14,14 @@ void cli_bar_begin(cli_bar *bar, const elbo_recipe *r, const elbo_dataset *d) {
     bar->data = d;
 }
 
-static void print_heading(const elbo_recipe *r, const elbo_dataset *d) {
-    char train[32], test[32];
-    fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d\n", r->name, d->name, d->source,
-            elbo_thousands(d->train.count, train), elbo_thousands(d->test.count, test), d->train.shape.channels,
+/* images: that are trained on; the rest of the split is held out. */
+static void print_heading(const elbo_recipe *r, const elbo_dataset *d, uint32_t images) {
+    char train[32], test[32], held[32];
+    fprintf(stderr, "%s on %s (%s), %s + %s images of %dx%dx%d", r->name, d->name, d->source,
+            elbo_thousands(images, train), elbo_thousands(d->test.count, test), d->train.shape.channels,
             d->train.shape.height, d->train.shape.width);
+    if (images < d->train.count) fprintf(stderr, ", %s for validation", elbo_thousands(d->train.count - images, held));
+    fputc('\n', stderr);
     if (elbo_objective_stays_elbo(r)) return;
     char text[ELBO_OBJECTIVE_TEXT];
     elbo_metrics m = elbo_metrics_of(r);
@@ -42,6 +45,8 @@ static void print_losses(const elbo_recipe *r, const elbo_epoch_log *e) {
     char train[ELBO_OBJECTIVE_NUMBER], test[ELBO_OBJECTIVE_NUMBER];
     bool loss = elbo_objective_stays_elbo(r), vae = r->kind == ELBO_VAE;
     fprintf(stderr, "%strain %s", loss ? "" : "objective: ", elbo_objective_number(r, e->train.objective, train));
+    if (e->validation.images)
+        fprintf(stderr, "  validation %s", elbo_objective_number(r, e->validation.objective, test));
     if (e->test.images) fprintf(stderr, "  test %s", elbo_objective_number(r, e->test.objective, test));
     if (loss && vae) fprintf(stderr, " (%.2f + kl %.2f)", last->reconstruction, last->kl); // within 80 columns
     if (!loss && vae) fprintf(stderr, " (nats: %.2f + kl %.2f = %.2f)", last->reconstruction, last->kl, last->loss);
@@ -73,7 +78,7 @@ static void draw(const elbo_recipe *r, const elbo_progress *p) {
 bool cli_bar_update(void *context, const elbo_progress *p) {
     cli_bar *bar = context;
     if (bar->off) return cli_interrupted();
-    if (!bar->begun) print_heading(bar->recipe, bar->data);
+    if (!bar->begun) print_heading(bar->recipe, bar->data, p->images);
     bar->begun = true;
     const elbo_epoch_log *e = p->finished;
     if (e) {
@@ -81,8 +86,9 @@ bool cli_bar_update(void *context, const elbo_progress *p) {
         if (bar->terminal) cli_draw_line("");
         fprintf(stderr, "epoch %*d/%d  ", digits(p->epochs), e->epoch, p->epochs);
         print_losses(bar->recipe, e);
-        fprintf(stderr, "  %s  %s img/s\n", cli_duration(e->seconds, seconds),
-                elbo_thousands(e->images_per_second, rate));
+        fprintf(stderr, "  %s", cli_duration(e->seconds, seconds));
+        if (!e->validation.images) fprintf(stderr, "  %s img/s", elbo_thousands(e->images_per_second, rate));
+        fputc('\n', stderr);
     } else if (bar->terminal) {
         draw(bar->recipe, p);
     }

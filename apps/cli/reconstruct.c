@@ -23,11 +23,12 @@ static void say_of_numbers(const char *list, const elbo_dataset *d) {
 
 static int run(const cli_command *self, int argc, char **argv) {
     cli_look look = {.name = "reconstructions"};
-    const char *list = NULL;
+    const char *list = NULL, *class_word = NULL;
     int n = ELBO_RECONSTRUCT_COUNT;
     cli_option options[] = {
         {"count", 'n', CLI_INT, &n, "N", "how many images; default 10, one of each class", 1, MOST},
         {"images", 'i', CLI_TEXT, &list, "LIST", "which: 3,17 of the test images, train:5, class:8", 0, 0},
+        CLI_CLASS_OPTION(class_word, "each image's own"),
         CLI_LOOK_OPTIONS(look, "default RUN/figures/reconstructions.png of the first run"),
         {0},
     };
@@ -46,6 +47,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         status = elbo_pick_list(&picked, r->run[0].model, &r->data, list, "--images", &look.err);
         o = (elbo_reconstruct_options){.count = picked.n, .index = index, .train = picked.images == &r->data.train};
     }
+    o.class_word = class_word;
     if (status == ELBO_OK) status = elbo_reconstruct(&result, r->run, r->count, &r->data, &o, &look.err);
     if (status == ELBO_OK) status = elbo_figure_reconstruct(look.figure, &result, &look.err);
     json_t *json = status == ELBO_OK && look.json ? elbo_reconstruct_json(&result) : NULL;

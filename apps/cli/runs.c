@@ -62,11 +62,13 @@ int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int 
     for (int i = 0; i < count; i++) paths[i] = folders[i];
     if (elbo_runs_open(r->run, paths, count, device, threads, &err) != ELBO_OK) return cli_fail(&err);
     r->count = count;
-    if (splits && cli_open_model_data(&r->data, r->run[0].model, data, (elbo_splits)splits, threads, &err) != ELBO_OK) {
-        elbo_runs_close(r->run, r->count);
-        return cli_fail(&err);
-    }
-    return CLI_OK;
+    elbo_status status = ELBO_OK;
+    if (splits) status = cli_open_model_data(&r->data, r->run[0].model, data, (elbo_splits)splits, threads, &err);
+    for (int i = 1; i < count && splits && status == ELBO_OK; i++)
+        status = elbo_model_check_labels(r->run[i].model, &r->data, &err);
+    if (status == ELBO_OK) return CLI_OK;
+    cli_runs_close(r);
+    return cli_fail(&err);
 }
 
 void cli_runs_close(cli_runs *r) {

@@ -10,7 +10,7 @@
 #include "render/image_figures.h"
 #include "runs.h"
 
-enum { MOST_SHOWN = 10000, MOST_COMPARED = 400, COMPARED = 20 };
+enum { MOST_SHOWN = 10000, MOST_COMPARED = 400, COMPARED = 20, OF_EACH_CLASS = 8 };
 
 typedef struct request {
     cli_look look;
@@ -103,13 +103,16 @@ static int look_and_sample(request *q, char **argv) {
     bool nearest = q->sample.nearest,
          to_figure = !look->output || cli_ends_with(look->output, ".png") || cli_ends_with(look->output, ".svg");
     int most = nearest ? MOST_COMPARED : MOST_SHOWN;
-    if (!q->sample.count) q->sample.count = nearest ? COMPARED : elbo_sample_defaults().count;
+    bool asked = q->sample.count > 0;
+    if (!asked) q->sample.count = nearest ? COMPARED : elbo_sample_defaults().count;
     if (to_figure && q->sample.count > most)
         return cli_fail_text("--count %d: a figure shows at most %d%s; -o X.npy and -o FOLDER take more",
                              q->sample.count, most, nearest ? " with nearest images" : "");
     look->no_figure = !to_figure;
     int code = cli_look_open(look, argv, 1, 0);
     if (code != CLI_OK) return code;
+    int classes = look->runs.run[0].model->network.graph.classes;
+    if (!asked && !nearest && classes && !q->sample.class_word) q->sample.count = OF_EACH_CLASS * classes;
     elbo_status status = compute(q, &look->err);
     if (status == ELBO_OK) status = write_files(q, to_figure, &look->err);
     json_t *json = NULL;
@@ -124,7 +127,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     request q = {.look = {.name = "samples"}, .sample = elbo_sample_defaults()};
     q.sample.count = 0; // it depends on --nearest
     cli_option options[] = {
-        {"count", 'n', CLI_INT, &q.sample.count, "N", "how many; default 64, with --nearest 20", 1, 1000000},
+        {"count", 'n', CLI_INT, &q.sample.count, "N",
+         "how many; default 64, of a conditional model 8 of each class, with --nearest 20", 1, 1000000},
         {"seed", 's', CLI_U64, &q.sample.seed, "N", "the same seed gives the same images; default 0", 0, 0},
         {"from", 'f', CLI_TEXT, &q.from, "WHERE", "prior (default of a VAE), gmm (of an autoencoder) or gaussian", 0,
          0},
@@ -135,6 +139,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"nearest", 0, CLI_FLAG, &q.sample.nearest, NULL,
          "also the nearest training image of each, to detect memorisation", 0, 0},
         {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
+        CLI_CLASS_OPTION(q.sample.class_word, "each class in turn, all with the same codes"),
         CLI_LOOK_OPTIONS_TO(q.look, "FILE.png|.svg|.npy|FOLDER",
                             "a figure, or the images; default RUN/figures/samples.png"),
         {0},
@@ -168,8 +173,11 @@ const cli_command cli_sample = {
         "With --nearest the numbers under the pairs are distances to the nearest training image, divided by the median\n"
         "of the same distance over reconstructed test images: far below 1, an image is memorised.\n"
         "\n"
+        "A conditional model (a layer `concat class`) draws a column for each class, one code in each row; --class draws one.\n"
+        "\n"
         "examples:\n"
         "  elbo sample runs/mnist-vae -n 64 --seed 1\n"
+        "  elbo sample runs/mnist-cvae --class 3\n"
         "  elbo sample runs/mnist-ae --from gmm --nearest\n"
         "  elbo sample runs/mnist-vae -n 10000 -o samples.npy\n",
     .run = run,

@@ -41,25 +41,29 @@ static const char *plural(int n) { return n == 1 ? "" : "s"; }
 static void print_result_json(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe,
                               const elbo_dataset *dataset, bool finished) {
     bool any = result->epochs > 0;
-    double kl_weight = any ? result->last.kl_weight : (double)recipe->loss.kl;
+    const elbo_epoch_log *kept = &result->kept;
+    double kl_weight = any ? kept->kl_weight : (double)recipe->loss.kl;
     char formula[ELBO_OBJECTIVE_TEXT];
     elbo_metrics m = elbo_metrics_of(recipe);
     elbo_objective_text(recipe, &m, kl_weight, elbo_image_size(dataset->train.shape), formula);
-    cli_print_json(json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:o, s:o, s:f, s:f}", "run", folder, "recipe",
-                             recipe->name, "data", dataset->name, "epochs", result->epochs, "finished", finished,
-                             "unit", "nats/image", "objective_formula", formula, "metric_list",
-                             elbo_metrics_to_json(&m, kl_weight), "train",
-                             any ? elbo_scores_to_json(&result->last.train, &m) : json_null(), "test",
-                             any ? elbo_scores_to_json(&result->last.test, &m) : json_null(), "seconds",
-                             result->seconds, "images_per_second", result->last.images_per_second));
+    json_t *o = json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:s, s:s, s:o, s:o, s:o, s:f, s:f}", "run", folder, "recipe", recipe->name,
+        "data", dataset->name, "epochs", result->epochs, "kept_epoch", any ? kept->epoch : 0, "finished", finished,
+        "stopped_early", result->stopped_early, "unit", "nats/image", "objective_formula", formula, "metric_list",
+        elbo_metrics_to_json(&m, kl_weight), "train", any ? elbo_scores_to_json(&kept->train, &m) : json_null(), "test",
+        any ? elbo_scores_to_json(&kept->test, &m) : json_null(), "seconds", result->seconds, "images_per_second",
+        result->last.images_per_second);
+    if (o && any && kept->validation.images)
+        json_object_set_new(o, "validation", elbo_scores_to_json(&kept->validation, &m));
+    cli_print_json(o);
 }
 
 /* "test loss 105.30 nats/image"; "test objective 0.02013 (loss 117.20 nats/image)" */
 static const char *result_text(const elbo_train_result *result, const elbo_recipe *r, char text[120]) {
-    const elbo_scores *s = result->last.test.images ? &result->last.test : &result->last.train;
-    const char *split = result->last.test.images ? "test" : "training";
+    const elbo_scores *s = result->kept.test.images ? &result->kept.test : &result->kept.train;
+    const char *split = result->kept.test.images ? "test" : "training";
     char number[ELBO_OBJECTIVE_NUMBER];
-    if (elbo_objective_is_elbo(r, result->last.kl_weight))
+    if (elbo_objective_is_elbo(r, result->kept.kl_weight))
         snprintf(text, 120, "%s loss %.2f nats/image", split, s->loss);
     else
         snprintf(text, 120, "%s objective %s (loss %.2f nats/image)", split,
@@ -67,16 +71,26 @@ static const char *result_text(const elbo_train_result *result, const elbo_recip
     return text;
 }
 
+/* "; stopped early, epoch 7 is kept" */
+static const char *kept_text(const elbo_train_result *result, char text[80]) {
+    text[0] = 0;
+    if (result->stopped_early) strcpy(text, "; stopped early");
+    if (result->kept.epoch != result->last.epoch)
+        sprintf(text + strlen(text), "%s epoch %d is kept", *text ? "," : ";", result->kept.epoch);
+    return text;
+}
+
 static void print_result(const elbo_train_result *result, const char *folder, const elbo_recipe *recipe) {
-    char losses[120], duration[32];
+    char losses[120], duration[32], kept[80];
     result_text(result, recipe, losses);
+    kept_text(result, kept);
     if (result->was_finished) {
-        printf("%s: already finished: %s after %d epoch%s; a larger --epochs N trains on\n", folder, losses,
-               result->epochs, plural(result->epochs));
+        printf("%s: already finished: %s after %d epoch%s%s%s\n", folder, losses, result->epochs,
+               plural(result->epochs), kept, result->stopped_early ? "" : "; a larger --epochs N trains on");
         return;
     }
-    printf("%s: %s after %d epoch%s, %s of training\n", folder, losses, result->epochs, plural(result->epochs),
-           cli_duration(result->seconds, duration));
+    printf("%s: %s after %d epoch%s, %s of training%s\n", folder, losses, result->epochs, plural(result->epochs),
+           cli_duration(result->seconds, duration), kept);
     const char *quote = strpbrk(folder, " '\"()&;$*?") ? "'" : ""; // so that the line can be pasted
     printf("figures: elbo report %s%s%s; diagnosis: elbo doctor %s%s%s\n", quote, folder, quote, quote, folder, quote);
 }
@@ -101,7 +115,8 @@ static void check_skips(const char *folder, const elbo_recipe *recipe, const elb
 /* What was asked for. */
 typedef struct request {
     const char *recipe, *run, *data, *device; // NULL: not said
-    cli_texts sets;
+    cli_texts sets, exclude;
+    char exclude_set[1000];
     char epochs_set[40], seed_set[40]; // --epochs and --seed as the --set that they are short for
     bool epochs;                       // the user said how many
     char data_set[2 * PATH_MAX + 8];   // the data as a --set, where they came in the recipe's place
@@ -112,6 +127,23 @@ typedef struct request {
 static bool add_set(cli_texts *sets, const char *text) {
     if (sets->count == (int)(sizeof sets->text / sizeof *sets->text)) return false;
     sets->text[sets->count++] = text;
+    return true;
+}
+
+/* exclude=['8','Bag'], in YAML's single quotes, where '' is one. False: too long. */
+static bool quote_words(char *out, size_t room, const char *key, const cli_texts *words) {
+    size_t used = (size_t)snprintf(out, room, "%s=[", key);
+    for (int i = 0; i < words->count; i++) {
+        const char *text = words->text[i];
+        if (used + 2 * strlen(text) + 8 > room) return false;
+        used += (size_t)sprintf(out + used, "%s'", i ? "," : "");
+        for (; *text; text++) {
+            if (*text == '\'') out[used++] = '\'';
+            out[used++] = *text;
+        }
+        out[used++] = '\'';
+    }
+    strcpy(out + used, "]");
     return true;
 }
 
@@ -126,6 +158,8 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
          0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},
         {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
+        {"exclude", 0, CLI_TEXTS, &q->exclude, "CLASS",
+         "a class not to train on, as class:8 or Bag; repeatable; the test images keep it", 0, 0},
         {"resume", 0, CLI_FLAG, &q->resume, NULL, "continues from the checkpoint; the result has the same bits", 0, 0},
         {"force", 0, CLI_FLAG, &q->force, NULL, "replaces an existing run", 0, 0},
         {"threads", 't', CLI_INT, &q->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
@@ -149,7 +183,10 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
     for (int i = 0; i < q->sets.count; i++)
         if (!strncmp(q->sets.text[i], "train.epochs=", 13)) q->epochs = true;
     bool all = (!epochs || add_set(&q->sets, q->epochs_set)) && (seed == UINT64_MAX || add_set(&q->sets, q->seed_set));
-    if (!all) cli_fail_text("train: too many --set");
+    if (q->exclude.count)
+        all = all && quote_words(q->exclude_set, sizeof q->exclude_set, "exclude", &q->exclude) &&
+              add_set(&q->sets, q->exclude_set);
+    if (!all) cli_fail_text("train: too many --set, or --exclude");
     return all;
 }
 
@@ -281,6 +318,8 @@ const cli_command cli_train = {
         "  elbo train mnist-vae\n"
         "  elbo train my/photos                    recipe chosen by image size\n"
         "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
-        "  elbo train --resume runs/beta4\n",
+        "  elbo train --resume runs/beta4\n"
+        "  elbo train mnist-vae -o runs/no-8 --exclude class:8      the test images keep the class\n"
+        "  elbo train mine.yaml --set train.validation=0.1 --set train.keep=best --set train.patience=5\n",
     .run = run,
 };

@@ -63,6 +63,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"at", 'a', CLI_TEXT, &q.at, "CODE",
          "around test:17, 'mean(class:3)', ...; default the origin, an autoencoder's mean code", 0, 0},
         {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (dims, steps, C, H, W) float32", 0, 0},
+        CLI_CLASS_OPTION(q.traverse.class_word, "that of --at, or the first"),
         CLI_LOOK_OPTIONS(q.look, "default RUN/figures/traversal.png"),
         {0},
     };

@@ -76,6 +76,10 @@ ELBO_API elbo_status elbo_model_session(elbo_model **session, const elbo_model *
 ELBO_API void elbo_model_close(elbo_model *model); /* NULL is fine */
 
 ELBO_API elbo_model_info elbo_model_get_info(const elbo_model *model);
+/* Finished epochs that the weights are of; 0 of imported ones, -1 where an earlier release did not say. */
+ELBO_API int elbo_model_epoch(const elbo_model *model);
+/* A text of 16 letters that other weights do not have; the model's. */
+ELBO_API const char *elbo_model_fingerprint(const elbo_model *model);
 
 /* Images to codes: a VAE's mean mu, not a sample.  images: (n, C, H, W), z: (n, latent), the caller's. */
 ELBO_API elbo_status elbo_encode(elbo_model *model, size_t n, const float *images, float *z, elbo_error *err);
@@ -86,6 +90,35 @@ ELBO_API elbo_status elbo_encode_gaussian(elbo_model *model, size_t n, const flo
 
 /* Codes to images.  z: (n, latent), images: (n, C, H, W), the caller's, in [low, high] where the output layer bounds it. */
 ELBO_API elbo_status elbo_decode(elbo_model *model, size_t n, const float *z, float *images, elbo_error *err);
+
+/* ---- conditional models ---- */
+
+/* Of how many classes a conditional model (a layer `concat class` in its recipe) is told; 0: it is not conditional. */
+ELBO_API int elbo_model_classes(const elbo_model *model);
+/* The name of a class, from 0 to elbo_model_classes - 1; the model's. NULL where it is not known. */
+ELBO_API const char *elbo_model_class_name(const elbo_model *model, int class_number);
+
+/* The classes of images or codes: image i goes with label i % count. Zero it, set `size` to sizeof(elbo_labels) and one of
+ * `classes` and `weights`.
+ *
+ *     int three = 3;
+ *     elbo_labels labels = {.size = sizeof labels, .count = 1, .classes = &three};
+ *     elbo_decode_labelled(model, n, z, &labels, images, &err);                      // n codes, all as threes */
+typedef struct elbo_labels {
+    size_t size;
+    size_t count;         /* of labels, 1 or more */
+    const int *classes;   /* (count), each from 0 to elbo_model_classes - 1 */
+    const float *weights; /* (count, elbo_model_classes): a weight for each class, as half a 3 and half an 8 */
+} elbo_labels;
+
+/* As elbo_encode_gaussian (`logvar` may be NULL), elbo_decode and elbo_model_sample, of a conditional model: those fail
+ * where the encoder, or the decoder, is told the class. Fails for a model that is not conditional. */
+ELBO_API elbo_status elbo_encode_labelled(elbo_model *model, size_t n, const float *images, const elbo_labels *labels,
+                                          float *mu, float *logvar, elbo_error *err);
+ELBO_API elbo_status elbo_decode_labelled(elbo_model *model, size_t n, const float *z, const elbo_labels *labels,
+                                          float *images, elbo_error *err);
+ELBO_API elbo_status elbo_model_sample_labelled(elbo_model *model, size_t n, uint64_t seed, const elbo_labels *labels,
+                                                float *images, float *z, elbo_error *err);
 
 /* ---- measuring ---- */
 
@@ -104,6 +137,11 @@ typedef struct elbo_model_scores {
  * images: (n, C, H, W), n at least 1. */
 ELBO_API elbo_status elbo_model_evaluate(elbo_model *model, size_t n, const float *images, uint64_t seed,
                                          elbo_model_scores *scores, elbo_error *err);
+
+/* As elbo_model_evaluate, of a conditional model: each image has the class labels[i].  labels: (n) */
+ELBO_API elbo_status elbo_model_evaluate_labelled(elbo_model *model, size_t n, const float *images,
+                                                  const uint8_t *labels, uint64_t seed, elbo_model_scores *scores,
+                                                  elbo_error *err);
 
 /* New images from the prior N(0, I) of a VAE: image i is a function of the seed and i, the one that `elbo sample` draws.
  * Fails for an autoencoder, which has no prior.  images: (n, C, H, W), z: (n, latent) their codes, or NULL; the caller's. */
@@ -145,6 +183,8 @@ typedef struct elbo_training_options {
      * is not 0 stops training after the current step. May be NULL. */
     int (*progress)(void *context, const elbo_training_progress *p);
     void *context;
+    const uint8_t *labels; /* (image_count) the class of each of `images`, for a conditional model; or NULL */
+    int classes;           /* each label is below it; at most 256 */
 } elbo_training_options;
 
 /* Trains a model and writes its run folder, which elbo_model_open then opens. ELBO_STOPPED: the callback asked for it;

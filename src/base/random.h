@@ -12,21 +12,24 @@
 /* What a number is drawn for. Numbers of different purposes are independent. Append only: the values are part of what
  * "same seed, same bits" promises. */
 typedef enum elbo_purpose {
-    ELBO_FOR_WEIGHTS = 1, /* sample: parameter index */
-    ELBO_FOR_SHUFFLE,     /* epoch; element: position */
-    ELBO_FOR_NOISE,       /* epsilon of the reparameterisation, in training: epoch, sample: image index, element */
-    ELBO_FOR_TEST_NOISE,  /* the same in evaluation */
-    ELBO_FOR_DROPOUT,     /* + layer number << 8 */
-    ELBO_FOR_PRIOR,       /* elbo sample: sample: row */
-    ELBO_FOR_DIGITS,      /* the built-in data set */
-    ELBO_FOR_PICKING,     /* choosing images to show */
-    ELBO_FOR_MAP,         /* t-SNE's start where it is not PCA's; sampled points of a score */
-    ELBO_FOR_NEIGHBOURS,  /* approximate nearest neighbours */
-    ELBO_FOR_MIXTURE,     /* fitting a mixture of Gaussians, and drawing from it */
-    ELBO_FOR_LIKELIHOOD,  /* importance samples: epoch: which of the k, sample: image index */
-    ELBO_FOR_PROBE,       /* linear probes, shuffled codes */
-    ELBO_FOR_SPLIT,       /* a folder's own train and test split */
-    ELBO_FOR_AUGMENTATION /* epoch, sample: image index */
+    ELBO_FOR_WEIGHTS = 1,    /* sample: parameter index */
+    ELBO_FOR_SHUFFLE,        /* epoch; element: position */
+    ELBO_FOR_NOISE,          /* epsilon of the reparameterisation, in training: epoch, sample: image index, element */
+    ELBO_FOR_TEST_NOISE,     /* the same in evaluation */
+    ELBO_FOR_DROPOUT,        /* + layer number << 8 */
+    ELBO_FOR_PRIOR,          /* elbo sample: sample: row */
+    ELBO_FOR_DIGITS,         /* the built-in data set */
+    ELBO_FOR_PICKING,        /* choosing images to show */
+    ELBO_FOR_MAP,            /* t-SNE's start where it is not PCA's; sampled points of a score */
+    ELBO_FOR_NEIGHBOURS,     /* approximate nearest neighbours */
+    ELBO_FOR_MIXTURE,        /* fitting a mixture of Gaussians, and drawing from it */
+    ELBO_FOR_LIKELIHOOD,     /* importance samples: epoch: which of the k, sample: image index */
+    ELBO_FOR_PROBE,          /* linear probes, shuffled codes */
+    ELBO_FOR_SPLIT,          /* a folder's own train and test split */
+    ELBO_FOR_AUGMENTATION,   /* epoch, sample: image index */
+    ELBO_FOR_BINARY = 48,    /* binary images: epoch: 0 where they are fixed, else the epoch + 1; sample: image index */
+    ELBO_FOR_CORRUPTION,     /* + place in the list << 8: epoch, sample: image index */
+    ELBO_FOR_TEST_CORRUPTION /* the same in evaluation: sample: image index */
 } elbo_purpose;
 
 typedef struct elbo_stream {

@@ -53,6 +53,15 @@ const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]) {
     return strcat(out, more);
 }
 
+bool elbo_text_is_utf8(const char *text) {
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        int n = *p < 0x80 ? 1 : letter(p);
+        if (!n) return false;
+        p += n;
+    }
+    return true;
+}
+
 void elbo_make_utf8(char *text) {
     for (char *p = text; *p;) {
         int n = letter((const unsigned char *)p);

@@ -2,6 +2,7 @@
 #ifndef ELBO_BASE_SHOWN_H
 #define ELBO_BASE_SHOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Control characters are shown, not sent: a terminal would obey them. Those of ASCII and, in UTF-8, of Latin-1. Returns
@@ -19,6 +20,8 @@ const char *elbo_text_shown(const char *text, char out[ELBO_SHOWN]);
 /* Whatever in `text` is not UTF-8, or is a control character, becomes '?', in place: names of files may hold any byte,
  * JSON and charts may not. */
 void elbo_make_utf8(char *text);
+
+bool elbo_text_is_utf8(const char *text);
 
 /* 12345 -> "12,345" */
 const char *elbo_thousands(double value, char text[32]);

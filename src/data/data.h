@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/words.h"
 
 /* What one image is. Values are stored channel by channel, row by row, as PyTorch's (C, H, W). */
 typedef struct elbo_image_shape {
@@ -72,6 +73,9 @@ typedef struct elbo_data_options {
     /* What photographs are brought to: the recipe's image.size and image.channels. 0: elbo_photo_default. Data that
      * have a size of their own must have this one. */
     int channels, height, width;
+    /* Classes, by name or number, of which training images are taken, and of which they are not; empty or NULL: all, and
+     * none. The test split keeps all. */
+    const elbo_words *classes, *exclude;
     /* Called about ten times a second while photographs are decoded, on the calling thread; false stops. May be
      * NULL. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);

@@ -355,7 +355,8 @@ elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char
         ELBO_TRY_GOTO(status, make_digits(d, p.info, o->splits, o->threads, err), done);
     ELBO_TRY_GOTO(status, check_shapes(d, err), done);
     ELBO_TRY_GOTO(status, check_wish(d, o, err), done);
-    status = name_classes(d, &p, err);
+    ELBO_TRY_GOTO(status, name_classes(d, &p, err), done);
+    status = elbo_dataset_select(d, o, err);
 done:
     leave(&p);
     if (status != ELBO_OK) elbo_dataset_close(d);

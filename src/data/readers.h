@@ -20,4 +20,7 @@ typedef struct elbo_reader {
 /* Ended by NULL; the first that recognises a path reads it. */
 extern const elbo_reader *const elbo_readers[];
 
+/* Leaves out training images by the options' classes and exclude (select.c). */
+elbo_status elbo_dataset_select(elbo_dataset *d, const elbo_data_options *o, elbo_error *err);
+
 #endif

@@ -23,7 +23,8 @@ elbo_status elbo_device_find(const elbo_device **device, const char *name, elbo_
 
 elbo_status elbo_state_open(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,
                             const elbo_optimizer_rule *optimizer, elbo_error *err) {
-    *s = (elbo_state){.device = device, .graph = &n->graph, .team = team, .params = n->params, .optimizer = optimizer};
+    *s = (elbo_state){
+        .device = device, .graph = &n->graph, .team = team, .params = n->params, .optimizer = optimizer, .version = 1};
     size_t floats = n->graph.param_floats;
     elbo_status status = ELBO_OK;
     for (int i = 0; optimizer && i < optimizer->arrays && status == ELBO_OK; i++)
@@ -44,7 +45,10 @@ void elbo_state_close(elbo_state *s) {
     *s = (elbo_state){0};
 }
 
-elbo_status elbo_state_put(elbo_state *s, elbo_error *err) { return s->device->put ? s->device->put(s, err) : ELBO_OK; }
+elbo_status elbo_state_put(elbo_state *s, elbo_error *err) {
+    s->version++;
+    return s->device->put ? s->device->put(s, err) : ELBO_OK;
+}
 
 elbo_status elbo_state_get(elbo_state *s, elbo_error *err) { return s->device->get ? s->device->get(s, err) : ELBO_OK; }
 
@@ -62,6 +66,7 @@ void elbo_plan_free(elbo_plan *p) {
 }
 
 elbo_status elbo_plan_run(elbo_plan *p, const elbo_batch_args *args, int steps, elbo_error *err) {
+    if (p->options.mode == ELBO_TRAIN) p->state->version += (uint64_t)steps;
     return p->state->device->run(p, args, steps, err);
 }
 

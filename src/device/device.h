@@ -16,6 +16,7 @@
 #include "plan/plan.h"
 
 struct elbo_augment;
+struct elbo_corrupt;
 
 /* Where the rows of a batch come from, and all that a run may depend on. */
 typedef struct elbo_batch_args {
@@ -26,6 +27,12 @@ typedef struct elbo_batch_args {
     int count;                    // at most the plan's batch
     float low, high;              // the range that bytes are read into
 
+    /* What a conditional model is told of each image: row i of the batch has label label_row[i], a weight for each class
+     * or the number of one. With neither, the labels that `images` have (SCORE: those that `target` has). */
+    const float *label_weights; // (any, graph->classes), or NULL
+    const uint8_t *label_class; // (any), or NULL
+    const uint32_t *label_row;  // (count)
+
     const float *skips;       // DECODE, SCORE: (any, graph->skip_floats); row i of the batch goes with row skip_row[i]
     const uint32_t *skip_row; // (count)
 
@@ -33,6 +40,11 @@ typedef struct elbo_batch_args {
     bool no_noise;                      // z = mu
     const float *given_noise;           // (images->count, latent), used instead of drawing; or NULL
     const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
+    bool binary;                        // images are made black and white by the fixed numbers of binary_seed or, where
+    uint64_t binary_seed;               // binary_draw is not 0, by those of that draw
+    uint32_t binary_draw;
+    const struct elbo_corrupt *corrupt; // of what the encoder reads, by the numbers of noise's seed and epoch; or NULL
+    const float *given_input;           // (images->count, C, H, W), what it reads in place of that; or NULL
 
     /* Training. */
     float loss_weight[ELBO_MAX_METRICS]; // of each metric of the graph, at this step
@@ -98,7 +110,8 @@ typedef struct elbo_state {
     float *params;                           // (param_floats) the network's
     const elbo_optimizer_rule *optimizer;    // NULL: nothing is trained
     float *array[ELBO_MAX_OPTIMIZER_ARRAYS]; // (optimizer->arrays), each (param_floats), owned
-    void *self;                              // the device's own
+    uint64_t version; // of the weights: another one after each step of training and each elbo_state_put
+    void *self;       // the device's own
 } elbo_state;
 
 /* The network and the team must outlive the state. */

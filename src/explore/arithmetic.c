@@ -17,11 +17,11 @@ static elbo_status find_nearest(elbo_arithmetic_result *r, float *nearest_code, 
     if (train->count == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no training images", w->data->name);
     float *codes = elbo_alloc((size_t)train->count * Z, sizeof *codes);
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(w->model, train, NULL, train->count, codes, NULL);
-    elbo_neighbours nb;
+    elbo_status status = elbo_model_encode_images(w->model, train, NULL, train->count, codes, NULL, err);
+    elbo_neighbours nb = {0};
     elbo_neighbours_question question = {
         .query = r->code, .m = 1, .x = codes, .n = train->count, .dims = r->latent, .k = 1};
-    elbo_status status = elbo_neighbours_of(&nb, &question, work, err);
+    if (status == ELBO_OK) status = elbo_neighbours_of(&nb, &question, work, err);
     if (status == ELBO_OK) {
         r->nearest = nb.index[0];
         r->distance = sqrt((double)nb.distance2[0]);
@@ -53,6 +53,27 @@ static elbo_status fill_pixels(const elbo_arithmetic_result *r, float *images, c
     return ELBO_OK;
 }
 
+/* Of a conditional model: each operand with its own class (a saved code with the result's), the result with the
+ * expression's, the nearest training image with its own. */
+static elbo_status set_labels(const elbo_arithmetic_result *r, const elbo_expression *e, elbo_operands *w,
+                              elbo_error *err) {
+    elbo_model *m = w->model;
+    if (!elbo_model_is_conditional(m)) return ELBO_OK;
+    size_t C = (size_t)m->network.graph.classes, n = (size_t)e->operands;
+    float *label = elbo_alloc((n + 2) * C, sizeof *label), *result = label + n * C;
+    elbo_status status = label ? elbo_operands_label(w, e, result, err) : elbo_no_memory(err);
+    for (size_t i = 0; i < n && status == ELBO_OK; i++) {
+        if (e->operand[i].kind == ELBO_OPERAND_SAVED)
+            memcpy(label + i * C, result, C * sizeof *label);
+        else
+            status = elbo_operand_label(w, &e->operand[i], label + i * C, err);
+    }
+    if (status == ELBO_OK) result[C + w->data->train.labels[r->nearest]] = 1;
+    if (status == ELBO_OK) status = elbo_model_set_labels(m, label, n + 2, err);
+    free(label);
+    return status;
+}
+
 /* images: (operands + 2, C, H, W) */
 static elbo_status fill_decoded(elbo_arithmetic_result *r, float *images, const elbo_expression *e, elbo_operands *w,
                                 const elbo_job *work, elbo_error *err) {
@@ -65,7 +86,8 @@ static elbo_status fill_decoded(elbo_arithmetic_result *r, float *images, const 
         status = find_nearest(r, z + (n + 1) * Z, w, work, err);
     }
     if (status == ELBO_OK) status = elbo_operands_set_skips(w, e, err);
-    if (status == ELBO_OK) elbo_model_decode_codes(w->model, n + 2, z, images);
+    if (status == ELBO_OK) status = set_labels(r, e, w, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(w->model, n + 2, z, images, err);
     free(z);
     return status;
 }
@@ -90,6 +112,7 @@ elbo_status elbo_arithmetic(elbo_arithmetic_result *r, elbo_model *m, const elbo
     *r = (elbo_arithmetic_result){
         .format = elbo_model_image_format(m), .operands = e->operands, .latent = m->network.graph.latent};
     elbo_operands words = {.model = m, .chooser = m, .data = d, .read_image = options->read_image};
+    words.class_word = options->class_word;
     elbo_status status = fill(r, e, &words, work, err);
     if (status != ELBO_OK) elbo_arithmetic_free(r);
     return status;

@@ -11,6 +11,8 @@
 typedef struct elbo_arithmetic_options {
     const elbo_expression *expression;
     elbo_read_image read_image; // may be NULL where the expression names no file
+    const char *
+        class_word; // of a conditional model: the class held, by name or number; NULL: what the expression makes of its images' classes
 } elbo_arithmetic_options;
 
 typedef struct elbo_arithmetic_result {

@@ -31,6 +31,8 @@ static elbo_status describe(elbo_compared_run *c, const elbo_run *r, elbo_error 
                              .epoch = elbo_alloc((size_t)log->count, sizeof *c->epoch),
                              .epochs = log->count};
     if (!c->run || !c->label || !c->data || !c->epoch) return elbo_no_memory(err);
+    const elbo_epoch_log *kept = elbo_log_kept(log, &r->model->recipe);
+    if (kept) c->kept = (int)(kept - log->epoch) + 1;
     if (log->count) memcpy(c->epoch, log->epoch, (size_t)log->count * sizeof *c->epoch);
     for (int e = 0; e < log->count; e++) c->seconds += log->epoch[e].seconds;
     if (c->seconds > 0)
@@ -41,8 +43,8 @@ static elbo_status describe(elbo_compared_run *c, const elbo_run *r, elbo_error 
 
 const elbo_scores *elbo_compared_scores(const elbo_compared_run *r) {
     if (!r->epochs) return NULL;
-    const elbo_epoch_log *last = &r->epoch[r->epochs - 1];
-    return last->test.images ? &last->test : &last->train;
+    const elbo_epoch_log *kept = &r->epoch[r->kept - 1];
+    return kept->test.images ? &kept->test : &kept->train;
 }
 
 const elbo_quality *elbo_compared_quality(const elbo_compared_run *r) { return r->scored ? &r->quality : NULL; }
@@ -123,6 +125,10 @@ static json_t *run_json(const elbo_compared_run *r) {
         json_t *scores = elbo_scores_to_json(last, &r->metrics);
         if (scores) json_object_del(scores, "images");
         json_object_update_new(o, scores);
+        const elbo_epoch_log *kept = &r->epoch[r->kept - 1];
+        json_object_set_new(o, "kept_epoch", json_integer(r->kept));
+        if (kept->validation.images)
+            json_object_set_new(o, "validation", elbo_scores_to_json(&kept->validation, &r->metrics));
         json_object_update_new(o, json_pack("{s:s, s:s, s:o, s:f, s:f}", "unit", "nats/image", "objective_formula",
                                             r->objective_formula, "metric_list",
                                             elbo_metrics_to_json(&r->metrics, r->kl_weight), "seconds", r->seconds,

@@ -21,8 +21,8 @@ typedef struct elbo_compared_run {
 
     /* The log. */
     elbo_metrics metrics;
-    elbo_epoch_log *epoch; // (epochs)
-    int epochs;
+    elbo_epoch_log *epoch;             // (epochs)
+    int epochs, kept;                  // kept: the epoch whose weights the run has, from 1; 0 before one is finished
     double seconds, images_per_second; // of all the training
 
     /* What was trained, with the KL's weight at the end of training. */
@@ -53,7 +53,7 @@ elbo_status elbo_compare(elbo_comparison *c, const elbo_run *runs, int count, el
 elbo_status elbo_comparison_take_scores(elbo_comparison *c, const elbo_run *runs, elbo_error *err);
 void elbo_comparison_free(elbo_comparison *c);
 
-/* Of the last epoch: the test images' where there are some, else those of training. NULL before an epoch is finished. */
+/* Of the epoch whose weights the run keeps: the test images' where there are some, else those of training. NULL before an epoch is finished. */
 const elbo_scores *elbo_compared_scores(const elbo_compared_run *r);
 /* NULL where it has none. */
 const elbo_quality *elbo_compared_quality(const elbo_compared_run *r);

@@ -34,6 +34,21 @@ static elbo_status name_ends(elbo_interpolate_result *r, const elbo_expression *
 
 /* ---- images ---- */
 
+/* A conditional model's label goes from one end's to the other's in a straight line. */
+static elbo_status set_labels(elbo_operands *words, const elbo_expression *end, int steps, elbo_error *err) {
+    elbo_model *m = words->model;
+    if (!elbo_model_is_conditional(m)) return ELBO_OK;
+    size_t C = (size_t)m->network.graph.classes;
+    float *ends = elbo_alloc(2 * C, sizeof *ends), *label = elbo_alloc((size_t)steps * C, sizeof *label);
+    elbo_status status = ends && label ? ELBO_OK : elbo_no_memory(err);
+    for (size_t k = 0; status == ELBO_OK && k < 2; k++) status = elbo_operands_label(words, &end[k], ends + k * C, err);
+    if (status == ELBO_OK) status = elbo_path_between(ELBO_LINEAR, ends, ends + C, C, steps, label, err);
+    if (status == ELBO_OK) status = elbo_model_set_labels(m, label, (size_t)steps, err);
+    free(ends);
+    free(label);
+    return status;
+}
+
 /* One pair by one model.  end: (2); images: (steps, C, H, W) */
 static elbo_status decode_path(const elbo_interpolate_result *r, elbo_operands *words, const elbo_expression *end,
                                float *images, elbo_error *err) {
@@ -45,10 +60,10 @@ static elbo_status decode_path(const elbo_interpolate_result *r, elbo_operands *
         status = elbo_expression_compute(&end[k], Z, elbo_operand_code, words, ends + k * Z, err);
     if (status == ELBO_OK) status = elbo_path_between(r->path, ends, ends + Z, Z, r->steps, z, err);
     if (status == ELBO_OK) status = elbo_operands_set_skips(words, end, err);
-    if (status == ELBO_OK) {
-        elbo_model_decode_codes(m, n, z, images);
+    if (status == ELBO_OK) status = set_labels(words, end, r->steps, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, z, images, err);
+    if (status == ELBO_OK)
         elbo_images_into_range(images, n * elbo_image_size(r->format.shape), elbo_model_image_format(m), r->format);
-    }
     free(ends);
     free(z);
     return status;
@@ -94,6 +109,7 @@ elbo_status elbo_interpolate(elbo_interpolate_result *r, elbo_run *runs, int cou
                                    .path = options->path};
     elbo_operands words = {
         .chooser = elbo_runs_chooser(runs, count)->model, .data = d, .read_image = options->read_image};
+    words.class_word = options->class_word;
     size_t row = (size_t)r->steps * elbo_image_size(r->format.shape), pairs = (size_t)r->pairs;
     elbo_status status = name_ends(r, options->end, err);
     if (status == ELBO_OK) status = elbo_runs_labels(&r->label, runs, count, err);

@@ -17,6 +17,8 @@ typedef struct elbo_interpolate_options {
     elbo_path path;             // default straight
     bool pixels;                // also the ends themselves, faded into each other pixel by pixel
     elbo_read_image read_image; // may be NULL where no end names a file
+    const char
+        *class_word; // of a conditional model: the class held, by name or number; NULL: from one end's to the other's
 } elbo_interpolate_options;
 
 typedef struct elbo_interpolate_result {

@@ -11,8 +11,8 @@ static elbo_status lay_out(elbo_plane *p, elbo_model *m, const elbo_images *imag
     int Z = m->network.graph.latent;
     float *codes = elbo_alloc((size_t)images->count * (size_t)Z, sizeof *codes); // (n, latent)
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(m, images, NULL, images->count, codes, NULL);
-    elbo_status status = elbo_plane_make(p, codes, images->count, Z, o, err);
+    elbo_status status = elbo_model_encode_images(m, images, NULL, images->count, codes, NULL, err);
+    if (status == ELBO_OK) status = elbo_plane_make(p, codes, images->count, Z, o, err);
     free(codes);
     return status;
 }
@@ -37,7 +37,8 @@ elbo_status elbo_manifold(elbo_manifold_result *r, elbo_model *m, const elbo_dat
     size_t n = (size_t)p.rows * (size_t)p.steps;
     r->images = elbo_alloc(n * elbo_image_size(r->format.shape), sizeof *r->images);
     elbo_status status = r->images ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) elbo_model_decode_codes(m, n, p.z, r->images);
+    if (status == ELBO_OK) status = elbo_model_set_class_word(m, options->class_word, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, p.z, r->images, err);
     for (int k = 0; k < 2; k++) {
         r->explained[k] = p.explained[k];
         r->at[k] = p.at[k]; // taken over

@@ -13,6 +13,7 @@ typedef struct elbo_manifold_options {
                  // the first two principal axes of the training codes
     int steps;   // images along a side, 2 or more; 0: ELBO_MANIFOLD_STEPS
     int threads; // 0: all cores. Results do not depend on it
+    const char *class_word; // of a conditional model: the class held, by name or number; NULL: the first
 } elbo_manifold_options;
 
 typedef struct elbo_manifold_result {

@@ -28,9 +28,10 @@ static elbo_status ask_test_images(elbo_novelty *v, elbo_model *m, const elbo_da
     float *z = elbo_alloc(asked * m->network.graph.latent, sizeof *z),
           *images = elbo_alloc(asked * size, sizeof *images);
     elbo_status status = z && images ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_model_set_labels_of(m, &d->test, index, asked, err);
+    if (status == ELBO_OK) status = elbo_model_encode_images(m, &d->test, index, asked, z, NULL, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, asked, z, images, err);
     if (status == ELBO_OK) {
-        elbo_model_encode_images(m, &d->test, index, asked, z, NULL);
-        elbo_model_decode_codes(m, asked, z, images);
         clip(images, asked * size, low, high);
         status = elbo_nearest_image(NULL, distance, images, asked, &train, work, err);
     }

@@ -77,6 +77,12 @@ void elbo_runs_close(elbo_run *runs, int count) {
     }
 }
 
+elbo_status elbo_runs_take_data(const elbo_run *runs, int count, elbo_dataset *d, elbo_error *err) {
+    ELBO_TRY(elbo_model_take_data(runs[0].model, d, err));
+    for (int i = 1; i < count; i++) ELBO_TRY(elbo_model_check_labels(runs[i].model, d, err));
+    return ELBO_OK;
+}
+
 elbo_status elbo_runs_labels(char ***labels, const elbo_run *runs, int count, elbo_error *err) {
     char **copy = elbo_alloc((size_t)count, sizeof *copy);
     bool whole = copy != NULL;

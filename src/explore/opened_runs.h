@@ -21,6 +21,9 @@ elbo_status elbo_runs_open(elbo_run *runs, const char *const *folders, int count
                            elbo_error *err);
 void elbo_runs_close(elbo_run *runs, int count);
 
+/* elbo_model_take_data of the first run; the others must find their labels in it, too. */
+elbo_status elbo_runs_take_data(const elbo_run *runs, int count, elbo_dataset *d, elbo_error *err);
+
 /* The scores that the run's folder holds. ELBO_NOT_FOUND: none of this model, or of other images than d's (NULL: not
  * asked). */
 elbo_status elbo_run_recall(elbo_run *r, const elbo_dataset *d, elbo_error *err);

@@ -1,5 +1,6 @@
 #include "explore/operands.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,8 +57,8 @@ static elbo_status class_mean(const elbo_operands *w, const char *word, bool pix
         if (pixels)
             elbo_images_to_floats(images, index, count, m->recipe.image.low, m->recipe.image.high, rows);
         else
-            elbo_model_encode_images(m, images, index, count, rows, NULL);
-        for (size_t r = 0; r < count; r++)
+            status = elbo_model_encode_images(m, images, index, count, rows, NULL, err);
+        for (size_t r = 0; status == ELBO_OK && r < count; r++)
             for (size_t k = 0; k < dims; k++) sum[k] += rows[r * dims + k];
         n += count;
     }
@@ -88,14 +89,84 @@ elbo_status elbo_operand_pixels(void *operands, const elbo_operand *o, float *im
     return ELBO_OK;
 }
 
+/* The class that the caller holds, of an image that has none: for the encoder. */
+static elbo_status hold_class(const elbo_operands *w, const elbo_operand *o, elbo_error *err) {
+    int class_number;
+    if (!elbo_model_is_conditional(w->model)) return ELBO_OK;
+    if (!w->class_word)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no class, which %s is told of each image; --class says it",
+                         o->word, w->model->run);
+    ELBO_TRY(elbo_model_find_class(&class_number, w->model, w->class_word, err));
+    return elbo_model_set_class(w->model, class_number, err);
+}
+
 elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code, elbo_error *err) {
     const elbo_operands *w = operands;
     if (o->kind == ELBO_OPERAND_CLASS_MEAN) return class_mean(w, o->word, false, code, err);
     if (o->kind == ELBO_OPERAND_SAVED) return elbo_vector_load(w->model, o->word, code, err);
-    float *image = elbo_alloc(1, elbo_image_size(w->model->network.graph.image) * sizeof *image);
-    elbo_status status = image ? elbo_operand_pixels(operands, o, image, err) : elbo_no_memory(err);
-    if (status == ELBO_OK) status = elbo_encode(w->model, 1, image, code, err);
-    free(image);
+    elbo_choice c;
+    if (o->kind != ELBO_OPERAND_FILE && elbo_model_is_conditional(w->model)) { // with its label
+        ELBO_TRY(pick(w, o, &c, err));
+        return elbo_model_encode_images(w->model, c.images, &c.index, 1, code, NULL, err);
+    }
+    elbo_image_shape shape = w->model->network.graph.image;
+    elbo_images image = {.shape = shape, .count = 1, .floats = elbo_alloc(elbo_image_size(shape), sizeof(float))};
+    elbo_status status = image.floats ? elbo_operand_pixels(operands, o, image.floats, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = hold_class(w, o, err);
+    if (status == ELBO_OK) status = elbo_model_encode_images(w->model, &image, NULL, 1, code, NULL, err);
+    free(image.floats);
+    return status;
+}
+
+elbo_status elbo_operand_label(void *operands, const elbo_operand *o, float *label, elbo_error *err) {
+    const elbo_operands *w = operands;
+    size_t classes = (size_t)w->model->network.graph.classes;
+    for (size_t k = 0; k < classes; k++) label[k] = 0;
+    if (o->kind == ELBO_OPERAND_SAVED) return ELBO_OK;
+    int class_number;
+    elbo_choice c;
+    if (w->class_word)
+        ELBO_TRY(elbo_model_find_class(&class_number, w->model, w->class_word, err));
+    else if (o->kind == ELBO_OPERAND_CLASS_MEAN)
+        ELBO_TRY(elbo_pick_class(&class_number, w->data, o->word, err));
+    else if (o->kind == ELBO_OPERAND_FILE)
+        return hold_class(w, o, err); // fails
+    else {
+        ELBO_TRY(pick(w, o, &c, err));
+        class_number = c.images->labels[c.index];
+    }
+    label[class_number] = 1;
+    return ELBO_OK;
+}
+
+elbo_status elbo_operands_label(const elbo_operands *operands, const elbo_expression *e, float *label,
+                                elbo_error *err) {
+    elbo_operands words = *operands;
+    elbo_model *m = words.model;
+    size_t classes = (size_t)m->network.graph.classes;
+    if (words.class_word) {
+        int class_number;
+        ELBO_TRY(elbo_model_find_class(&class_number, m, words.class_word, err));
+        for (size_t k = 0; k < classes; k++) label[k] = k == (size_t)class_number;
+        return ELBO_OK;
+    }
+    ELBO_TRY(elbo_expression_compute(e, classes, elbo_operand_label, &words, label, err));
+    double size = 0;
+    for (size_t k = 0; k < classes; k++) size += fabs(label[k]);
+    if (size < 1e-6)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is of no class, and %s decodes a code as one of a class; --class says it", e->text,
+                         m->run);
+    return ELBO_OK;
+}
+
+elbo_status elbo_operands_set_label(const elbo_operands *operands, const elbo_expression *e, elbo_error *err) {
+    elbo_model *m = operands->model;
+    if (!elbo_model_is_conditional(m)) return ELBO_OK;
+    float *label = elbo_alloc((size_t)m->network.graph.classes, sizeof *label);
+    elbo_status status = label ? elbo_operands_label(operands, e, label, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_model_set_labels(m, label, 1, err);
+    free(label);
     return status;
 }
 

@@ -160,7 +160,8 @@ static elbo_status show(const elbo_outliers *r, elbo_model *m, const elbo_images
     for (size_t i = 0; i < n; i++) memcpy(mu + i * c->Z, c->mu + index[i] * c->Z, c->Z * sizeof *mu);
     elbo_images_to_floats(images, index, n, r->format.low, r->format.high, out);
     elbo_status status = elbo_model_set_skips(m, images, index, n, err);
-    if (status == ELBO_OK) elbo_model_decode_codes(m, n, mu, out + n * size);
+    if (status == ELBO_OK) status = elbo_model_set_labels_of(m, images, index, n, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, mu, out + n * size, err);
     free(mu);
     return status;
 }
@@ -193,8 +194,8 @@ elbo_status elbo_outliers_find(elbo_outliers *r, elbo_model *m, const elbo_image
     elbo_status status =
         c.mu && (c.logvar || !vae) ? alloc_scores(r, vae, o->importance > 0, err) : elbo_no_memory(err);
     if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, r->n, c.mu, c.logvar);
-        status = score(r, m, images, &c, o->importance, work, err);
+        status = elbo_model_encode_images(m, images, NULL, r->n, c.mu, c.logvar, err);
+        if (status == ELBO_OK) status = score(r, m, images, &c, o->importance, work, err);
     }
     if (status == ELBO_OK) status = order(r, err);
     if (status == ELBO_OK && o->anomaly >= 0) status = rank_anomaly(r, images, err);

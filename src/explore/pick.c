@@ -46,8 +46,8 @@ static elbo_status pick_typical(uint32_t *index, elbo_model *m, const elbo_image
     elbo_status status = !codes || !mean ? elbo_no_memory(err)
                          : n == 0        ? elbo_fail(err, ELBO_BAD_INPUT, "%s: no test image is of it", word)
                                          : ELBO_OK;
+    if (status == ELBO_OK) status = elbo_model_encode_images(m, images, members, n, codes, NULL, err);
     if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, members, n, codes, NULL);
         for (size_t i = 0; i < n * Z; i++) mean[i % Z] += codes[i] / (double)n;
         double best = -1;
         for (size_t i = 0; i < n; i++) {

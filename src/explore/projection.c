@@ -41,7 +41,7 @@ static elbo_status encode(elbo_projection *p, elbo_model *m, const elbo_dataset 
     if (!p->codes || !p->xy || (labelled && !p->labels)) return elbo_no_memory(err);
     for (size_t i = 0, at = 0; i < 2; at += count[i++]) {
         if (!count[i]) continue;
-        elbo_model_encode_images(m, part[i], NULL, count[i], p->codes + at * (size_t)p->latent, NULL);
+        ELBO_TRY(elbo_model_encode_images(m, part[i], NULL, count[i], p->codes + at * (size_t)p->latent, NULL, err));
         if (labelled) memcpy(p->labels + at, part[i]->labels, count[i]);
     }
     return labelled ? copy_class_names(p, d, err) : ELBO_OK;

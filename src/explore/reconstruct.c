@@ -20,17 +20,21 @@ static elbo_status choose(elbo_reconstruct_result *r, const elbo_images *images,
 }
 
 /* out: (count, C, H, W) in the result's range */
-static elbo_status reconstruct(const elbo_reconstruct_result *r, elbo_model *m, const elbo_images *images, float *out,
-                               elbo_error *err) {
+static elbo_status reconstruct(const elbo_reconstruct_result *r, elbo_model *m, const elbo_images *images,
+                               const char *class_word, float *out, elbo_error *err) {
+    int class_number = 0;
+    if (class_word) ELBO_TRY(elbo_model_find_class(&class_number, m, class_word, err));
     size_t n = (size_t)r->count;
     float *codes = elbo_alloc(n * (size_t)m->network.graph.latent, sizeof *codes); // (count, latent)
     if (!codes) return elbo_no_memory(err);
-    elbo_model_encode_images(m, images, r->index, n, codes, NULL);
-    elbo_status status = elbo_model_set_skips(m, images, r->index, n, err);
-    if (status == ELBO_OK) {
-        elbo_model_decode_codes(m, n, codes, out);
+    elbo_status status = elbo_model_encode_images(m, images, r->index, n, codes, NULL, err);
+    if (status == ELBO_OK) status = elbo_model_set_skips(m, images, r->index, n, err);
+    if (status == ELBO_OK)
+        status = class_word ? elbo_model_set_class(m, class_number, err)
+                            : elbo_model_set_labels_of(m, images, r->index, n, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, codes, out, err);
+    if (status == ELBO_OK)
         elbo_images_into_range(out, n * elbo_image_size(r->format.shape), elbo_model_image_format(m), r->format);
-    }
     free(codes);
     return status;
 }
@@ -48,7 +52,7 @@ elbo_status elbo_reconstruct(elbo_reconstruct_result *r, elbo_run *runs, int cou
     if (status == ELBO_OK)
         elbo_images_to_floats(images, r->index, (size_t)r->count, r->format.low, r->format.high, r->images);
     for (int i = 0; i < count && status == ELBO_OK; i++)
-        status = reconstruct(r, runs[i].model, images, r->images + (size_t)(i + 1) * row, err);
+        status = reconstruct(r, runs[i].model, images, options->class_word, r->images + (size_t)(i + 1) * row, err);
     if (status != ELBO_OK) elbo_reconstruct_free(r);
     return status;
 }

@@ -13,6 +13,7 @@ typedef struct elbo_reconstruct_options {
     const uint32_t
         *index; // (count) which; NULL: one of each class in turn, or the first ones where there are no labels
     bool train; // of the training split; default the test split
+    const char *class_word; // of a conditional model: the class held, by name or number; NULL: each image's own
 } elbo_reconstruct_options;
 
 typedef struct elbo_reconstruct_result {

@@ -46,16 +46,43 @@ static void draw_prior(const elbo_sample_result *r, const elbo_prior *prior, siz
     for (size_t k = 0; r->temperature != 1 && k < n * latent; k++) z[k] *= (float)r->temperature;
 }
 
+/* Which classes are decoded, and the labels for them. */
+static elbo_status set_classes(elbo_sample_result *r, elbo_model *m, const char *word, elbo_error *err) {
+    if (!elbo_model_is_conditional(m)) return word ? elbo_model_find_class(&r->first_class, m, word, err) : ELBO_OK;
+    size_t all = (size_t)m->network.graph.classes;
+    int classes = word ? 1 : (int)all;
+    if (word) ELBO_TRY(elbo_model_find_class(&r->first_class, m, word, err));
+    float *labels = elbo_alloc((size_t)classes * all, sizeof *labels);
+    r->class_name = elbo_alloc((size_t)classes, sizeof *r->class_name);
+    elbo_status status = labels && r->class_name ? ELBO_OK : elbo_no_memory(err);
+    for (int k = 0; k < classes && status == ELBO_OK; k++) {
+        char text[12];
+        labels[(size_t)k * all + (size_t)(r->first_class + k)] = 1;
+        r->class_name[r->classes++] = strdup(elbo_model_class_text(m, r->first_class + k, text));
+        if (!r->class_name[k]) status = elbo_no_memory(err);
+    }
+    if (status == ELBO_OK) status = elbo_model_set_labels(m, labels, (size_t)classes, err);
+    free(labels);
+    return status;
+}
+
+/* Each of the first codes as often as there are classes.  z: (n, latent) */
+static void repeat(float *z, size_t n, size_t latent, size_t times) {
+    for (size_t i = n; i-- > 0;) memmove(z + i * latent, z + i / times * latent, latent * sizeof *z);
+}
+
 static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_density *density, elbo_error *err) {
-    size_t n = (size_t)r->count, Z = (size_t)m->network.graph.latent;
+    size_t n = (size_t)r->count, Z = (size_t)m->network.graph.latent, times = r->classes > 1 ? (size_t)r->classes : 1;
+    size_t codes = (n + times - 1) / times;
     float *z = elbo_alloc(n * Z, sizeof *z); // (count, latent)
     r->images = elbo_alloc(n * elbo_image_size(r->format.shape), sizeof *r->images);
     elbo_status status = z && r->images ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK && density)
-        status = elbo_density_draw(density, r->seed, n, r->temperature, z, err);
+        status = elbo_density_draw(density, r->seed, codes, r->temperature, z, err);
     else if (status == ELBO_OK)
-        draw_prior(r, m->network.graph.prior, n, Z, z);
-    if (status == ELBO_OK) elbo_model_decode_codes(m, n, z, r->images);
+        draw_prior(r, m->network.graph.prior, codes, Z, z);
+    if (status == ELBO_OK) repeat(z, n, Z, times);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(m, n, z, r->images, err);
     free(z);
     return status;
 }
@@ -90,7 +117,8 @@ elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: codes from %s need a density that was fitted on training codes",
                          m->run, elbo_sample_source_name(r->source));
     }
-    elbo_status status = draw_images(r, m, density, err);
+    elbo_status status = set_classes(r, m, options->class_word, err);
+    if (status == ELBO_OK) status = draw_images(r, m, density, err);
     if (status == ELBO_OK && options->nearest) status = find_nearest(r, m, d, work, err);
     if (status != ELBO_OK) elbo_sample_free(r);
     return status;
@@ -120,12 +148,18 @@ json_t *elbo_sample_json(const elbo_sample_result *r) {
         json_object_set_new(j, "components", json_integer(r->components));
         json_object_set_new(j, "log_likelihood", json_real(r->log_likelihood));
     }
+    if (r->classes) {
+        json_t *names = json_array();
+        for (int k = 0; k < r->classes; k++) json_array_append_new(names, json_string(r->class_name[k]));
+        json_object_set_new(j, "classes", names);
+    }
     if (r->has_nearest) json_object_set_new(j, "nearest", nearest_json(&r->novelty));
     return j;
 }
 
 void elbo_sample_free(elbo_sample_result *r) {
     free(r->images);
+    elbo_texts_free(r->class_name, r->classes);
     free(r->neighbours);
     elbo_novelty_free(&r->novelty);
     *r = (elbo_sample_result){0};

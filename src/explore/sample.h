@@ -29,6 +29,8 @@ typedef struct elbo_sample_options {
     uint64_t seed;               // 0. Image i depends on the seed and on i alone
     double temperature;          // 1; multiplies the noise
     bool nearest;                // false; also each image's nearest training image
+    const char *class_word;      // of a conditional model: the class, by name or number; NULL: each class in turn, with
+                                 // the same codes for all of them
 } elbo_sample_options;
 elbo_sample_options elbo_sample_defaults(void);
 
@@ -39,6 +41,10 @@ typedef struct elbo_sample_result {
     uint64_t seed;
     double temperature;
     float *images; // (count, C, H, W)
+
+    /* Of a conditional model: image i is of class first_class + i % classes, and codes repeat after as many. */
+    int classes, first_class; // 0, 0: the model is not conditional; 1 where one class was asked for
+    char **class_name;        // (classes)
 
     /* Of a density, not of the prior. */
     int components, dims;  // Gaussians of the mixture; dimensions that they are in
@@ -55,7 +61,7 @@ typedef struct elbo_sample_result {
 /* `d`: with both splits where `nearest` is asked for, else NULL will do. */
 elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset *d, const elbo_sample_options *options,
                         const elbo_job *work, elbo_error *err);
-/* {"count", "seed", "from", "temperature"}; of a density "components" and "log_likelihood"; with nearest {"nearest":
+/* {"count", "seed", "from", "temperature"}; of a conditional model "classes": [name]; of a density "components" and "log_likelihood"; with nearest {"nearest":
  * {"train": [index], "distance": [...], "usual_distance", "rare_distance", "nearer_than_rare"}} */
 json_t *elbo_sample_json(const elbo_sample_result *r);
 void elbo_sample_free(elbo_sample_result *r);

@@ -17,10 +17,8 @@ static elbo_status score(elbo_latent_scores *s, elbo_model *m, const elbo_datase
     float *mu = elbo_alloc(n * Z, sizeof *mu),
           *logvar = m->recipe.kind == ELBO_VAE ? elbo_alloc(n * Z, sizeof *logvar) : NULL;
     elbo_status status = mu && (logvar || m->recipe.kind != ELBO_VAE) ? ELBO_OK : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        elbo_model_encode_images(m, images, NULL, n, mu, logvar);
-        status = elbo_latent_score(s, mu, logvar, n, (int)Z, err);
-    }
+    if (status == ELBO_OK) status = elbo_model_encode_images(m, images, NULL, n, mu, logvar, err);
+    if (status == ELBO_OK) status = elbo_latent_score(s, mu, logvar, n, (int)Z, err);
     free(mu);
     free(logvar);
     return status;
@@ -59,17 +57,20 @@ static elbo_status choose_rows(elbo_traverse_result *r, const elbo_traverse_opti
 static elbo_status find_centre(elbo_model *m, const elbo_dataset *d, const elbo_traverse_options *o,
                                const elbo_latent_scores *s, float *centre, elbo_error *err) {
     if (!o->at) {
+        ELBO_TRY(elbo_model_set_class_word(m, o->class_word, err));
         for (int k = 0; k < s->latent && !s->kl; k++) centre[k] = (float)s->mean[k];
         return elbo_model_decodes_alone(m, err);
     }
     elbo_operands words = {.model = m, .chooser = m, .data = d, .read_image = o->read_image};
+    words.class_word = o->class_word;
     ELBO_TRY(elbo_expression_compute(o->at, (size_t)s->latent, elbo_operand_code, &words, centre, err));
+    ELBO_TRY(elbo_operands_set_label(&words, o->at, err));
     return elbo_operands_set_skips(&words, o->at, err);
 }
 
 /* values: room for (rows, steps); z: room for (rows, steps, latent); centre: (latent) */
-static void decode(elbo_traverse_result *r, elbo_model *m, const elbo_latent_scores *s, const float *centre,
-                   float *values, float *z) {
+static elbo_status decode(elbo_traverse_result *r, elbo_model *m, const elbo_latent_scores *s, const float *centre,
+                          float *values, float *z, elbo_error *err) {
     for (int k = 0; k < r->steps; k++) r->value[k] = r->from + (r->to - r->from) * k / (r->steps - 1);
     for (int i = 0; i < r->rows; i++)
         for (int k = 0; k < r->steps; k++) {
@@ -77,7 +78,7 @@ static void decode(elbo_traverse_result *r, elbo_model *m, const elbo_latent_sco
             values[i * r->steps + k] = (float)(r->vae ? r->value[k] : s->mean[d] + r->value[k] * sqrt(s->variance[d]));
         }
     elbo_vary_one(centre, s->latent, r->dim, r->rows, values, r->steps, z);
-    elbo_model_decode_codes(m, (size_t)r->rows * (size_t)r->steps, z, r->images);
+    return elbo_model_decode_codes(m, (size_t)r->rows * (size_t)r->steps, z, r->images, err);
 }
 
 static elbo_status fill(elbo_traverse_result *r, elbo_model *m, const elbo_dataset *d, const elbo_traverse_options *o,
@@ -91,7 +92,7 @@ static elbo_status fill(elbo_traverse_result *r, elbo_model *m, const elbo_datas
           *z = elbo_alloc(cells * Z, sizeof *z);
     bool memory = r->value && r->images && (r->at || !o->at) && centre && values && z;
     elbo_status status = memory ? find_centre(m, d, o, s, centre, err) : elbo_no_memory(err);
-    if (status == ELBO_OK) decode(r, m, s, centre, values, z);
+    if (status == ELBO_OK) status = decode(r, m, s, centre, values, z, err);
     free(centre);
     free(values);
     free(z);

@@ -17,6 +17,8 @@ typedef struct elbo_traverse_options {
     double from, to;            // values, of an autoencoder in standard deviations of its codes; both 0: -3 to 3
     const elbo_expression *at;  // the code around which; NULL: the origin, an autoencoder's mean code
     elbo_read_image read_image; // may be NULL where `at` names no file
+    const char
+        *class_word; // of a conditional model: the class held, by name or number; NULL: that of `at`, or the first
 } elbo_traverse_options;
 
 typedef struct elbo_traverse_result {

@@ -25,12 +25,12 @@ static elbo_status path_of(const elbo_model *m, const char *name, char **path, e
 
 elbo_status elbo_vector_save(const elbo_model *m, const char *name, const char *expression, const float *code,
                              elbo_error *err) {
-    char *path, fingerprint[ELBO_FINGERPRINT];
+    char *path;
     ELBO_TRY(path_of(m, name, &path, err));
     elbo_st_tensor tensor = {
         .name = "code", .dtype = ELBO_ST_F32, .dims = 1, .shape = {(size_t)m->network.graph.latent}, .data = code};
     elbo_st_pair pairs[] = {
-        {"format", "elbo-vector-1"}, {"expression", expression}, {"model", elbo_model_fingerprint(m, fingerprint)}};
+        {"format", "elbo-vector-1"}, {"expression", expression}, {"model", elbo_model_fingerprint(m)}};
     char *folder = elbo_path_join(m->run, "vectors");
     elbo_status status = folder ? elbo_make_folder(folder, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_safetensors_write(path, &tensor, 1, pairs, 3, err);
@@ -49,8 +49,7 @@ static elbo_status open_vector(const elbo_model *m, const char *path, elbo_safet
         elbo_safetensors_close(s);
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a code that `elbo vector save` wrote", path);
     }
-    char fingerprint[ELBO_FINGERPRINT];
-    *stale = strcmp(model, elbo_model_fingerprint(m, fingerprint)) || t->shape[0] != (size_t)m->network.graph.latent;
+    *stale = strcmp(model, elbo_model_fingerprint(m)) || t->shape[0] != (size_t)m->network.graph.latent;
     *code = t->data;
     return ELBO_OK;
 }

@@ -47,7 +47,7 @@ elbo_status elbo_png_write(const char *path, const uint8_t *pixels, int width, i
     if (!code) code = spng_encode_image(spng, pixels, size, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
     if (code && errno && ferror(w.stream)) // libspng's own words for a full disk are "stream error"
         status = elbo_fail_errno(err, "%s: cannot be written", path);
-    else if (code == SPNG_EMEM)
+    else if (code == SPNG_EMEM || (code && errno == ENOMEM))
         status = elbo_no_memory(err);
     else if (code)
         status = elbo_fail(err, ELBO_IO, "%s: cannot be written: %s", path, spng_strerror(code));
@@ -103,7 +103,7 @@ static bool has_its_end(const uint8_t *file, size_t size) {
 }
 
 static elbo_status damaged(const char *path, int code, elbo_error *err) {
-    if (code == SPNG_EMEM) return elbo_no_memory(err);
+    if (code == SPNG_EMEM || (code && errno == ENOMEM)) return elbo_no_memory(err); // (zlib's is called another name)
     if (code == SPNG_ESIGNATURE) return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a PNG file", path);
     if (code == SPNG_EOF || code == SPNG_EIO || code == SPNG_IO_EOF)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: the PNG file is cut short", path);
@@ -113,6 +113,7 @@ static elbo_status damaged(const char *path, int code, elbo_error *err) {
 static elbo_status decode(const char *path, spng_ctx *spng, const uint8_t *file, size_t file_size, int channels,
                           uint8_t **pixels, int *width, int *height, elbo_error *err) {
     struct spng_ihdr h;
+    errno = 0;
     int code = spng_get_ihdr(spng, &h);
     if (code) return damaged(path, code, err);
     ELBO_TRY(check_header(path, &h, file_size, err));
@@ -154,6 +155,7 @@ elbo_status elbo_png_read(const char *path, int channels, uint8_t **pixels, int 
     if (memcmp(file, signature,
                size < sizeof signature ? size : sizeof signature)) { // to libspng a short text is cut short
         free(file);
+        errno = 0;
         return damaged(path, SPNG_ESIGNATURE, err);
     }
     elbo_status status;

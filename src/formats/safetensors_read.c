@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,10 @@ static elbo_status bad_tensor(const reader *r, const char *name, const char *wha
 
 static elbo_status parse_header(const reader *r, const char *text, size_t length, json_t **header) {
     json_error_t problem;
+    errno = 0;
     *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
     char shown[ELBO_SHOWN];
+    if (!*header && errno == ENOMEM) return elbo_no_memory(r->err); // (which jansson may call bad syntax)
     if (!*header)
         return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: its header is not JSON: %s (byte %d)", r->path,
                          elbo_text_shown(problem.text, shown), problem.position + (int)sizeof(uint64_t));

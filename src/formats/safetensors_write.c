@@ -19,10 +19,10 @@ static elbo_status refuse(elbo_error *err, const char *path, const char *name, c
     return elbo_fail(err, ELBO_BAD_INPUT, "%s: cannot be written: %s %s", path, elbo_text_shown(name, shown), why);
 }
 
-/* `text` as JSON, or NULL with a failure: the only text that JSON has no form for is one that is not UTF-8. */
+/* `text` as JSON, or NULL with a failure: JSON has no form for what is not UTF-8. */
 static json_t *text_of(const char *path, const char *text, elbo_status *status, elbo_error *err) {
     json_t *json = json_string(text);
-    if (!json) *status = refuse(err, path, text, "is not UTF-8");
+    if (!json) *status = elbo_text_is_utf8(text) ? elbo_no_memory(err) : refuse(err, path, text, "is not UTF-8");
     return json;
 }
 

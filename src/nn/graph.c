@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "data/corrupt/corrupt.h"
 #include "nn/losses/loss.h"
 
 /* What one layer may give for one image: a gigabyte. */
@@ -113,6 +114,9 @@ static int find_saved(const elbo_graph *g, const char *name) {
 
 /* `save NAME` is a name for the activation before it; the last of the list takes no node. */
 static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
+    if (!strcmp(n->word, "class"))
+        return elbo_node_fail(n, err, "%s: `class` is the image's label (`concat class` reads it); use another name",
+                              n->text);
     if (find_saved(g, n->word) >= 0) return elbo_node_fail(n, err, "%s: the name is taken; use another", n->text);
     if (g->saved_count == ELBO_MAX_SAVED)
         return elbo_node_fail(n, err, "%s: at most %d are saved", n->text, ELBO_MAX_SAVED);
@@ -124,6 +128,12 @@ static elbo_status save(elbo_graph *g, const elbo_node *n, elbo_error *err) {
 /* The second input of `add` and `concat`. */
 static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     int saved = find_saved(g, n->word);
+    if (!strcmp(n->word, "class")) {
+        if (n->op != &elbo_op_concat)
+            return elbo_node_fail(n, err, "%s: the label can only be put behind other features; write `concat class`",
+                                  n->text);
+        saved = g->at.label;
+    }
     if (saved >= 0) {
         read_from(n, saved);
         return ELBO_OK;
@@ -260,7 +270,7 @@ static void output_advice(const elbo_graph *g, const elbo_node *n, elbo_shape wa
 /* The decoder must end in the image's shape, or in as many features; and BCE in a sigmoid. */
 static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     elbo_node *last = &g->node[g->count - 1];
-    elbo_shape want = g->node[g->at.input].shape;
+    elbo_shape want = g->node[g->at.target].shape;
     size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
     if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
         char shape[40], image[40], advice[120];
@@ -311,7 +321,7 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
         n->value[0] = m->weight;
         g->loss[k] = g->count - 1;
         read_from(n, m->role == ELBO_METRIC_KL ? g->at.code : g->at.logits);
-        if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.input);
+        if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.target);
         ELBO_TRY(n->op->shape(g, n, err));
     }
     return ELBO_OK;
@@ -322,7 +332,7 @@ static void find_skips(elbo_graph *g) {
     for (int i = g->at.latent + 1; i < g->count; i++) // (the losses are not there yet)
         for (int k = 0; k < g->node[i].inputs; k++) {
             int from = g->node[i].input[k];
-            bool known = from >= g->at.latent;
+            bool known = from >= g->at.latent || from == g->at.label;
             for (int s = 0; s < g->skips; s++) known |= g->skip[s] == from;
             if (known) continue;
             g->skip[g->skips++] = from; // each has a name of its own: they fit
@@ -338,17 +348,65 @@ int elbo_graph_batch(const elbo_graph *g, int most) {
     return batch;
 }
 
-static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+/* ---- what the caller gives ---- */
+
+static elbo_status add_input(elbo_graph *g, const char *name, elbo_shape shape, int *at, elbo_error *err) {
     elbo_node *n;
-    ELBO_TRY(new_node(g, strdup("input"), &n, err));
+    ELBO_TRY(new_node(g, strdup(name), &n, err));
     n->op = &elbo_op_input;
-    n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
-    g->at.input = 0;
+    n->shape = shape;
+    *at = g->count - 1;
+    g->inputs = g->count;
+    return ELBO_OK;
+}
+
+static elbo_status add_label(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
+    const elbo_layer *layer = elbo_recipe_class_layer(r);
+    if (!layer) return ELBO_OK;
+    g->classes = elbo_recipe_classes(r);
+    if (!g->classes)
+        return elbo_fail_at(
+            err, layer->place,
+            "%s: how many classes there are is not known before the data are read; `classes: 10` says it", layer->text);
+    return add_input(g, "label", (elbo_shape){1, {g->classes}}, &g->at.label, err);
+}
+
+/* The image stands last: the encoder's first layer reads the node before it. */
+static elbo_status add_inputs(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+    elbo_shape shape = {3, {image.channels, image.height, image.width}};
+    g->at.label = -1;
+    ELBO_TRY(add_label(g, r, err));
+    if (r->corrupts) {
+        ELBO_TRY(elbo_corrupt_check(r->corrupts, image, err));
+        ELBO_TRY(add_input(g, "target", shape, &g->at.target, err));
+    }
+    ELBO_TRY(add_input(g, "input", shape, &g->at.input, err));
+    if (!r->corrupts) {
+        g->at.target = g->at.input;
+        return ELBO_OK;
+    }
+    elbo_node *n = &g->node[g->at.input];
+    n->op = &elbo_op_corrupt;
+    n->text = "corrupt";
+    read_from(n, g->at.target);
+    return ELBO_OK;
+}
+
+static void find_label_readers(elbo_graph *g) {
+    for (int i = g->inputs; i < g->count && g->at.label >= 0; i++)
+        for (int k = 0; k < g->node[i].inputs; k++)
+            if (g->node[i].input[k] == g->at.label)
+                *(i <= g->at.latent ? &g->encoder_reads_label : &g->decoder_reads_label) = true;
+}
+
+static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
+    ELBO_TRY(add_inputs(g, r, image, err));
     for (int i = 0; i < r->encoder.count; i++) ELBO_TRY(add_layer(g, "encoder", i, &r->encoder.layer[i], err));
     ELBO_TRY(add_latent(g, r, err));
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(check_output(g, r, err));
     find_skips(g);
+    find_label_readers(g);
     ELBO_TRY(add_losses(g, r, err));
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;
@@ -363,7 +421,7 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
 
 elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image,
                                       elbo_error *err) {
-    *g = (elbo_graph){.image = image};
+    *g = (elbo_graph){.image = image, .inputs = 1, .at.label = -1};
     elbo_node *n;
     elbo_status status = new_node(g, strdup("input"), &n, err);
     if (status == ELBO_OK) {

@@ -53,7 +53,9 @@ typedef struct elbo_node {
 
 /* The stations that every model has; node numbers. */
 typedef struct elbo_taps {
-    int input;  // the image
+    int input; // the image that the encoder reads
+    int target; // the image that the reconstruction is compared with: the same, or the clean one where `input` is corrupted
+    int label;  // the class, one weight for each; -1: the model is not conditional
     int code;   // AE: the code; VAE: mu above logvar, (2 latent)
     int latent; // what the decoder reads: z; AE: the code again
     int logits; // AE or VAE whose last layer is a sigmoid: what goes into it; else the output again
@@ -81,11 +83,14 @@ typedef struct elbo_graph {
     int skip[ELBO_MAX_SAVED], skips; // the encoder's nodes that the decoder reads
     size_t skip_floats;              // of all of them, for one image
     elbo_taps at;
+    int inputs; // nodes in front of the encoder's layers: what the caller gives
+    bool encoder_reads_label, decoder_reads_label;
     const elbo_posterior *posterior; // NULL: an autoencoder
     const elbo_prior *prior;         // the same
     elbo_metrics metrics;            // what the losses measure
     int loss[ELBO_MAX_METRICS];      // the node of each; -1: measured beside another
     elbo_image_shape image;
+    int classes; // numbers in a label; 0: there is none
     elbo_kind kind;
     elbo_shape code_shape; // of the latent as the decoder reads it
     int latent;            // its size

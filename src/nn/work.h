@@ -10,6 +10,8 @@
 typedef enum elbo_work_kind {
     ELBO_WORK_ROWS,       // the batch's images, or codes, that the caller gives
     ELBO_WORK_TARGET,     // SCORE: the images that codes are compared with
+    ELBO_WORK_LABEL,      // the images' classes, given by the caller: a class, or a weight for each
+    ELBO_WORK_CORRUPT,    // TRAIN, EVAL: what a denoising model's encoder reads, made of the images
     ELBO_WORK_SKIP,       // DECODE, SCORE: what the encoder saved, given by the caller
     ELBO_WORK_READ,       // a tensor that the caller reads after the run
     ELBO_WORK_LINEAR,     // y = x w^T + b

@@ -62,12 +62,19 @@ static elbo_status watch(elbo_plan *p, int node, elbo_error *err) {
     return read_node(p, node, &p->watched[node], err);
 }
 
-/* Nodes first..last, the first of them filled from the caller's rows. */
+/* The node that is filled from the caller's rows. */
+static elbo_status give_rows(elbo_plan *p, int node, elbo_error *err) {
+    ELBO_TRY(give_node(p, node, p->options.mode == ELBO_FEATURES ? ELBO_WORK_FEATURES : ELBO_WORK_ROWS, err));
+    p->io[node].learns = p->options.frozen_backward;
+    return watch(p, node, err);
+}
+
+static elbo_status give_label(elbo_plan *p, bool is_read, elbo_error *err) {
+    return is_read ? give_node(p, p->graph->at.label, ELBO_WORK_LABEL, err) : ELBO_OK;
+}
+
 static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *err) {
-    ELBO_TRY(give_node(p, first, p->options.mode == ELBO_FEATURES ? ELBO_WORK_FEATURES : ELBO_WORK_ROWS, err));
-    p->io[first].learns = p->options.frozen_backward;
-    ELBO_TRY(watch(p, first, err));
-    for (int i = first + 1; i <= last; i++) {
+    for (int i = first; i <= last; i++) {
         ELBO_TRY(forward_node(p, i, err));
         ELBO_TRY(watch(p, i, err));
     }
@@ -118,31 +125,49 @@ static elbo_status give_skips(elbo_plan *p, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* From an image to the loss. */
+static elbo_status plan_whole(elbo_plan *p, elbo_error *err) {
+    const elbo_graph *g = p->graph;
+    ELBO_TRY(give_label(p, g->encoder_reads_label || g->decoder_reads_label, err));
+    ELBO_TRY(give_rows(p, g->at.target, err));
+    if (g->at.input != g->at.target) ELBO_TRY(plan_forward(p, g->at.input, g->at.input, err));
+    ELBO_TRY(plan_forward(p, g->inputs, g->at.logits, err));
+    return plan_losses(p, err);
+}
+
+static elbo_status plan_encoder(elbo_plan *p, elbo_error *err) {
+    const elbo_graph *g = p->graph;
+    ELBO_TRY(give_label(p, g->encoder_reads_label, err));
+    ELBO_TRY(give_rows(p, g->at.input, err));
+    ELBO_TRY(plan_forward(p, g->inputs, g->at.code, err));
+    ELBO_TRY(read_node(p, g->at.code, &p->code, err));
+    for (int i = 0; p->options.keep_skips && i < g->skips; i++) ELBO_TRY(read_node(p, g->skip[i], &p->skip[i], err));
+    return ELBO_OK;
+}
+
+/* From codes to images, or to what they are before the sigmoid. */
+static elbo_status plan_decoder(elbo_plan *p, int last, elbo_error *err) {
+    const elbo_graph *g = p->graph;
+    ELBO_TRY(give_label(p, g->decoder_reads_label, err));
+    ELBO_TRY(give_skips(p, err));
+    ELBO_TRY(give_rows(p, g->at.latent, err));
+    return plan_forward(p, g->at.latent + 1, last, err);
+}
+
 static elbo_status plan_mode(elbo_plan *p, elbo_error *err) {
     const elbo_taps *at = &p->graph->at;
     switch (p->options.mode) {
-    case ELBO_ENCODE:
-        ELBO_TRY(plan_forward(p, at->input, at->code, err));
-        ELBO_TRY(read_node(p, at->code, &p->code, err));
-        for (int i = 0; p->options.keep_skips && i < p->graph->skips; i++)
-            ELBO_TRY(read_node(p, p->graph->skip[i], &p->skip[i], err));
-        return ELBO_OK;
-    case ELBO_DECODE:
-        ELBO_TRY(give_skips(p, err));
-        ELBO_TRY(plan_forward(p, at->latent, at->output, err));
-        return read_node(p, at->output, &p->output, err);
-    case ELBO_EVAL: ELBO_TRY(plan_forward(p, at->input, at->logits, err)); return plan_losses(p, err);
+    case ELBO_ENCODE: return plan_encoder(p, err);
+    case ELBO_DECODE: ELBO_TRY(plan_decoder(p, at->output, err)); return read_node(p, at->output, &p->output, err);
+    case ELBO_EVAL: return plan_whole(p, err);
     case ELBO_SCORE:
-        ELBO_TRY(give_skips(p, err));
-        ELBO_TRY(plan_forward(p, at->latent, at->logits, err));
-        ELBO_TRY(give_node(p, at->input, ELBO_WORK_TARGET, err));
+        ELBO_TRY(plan_decoder(p, at->logits, err));
+        ELBO_TRY(give_node(p, at->target, ELBO_WORK_TARGET, err));
         return plan_losses(p, err);
-    case ELBO_TRAIN:
-        ELBO_TRY(plan_forward(p, at->input, at->logits, err));
-        ELBO_TRY(plan_losses(p, err));
-        return plan_backward(p, at->logits, err);
+    case ELBO_TRAIN: ELBO_TRY(plan_whole(p, err)); return plan_backward(p, at->logits, err);
     case ELBO_FEATURES:
-        ELBO_TRY(plan_forward(p, 0, at->output, err));
+        ELBO_TRY(give_rows(p, 0, err));
+        ELBO_TRY(plan_forward(p, 1, at->output, err));
         return p->options.frozen_backward ? plan_backward(p, at->output, err) : ELBO_OK;
     }
     return ELBO_OK;

@@ -18,6 +18,9 @@ static const char *const optimizers[] = {
 static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
 static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELBO_KL_SINE] = "sine", NULL};
+static const char *const binaries[] = {
+    [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
+static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
 static const char *const scales[] = {[ELBO_SUM] = "sum", [ELBO_MEAN] = "mean", NULL};
 
 const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
@@ -30,6 +33,7 @@ float elbo_term_weight(const elbo_terms *terms, elbo_reconstruction kind) {
 }
 
 static bool is_vae(const elbo_recipe *r) { return r->kind == ELBO_VAE; }
+static bool is_conditional(const elbo_recipe *r) { return elbo_recipe_class_layer(r) != NULL; }
 static bool is_perceptual(const elbo_recipe *r) {
     return elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0;
 }
@@ -56,6 +60,10 @@ const elbo_key elbo_keys[] = {
     {"kind", ELBO_KEY_CHOICE, AT(kind), .choices = kinds, .help = "autoencoder or variational autoencoder"},
     {"data", ELBO_KEY_TEXT, AT(data), DEFAULT("mnist"),
      .help = "a data set's name (`elbo data list`), a folder of photographs or of IDX files, or a .npy file"},
+    {"classes", ELBO_KEY_WORDS, AT(classes), DEFAULT("all"), .terse = true,
+     .help = "classes to train on, by name or number: 3, or [0, 1]; the test split keeps all"},
+    {"exclude", ELBO_KEY_WORDS, AT(exclude), DEFAULT("none"), .terse = true,
+     .help = "classes not to train on, by name or number: 8, or [Bag, Sandal]; the test split keeps all"},
     {"latent", ELBO_KEY_LATENT, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
      .help = "size of the code; none: the encoder's output is the code; {channels: 256, head: conv2d kernel=4 stride=2 "
              "padding=1}: a code of channels x height x width, made by such a layer"},
@@ -67,12 +75,24 @@ const elbo_key elbo_keys[] = {
      .help = "1: greyscale, 3: RGB; none: images keep their channels, photos are RGB"},
     {"image.range", ELBO_KEY_NUMBERS, AT(image.low), DEFAULT("[0, 1]"), ANY,
      .help = "pixel values that black and white are mapped to"},
+    {"image.binary", ELBO_KEY_CHOICE, AT(image.binary), DEFAULT("none"), .choices = binaries, .terse = true,
+     .help =
+         "values are drawn black or white with the probability that they say; fixed: once; dynamic: training images "
+         "anew in each epoch"},
     {"augment", ELBO_KEY_STEPS, AT(augment), DEFAULT("[]"),
+     .wanted = "a list of augmentations, such as [flip, rotate 10 p=0.3]",
      .help =
          "random augmentations of training images, applied in order: flip p=0.5, rotate 10 p=0.3, crop padding=4, color_jitter "
          "brightness=0.2 contrast=0.2 saturation=0.2; `elbo data preview --recipe` shows them"},
+    {"corrupt", ELBO_KEY_STEPS, AT(corrupt), DEFAULT("[]"), .terse = true,
+     .wanted = "a list of corruptions, such as [noise 0.3, mask 0.25]",
+     .help = "corruptions of what the encoder reads, applied in order, the loss is of the clean image: noise 0.3, mask "
+             "0.25, salt 0.1, occlude 8"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
+    {"labels", ELBO_KEY_SIZE, AT(labels), DEFAULT("none"), FROM_TO(1, 256),
+     ONLY(is_conditional, "a layer `concat class`"),
+     .help = "how many classes `concat class` tells apart; none: as many as the data have"},
     {"loss.reconstruction", ELBO_KEY_TERMS, AT(loss.reconstruction), DEFAULT("bce"), .choices = reconstructions,
      .help =
          "binary cross-entropy, squared error, absolute error, squared error of VGG16 features; or a weighted sum, [mse, 0.7 l1]"},
@@ -124,6 +144,16 @@ const elbo_key elbo_keys[] = {
      ONLY(is_step, "train.schedule: step"), .help = "factor of each decay"},
     {"train.clip", ELBO_KEY_NUMBER, AT(train.clip), DEFAULT("0"), AT_LEAST(0),
      .help = "max gradient norm, over all parameters; 0 disables"},
+    {"train.ema", ELBO_KEY_NUMBER, AT(train.ema), DEFAULT("0"), FROM_TO(0, 1), .below = true, .terse = true,
+     .help = "decay of an exponential moving average of the weights, which is evaluated and saved in their place; 0 "
+             "disables. In step t it is at most (1 + t) / (10 + t)"},
+    {"train.validation", ELBO_KEY_NUMBER, AT(train.validation), DEFAULT("0"), FROM_TO(0, 1), .below = true,
+     .terse = true, .help = "share of the training images held out for validation, chosen by the seed"},
+    {"train.keep", ELBO_KEY_CHOICE, AT(train.keep), DEFAULT("last"), .choices = keeps, .terse = true,
+     .help = "which weights the run keeps: of the last epoch, or of the best by the validation objective with the full "
+             "KL weight, after its warm-up"},
+    {"train.patience", ELBO_KEY_WHOLE, AT(train.patience), DEFAULT("0"), FROM_TO(0, 1000000), .terse = true,
+     .help = "early stopping: epochs without a lower validation objective; 0 disables"},
     {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"),
      .help = "random seed; the same seed gives the same bits"},
     {0},
@@ -163,7 +193,7 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
         snprintf(out, ELBO_WANTED, "an integer from %.0f to %.0f%s", key->low, key->high,
                  key->type == ELBO_KEY_WHOLE ? "" : ", or none");
         return out;
-    case ELBO_KEY_STEPS: return strcpy(out, "a list of augmentations, such as [flip, rotate 10 p=0.3]");
+    case ELBO_KEY_STEPS: return strcpy(out, key->wanted);
     case ELBO_KEY_EXTENT:
         snprintf(out, ELBO_WANTED, "an integer from %.0f to %.0f or [height, width], or none", key->low, key->high);
         return out;
@@ -177,6 +207,9 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
     case ELBO_KEY_TERMS:
         elbo_join_words(key->choices, " or ", out, ELBO_WANTED);
         return strcat(out, ", or a list such as [mse, 0.7 l1]");
+    case ELBO_KEY_WORDS:
+        snprintf(out, ELBO_WANTED, "a class, a list of classes such as [0, 1], or %s", key->standard);
+        return out;
     }
     return strcpy(out, "something else");
 }

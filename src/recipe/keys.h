@@ -17,9 +17,10 @@ typedef enum elbo_key_type {
     ELBO_KEY_NUMBER,  // float
     ELBO_KEY_NUMBERS, // float[2]
     ELBO_KEY_LAYERS,  // elbo_layers
-    ELBO_KEY_STEPS,   // elbo_layers, of augmentation; may be empty
+    ELBO_KEY_STEPS,   // elbo_layers, of augmentation or corruption; may be empty
     ELBO_KEY_LATENT,  // as ELBO_KEY_SIZE, or a map of channels and head: the recipe's `latent` and `head`
     ELBO_KEY_TERMS,   // elbo_terms
+    ELBO_KEY_WORDS,   // elbo_words: one word, a list, or what `standard` says for none of them
 } elbo_key_type;
 
 typedef struct elbo_key {
@@ -31,8 +32,10 @@ typedef struct elbo_key {
     double low, high;
     bool above, below; // low, high itself is out of range
     const char *const *choices;
+    const char *wanted;                    // ELBO_KEY_STEPS: what a list of them is
     bool (*applies)(const elbo_recipe *r); // NULL: always. Looks only at keys of earlier rows
     const char *goes_with;                 // the same in words: "kind: vae"
+    bool terse; // not written where it has its default: a recipe of before there was the key stays as it was
     const char *help;
 } elbo_key;
 

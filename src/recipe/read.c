@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/augment/augment.h"
+#include "data/corrupt/corrupt.h"
 #include "base/memory.h"
 #include "recipe/keys.h"
 #include "recipe/layers.h"
@@ -197,6 +198,28 @@ static elbo_status read_extent(const slot *s, const elbo_yaml_node *node) {
     return ELBO_OK;
 }
 
+/* 3, [0, 1], [class:Bag], or the default's word for none. */
+static elbo_status read_words(const slot *s, const elbo_yaml_node *node) {
+    elbo_words *words = s->to;
+    bool list = node->kind == ELBO_NODE_LIST;
+    if (!list && node->kind == ELBO_NODE_TEXT && !strcmp(node->text, s->key->standard)) return ELBO_OK;
+    if (list && !node->count) return unwanted(s, node);
+    words->word = elbo_alloc(list ? (size_t)node->count : 1, sizeof *words->word);
+    if (!words->word) return elbo_no_memory(s->err);
+    for (const elbo_yaml_node *n = list ? node->first : node; n; n = list ? n->next : NULL) {
+        if (n->kind != ELBO_NODE_TEXT || elbo_node_is_nothing(n) || !*n->text) return unwanted(s, n);
+        const char *text = strncmp(n->text, "class:", 6) ? n->text : n->text + 6; // as expressions have it
+        char shown[ELBO_SHOWN];
+        for (int i = 0; i < words->count; i++)
+            if (!strcmp(words->word[i], text))
+                return elbo_fail_at(s->err, n->place, "%s: %s is named twice", s->path, elbo_text_shown(text, shown));
+        words->word[words->count] = strdup(text);
+        if (!words->word[words->count]) return elbo_no_memory(s->err);
+        words->count++;
+    }
+    return ELBO_OK;
+}
+
 static elbo_status read_value(const slot *s, const elbo_yaml_node *node) {
     switch (s->key->type) {
     case ELBO_KEY_TEXT: return read_text(s, node);
@@ -214,6 +237,7 @@ static elbo_status read_value(const slot *s, const elbo_yaml_node *node) {
         if (node->kind != ELBO_NODE_LIST || !node->count) return unwanted(s, node);
         return elbo_layers_read(s->to, node, s->path, s->err);
     case ELBO_KEY_LATENT: return node->kind == ELBO_NODE_MAP ? read_head(s, node) : read_whole(s, node);
+    case ELBO_KEY_WORDS: return read_words(s, node);
     case ELBO_KEY_TERMS: return elbo_terms_read(s->to, s->key, node, s->path, s->err);
     }
     return unwanted(s, node);
@@ -277,6 +301,9 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *ro
             "image.range: [%s, %s] does not go with loss.reconstruction: bce, which needs pixels from 0 "
             "to 1; mse or l1 would do",
             low, high);
+    if (r->classes.count && r->exclude.count)
+        return elbo_fail_at(err, place_at(r, root, "exclude"),
+                            "exclude: does not go with classes, which names all that is trained on");
     if (r->image.channels == 2)
         return elbo_fail_at(err, place_at(r, root, "image.channels"),
                             "image.channels: expected 1 (greyscale) or 3 (RGB), got `2`");
@@ -287,6 +314,22 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *ro
         return elbo_fail_at(err, place_at(r, root, "train.eta_min"),
                             "train.eta_min: %s; the learning rate would rise from train.lr, %s",
                             elbo_print_float(r->train.eta_min, low), elbo_print_float(r->train.lr, high));
+    return ELBO_OK;
+}
+
+/* What is chosen by validation needs images for it, and an epoch that counts. */
+static elbo_status check_validation(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    bool best = r->train.keep == ELBO_KEEP_BEST, chooses = best || r->train.patience > 0;
+    const char *key = best ? "train.keep" : "train.patience";
+    char warmup[ELBO_FLOAT_TEXT];
+    if (chooses && r->train.validation <= 0)
+        return elbo_fail_at(
+            err, place_at(r, root, key),
+            "%s: needs validation images; train.validation=0.1 holds out a tenth of the training images", key);
+    if (chooses && r->kind == ELBO_VAE && r->loss.kl_warmup >= (float)r->train.epochs)
+        return elbo_fail_at(err, place_at(r, root, key),
+                            "%s: no epoch has the full KL weight; loss.kl.warmup, %s, must be below train.epochs, %d",
+                            key, elbo_print_float(r->loss.kl_warmup, warmup), r->train.epochs);
     return ELBO_OK;
 }
 
@@ -305,6 +348,12 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_er
         if (!r->augments) return elbo_no_memory(err);
         ELBO_TRY(elbo_augment_read(r->augments, &r->augment, err));
     }
+    if (r->corrupt.count) {
+        r->corrupts = elbo_alloc(1, sizeof *r->corrupts);
+        if (!r->corrupts) return elbo_no_memory(err);
+        ELBO_TRY(elbo_corrupt_read(r->corrupts, &r->corrupt, err));
+    }
     r->loss_place = place_at(r, root, "loss");
+    ELBO_TRY(check_validation(r, root, err));
     return check_together(r, root, err);
 }

@@ -16,7 +16,11 @@ void elbo_recipe_close(elbo_recipe *r) {
     elbo_layers_free(&r->encoder);
     elbo_layers_free(&r->decoder);
     elbo_layers_free(&r->augment);
+    elbo_layers_free(&r->corrupt);
+    elbo_words_free(&r->classes);
+    elbo_words_free(&r->exclude);
     free(r->augments);
+    free(r->corrupts);
     for (int i = 0; i < r->set_count; i++) free(r->sets[i]);
     free(r->sets);
     free(r->name);
@@ -25,6 +29,50 @@ void elbo_recipe_close(elbo_recipe *r) {
     free(r->data);
     free(r->vgg16);
     *r = (elbo_recipe){0};
+}
+
+/* ---- the class as an input ---- */
+
+static const elbo_layer *find_class(const elbo_layers *layers) {
+    for (int i = 0; i < layers->count; i++) {
+        const elbo_layer *l = &layers->layer[i];
+        if (!strcmp(l->name, "concat") && l->argument_count == 1 && !l->arguments[0].key &&
+            !strcmp(l->arguments[0].value, "class"))
+            return l;
+    }
+    return NULL;
+}
+
+const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r) {
+    const elbo_layer *l = find_class(&r->encoder);
+    return l ? l : find_class(&r->decoder);
+}
+
+int elbo_recipe_classes(const elbo_recipe *r) {
+    int classes = 0;
+    if (r->labels) return r->labels;
+    for (const elbo_dataset_info *d = elbo_known_datasets; d->name; d++)
+        if (!strcmp(d->name, r->data))
+            while (d->class_names[classes]) classes++;
+    return classes;
+}
+
+elbo_status elbo_recipe_take_classes(elbo_recipe *r, const elbo_dataset *d, elbo_error *err) {
+    const elbo_layer *layer = elbo_recipe_class_layer(r);
+    if (!layer) return ELBO_OK;
+    if (!d->classes)
+        return elbo_fail_at(err, layer->place,
+                            "%s: %s (%s) has no labels; train it on data with classes, such as a folder of photographs "
+                            "in a folder each, or leave the layer out",
+                            layer->text, d->name, d->source);
+    if (!d->train.labels || (d->test.count && !d->test.labels))
+        return elbo_fail_at(err, layer->place, "%s: the %s images of %s (%s) have no labels; both splits need them",
+                            layer->text, d->train.labels ? "test" : "training", d->name, d->source);
+    if (r->labels && d->classes > r->labels)
+        return elbo_fail_at(err, layer->place, "%s: %s (%s) has %d classes, the recipe's `labels` is %d", layer->text,
+                            d->name, d->source, d->classes, r->labels);
+    if (!r->labels) r->labels = d->classes;
+    return ELBO_OK;
 }
 
 static bool ends_in(const char *text, const char *end) {

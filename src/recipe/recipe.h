@@ -10,6 +10,7 @@
 
 #include "base/arguments.h"
 #include "base/status.h"
+#include "base/words.h"
 
 typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
 typedef enum elbo_reconstruction {
@@ -28,6 +29,8 @@ typedef enum elbo_optimizer {
 } elbo_optimizer;
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
 typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
+typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNAMIC } elbo_binary;
+typedef enum elbo_keep { ELBO_KEEP_LAST, ELBO_KEEP_BEST } elbo_keep;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
 
 /* "mse + 0.7 l1": what is added up to the reconstruction loss. Of each term an image has the sum over its values (of
@@ -54,21 +57,27 @@ typedef struct elbo_recipe {
     char *about; // may be ""
     elbo_kind kind;
     char *data;
-    int latent; // 0: `latent: none`, the encoder's output is the code, or there is a head
+    elbo_words classes, exclude; // of the training images: these alone, all but these; empty: all of them
+    int latent;                  // 0: `latent: none`, the encoder's output is the code, or there is a head
     struct {
         int channels;      // 0: the head is linear, or there is none
         elbo_layers layer; // one: `head: conv2d kernel=4 stride=2 padding=1`
     } head;                // `latent: {channels: 256, head: ...}`: a code of channels x height x width
     elbo_layers encoder, decoder;
+    int labels; // classes that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
     elbo_place latent_place, encoder_place, decoder_place, loss_place; // of the keys, for errors about the whole
 
     struct {
         int height, width, channels; // what photos are brought to; 0: images are taken as they are, photos 64x64
         float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
+        elbo_binary binary;          // values are drawn black or white: once, or in training anew in each epoch
     } image;
 
     elbo_layers augment;           // `augment: [flip, rotate 10 p=0.3]`
     struct elbo_augment *augments; // the same checked and ready to run (augment/augment.h); NULL: none
+
+    elbo_layers corrupt;           // `corrupt: [noise 0.3, mask 0.25]`: of what the encoder reads
+    struct elbo_corrupt *corrupts; // the same checked (corrupt/corrupt.h); NULL: none
 
     char *vgg16; // loss.vgg16: the perceptual term's weights, a file; "": the term is off; NULL: there is none
 
@@ -86,10 +95,14 @@ typedef struct elbo_recipe {
         elbo_optimizer optimizer;
         float lr, momentum, weight_decay, betas[2], eps;
         elbo_schedule schedule;
-        float eta_min; // cosine: the lr at the end
-        int step_size; // step: epochs between two cuts
-        float gamma;   // step: lr *= gamma at each cut
-        float clip;    // global gradient norm; 0: off
+        float eta_min;    // cosine: the lr at the end
+        int step_size;    // step: epochs between two cuts
+        float gamma;      // step: lr *= gamma at each cut
+        float clip;       // global gradient norm; 0: off
+        float ema;        // decay of the weights' moving average, which is evaluated and saved; 0: off
+        float validation; // share of the training images that are held out
+        elbo_keep keep;   // whose weights are saved: the last epoch's, or those with the lowest validation objective
+        int patience;     // epochs without a lower one before training stops; 0: off
         uint64_t seed;
     } train;
 
@@ -102,7 +115,18 @@ typedef struct elbo_recipe {
 elbo_status elbo_recipe_open(elbo_recipe *r, const char *name, const char *const *sets, int set_count, elbo_error *err);
 void elbo_recipe_close(elbo_recipe *r);
 
-/* The resolved recipe as YAML: every key spelled out. Reading it back gives the same recipe. A new string. */
+/* Where a layer `concat class` stands first, or NULL: the model is not conditional. */
+const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r);
+/* How many classes: those that the recipe says, else those of a data set that is known by the recipe's name; 0: not known
+ * before the data are read. */
+int elbo_recipe_classes(const elbo_recipe *r);
+struct elbo_dataset;
+/* Takes the number of classes from the data that a conditional recipe is trained on. Fails where they have no labels, or
+ * other classes than the recipe says. */
+elbo_status elbo_recipe_take_classes(elbo_recipe *r, const struct elbo_dataset *d, elbo_error *err);
+
+/* The resolved recipe as YAML: every key spelled out, but those that came later and have their default. Reading it back
+ * gives the same recipe. A new string. */
 char *elbo_recipe_text(const elbo_recipe *r);
 
 /* Every key with what it may hold, its default and what it means, a line each: for `elbo recipes --keys` and the

@@ -100,6 +100,23 @@ static void terms(writer *w, const elbo_terms *t) {
     if (t->count > 1) end_list(w);
 }
 
+/* `none` (what the key says where there is no word), or `[8, Bag]`. A number stays one. */
+static void words(writer *w, const elbo_words *list, const char *none) {
+    if (!list->count) {
+        word(w, none);
+        return;
+    }
+    begin_list(w, YAML_FLOW_SEQUENCE_STYLE);
+    for (int i = 0; i < list->count; i++) {
+        const char *text = list->word[i];
+        if (text[strspn(text, "0123456789")])
+            free_text(w, text);
+        else
+            word(w, text);
+    }
+    end_list(w);
+}
+
 /* size: (2) height and width. */
 static void extent(writer *w, const int *size) {
     char text[32];
@@ -148,6 +165,7 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
     case ELBO_KEY_LAYERS:
     case ELBO_KEY_STEPS: layers(w, from); break;
     case ELBO_KEY_TERMS: terms(w, from); break;
+    case ELBO_KEY_WORDS: words(w, from, key->standard); break;
     }
 }
 
@@ -178,6 +196,22 @@ static void go_to(writer *w, char *section, const char *path) {
     section[want] = 0;
 }
 
+/* What is as it was before there was the key: recipe.yaml, and what is known of a run by its recipe's text, stay. */
+static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
+    const void *from = (const char *)r + key->offset;
+    char text[ELBO_FLOAT_TEXT];
+    unsigned choice;
+    if (!key->terse) return false;
+    switch (key->type) {
+    case ELBO_KEY_NUMBER: return !strcmp(elbo_print_float(*(const float *)from, text), key->standard);
+    case ELBO_KEY_WHOLE: return *(const int *)from == atoi(key->standard);
+    case ELBO_KEY_CHOICE: memcpy(&choice, from, sizeof choice); return !strcmp(key->choices[choice], key->standard);
+    case ELBO_KEY_WORDS: return !((const elbo_words *)from)->count;
+    case ELBO_KEY_STEPS: return ((const elbo_layers *)from)->count == 0;
+    default: return false;
+    }
+}
+
 static void document(writer *w, const elbo_recipe *r) {
     yaml_event_t event;
     char section[ELBO_WANTED] = "";
@@ -185,7 +219,7 @@ static void document(writer *w, const elbo_recipe *r) {
     emit(w, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
     begin_map(w, YAML_BLOCK_MAPPING_STYLE);
     for (const elbo_key *key = elbo_keys; key->path; key++) {
-        if (key->applies && !key->applies(r)) continue;
+        if ((key->applies && !key->applies(r)) || goes_without_saying(r, key)) continue;
         go_to(w, section, key->path);
         const char *dot = strrchr(key->path, '.');
         word(w, dot ? dot + 1 : key->path);

@@ -4,6 +4,7 @@
 
 #include "explore/comparison.h"
 #include "explore/projection.h"
+#include "explore/sweep.h"
 #include "render/render.h"
 
 /* A scatter plot, coloured by class. */
@@ -18,5 +19,9 @@ elbo_status elbo_figure_curves(elbo_figure f, const elbo_comparison *c, const ch
 elbo_status elbo_figure_terms(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err);
 /* The KL of each latent dimension, of the VAEs that are scored; *drawn is false where there is none. */
 elbo_status elbo_figure_kl(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err);
+/* A measure over the values of a sweep's first key: means with their standard deviation over the seeds, each run as a
+ * small ring, a curve for every setting of the other keys. Of the score that settings are compared by: what lies within
+ * two standard errors of the best. *drawn is false where no run has the measure. */
+elbo_status elbo_figure_sweep(elbo_figure f, const elbo_sweep *s, elbo_sweep_measure m, bool *drawn, elbo_error *err);
 
 #endif

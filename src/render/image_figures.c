@@ -31,16 +31,44 @@ elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result
     return status;
 }
 
+/* ---- denoised ---- */
+
+enum { DENOISE_ROWS = 3 };
+
+elbo_status elbo_figure_denoise(elbo_figure f, const elbo_denoise_result *r, elbo_error *err) {
+    static const char *const names[DENOISE_ROWS] = {"corrupted", "denoised", "original"};
+    size_t n = (size_t)r->count;
+    const char **captions = calloc(DENOISE_ROWS * n, sizeof *captions);
+    char(*text)[24] = calloc(2 * n, sizeof *text), title[200];
+    elbo_status status = captions && text ? ELBO_OK : elbo_no_memory(err);
+    for (size_t i = 0; status == ELBO_OK && i < 2 * n; i++) {
+        snprintf(text[i], sizeof text[i], "%.1f dB", (double)(i < n ? r->before[i] : r->after[i - n]));
+        captions[i] = text[i];
+    }
+    snprintf(title, sizeof title, "Denoised: PSNR %.1f to %.1f dB over %u test images (%.90s)", r->psnr_before,
+             r->psnr_after, r->measured, r->corruption);
+    if (!f.title) f.title = title;
+    elbo_grid grid = elbo_image_grid(r->format, DENOISE_ROWS, r->count, r->images);
+    grid.row_labels = names;
+    grid.captions = captions;
+    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
+    free(captions);
+    free(text);
+    return status;
+}
+
 /* ---- samples ---- */
 
 static elbo_status draw_square(elbo_figure f, const elbo_sample_result *r, elbo_error *err) {
-    int n = r->count, columns = (int)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;
+    bool by_class = r->classes > 1 && r->count >= r->classes; // a column each
+    int n = r->count, columns = by_class ? r->classes : (int)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;
     size_t size = elbo_image_size(r->format.shape);
     float *cells = elbo_alloc((size_t)rows * (size_t)columns * size, sizeof *cells);
     if (!cells) return elbo_no_memory(err);
     memcpy(cells, r->images, (size_t)n * size * sizeof *cells);
     for (int i = n; i < rows * columns; i++) cells[(size_t)i * size] = NAN; // an empty cell
     elbo_grid grid = elbo_image_grid(r->format, rows, columns, cells);
+    if (by_class) grid.column_labels = (const char *const *)r->class_name;
     elbo_status status = elbo_draw_grid(f, &grid, err);
     free(cells);
     return status;

@@ -6,6 +6,7 @@
 #include "explore/arithmetic.h"
 #include "explore/interpolate.h"
 #include "explore/manifold.h"
+#include "explore/denoise.h"
 #include "explore/outliers.h"
 #include "explore/reconstruct.h"
 #include "explore/sample.h"
@@ -17,6 +18,9 @@ elbo_grid elbo_image_grid(elbo_image_format format, int rows, int columns, const
 
 /* Originals above each run's reconstructions. */
 elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result *r, elbo_error *err);
+
+/* Corrupted, denoised, original, with their PSNR. */
+elbo_status elbo_figure_denoise(elbo_figure f, const elbo_denoise_result *r, elbo_error *err);
 
 /* A grid of the images as square as their number allows; with their nearest training images, each above its own and that
  * distance as a multiple of the median of reconstructed test images. */

@@ -35,15 +35,22 @@ static elbo_status chart_make(chart *c, const elbo_comparison *of, int curves, e
 
 static bool has_test(const elbo_compared_run *r) { return r->epochs > 0 && r->epoch[0].test.images > 0; }
 
+enum { TRAIN, TEST, VALIDATION, SPLITS };
+static const char *const split_names[] = {"train", "test", "validation"};
+
+static const elbo_scores *scores_of(const elbo_epoch_log *e, int split) {
+    return split == TRAIN ? &e->train : split == TEST ? &e->test : &e->validation;
+}
+
 /* Adds a curve, where the run has a value of it: a new label for the caller to write, or NULL. */
-static char *add(chart *c, const elbo_compared_run *r, const char *metric, bool test, int group, bool dashed) {
+static char *add(chart *c, const elbo_compared_run *r, const char *metric, int split, int group, bool dashed) {
     float *v = c->values + (size_t)c->count * (size_t)c->longest;
     bool any = false;
     for (int e = 0; e < r->epochs; e++) {
-        v[e] = (float)elbo_scores_value(test ? &r->epoch[e].test : &r->epoch[e].train, &r->metrics, metric);
+        v[e] = (float)elbo_scores_value(scores_of(&r->epoch[e], split), &r->metrics, metric);
         any = any || isfinite(v[e]);
     }
-    if (!any || (test && !has_test(r))) return NULL;
+    if (!any || !r->epochs || !scores_of(&r->epoch[0], split)->images) return NULL;
     c->series[c->count] =
         (elbo_series){.label = c->labels[c->count], .value = v, .count = r->epochs, .group = group, .dashed = dashed};
     return c->labels[c->count++];
@@ -85,12 +92,13 @@ elbo_status elbo_figure_curves(elbo_figure f, const elbo_comparison *of, const c
     if (n == 0) metrics = usual, n = 1;
     ELBO_TRY(check_names(of, metrics, n, err));
     chart c;
-    ELBO_TRY(chart_make(&c, of, 2 * n, err));
+    ELBO_TRY(chart_make(&c, of, SPLITS * n, err));
     for (int i = 0; i < of->drawn; i++)
         for (int k = 0; k < n; k++)
-            for (int test = 0; test <= 1; test++) {
-                char *label = add(&c, &of->run[i], metrics[k], test, i * n + k, test);
-                const char *split = test ? "test" : "train", *run = of->run[i].label;
+            for (int s = 0; s < SPLITS; s++) { // validation's colour comes behind those of all runs
+                int group = i * n + k + (s == VALIDATION ? of->drawn * n : 0);
+                char *label = add(&c, &of->run[i], metrics[k], s, group, s != TRAIN);
+                const char *split = split_names[s], *run = of->run[i].label;
                 if (label && n == 1) snprintf(label, sizeof *c.labels, "%s, %s", run, split);
                 if (label && n > 1 && of->drawn == 1) snprintf(label, sizeof *c.labels, "%s, %s", metrics[k], split);
                 if (label && n > 1 && of->drawn > 1)

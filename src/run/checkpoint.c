@@ -15,27 +15,47 @@ static elbo_st_tensor tensor_of(const elbo_param *p, const char *name, const flo
     return t;
 }
 
-elbo_status elbo_model_save(const char *run, const elbo_network *n, const char *recipe, const char *data,
+/* The names of classes, a line each; "" where there are none. A new string. */
+static char *join_names(const elbo_run_facts *f) {
+    size_t size = 1;
+    for (int i = 0; i < f->classes; i++) size += strlen(f->class_names[i]) + 1;
+    char *text = malloc(size), *to = text;
+    for (int i = 0; text && i < f->classes; i++) {
+        if (i) *to++ = '\n';
+        for (const char *c = f->class_names[i]; *c; c++)
+            *to++ = *c == '\n' ? ' ' : *c; // (a folder's name may hold one)
+    }
+    if (text) *to = 0;
+    return text;
+}
+
+elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
                             elbo_error *err) {
     const elbo_graph *g = &n->graph;
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
-    char *path = elbo_path_join(run, "model.safetensors");
+    char *path = elbo_path_join(run, "model.safetensors"), *names = join_names(facts);
     elbo_status status = ELBO_NO_MEMORY;
-    if (tensors && path) {
-        for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, n->params);
-        char shape[64], run_version[16];
+    if (tensors && path && names) {
+        for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, weights);
+        char shape[64], run_version[16], epoch[16];
+        snprintf(epoch, sizeof epoch, "%d", facts->epoch);
         snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
         snprintf(shape, sizeof shape, "%d,%d,%d", g->image.channels, g->image.height, g->image.width);
-        elbo_st_pair pairs[] = {{"format", "pt"},
-                                {"elbo_version", run_version},
-                                {"elbo_image_shape", shape},
-                                {"elbo_recipe", recipe},
-                                {"elbo_data", data}};
-        status = elbo_safetensors_write(path, tensors, g->params, pairs, data ? 5 : 4, err);
+        elbo_st_pair pairs[8] = {{"format", "pt"},
+                                 {"elbo_version", run_version},
+                                 {"elbo_image_shape", shape},
+                                 {"elbo_recipe", facts->recipe}};
+        int count = 4;
+        if (facts->epoch >= 0) pairs[count++] = (elbo_st_pair){"elbo_epoch", epoch};
+        if (facts->imported) pairs[count++] = (elbo_st_pair){"elbo_imported", "true"};
+        if (facts->data) pairs[count++] = (elbo_st_pair){"elbo_data", facts->data};
+        if (facts->classes) pairs[count++] = (elbo_st_pair){"elbo_classes", names};
+        status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
     } else {
         elbo_no_memory(err);
     }
     free(tensors);
+    free(names);
     free(path);
     return status;
 }
@@ -48,21 +68,19 @@ static const char *shape_text(const size_t *shape, int dims, char text[120]) {
     return text;
 }
 
-/* Copies FILE's tensor PREFIX+name into its place in a block, its shape checked. */
-static elbo_status load_param(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
-                              float *block, elbo_error *err) {
+elbo_status elbo_param_read(const elbo_safetensors *file, const char *path, const char *prefix, const elbo_param *p,
+                            float *block, elbo_error *err) {
     char name[256];
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
     const elbo_st_tensor *t = elbo_safetensors_find(file, name);
-    if (!t)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe beside it needs", path, name);
+    if (!t) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no tensor `%s`, which the recipe needs", path, name);
     bool fits = t->dtype == ELBO_ST_F32 && t->dims == p->rank;
     for (int i = 0; fits && i < p->rank; i++) fits = t->shape[i] == (size_t)p->dim[i];
     if (!fits) {
         char has[120], wants[120];
         size_t dims[ELBO_ST_MAX_DIMS] = {0};
         for (int i = 0; i < p->rank; i++) dims[i] = (size_t)p->dim[i];
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe beside it makes it F32 %s", path, name,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: `%s` is %s %s; the recipe makes it F32 %s", path, name,
                          elbo_st_dtype_name(t->dtype), shape_text(t->shape, t->dims, has),
                          shape_text(dims, p->rank, wants));
     }
@@ -100,7 +118,7 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
     elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         for (int i = 0; status == ELBO_OK && i < n->graph.params; i++)
-            status = load_param(&file, path, "", &n->graph.param[i], n->params, err);
+            status = elbo_param_read(&file, path, "", &n->graph.param[i], n->params, err);
         elbo_safetensors_close(&file);
     }
     free(path);
@@ -110,7 +128,25 @@ elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err) {
 void elbo_run_facts_free(elbo_run_facts *f) {
     free(f->recipe);
     free(f->data);
+    for (int i = 0; i < f->classes; i++) free(f->class_names[i]);
+    free(f->class_names);
     *f = (elbo_run_facts){0};
+}
+
+/* The lines of elbo_classes. */
+static elbo_status split_names(elbo_run_facts *f, const char *text, const char *path, elbo_error *err) {
+    int count = 1;
+    for (const char *c = text; *c; c++) count += *c == '\n';
+    if (count > ELBO_MAX_CLASSES)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_classes are %d names; at most %d are known", path, count,
+                         ELBO_MAX_CLASSES);
+    f->class_names = elbo_alloc((size_t)count, sizeof *f->class_names);
+    if (!f->class_names) return elbo_no_memory(err);
+    for (size_t n; f->classes < count; text += n + 1) {
+        n = strcspn(text, "\n");
+        if (!(f->class_names[f->classes++] = strndup(text, n))) return elbo_no_memory(err);
+    }
+    return ELBO_OK;
 }
 
 /* A recipe's name where its run stands in runs/, the folder that `elbo train` writes to by itself. */
@@ -153,6 +189,11 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
                 elbo_fail(err, ELBO_BAD_INPUT, "%s: its metadata has no elbo_recipe, the name of its recipe", path);
         if (status == ELBO_OK && !(f->recipe = strdup(recipe))) status = elbo_no_memory(err);
         if (status == ELBO_OK && from && !(f->data = strdup(from))) status = elbo_no_memory(err);
+        const char *classes = elbo_safetensors_metadata(&file, "elbo_classes");
+        if (status == ELBO_OK && classes) status = split_names(f, classes, path, err);
+        const char *epoch = elbo_safetensors_metadata(&file, "elbo_epoch");
+        f->epoch = epoch ? atoi(epoch) : -1;
+        f->imported = elbo_safetensors_metadata(&file, "elbo_imported") != NULL;
         elbo_safetensors_close(&file);
     }
     if (status != ELBO_OK) elbo_run_facts_free(f);
@@ -161,13 +202,6 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
 }
 
 /* ---- checkpoint ---- */
-
-/* "" before the weights' names, "optimizer.m." before those of what the optimiser keeps. */
-static const char *prefix_of(const elbo_optimizer_rule *rule, int block, char text[64]) {
-    text[0] = 0;
-    if (block > 0) snprintf(text, 64, "optimizer.%s.", rule->array[block - 1].name);
-    return text;
-}
 
 /* The position as one row of doubles: every count below 2^53 is exact. Format 1 has three sums before the seconds. */
 enum { EPOCH, IMAGES_DONE, IMAGES, FINGERPRINT_1, STEP, COUNTS };
@@ -184,7 +218,27 @@ static const struct {
               [STEP] = {"steps", 0x1p53}};
 
 /* What a checkpoint holds besides the weights. */
-enum { MOST_NUMBERS = 4 + ELBO_MAX_METRICS };
+enum { MOST_NUMBERS = 6 + ELBO_MAX_METRICS };
+
+/* A block of every weight, or of what goes with them, and what stands before their names. */
+typedef struct block {
+    char prefix[64];
+    float *floats;
+} block;
+enum { MOST_BLOCKS = 1 + ELBO_MAX_OPTIMIZER_ARRAYS + 2 };
+
+/* "" before the weights' names, "optimizer.m." before those of what the optimiser keeps.  out: (MOST_BLOCKS) */
+static int blocks_of(const elbo_state *s, const elbo_kept *kept, block *out) {
+    int count = 0;
+    out[count++] = (block){.floats = s->params};
+    for (int i = 0; i < s->optimizer->arrays; i++) {
+        snprintf(out[count].prefix, sizeof out[count].prefix, "optimizer.%s.", s->optimizer->array[i].name);
+        out[count++].floats = s->array[i];
+    }
+    if (kept && kept->average) out[count++] = (block){"average.", kept->average};
+    if (kept && kept->best && kept->best_epoch) out[count++] = (block){"best.", kept->best};
+    return count;
+}
 
 /* Adds a row of doubles to the tensors; `name` is a new string, or NULL where memory is out. */
 static bool add_numbers(elbo_st_tensor *tensors, char **names, int *count, char *name, const double *v, size_t n) {
@@ -205,7 +259,8 @@ static bool add_sums(elbo_st_tensor *tensors, char **names, int *count, const el
     return added;
 }
 
-elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, elbo_error *err) {
+elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elbo_position *at, const elbo_kept *kept,
+                                 elbo_error *err) {
     const elbo_graph *g = s->graph;
     const double position[POSITION_FIELDS] = {
         [EPOCH] = at->epoch,
@@ -216,22 +271,27 @@ elbo_status elbo_checkpoint_save(const char *run, const elbo_state *s, const elb
         [SECONDS] = at->seconds,
         [EPOCH_SECONDS] = at->epoch_seconds,
     };
-    int blocks = 1 + s->optimizer->arrays;
+    block row[MOST_BLOCKS];
+    int blocks = blocks_of(s, kept, row);
+    const double best_epoch = kept ? kept->best_epoch : 0;
     size_t most = (size_t)blocks * (size_t)g->params + MOST_NUMBERS;
     elbo_st_tensor *tensors = calloc(most, sizeof *tensors);
-    char **names = calloc(most, sizeof *names), prefix[64];
+    char **names = calloc(most, sizeof *names);
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     bool made = tensors && names && path;
     int count = 0;
     for (int b = 0; b < blocks; b++)
         for (int i = 0; made && i < g->params; i++) {
-            names[count] = elbo_format("%s%s", prefix_of(s->optimizer, b, prefix), g->param[i].name);
+            names[count] = elbo_format("%s%s", row[b].prefix, g->param[i].name);
             made = names[count] != NULL;
-            if (made) tensors[count] = tensor_of(&g->param[i], names[count], b ? s->array[b - 1] : s->params);
+            if (made) tensors[count] = tensor_of(&g->param[i], names[count], row[b].floats);
             count += made;
         }
     made = made && add_numbers(tensors, names, &count, strdup("position"), position, POSITION_FIELDS) &&
            add_sums(tensors, names, &count, &g->metrics, &at->sums);
+    if (best_epoch > 0)
+        made = made && add_numbers(tensors, names, &count, strdup("validation.best_epoch"), &best_epoch, 1) &&
+               add_numbers(tensors, names, &count, strdup("validation.best_objective"), &kept->best_objective, 1);
     char run_version[16], fingerprint[24];
     snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
     snprintf(fingerprint, sizeof fingerprint, FINGERPRINT_VERSION "%016llx", (unsigned long long)at->fingerprint);
@@ -305,18 +365,33 @@ static elbo_status load_position(const elbo_safetensors *file, const char *path,
     return ELBO_OK;
 }
 
-elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_error *err) {
-    char prefix[64];
+/* Before the blocks, because it says which of them there are. */
+static elbo_status load_best(const elbo_safetensors *file, const char *path, elbo_kept *kept, elbo_error *err) {
+    const double *epoch = find_number(file, "validation.best_epoch"),
+                 *objective = find_number(file, "validation.best_objective");
+    kept->best_epoch = 0;
+    if (!epoch) return ELBO_OK;
+    if (!objective || !(*epoch >= 1 && *epoch <= INT32_MAX - 1 && *epoch == floor(*epoch)))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `validation.best_epoch` is %g; the file is damaged", path,
+                         *epoch);
+    kept->best_epoch = (int)*epoch;
+    kept->best_objective = *objective;
+    return ELBO_OK;
+}
+
+elbo_status elbo_checkpoint_load(const char *run, elbo_state *s, elbo_position *at, elbo_kept *kept, elbo_error *err) {
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
     int version;
     elbo_status status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
-        for (int b = 0; b <= s->optimizer->arrays; b++)
+        if (kept) status = load_best(&file, path, kept, err);
+        block row[MOST_BLOCKS];
+        int blocks = blocks_of(s, kept, row);
+        for (int b = 0; b < blocks; b++)
             for (int i = 0; status == ELBO_OK && i < s->graph->params; i++)
-                status = load_param(&file, path, prefix_of(s->optimizer, b, prefix), &s->graph->param[i],
-                                    b ? s->array[b - 1] : s->params, err);
+                status = elbo_param_read(&file, path, row[b].prefix, &s->graph->param[i], row[b].floats, err);
         if (status == ELBO_OK) status = load_position(&file, path, version, &s->graph->metrics, at, err);
         elbo_safetensors_close(&file);
     }

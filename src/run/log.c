@@ -1,4 +1,5 @@
 /* log.jsonl: one JSON object a line and epoch, written anew after each (it is small), so that it is always whole. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,20 @@ void elbo_log_free(elbo_log *log) {
     *log = (elbo_log){0};
 }
 
+const elbo_epoch_log *elbo_log_kept(const elbo_log *log, const elbo_recipe *r) {
+    if (!log->count) return NULL;
+    int best = r->train.keep == ELBO_KEEP_BEST ? log->epoch[log->count - 1].best : 0;
+    return &log->epoch[best > 0 && best <= log->count ? best - 1 : log->count - 1];
+}
+
 double elbo_log_kl_weight(const elbo_log *log, const elbo_recipe *r) {
-    return log->count ? log->epoch[log->count - 1].kl_weight : (double)r->loss.kl;
+    const elbo_epoch_log *kept = elbo_log_kept(log, r);
+    return kept ? kept->kl_weight : (double)r->loss.kl;
+}
+
+bool elbo_log_stopped_early(const elbo_log *log, const elbo_recipe *r) {
+    int best = log->count ? log->epoch[log->count - 1].best : 0;
+    return r->train.patience > 0 && best > 0 && log->count - best >= r->train.patience;
 }
 
 /* A float as a recipe has it: 0.001, where its double would be 0.00100000005. */
@@ -45,11 +58,17 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
                       elbo_scores_to_json(&e->train, &log->metrics), "test",
                       elbo_scores_to_json(&e->test, &log->metrics), "seconds", e->seconds, "images_per_second",
                       e->images_per_second, "lr", as_written(e->lr), "kl_weight", as_written(e->kl_weight));
+        if (line && e->validation.images)
+            json_object_set_new(line, "validation", elbo_scores_to_json(&e->validation, &log->metrics));
+        if (line && e->best) json_object_set_new(line, "best", json_integer(e->best));
+        errno = 0;
         bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
         json_decref(line);
         if (!written) {
+            if (!errno) errno = ENOMEM;
+            status = elbo_fail_errno(err, "%s/log.jsonl: cannot be written", run);
             elbo_writer_abandon(&w);
-            return elbo_fail(err, ELBO_IO, "%s/log.jsonl: cannot be written", run);
+            return status;
         }
         fputc('\n', w.stream);
     }
@@ -65,6 +84,9 @@ static bool read_line(elbo_epoch_log *e, const char *text, const elbo_metrics *m
                     &e->images_per_second, "lr", &e->lr, "kl_weight", &e->kl_weight) == 0 &&
         elbo_scores_from_json(&e->train, json_object_get(o, "train"), m, r, e->kl_weight, values) &&
         elbo_scores_from_json(&e->test, json_object_get(o, "test"), m, r, e->kl_weight, values);
+    const json_t *validation = json_object_get(o, "validation");
+    if (read && validation) read = elbo_scores_from_json(&e->validation, validation, m, r, (double)r->loss.kl, values);
+    if (read) e->best = (int)json_integer_value(json_object_get(o, "best"));
     json_decref(o);
     return read;
 }
@@ -83,8 +105,10 @@ elbo_status elbo_log_load(const char *run, const elbo_recipe *r, elbo_image_shap
         number++;
         if (!*line) continue;
         elbo_epoch_log e;
-        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image))
-                     ? elbo_log_add(log, &e, err)
+        errno = 0;
+        status = read_line(&e, line, &log->metrics, r, elbo_image_size(image)) ? elbo_log_add(log, &e, err)
+                 : errno == ENOMEM
+                     ? elbo_no_memory(err)
                      : elbo_fail(err, ELBO_BAD_INPUT, "%s:%d: is not a line of an elbo log", path, number);
     }
     free(text);

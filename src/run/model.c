@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "data/binarise.h"
 #include "device/cpu/kernels.h"
 #include "run/run_folder.h"
 
@@ -20,6 +21,7 @@ static void release_weights(elbo_weights *w) {
     elbo_network_free(&w->network);
     elbo_recipe_close(&w->recipe);
     elbo_run_facts_free(&w->facts);
+    pthread_mutex_destroy(&w->lock);
     free(w->run);
     free(w);
 }
@@ -85,6 +87,7 @@ elbo_status elbo_model_open_with(elbo_model **model, const char *run, const elbo
         return elbo_no_memory(err);
     }
     atomic_init(&w->sessions, 1); // this function, for a while
+    pthread_mutex_init(&w->lock, NULL);
     elbo_status status = read_weights(w, err);
     if (status == ELBO_OK) status = make_session(model, w, &o, err);
     release_weights(w);
@@ -112,6 +115,7 @@ void elbo_model_close(elbo_model *m) {
     elbo_plan_free(&m->skip_encoder);
     elbo_state_close(&m->state);
     free(m->skips);
+    free(m->labels);
     free(m->code_rows);
     elbo_team_free(m->team);
     release_weights(m->weights);
@@ -131,9 +135,10 @@ elbo_model_info elbo_model_get_info(const elbo_model *m) {
 }
 
 /* Runs a plan over n rows of `images`, a batch at a time, and hands each batch's result to `take`. */
-static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images, const uint32_t *index,
-                           size_t n, void (*take)(void *context, size_t start, int count), void *context) {
-    uint32_t rows[MOST], skip_row[MOST];
+static elbo_status run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_images *images,
+                                  const uint32_t *index, size_t n, void (*take)(void *context, size_t start, int count),
+                                  void *context, elbo_error *err) {
+    uint32_t rows[MOST], skip_row[MOST], label_row[MOST];
     size_t batch = (size_t)m->batch;
     for (size_t start = 0; start < n; start += batch) {
         int count = (int)(n - start < batch ? n - start : batch);
@@ -141,18 +146,21 @@ static void run_in_batches(const elbo_model *m, elbo_plan *plan, const elbo_imag
             size_t row = start + (size_t)i;
             rows[i] = index ? index[row] : (uint32_t)row;
             skip_row[i] = m->held ? (uint32_t)(row % m->held) : 0;
+            label_row[i] = m->labels_held ? (uint32_t)(row % m->labels_held) : 0;
         }
         elbo_batch_args args = {.images = images,
                                 .index = rows,
                                 .count = count,
                                 .skips = m->skips,
                                 .skip_row = skip_row,
+                                .label_weights = images->labels ? NULL : m->labels,
+                                .label_row = label_row,
                                 .low = m->recipe.image.low,
                                 .high = m->recipe.image.high};
-        elbo_error err; // a batch of a plan that is made cannot fail on the host
-        if (elbo_plan_run_one(plan, &args, &err) != ELBO_OK) return;
+        ELBO_TRY(elbo_plan_run_one(plan, &args, err));
         take(context, start, count);
     }
+    return ELBO_OK;
 }
 
 struct codes {
@@ -172,10 +180,10 @@ static void take_codes(void *context, size_t start, int count) {
     }
 }
 
-void elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n, float *mu,
-                              float *logvar) {
+elbo_status elbo_model_encode_images(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
+                                     float *mu, float *logvar, elbo_error *err) {
     struct codes c = {m, mu, m->recipe.kind == ELBO_VAE ? logvar : NULL};
-    run_in_batches(m, &m->encoder, images, index, n, take_codes, &c);
+    return run_in_batches(m, &m->encoder, images, index, n, take_codes, &c, err);
 }
 
 struct pictures {
@@ -219,20 +227,22 @@ elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const
     m->held = 0;
     m->skips = n ? elbo_alloc(n * g->skip_floats, sizeof *m->skips) : NULL;
     if (n && !m->skips) return elbo_no_memory(err);
-    run_in_batches(m, &m->skip_encoder, images, index, n, take_skips, m);
+    ELBO_TRY(run_in_batches(m, &m->skip_encoder, images, index, n, take_skips, m, err));
     m->held = n;
     return ELBO_OK;
 }
 
-void elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images) {
+elbo_status elbo_model_decode_codes(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
     size_t size = elbo_image_size(m->network.graph.image);
-    if (m->network.graph.skips && !m->held) { // a caller's mistake: seen at once, and in every picture
+    const elbo_graph *g = &m->network.graph;
+    if ((g->skips && !m->held) ||
+        (g->decoder_reads_label && !m->labels_held)) { // a caller's mistake: seen at once, and in every picture
         for (size_t i = 0; i < n * size; i++) images[i] = NAN;
-        return;
+        return ELBO_OK;
     }
     elbo_images rows = {.count = (uint32_t)n, .floats = (float *)(uintptr_t)z}; // only read
     struct pictures p = {m, images};
-    run_in_batches(m, &m->decoder, &rows, NULL, n, take_pictures, &p);
+    return run_in_batches(m, &m->decoder, &rows, NULL, n, take_pictures, &p, err);
 }
 
 static elbo_status check_numbers(const char *what, const float *v, size_t n, size_t width, elbo_error *err) {
@@ -243,15 +253,26 @@ static elbo_status check_numbers(const char *what, const float *v, size_t n, siz
     return ELBO_OK;
 }
 
-elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
-                                 elbo_error *err) {
+elbo_status elbo_model_encode_checked(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
+                                      elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     if (logvar && g->kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder; only a VAE's code has a variance", m->run);
     ELBO_TRY(check_numbers("image", images, n, elbo_image_size(g->image), err));
     elbo_images rows = {.shape = g->image, .count = (uint32_t)n, .floats = (float *)(uintptr_t)images};
-    elbo_model_encode_images(m, &rows, NULL, n, mu, logvar);
-    return ELBO_OK;
+    return elbo_model_encode_images(m, &rows, NULL, n, mu, logvar, err);
+}
+
+/* Whether a part of a conditional model is told the class, which this call has not. */
+static elbo_status check_unlabelled(const elbo_model *m, bool told, const char *instead, elbo_error *err) {
+    if (!told) return ELBO_OK;
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is conditional; %s takes the classes", m->run, instead);
+}
+
+elbo_status elbo_encode_gaussian(elbo_model *m, size_t n, const float *images, float *mu, float *logvar,
+                                 elbo_error *err) {
+    ELBO_TRY(check_unlabelled(m, m->network.graph.encoder_reads_label, "elbo_encode_labelled", err));
+    return elbo_model_encode_checked(m, n, images, mu, logvar, err);
 }
 
 elbo_status elbo_encode(elbo_model *m, size_t n, const float *images, float *z, elbo_error *err) {
@@ -259,13 +280,23 @@ elbo_status elbo_encode(elbo_model *m, size_t n, const float *images, float *z, 
 }
 
 elbo_status elbo_decode(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
+    ELBO_TRY(check_unlabelled(m, m->network.graph.decoder_reads_label, "elbo_decode_labelled", err));
+    return elbo_model_decode_checked(m, n, z, images, err);
+}
+
+elbo_status elbo_model_decode_checked(elbo_model *m, size_t n, const float *z, float *images, elbo_error *err) {
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(check_numbers("code", z, n, (size_t)m->network.graph.latent, err));
-    elbo_model_decode_codes(m, n, z, images);
-    return ELBO_OK;
+    return elbo_model_decode_codes(m, n, z, images, err);
 }
 
 elbo_status elbo_model_sample(elbo_model *m, size_t n, uint64_t seed, float *images, float *z, elbo_error *err) {
+    ELBO_TRY(check_unlabelled(m, m->network.graph.decoder_reads_label, "elbo_model_sample_labelled", err));
+    return elbo_model_sample_checked(m, n, seed, images, z, err);
+}
+
+elbo_status elbo_model_sample_checked(elbo_model *m, size_t n, uint64_t seed, float *images, float *z,
+                                      elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent;
     if (m->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from", m->run);
@@ -276,16 +307,23 @@ elbo_status elbo_model_sample(elbo_model *m, size_t n, uint64_t seed, float *ima
     for (size_t i = 0; i < n; i++)
         elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, codes + i * Z,
                            Z);
-    elbo_model_decode_codes(m, n, codes, images);
+    elbo_status status = elbo_model_decode_codes(m, n, codes, images, err);
     free(own);
-    return ELBO_OK;
+    return status;
 }
 
-const char *elbo_model_fingerprint(const elbo_model *m, char text[ELBO_FINGERPRINT]) {
-    uint64_t hash =
-        elbo_checksum(ELBO_CHECKSUM_START, m->network.params, m->network.graph.param_floats * sizeof(float));
-    snprintf(text, ELBO_FINGERPRINT, "%016llx", (unsigned long long)hash);
-    return text;
+int elbo_model_epoch(const elbo_model *m) { return m->facts.epoch; }
+
+const char *elbo_model_fingerprint(const elbo_model *m) {
+    elbo_weights *w = m->weights;
+    pthread_mutex_lock(&w->lock);
+    if (!w->fingerprint[0]) {
+        size_t bytes = w->network.graph.param_floats * sizeof(float);
+        uint64_t hash = elbo_checksum(ELBO_CHECKSUM_START, w->network.params, bytes);
+        snprintf(w->fingerprint, sizeof w->fingerprint, "%016llx", (unsigned long long)hash);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return w->fingerprint;
 }
 
 elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe *r, const char *source,
@@ -307,6 +345,20 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
         "%s: its values go from %g to %g; the loss bce needs floats from 0 to 1 (or uint8, 0 to 255): scale "
         "them, or take another loss (--set loss.reconstruction=mse)",
         source, (double)least, (double)most);
+}
+
+elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_error *err) {
+    const elbo_recipe *r = &m->recipe;
+    elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
+    if (have.channels != want.channels || have.height != want.height || have.width != want.width)
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its images are %dx%dx%d, %s was trained on %dx%dx%d", d->source,
+                         have.channels, have.height, have.width, m->run, want.channels, want.height, want.width);
+    ELBO_TRY(elbo_images_check_range(&d->train, r, d->source, err));
+    ELBO_TRY(elbo_images_check_range(&d->test, r, d->source, err));
+    ELBO_TRY(elbo_model_check_labels(m, d, err));
+    if (r->image.binary == ELBO_BINARY_NONE) return ELBO_OK;
+    ELBO_TRY(elbo_images_binarise(&d->train, r->train.seed, r->image.low, r->image.high, err));
+    return elbo_images_binarise(&d->test, r->train.seed, r->image.low, r->image.high, err);
 }
 
 uint64_t elbo_images_fingerprint(const elbo_images *images) {

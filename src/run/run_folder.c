@@ -46,6 +46,14 @@ elbo_status elbo_run_recipe_open(elbo_recipe *r, const char *run, const elbo_run
     return ELBO_OK;
 }
 
+elbo_status elbo_run_recipe_save(const char *run, const elbo_recipe *r, elbo_error *err) {
+    char *text = elbo_recipe_text(r), *path = elbo_path_join(run, "recipe.yaml");
+    elbo_status status = text && path ? elbo_file_write(path, text, strlen(text), err) : elbo_no_memory(err);
+    free(text);
+    free(path);
+    return status;
+}
+
 elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, elbo_error *err) {
     char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
     bool begun = model && recipe && elbo_file_exists(model) && elbo_file_exists(recipe), known = model && recipe;

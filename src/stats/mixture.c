@@ -95,7 +95,8 @@ static elbo_status take_sums(elbo_mixture *m, const elbo_mixture_sums *s, const 
         for (size_t i = 0; i < D; i++)
             for (size_t j = 0; j < D; j++)
                 f[i * D + j] = j > i ? 0 : square[i * D + j] / N - sum[i] / N * (sum[j] / N) + (i == j ? ridge : 0);
-        if (LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', m->dims, f, m->dims) != 0)
+        // (row-major lower is column-major upper, for which LAPACKE takes no memory of its own)
+        if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', m->dims, f, m->dims) != 0)
             return elbo_fail(err, ELBO_BAD_INPUT,
                              "the covariance of component %zu has no Cholesky factor: are all codes finite?", k);
     }

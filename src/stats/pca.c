@@ -1,11 +1,11 @@
 #include "stats/pca.h"
 
-#include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "stats/eigen.h"
 #include "stats/pca_wide.h"
 
 /* Rows that one piece sums; pieces are added up in order. */
@@ -118,9 +118,7 @@ static elbo_status fit(elbo_pca *p, const float *x, size_t n, int threads, doubl
     *covariance = job.sums;
     for (size_t i = 0; i < dims * dims; i++) job.sums[i] /= (double)(n - 1);
     for (size_t i = 0; i < dims; i++) p->total += column[i] = job.sums[i * dims + i];
-    // Row-major lower is column-major upper; eigenvectors come back as columns of it, that is, as our rows.
-    if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', p->dims, job.sums, p->dims, eigenvalues) != 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "the covariance matrix has no eigenvectors: are all values finite?");
+    ELBO_TRY(elbo_eigenvectors(job.sums, eigenvalues, p->dims, err));
     for (int c = 0; c < p->components; c++) {
         int from = p->dims - 1 - c; // LAPACK sorts ascending
         p->variance[c] = eigenvalues[from] > 0 ? eigenvalues[from] : 0;

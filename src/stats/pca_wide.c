@@ -5,7 +5,6 @@
  *
  * Products are in floats, so the rows are centred and scaled before them: at an offset of 1e6 a product of rows as they
  * are keeps no digit of what varies, and squares of 1e-20 are 0. */
-#include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/random.h"
 #include "base/threads.h"
 #include "device/cpu/kernels.h"
+#include "stats/eigen.h"
 #include "stats/pca_wide.h"
 #include "base/work_queue.h"
 
@@ -93,8 +93,7 @@ static elbo_status rotate(double *q, const double *z, double *rotated, double *s
                           size_t dims, elbo_error *err) {
     for (size_t a = 0; a < width; a++)
         for (size_t b = 0; b < width; b++) small[a * width + b] = dot(q + a * dims, z + b * dims, dims);
-    if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', (int)width, small, (int)width, values) != 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "the covariance matrix has no eigenvectors: are all values finite?");
+    ELBO_TRY(elbo_eigenvectors(small, values, (int)width, err));
     memset(rotated, 0, width * dims * sizeof *rotated);
     for (size_t i = 0; i < width; i++)
         for (size_t k = 0; k < width; k++) {

@@ -25,13 +25,14 @@ static elbo_images images_of(const float *v, size_t n, elbo_image_shape shape) {
 
 /* ---- measuring ---- */
 
-elbo_status elbo_model_evaluate(elbo_model *m, size_t n, const float *images, uint64_t seed, elbo_model_scores *scores,
-                                elbo_error *err) {
+static elbo_status evaluate(elbo_model *m, size_t n, const float *images, const uint8_t *labels, uint64_t seed,
+                            elbo_model_scores *scores, elbo_error *err) {
     elbo_model_scores known;
     ELBO_TRY(elbo_options_read(&known, sizeof known, scores, scores->size, "elbo_model_scores", err));
     elbo_image_shape shape = m->network.graph.image;
     ELBO_TRY(check_floats("image", images, n, elbo_image_size(shape), err));
     elbo_images rows = images_of(images, n, shape);
+    rows.labels = (uint8_t *)(uintptr_t)labels; // only read
     ELBO_TRY(elbo_images_check_range(&rows, &m->recipe, "images", err));
     elbo_scores s;
     elbo_eval_options o = {.device = m->state.device, .threads = elbo_team_threads(m->team), .seed = seed};
@@ -44,6 +45,32 @@ elbo_status elbo_model_evaluate(elbo_model *m, size_t n, const float *images, ui
                              .objective = s.objective};
     memcpy(scores, &all, scores->size < sizeof all ? scores->size : sizeof all);
     return ELBO_OK;
+}
+
+elbo_status elbo_model_evaluate(elbo_model *m, size_t n, const float *images, uint64_t seed, elbo_model_scores *scores,
+                                elbo_error *err) {
+    if (elbo_model_is_conditional(m))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is conditional; elbo_model_evaluate_labelled takes the classes",
+                         m->run);
+    return evaluate(m, n, images, NULL, seed, scores, err);
+}
+
+static elbo_status check_classes(const uint8_t *labels, size_t n, int classes, elbo_error *err) {
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] >= classes)
+            return elbo_fail(err, ELBO_BAD_INPUT, "label %zu: class %d; there are classes 0 to %d", i, labels[i],
+                             classes - 1);
+    return ELBO_OK;
+}
+
+elbo_status elbo_model_evaluate_labelled(elbo_model *m, size_t n, const float *images, const uint8_t *labels,
+                                         uint64_t seed, elbo_model_scores *scores, elbo_error *err) {
+    if (!elbo_model_is_conditional(m))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not conditional (its recipe has no layer `concat class`)",
+                         m->run);
+    if (!labels) return elbo_fail(err, ELBO_BAD_INPUT, "%s: is conditional; labels are NULL", m->run);
+    ELBO_TRY(check_classes(labels, n, m->network.graph.classes, err));
+    return evaluate(m, n, images, labels, seed, scores, err);
 }
 
 /* ---- training ---- */
@@ -81,6 +108,9 @@ static elbo_status check(const elbo_training_options *o, elbo_error *err) {
     if (o->test_count >= o->image_count)
         return elbo_fail(err, ELBO_BAD_INPUT, "test_count %zu of %zu images; at least one is needed to train on",
                          o->test_count, o->image_count);
+    if (o->labels && (o->classes < 1 || o->classes > ELBO_MAX_CLASSES))
+        return elbo_fail(err, ELBO_BAD_INPUT, "classes %d; with labels it is 1 to %d", o->classes, ELBO_MAX_CLASSES);
+    if (o->labels) ELBO_TRY(check_classes(o->labels, o->image_count, o->classes, err));
     elbo_image_shape shape = {o->channels, o->height, o->width};
     return check_floats("image", o->images, o->image_count, elbo_image_size(shape), err);
 }
@@ -90,10 +120,15 @@ static elbo_dataset array_data(const elbo_training_options *o, const elbo_recipe
     static char source[] = "images";
     elbo_image_shape shape = {o->channels, o->height, o->width};
     size_t train = o->image_count - o->test_count;
-    return (elbo_dataset){.name = r->data,
-                          .source = source,
-                          .train = images_of(o->images, train, shape),
-                          .test = images_of(o->images + train * elbo_image_size(shape), o->test_count, shape)};
+    elbo_dataset d = {.name = r->data,
+                      .source = source,
+                      .train = images_of(o->images, train, shape),
+                      .test = images_of(o->images + train * elbo_image_size(shape), o->test_count, shape)};
+    if (!o->labels) return d;
+    d.classes = o->classes;
+    d.train.labels = (uint8_t *)(uintptr_t)o->labels; // only read
+    d.test.labels = d.train.labels + train;
+    return d;
 }
 
 static elbo_status train_on(const elbo_training_options *o, const elbo_recipe *r, const elbo_dataset *d,
@@ -118,6 +153,9 @@ static elbo_status train_on(const elbo_training_options *o, const elbo_recipe *r
 static elbo_status train_recipe(const elbo_training_options *o, const elbo_recipe *r, const elbo_run_facts *facts,
                                 elbo_error *err) {
     elbo_dataset d;
+    if (o->images && (r->classes.count || r->exclude.count))
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: images given as an array have no classes",
+                         r->classes.count ? "classes" : "exclude");
     if (o->images) {
         d = array_data(o, r);
         return train_on(o, r, &d, facts->data, err);
@@ -127,7 +165,9 @@ static elbo_status train_recipe(const elbo_training_options *o, const elbo_recip
                               .threads = o->threads,
                               .channels = r->image.channels,
                               .height = r->image.height,
-                              .width = r->image.width};
+                              .width = r->image.width,
+                              .classes = &r->classes,
+                              .exclude = &r->exclude};
     ELBO_TRY(elbo_dataset_open_with(&d, r->data, path, &wish, err));
     elbo_status status = train_on(o, r, &d, path, err);
     elbo_dataset_close(&d);

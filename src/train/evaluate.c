@@ -29,9 +29,12 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o,
                                elbo_error *err) {
     elbo_metric_sums sums = {0};
-    for (uint32_t start = 0; start < images->count; start += e->batch) {
-        uint32_t count = images->count - start < e->batch ? images->count - start : e->batch;
-        for (uint32_t i = 0; i < count; i++) e->index[i] = start + i;
+    if (e->plan.graph->at.label >= 0 && !images->labels)
+        return elbo_fail(err, ELBO_BAD_INPUT, "the images have no labels, which a conditional model is told of each");
+    uint32_t all = o->only ? o->only_count : images->count;
+    for (uint32_t start = 0; start < all; start += e->batch) {
+        uint32_t count = all - start < e->batch ? all - start : e->batch;
+        for (uint32_t i = 0; i < count; i++) e->index[i] = o->only ? o->only[start + i] : start + i;
         elbo_batch_args args = {
             .images = images,
             .index = e->index,
@@ -39,6 +42,9 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
             .low = e->recipe->image.low,
             .high = e->recipe->image.high,
             .noise = {.seed = o->seed, .purpose = ELBO_FOR_TEST_NOISE},
+            .binary = e->recipe->image.binary != ELBO_BINARY_NONE,
+            .binary_seed = e->recipe->train.seed,
+            .corrupt = e->recipe->corrupts,
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };
@@ -47,7 +53,7 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
         elbo_metric_sums_add(&sums, &e->plan.graph->metrics, e->plan.total);
     }
     size_t values = elbo_image_size(images->shape);
-    *s = elbo_scores_of(&e->plan.graph->metrics, &sums, images->count, values);
+    *s = elbo_scores_of(&e->plan.graph->metrics, &sums, all, values);
     elbo_scores_set_objective(s, e->recipe, e->recipe->loss.kl, values);
     return ELBO_OK;
 }

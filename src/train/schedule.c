@@ -28,3 +28,7 @@ double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_ep
     if (warm <= 0 || (double)step >= warm) return weight;
     return weight * (double)step / warm;
 }
+
+bool elbo_kl_is_warm(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch) {
+    return r->kind != ELBO_VAE || (double)step >= (double)r->loss.kl_warmup * (double)steps_per_epoch;
+}

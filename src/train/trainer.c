@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/memory.h"
 #include "nn/ops/op.h"
 #include "train/evaluate.h"
+#include "train/keep.h"
 #include "run/model.h"
 #include "run/run_folder.h"
 #include "nn/vgg16.h"
@@ -17,6 +19,7 @@
 enum { MOST_STEPS = 64 }; // in one run of a device
 
 typedef struct trainer {
+    elbo_recipe own; // the caller's, with what the data say
     const elbo_recipe *recipe;
     const elbo_dataset *data;
     elbo_train_options options;
@@ -27,8 +30,10 @@ typedef struct trainer {
     elbo_plan plan;
     elbo_evaluator evaluator;
     size_t values;   // of an image
-    uint32_t *order; // (train.count): this epoch's permutation
+    uint32_t *order; // (held.train_count): this epoch's permutation
+    elbo_holdout held;
     elbo_position at;
+    elbo_kept kept;
     elbo_log log;
     double last_save, save_seconds; // when the last one ended, and how long it took
     double started, last_report;    // clock of this process's part of the epoch
@@ -55,7 +60,7 @@ static elbo_update update_at(const elbo_recipe *r, int epoch, uint64_t step) { /
 
 static uint64_t steps_per_epoch(const trainer *t) {
     uint32_t batch = (uint32_t)t->recipe->train.batch;
-    return (t->data->train.count + batch - 1) / batch;
+    return (t->held.train_count + batch - 1) / batch;
 }
 
 elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, const elbo_images *images,
@@ -69,6 +74,10 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
         .low = r->image.low,
         .high = r->image.high,
         .augment = r->augments,
+        .binary = r->image.binary != ELBO_BINARY_NONE,
+        .binary_seed = r->train.seed,
+        .binary_draw = r->image.binary == ELBO_BINARY_DYNAMIC ? (uint32_t)epoch + 1 : 0,
+        .corrupt = r->corrupts,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
         .loss_scale = (float)(1 / ((double)count * values)),
         .update = update_at(r, epoch, step),
@@ -117,9 +126,9 @@ static elbo_status report_divergence(trainer *t, const elbo_batch_args *args, bo
 static elbo_status run_steps(trainer *t, elbo_error *err) {
     elbo_batch_args args[MOST_STEPS];
     uint32_t done = t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
-    int steps = 0;
-    while (steps < t->state.device->steps_at_once && steps < MOST_STEPS && done < t->data->train.count) {
-        uint32_t left = t->data->train.count - done, count = left < batch ? left : batch;
+    int steps = 0, at_once = t->kept.average ? 1 : t->state.device->steps_at_once; // each step's weights are averaged
+    while (steps < at_once && steps < MOST_STEPS && done < t->held.train_count) {
+        uint32_t left = t->held.train_count - done, count = left < batch ? left : batch;
         args[steps] = elbo_training_args(t->recipe, &t->network.graph, &t->data->train, t->order + done, (int)count,
                                          t->at.epoch, t->at.step + 1 + (uint64_t)steps, steps_per_epoch(t));
         done += count;
@@ -132,6 +141,7 @@ static elbo_status run_steps(trainer *t, elbo_error *err) {
     for (int i = 0; i < report.steps; i++) t->at.images_done += (uint32_t)args[i].count;
     t->at.step += (uint64_t)report.steps;
     elbo_metric_sums_add(&t->at.sums, &t->network.graph.metrics, t->plan.total);
+    if (t->kept.average && report.steps) ELBO_TRY(elbo_kept_average(&t->kept, &t->state, t->recipe, t->at.step, err));
     return report.diverged ? report_divergence(t, &args[report.steps], report.too_long, err) : ELBO_OK;
 }
 
@@ -149,7 +159,7 @@ static elbo_scores train_scores(const trainer *t) {
 static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
     if (!t->options.progress) return false;
     t->last_report = time;
-    uint32_t images = t->data->train.count;
+    uint32_t images = t->held.train_count;
     double rate =
         finished ? finished->images_per_second : (t->at.images_done - t->done_before) / fmax(time - t->started, 1e-9);
     int epochs_after = t->recipe->train.epochs - t->at.epoch - (finished ? 0 : 1);
@@ -175,6 +185,15 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
  * before the next step, so one follows another when nine times as long was spent on training. */
 enum { SECONDS_BETWEEN_SAVES = 60, SHARE_OF_SAVING = 9 };
 
+static elbo_status save_model(const trainer *t, const float *weights, elbo_error *err) {
+    const elbo_run_facts facts = {.recipe = t->recipe->name,
+                                  .data = (char *)(uintptr_t)t->options.data_path, // only read
+                                  .classes = t->data->class_names ? t->data->classes : 0,
+                                  .class_names = t->data->class_names,
+                                  .epoch = t->at.epoch};
+    return elbo_model_save(t->options.run, &t->network, weights, &facts, err);
+}
+
 static elbo_status save(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     ELBO_TRY(elbo_state_get(&t->state, err));
@@ -182,16 +201,39 @@ static elbo_status save(trainer *t, elbo_error *err) {
     if (!run) return ELBO_OK;
     double start = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
-    ELBO_TRY(elbo_model_save(run, &t->network, t->recipe->name, t->options.data_path, err));
-    ELBO_TRY(elbo_checkpoint_save(run, &t->state, &t->at, err)); // last: a resume goes by it
+    ELBO_TRY(save_model(t, elbo_kept_weights(&t->kept, &t->state), err));
+    ELBO_TRY(elbo_checkpoint_save(run, &t->state, &t->at, &t->kept, err)); // last: a resume goes by it
     t->last_save = elbo_now();
     t->save_seconds = t->last_save - start;
     return ELBO_OK;
 }
 
+/* Of the weights that are kept: their average, where there is one. The objective of the test images has the KL's weight
+ * at that time, that of the validation images, which epochs are compared by, the full one. */
+static elbo_status evaluate_epoch(trainer *t, elbo_epoch_log *line, elbo_error *err) {
+    const elbo_recipe *r = t->recipe;
+    elbo_eval_options o = {.seed = r->train.seed};
+    ELBO_TRY(elbo_kept_show_average(&t->kept, &t->state, err));
+    if (t->data->test.count) ELBO_TRY(elbo_evaluator_run(&t->evaluator, &line->test, &t->data->test, &o, err));
+    elbo_scores_set_objective(&line->test, r, line->kl_weight, t->values);
+    o.only = t->held.validation;
+    o.only_count = t->held.validation_count;
+    if (o.only) ELBO_TRY(elbo_evaluator_run(&t->evaluator, &line->validation, &t->data->train, &o, err));
+    bool counts = elbo_kl_is_warm(r, t->at.step - 1, steps_per_epoch(t));
+    if (o.only && counts) elbo_kept_compare(&t->kept, &t->state, line->epoch, line->validation.objective);
+    line->best = t->kept.best_epoch;
+    return elbo_kept_show_average(&t->kept, &t->state, err); // and back
+}
+
+/* Between epochs: the validation objective has not fallen for long enough. */
+static bool is_patience_over(const trainer *t) {
+    int patience = t->recipe->train.patience;
+    return patience > 0 && t->kept.best_epoch && t->at.epoch - t->kept.best_epoch >= patience;
+}
+
 static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     const elbo_recipe *r = t->recipe;
-    double n = t->data->train.count;
+    double n = t->held.train_count;
     elbo_epoch_log line = {
         .epoch = t->at.epoch + 1,
         .train = train_scores(t),
@@ -200,13 +242,12 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
         .lr = elbo_learning_rate(r, t->at.epoch),
         .kl_weight = elbo_kl_weight(r, t->at.step - 1, steps_per_epoch(t)),
     };
-    elbo_eval_options o = {.seed = r->train.seed};
-    if (t->data->test.count) ELBO_TRY(elbo_evaluator_run(&t->evaluator, &line.test, &t->data->test, &o, err));
-    elbo_scores_set_objective(&line.test, r, line.kl_weight, t->values);
-    if (!isfinite(line.test.loss) || !isfinite(line.test.mse) || !isfinite(line.train.mse)) {
+    ELBO_TRY(evaluate_epoch(t, &line, err));
+    bool validated = isfinite(line.validation.loss) && isfinite(line.validation.mse);
+    if (!validated || !isfinite(line.test.loss) || !isfinite(line.test.mse) || !isfinite(line.train.mse)) {
         ELBO_TRY(check_weights(t, err));
-        return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): the loss of the `test` images is not finite; %s",
-                         (unsigned long long)t->at.step, t->at.epoch + 1, advice);
+        return elbo_fail(err, ELBO_DIVERGED, "step %llu (epoch %d): the loss of the `%s` images is not finite; %s",
+                         (unsigned long long)t->at.step, t->at.epoch + 1, validated ? "test" : "validation", advice);
     }
     ELBO_TRY(elbo_log_add(&t->log, &line, err));
     t->at = (elbo_position){.epoch = t->at.epoch + 1,
@@ -218,45 +259,53 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
                             .fingerprint_1 = t->at.fingerprint_1};
     *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
     bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
-    return due || *stop || t->at.epoch == r->train.epochs ? save(t, err) : check_weights(t, err);
+    bool last = t->at.epoch == r->train.epochs || is_patience_over(t);
+    return due || *stop || last ? save(t, err) : check_weights(t, err);
 }
 
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
     elbo_stream stream = {.seed = t->recipe->train.seed, .purpose = ELBO_FOR_SHUFFLE, .epoch = (uint32_t)t->at.epoch};
-    elbo_random_permutation(stream, t->order, t->data->train.count);
+    elbo_holdout_order(&t->held, stream, t->order);
     t->started = t->last_report = elbo_now();
     t->done_before = t->at.images_done;
     double earlier_seconds = t->at.seconds, earlier_epoch = t->at.epoch_seconds;
-    while (t->at.images_done < t->data->train.count && !*stop) {
+    while (t->at.images_done < t->held.train_count && !*stop) {
         ELBO_TRY(run_steps(t, err));
         double time = elbo_now();
         t->at.epoch_seconds = earlier_epoch + time - t->started;
         t->at.seconds = earlier_seconds + time - t->started;
         if (time - t->last_report > 0.1) *stop = report(t, time, NULL);
-        if (time - t->last_save > SECONDS_BETWEEN_SAVES && t->at.images_done < t->data->train.count)
+        if (time - t->last_save > SECONDS_BETWEEN_SAVES && t->at.images_done < t->held.train_count)
             ELBO_TRY(save(t, err));
     }
-    if (t->at.images_done == t->data->train.count) return finish_epoch(t, err, stop);
+    if (t->at.images_done == t->held.train_count) return finish_epoch(t, err, stop);
     ELBO_TRY(save(t, err)); // stopped in the middle
     return ELBO_OK;
 }
 
 /* ---- the run ---- */
 
-static elbo_status write_recipe(const trainer *t, elbo_error *err) {
-    char *text = elbo_recipe_text(t->recipe), *path = elbo_path_join(t->options.run, "recipe.yaml");
-    elbo_status status = text && path ? elbo_file_write(path, text, strlen(text), err) : elbo_no_memory(err);
-    free(text);
-    free(path);
-    return status;
-}
-
 /* From the first moment the folder holds a whole run: the seed's weights, an empty log, and the recipe, without which
  * it is none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
 static elbo_status begin(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_log_save(t->options.run, &t->log, err));
-    ELBO_TRY(elbo_model_save(t->options.run, &t->network, t->recipe->name, t->options.data_path, err));
-    return write_recipe(t, err);
+    ELBO_TRY(save_model(t, t->network.params, err));
+    return elbo_run_recipe_save(t->options.run, t->recipe, err);
+}
+
+/* Without a checkpoint the seed leads to the same bits, but not to weights that were brought from elsewhere. */
+static elbo_status begin_again(trainer *t, elbo_error *err) {
+    const char *run = t->options.run;
+    elbo_run_facts facts;
+    ELBO_TRY(elbo_run_facts_load(run, &facts, err));
+    bool imported = facts.imported;
+    elbo_run_facts_free(&facts);
+    if (!imported) return begin(t, err);
+    return elbo_fail(
+        err, ELBO_BAD_INPUT,
+        "%s: was imported, and has no checkpoint to resume from; leave --resume out and name another folder "
+        "(-o) to train from the seed",
+        run);
 }
 
 static elbo_status go_on(trainer *t, elbo_error *err) {
@@ -265,10 +314,10 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     if (!path) return elbo_no_memory(err);
     bool there = elbo_file_exists(path);
     free(path);
-    if (!there) return begin(t, err);
+    if (!there) return begin_again(t, err);
     uint32_t images = t->data->train.count;
     const elbo_position ours = t->at;
-    ELBO_TRY(elbo_checkpoint_load(run, &t->state, &t->at, err));
+    ELBO_TRY(elbo_checkpoint_load(run, &t->state, &t->at, &t->kept, err));
     ELBO_TRY(elbo_log_load(run, t->recipe, t->data->train.shape, &t->log, err));
     if (t->at.images != images)
         return elbo_fail(err, ELBO_BAD_INPUT,
@@ -282,7 +331,7 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
             "with the data it began with",
             run, t->data->name, t->data->source);
     t->at.fingerprint = ours.fingerprint; // which the next checkpoint has in any case
-    if (t->log.count < t->at.epoch || t->at.images_done > images)
+    if (t->log.count < t->at.epoch || t->at.images_done > t->held.train_count || t->kept.best_epoch > t->at.epoch)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not fit its checkpoint: %d epochs of %d", run,
                          t->log.count, t->at.epoch);
     t->log.count = t->at.epoch; // a line that was written just before the run was killed
@@ -290,13 +339,14 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     if (begun > wanted)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is in epoch %d already; train.epochs=%d would end before that", run,
                          begun, wanted);
-    t->was_finished = t->at.epoch == wanted;
-    return t->was_finished ? ELBO_OK : write_recipe(t, err); // its number of epochs may be new
+    t->was_finished = t->at.epoch == wanted || (t->at.images_done == 0 && is_patience_over(t));
+    return t->was_finished ? ELBO_OK : elbo_run_recipe_save(run, t->recipe, err); // its number of epochs may be new
 }
 
 static elbo_status prepare(trainer *t, elbo_error *err) {
     const elbo_recipe *r = t->recipe;
     const elbo_device *device;
+    ELBO_TRY(elbo_recipe_take_classes(&t->own, t->data, err));
     ELBO_TRY(elbo_device_find(&device, t->options.device, err));
     if (t->data->train.count == 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);
@@ -304,10 +354,12 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_images_check_range(&t->data->test, r, t->data->source, err));
     ELBO_TRY(elbo_network_make(&t->network, r, t->data->train.shape, err));
     ELBO_TRY(elbo_features_open(&t->features, r, t->data->train.shape, err));
-    t->order = elbo_alloc(t->data->train.count, sizeof *t->order);
+    ELBO_TRY(elbo_holdout_make(&t->held, r, t->data->train.count, t->data->source, err));
+    t->order = elbo_alloc(t->held.train_count, sizeof *t->order);
     if (!t->order) return elbo_no_memory(err);
     ELBO_TRY(elbo_team_make(&t->team, t->options.threads, err));
     ELBO_TRY(elbo_state_open(&t->state, device, &t->network, t->team, elbo_optimizer_rule_of(r->train.optimizer), err));
+    ELBO_TRY(elbo_kept_make(&t->kept, &t->network, r, err));
     elbo_plan_options options = {
         .mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = t->features};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->state, &options, err));
@@ -330,18 +382,24 @@ static elbo_status run(trainer *t, elbo_error *err) {
     t->last_save = t->started = elbo_now();
     t->done_before = t->at.images_done;
     bool stop = report(t, t->started, NULL);
-    while (t->at.epoch < t->recipe->train.epochs && !stop) ELBO_TRY(run_epoch(t, err, &stop));
-    bool finished = t->at.epoch >= t->recipe->train.epochs;
+    int epochs = t->recipe->train.epochs;
+    while (t->at.epoch < epochs && !stop && !is_patience_over(t)) ELBO_TRY(run_epoch(t, err, &stop));
+    bool finished = t->at.epoch >= epochs || (t->at.images_done == 0 && is_patience_over(t));
     return finished ? ELBO_OK : elbo_fail(err, ELBO_STOPPED, "stopped in epoch %d", t->at.epoch + 1);
 }
 
 elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const elbo_dataset *d, elbo_train_options o,
                        elbo_error *err) {
-    trainer t = {.recipe = r, .data = d, .options = o, .lock = -1};
+    trainer t = {.own = *r, .data = d, .options = o, .lock = -1};
+    t.recipe = &t.own; // (the memory behind it stays the caller's)
     elbo_status status = run(&t, err);
     elbo_run_folder_close(&t.lock);
     *result = (elbo_train_result){.epochs = t.at.epoch, .seconds = t.at.seconds, .was_finished = t.was_finished};
-    if (t.log.count) result->last = t.log.epoch[t.log.count - 1];
+    if (t.log.count) {
+        result->last = t.log.epoch[t.log.count - 1];
+        result->kept = *elbo_log_kept(&t.log, r);
+        result->stopped_early = elbo_log_stopped_early(&t.log, r);
+    }
     if (t.evaluator.index) elbo_evaluator_free(&t.evaluator);
     elbo_plan_free(&t.plan);
     elbo_state_close(&t.state);
@@ -349,6 +407,8 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
     elbo_network_free(&t.network);
     elbo_features_free(t.features);
     elbo_log_free(&t.log);
+    elbo_kept_free(&t.kept);
+    elbo_holdout_free(&t.held);
     free(t.order);
     return status;
 }

@@ -15,6 +15,8 @@ typedef struct elbo_eval_options {
     uint64_t seed;
     const float *noise;
     bool mean_code;
+    const uint32_t *only; // (only_count) the images that are looked at; NULL: all
+    uint32_t only_count;
 } elbo_eval_options;
 elbo_status elbo_evaluate(elbo_scores *s, const elbo_network *n, const elbo_recipe *r, const elbo_images *images,
                           elbo_eval_options o, elbo_error *err);
@@ -43,10 +45,11 @@ typedef struct elbo_train_options {
 } elbo_train_options;
 
 typedef struct elbo_train_result {
-    elbo_epoch_log last;
-    int epochs;        // finished
-    bool was_finished; // a resumed run that had all its epochs already
-    double seconds;    // of training in all, over every part of a resumed run
+    elbo_epoch_log last, kept; // kept: of the weights that the run keeps, by train.keep; its epoch says which
+    int epochs;                // finished
+    bool stopped_early;        // by train.patience
+    bool was_finished;         // a resumed run that had all its epochs already
+    double seconds;            // of training in all, over every part of a resumed run
 } elbo_train_result;
 
 /* Trains the recipe on the data set and writes the run folder: recipe.yaml, model.safetensors, checkpoint.safetensors,
@@ -62,5 +65,7 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
 double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0
 /* The KL weight at a step: grows linearly over the warm-up's epochs. */
 double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
+/* Whether its warm-up is over at that step. */
+bool elbo_kl_is_warm(const elbo_recipe *r, uint64_t step, uint64_t steps_per_epoch);
 
 #endif

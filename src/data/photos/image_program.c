@@ -113,7 +113,7 @@ static int spawn(elbo_images_program *p, int socket) {
 
 /* ---- talking ---- */
 
-typedef enum heard { HEARD, HUNG_UP, TOO_LATE, STOPPED } heard;
+typedef enum heard { HEARD, HUNG_UP, TOO_LATE, STOPPED, FAILED } heard; // FAILED: errno says why
 
 /* The next `n` bytes it says. */
 static heard hear(elbo_images_program *p, void *bytes, size_t n, double deadline) {
@@ -123,10 +123,11 @@ static heard hear(elbo_images_program *p, void *bytes, size_t n, double deadline
         if (left <= 0) return TOO_LATE;
         struct pollfd poll_fd = {.fd = p->fd, .events = POLLIN};
         int ready = poll(&poll_fd, 1, left < 0.1 ? 1 + (int)(left * 1000) : 100);
-        if (ready < 0 && errno != EINTR) return HUNG_UP;
+        if (ready < 0 && errno != EINTR) return FAILED;
         if (ready <= 0) continue;
         ssize_t got = recv(p->fd, at, n, 0);
         if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno != ECONNRESET) return FAILED;
         if (got <= 0) return HUNG_UP;
         at += got;
         n -= (size_t)got;
@@ -145,6 +146,13 @@ static bool say(const elbo_images_program *p, const void *bytes, size_t n) { // 
     return true;
 }
 
+/* By errno. */
+static elbo_status take_failure(elbo_images_program *p, elbo_error *err) {
+    elbo_status status = elbo_fail_errno(err, "%s: cannot be talked to", p->path);
+    elbo_images_program_stop(p);
+    return status;
+}
+
 static elbo_status start(elbo_images_program *p, elbo_error *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -161,6 +169,7 @@ static elbo_status start(elbo_images_program *p, elbo_error *err) {
     elbo_images_greeting hello = {0};
     heard h = hear(p, &hello, sizeof hello, elbo_now() + SECONDS_TO_START);
     if (h == HEARD && hello.greeting == ELBO_IMAGES_GREETING && hello.version == ELBO_IMAGES_VERSION) return ELBO_OK;
+    if (h == FAILED) return take_failure(p, err);
     elbo_images_program_stop(p);
     if (h == STOPPED) return elbo_fail(err, ELBO_STOPPED, "stopped while reading images");
     return elbo_fail(err, ELBO_IO, "%s: is %s; build it anew with `make photos`", p->path,
@@ -182,13 +191,19 @@ static bool wait_for_end(elbo_images_program *p, int *status) {
     return true;
 }
 
+static void crashed(elbo_image_read *result, int number) {
+    result->passing = false; // it would again
+    snprintf(result->reason, sizeof result->reason, "its decoder crashed (%s)", strsignal(number));
+}
+
 /* What to say of a file that ended the helper: by which signal. */
 static void say_how_it_ended(elbo_images_program *p, elbo_image_read *result) {
     int status = 0;
+    result->passing = true;
     if (!wait_for_end(p, &status))
         snprintf(result->reason, sizeof result->reason, "its decoder closed the connection");
     else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-        snprintf(result->reason, sizeof result->reason, "its decoder crashed (%s)", strsignal(WTERMSIG(status)));
+        crashed(result, WTERMSIG(status));
     else
         snprintf(result->reason, sizeof result->reason, "its decoder stopped, probably out of memory");
 }
@@ -203,6 +218,7 @@ static elbo_status take_answer(elbo_images_program *p, heard h, elbo_image_read 
         elbo_images_program_stop(p);
         break;
     case STOPPED: elbo_images_program_stop(p); return elbo_fail(err, ELBO_STOPPED, "stopped while reading images");
+    case FAILED: return take_failure(p, err);
     }
     return ELBO_OK;
 }

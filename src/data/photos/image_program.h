@@ -29,10 +29,11 @@ typedef struct elbo_image_read {
     bool readable;
     int height, width;                   // of the file's image; 0: not known
     char reason[ELBO_IMAGES_MAX_REASON]; // where it is not readable
+    bool passing;                        // for that reason, which may be another's: worth another try
 } elbo_image_read;
 
 /* Reads the file, scaled and cut to `shape`. A file that cannot be read is no failure: `result` says why. A failure is a helper
- * that cannot be started, or ELBO_STOPPED.  pixels: (C, H, W) */
+ * that cannot be started or talked to, or ELBO_STOPPED.  pixels: (C, H, W) */
 elbo_status elbo_images_program_read(elbo_images_program *p, const char *path, elbo_image_shape shape, uint8_t *pixels,
                                      elbo_image_read *result, elbo_error *err);
 void elbo_images_program_stop(elbo_images_program *p);

@@ -238,7 +238,7 @@ elbo_status elbo_photo_cache_write(const char *path, const elbo_photos *p, const
         sums[split] = libdeflate_crc32(sums[split], pixels + i * image, image);
     }
     header h = lay_out(p->count, rows, p->shape);
-    h.stamp = p->stamp;
+    if (!atomic_load(&p->passing)) h.stamp = p->stamp; // else no folder's: what could not be read is tried again
     h.entries_sum = sum_of(p->entry, p->count * sizeof *p->entry);
     memcpy(h.pixels_sum, sums, sizeof sums);
     h.header_sum = sum_of(&h, offsetof(header, header_sum));

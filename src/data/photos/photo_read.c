@@ -50,13 +50,14 @@ static void give_up(elbo_photo_entry *e, const char *reason) {
 }
 
 /* The content's name. Never waits: a pipe in the folder is no image. */
-static void hash_file(elbo_photo_entry *e, const char *path, uint8_t *buffer) {
+static void hash_file(elbo_photos *p, elbo_photo_entry *e, const char *path, uint8_t *buffer) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st, link;
     if (fd < 0) {
         int number = errno;
         bool broken = number == ENOENT && lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
         give_up(e, broken ? "a link to nothing" : strerror(number));
+        if (!broken && number != EACCES && number != ENOENT) atomic_store(&p->passing, true);
         return;
     }
     elbo_hash h = ELBO_HASH_START;
@@ -66,8 +67,10 @@ static void hash_file(elbo_photo_entry *e, const char *path, uint8_t *buffer) {
         if (n > 0) h = elbo_hash_add(h, buffer, (size_t)n);
     if (!plain)
         give_up(e, "no plain file");
-    else if (n < 0)
+    else if (n < 0) {
         give_up(e, strerror(errno));
+        atomic_store(&p->passing, true);
+    }
     e->content = h;
     close(fd);
 }
@@ -90,7 +93,7 @@ static elbo_status read_file(work *w, uint32_t i, elbo_images_program *helper, u
     if (known)
         e->content = known->content;
     else
-        hash_file(e, path, buffer);
+        hash_file(p, e, path, buffer);
     const uint8_t *have =
         e->state == ELBO_PHOTO_NEW ? elbo_photo_cache_find_pixels(w->old, e->content, p->shape, &same) : NULL;
     elbo_status status = ELBO_OK;
@@ -109,6 +112,7 @@ static elbo_status read_file(work *w, uint32_t i, elbo_images_program *helper, u
             e->width = result.width;
             e->state = ELBO_PHOTO_READ;
             if (!result.readable) give_up(e, result.reason);
+            if (!result.readable && result.passing) atomic_store(&p->passing, true);
         }
     }
     free(path);

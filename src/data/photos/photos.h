@@ -3,6 +3,8 @@
 #ifndef ELBO_PHOTOS_H
 #define ELBO_PHOTOS_H
 
+#include <stdatomic.h>
+
 #include <stdarg.h>
 
 #include "data/photos/content_hash.h"
@@ -46,8 +48,9 @@ typedef struct elbo_photos {
     uint32_t count;
     bool split_by_folders;
     char **class_names;
-    int classes;     // 0: no labels
-    elbo_hash stamp; // of all names, sizes and times: the same stamp, nothing has changed
+    int classes;         // 0: no labels
+    atomic_bool passing; // a file could not be read for a reason that may pass: the next start tries it again
+    elbo_hash stamp;     // of all names, sizes and times: the same stamp, nothing has changed
 } elbo_photos;
 
 /* Finds the image files under `folder`, by their names' endings, hidden ones apart; says in the data set's notes what

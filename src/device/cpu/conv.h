@@ -40,16 +40,17 @@ typedef struct elbo_conv_kernels {
     size_t (*packed_floats)(const elbo_conv *c);   // weights as the kernels want them
     size_t (*gradient_floats)(const elbo_conv *c); // a shard's share of the gradient of weights and bias, likewise
     size_t (*scratch_floats)(const elbo_conv *c);  // per thread
+    /* These five: false where oneDNN had no memory; the result is then none. */
     /* From PyTorch's layout: conv2d (out, in, k, k), conv_transpose2d (in, out, k, k). */
-    void (*pack)(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread);
-    void (*forward)(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+    bool (*pack)(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread);
+    bool (*forward)(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
                     float *scratch, int thread);
-    void (*backward_data)(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+    bool (*backward_data)(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
                           int thread);
-    void (*backward_weights)(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+    bool (*backward_weights)(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread);
     /* Into PyTorch's layout. dbias (out) or NULL. */
-    void (*unpack_gradient)(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+    bool (*unpack_gradient)(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread);
 } elbo_conv_kernels;
 

@@ -7,9 +7,11 @@
 #include "device/cpu/cpu.h"
 #include "device/cpu/program_make.h"
 
-/* A batch of fewer images than the plan was made for leaves its last shards out. */
+/* A batch of fewer images than the plan was made for leaves its last shards out. Weights that are the same as in the last
+ * run are packed already. */
 static int pieces_of(const elbo_cpu_program *p, const elbo_phase *phase, const elbo_batch_args *args) {
-    if (phase->tiled) return phase->pieces;
+    bool packed = !elbo_cpu_learns(p) && p->packed == p->plan->state->version;
+    if (phase->tiled) return packed && p->step[phase->first].early ? 0 : phase->pieces;
     return (args->count + p->shard_rows - 1) / p->shard_rows;
 }
 
@@ -105,7 +107,9 @@ static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
     if (p->plan->options.clip > 0)
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
     p->diverged = p->too_long = false;
+    atomic_store(p->no_memory, false);
     elbo_team_run(p->team, run_phases, &(job){p, args});
+    p->packed = atomic_load(p->no_memory) ? 0 : p->plan->state->version;
     if (!args->no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
 }
 
@@ -118,10 +122,10 @@ static void add_losses(const elbo_cpu_program *p, int count) {
 }
 
 elbo_status elbo_cpu_run(elbo_plan *plan, const elbo_batch_args *args, int steps, elbo_error *err) {
-    (void)err;
     elbo_cpu_program *p = plan->program;
     for (p->steps_run = 0; p->steps_run < steps; p->steps_run++) {
         run_batch(p, &args[p->steps_run]);
+        if (atomic_load(p->no_memory)) return elbo_no_memory(err); // (weights may be half updated: the run is over)
         if (p->diverged) break;
         add_losses(p, args[p->steps_run].count);
     }

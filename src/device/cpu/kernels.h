@@ -1,7 +1,7 @@
 /* What the CPU's steps call to compute: small functions on plain arrays, outputs first, then inputs, then sizes. Device
  * `cpu` takes each group from the fastest place this machine supports, device `ref` plain loops.
  *
- * A kernel runs on the calling thread and allocates nothing. */
+ * A kernel runs on the calling thread; what is elbo's allocates nothing. */
 #ifndef ELBO_KERNELS_H
 #define ELBO_KERNELS_H
 
@@ -14,18 +14,19 @@
 #include "nn/ops/activation.h"
 #include "nn/optimizer.h"
 
-/* Matrix products of a fully connected layer. w is PyTorch's (out, in). */
+/* Matrix products of a fully connected layer. w is PyTorch's (out, in). False where what computes them (oneDNN packs in
+ * memory of its own) had no memory: the result is then none. */
 typedef struct elbo_linear_kernels {
     const char *name;
     /* scratch: (out, rows) */
-    void (*forward)(float *y,                                          // (rows, out) = x w^T + bias
+    bool (*forward)(float *y,                                          // (rows, out) = x w^T + bias
                     const float *x, const float *w, const float *bias, // (rows, in), (out, in), (out) or NULL
                     int rows, int in, int out, float *scratch);
-    void (*backward_data)(float *dx,                       // (rows, in) = dy w, or += where `accumulate`
+    bool (*backward_data)(float *dx,                       // (rows, in) = dy w, or += where `accumulate`
                           const float *dy, const float *w, // (rows, out), (out, in)
                           int rows, int in, int out, bool accumulate);
     /* The gradient of `tile` neighbouring outputs over all rows. dy points at the first of them in row 0. */
-    void (*backward_weights)(float *dw, float *dbias,         // (tile, in), (tile) or NULL
+    bool (*backward_weights)(float *dw, float *dbias,         // (tile, in), (tile) or NULL
                              const float *dy, const float *x, // (rows, out)[:, first:first+tile], (rows, in)
                              int rows, int in, int out, int tile);
 } elbo_linear_kernels;
@@ -56,6 +57,8 @@ typedef struct elbo_loss_kernels {
     const char *name;
     /* Elements 0 .. n-1 of a stream of standard normal numbers, as elbo_random_normal. */
     void (*normal)(float *out, size_t n, elbo_stream s);
+    /* The same uniform in [0, 1), exactly as elbo_random_uniform. */
+    void (*uniform)(float *out, size_t n, elbo_stream s);
     /* By term (recipe/losses.def); NULL where it is not one of values. */
     elbo_pixel_loss *pixel[ELBO_RECONSTRUCTIONS];
     /* mse and l1 at once: returns the sum of |y - x|; the gradient is that of mse_weight (y - x)^2 + l1_weight |y - x|. */

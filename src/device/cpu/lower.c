@@ -61,6 +61,7 @@ static elbo_status lower_given(elbo_cpu_program *p, const elbo_work *w, elbo_cpu
     if (!np->y) return elbo_no_memory(err);
     np->y->readers = w->out[0]->readers;
     if (w->kind == ELBO_WORK_FEATURES) return ELBO_OK; // the loss writes them
+    if (w->kind == ELBO_WORK_LABEL) return elbo_cpu_lower_label(p, np, err);
     if (w->kind != ELBO_WORK_SKIP) return elbo_cpu_lower_rows(p, np, w->kind == ELBO_WORK_TARGET, err);
     size_t offset = 0;
     for (int i = 0; &p->graph->node[p->graph->skip[i]] != w->node; i++)
@@ -79,6 +80,7 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
     switch (w->kind) {
     case ELBO_WORK_ROWS:
     case ELBO_WORK_TARGET:
+    case ELBO_WORK_LABEL:
     case ELBO_WORK_SKIP:
     case ELBO_WORK_FEATURES: return lower_given(p, w, np, err);
     case ELBO_WORK_READ: return lower_read(p, w, err);
@@ -148,7 +150,8 @@ static elbo_status make(elbo_cpu_program *p, elbo_error *err) {
     const elbo_plan_options *o = &p->plan->options;
     p->node = calloc((size_t)g->count, sizeof *p->node);
     p->read = calloc((size_t)p->plan->tensors + 1, sizeof *p->read);
-    if (!p->node || !p->read) return elbo_no_memory(err);
+    p->no_memory = calloc(1, sizeof *p->no_memory);
+    if (!p->node || !p->read || !p->no_memory) return elbo_no_memory(err);
     ELBO_TRY(lower_work(p, err));
     ELBO_TRY(elbo_cpu_sort_steps(p, err));
     ELBO_TRY(elbo_cpu_cut_phases(p, err));
@@ -165,8 +168,8 @@ static elbo_status make(elbo_cpu_program *p, elbo_error *err) {
 static bool is_convolutional(const elbo_graph *g) {
     for (int i = 0; i < g->count; i++) {
         const elbo_op *op = g->node[i].op;
-        if (op == &elbo_op_conv2d || op == &elbo_op_conv_transpose2d || op == &elbo_op_concat ||
-            op == &elbo_op_unflatten)
+        if (op == &elbo_op_conv2d || op == &elbo_op_conv_transpose2d || op == &elbo_op_unflatten ||
+            (op == &elbo_op_concat && !(g->at.label >= 0 && g->node[i].shape.rank == 1)))
             return true;
     }
     return false;
@@ -198,6 +201,7 @@ void elbo_cpu_program_free(elbo_cpu_program *p) {
     free(p->tensor);
     free(p->node);
     free(p->read);
+    free(p->no_memory);
     free(p->step);
     free(p->phase);
     free(p->tile);

@@ -131,9 +131,11 @@ struct elbo_cpu_program {
     double *tile_squares;     // (tiles): parts of the gradient's norm when clipping
     elbo_thread_range *range; // (phases, threads): the pieces that are still to be taken
 
+    uint64_t packed;                      // the version of the weights that the first phase's packed ones are of
     bool gradients_given, losses_lowered; // while lowering
     int first_back;                       // FEATURES: its first step that goes back
     bool diverged, too_long;              // of the last run
+    atomic_bool *no_memory;               // a step of the last batch could not do its part
     int steps_run;
 };
 
@@ -174,6 +176,10 @@ static inline float *elbo_cpu_rows(const elbo_cpu_tensor *t, int shard) {
 static inline int elbo_cpu_valid_rows(const elbo_cpu_program *p, const elbo_batch_args *args, int shard) {
     int left = args->count - shard * p->shard_rows;
     return left < p->shard_rows ? left : p->shard_rows;
+}
+/* What a kernel says: false, and the batch fails when its threads are through; what the step wrote is then none. */
+static inline void elbo_cpu_expect(const elbo_cpu_program *p, bool done) {
+    if (!done) atomic_store_explicit(p->no_memory, true, memory_order_relaxed);
 }
 static inline float *elbo_cpu_scratch(const elbo_cpu_program *p, int thread) {
     return p->scratch + (size_t)thread * p->scratch_floats;

@@ -188,7 +188,7 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_eval_co
     elbo_status status = index && codes && drawn ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
         size_t n = elbo_eval_context_some_training(e, AGAINST, index);
-        elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL);
+        status = elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL, err);
         for (size_t i = 0; i < m; i++) {
             const elbo_graph *g = &e->model->network.graph;
             g->prior->sample(drawn + i * Z, Z, (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
@@ -197,7 +197,7 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_eval_co
             g->posterior->sample(posterior + i * Z, (const float *const[]){e->mu + i * Z, e->logvar + i * Z},
                                  posterior + i * Z, Z);
         }
-        status = median_nearest(prior, drawn, m, codes, n, e, err);
+        if (status == ELBO_OK) status = median_nearest(prior, drawn, m, codes, n, e, err);
         if (status == ELBO_OK) status = median_nearest(test, posterior, m, codes, n, e, err);
     }
     free(index);
@@ -214,8 +214,8 @@ static elbo_status aggregate_of_training(aggregate *a, const elbo_eval_context *
     if (status == ELBO_OK) {
         float *logvar = codes + AGAINST * e->Z;
         size_t n = elbo_eval_context_some_training(e, AGAINST, index);
-        elbo_model_encode_images(e->model, &e->data->train, index, n, codes, logvar);
-        status = aggregate_posterior(a, codes, logvar, n, e->Z, err);
+        status = elbo_model_encode_images(e->model, &e->data->train, index, n, codes, logvar, err);
+        if (status == ELBO_OK) status = aggregate_posterior(a, codes, logvar, n, e->Z, err);
     }
     free(index);
     free(codes);

@@ -43,10 +43,14 @@ static bool has_test(const elbo_log *log) { return log->count > 0 && log->epoch[
 elbo_status elbo_check_finished(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
     (void)err;
     int done = e->log->count, wanted = e->model->recipe.train.epochs;
+    if (e->model->facts.imported) return ELBO_OK; // trained elsewhere
     elbo_number(v, "epochs", done);
     elbo_number(v, "epochs_wanted", wanted);
     if (done >= wanted) {
         elbo_found(v, ELBO_CHECK_OK, "%d of %d epochs", done, wanted);
+    } else if (elbo_log_stopped_early(e->log, &e->model->recipe)) {
+        elbo_found(v, ELBO_CHECK_OK, "%d of %d epochs: the validation objective had not fallen for %d of them", done,
+                   wanted, e->model->recipe.train.patience);
     } else {
         elbo_found(v, done ? ELBO_CHECK_NOTE : ELBO_CHECK_PROBLEM,
                    "%d of %d epochs: it was stopped, or ended with an error", done, wanted);
@@ -128,7 +132,8 @@ elbo_status elbo_check_overfitting(elbo_check *v, const elbo_eval_context *e, el
     int n = log->count, best = 0;
     for (int i = 1; i < n; i++)
         if (test_at(e, i) < test_at(e, best)) best = i;
-    double test = test_at(e, n - 1), train = train_at(e, n - 1), lowest = test_at(e, best);
+    int kept = (int)(elbo_log_kept(log, &e->model->recipe) - log->epoch); // the weights that are looked at
+    double test = test_at(e, kept), train = train_at(e, kept), lowest = test_at(e, best);
     double gap = rise_from(train, test), rise = rise_from(lowest, test);
     bool turned = rise > 0.01 && train < train_at(e, best);
     bool apart = gap > 0.1;
@@ -155,9 +160,9 @@ elbo_status elbo_check_overfitting(elbo_check *v, const elbo_eval_context *e, el
                    show(e, train).text, 100 * gap);
     if (turned)
         elbo_advise(v,
-                    "stop after about %d epochs; more images, a smaller network, `dropout`, or train.weight_decay with "
-                    "adamw keep the "
-                    "gap small",
+                    "keep the best epoch (--set train.keep=best --set train.validation=0.1), or stop after about %d "
+                    "epochs; more images, a smaller network, `dropout`, or train.weight_decay with adamw keep the gap "
+                    "small",
                     best + 1);
     else
         elbo_advise(v, "more images, a smaller network, `dropout`, or train.weight_decay with adamw");

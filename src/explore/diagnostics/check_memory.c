@@ -44,17 +44,16 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
         status = median_distance(&test, e, pictures, m, err);
     }
     if (status == ELBO_OK) status = elbo_model_set_skips(model, e->images, NULL, m, err);
-    if (status == ELBO_OK) {
-        elbo_model_decode_codes(model, m, e->mu, pictures);
-        status = median_distance(&decoded, e, pictures, m, err);
-    }
+    if (status == ELBO_OK) status = elbo_model_set_labels_of(model, e->images, NULL, m, err);
+    if (status == ELBO_OK) status = elbo_model_decode_codes(model, m, e->mu, pictures, err);
+    if (status == ELBO_OK) status = median_distance(&decoded, e, pictures, m, err);
     bool samples = e->logvar && !model->network.graph.skips; // with skips there is no image from a code alone
     if (status == ELBO_OK && samples) {
         for (size_t i = 0; i < m; i++)
             model->network.graph.prior->sample(z + i * e->Z, e->Z,
                                                (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
-        elbo_model_decode_codes(model, m, z, pictures);
-        status = median_distance(&drawn, e, pictures, m, err);
+        status = elbo_model_decode_codes(model, m, z, pictures, err);
+        if (status == ELBO_OK) status = median_distance(&drawn, e, pictures, m, err);
     }
     free(z);
     free(pictures);

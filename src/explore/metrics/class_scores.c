@@ -33,9 +33,9 @@ elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context
                                     .dims = (int)e->Z};
     if (status == ELBO_OK) {
         for (size_t i = 0; i < e->train; i++) labels[i] = e->data->train.labels[e->train_index[i]];
-        elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, codes, NULL);
         int k = e->train < VOTERS ? (int)e->train : VOTERS;
-        status = elbo_knn_accuracy(knn, &labelled, k, e->work, err);
+        status = elbo_model_encode_images(e->model, &e->data->train, e->train_index, e->train, codes, NULL, err);
+        if (status == ELBO_OK) status = elbo_knn_accuracy(knn, &labelled, k, e->work, err);
     }
     if (status == ELBO_OK) status = elbo_probe_accuracy(probe, &labelled, e->data->classes, e->work, err);
     free(codes);

@@ -32,11 +32,11 @@ elbo_status elbo_code_use_measure(elbo_code_use *u, elbo_model *m, const elbo_im
     uint32_t own[LOOKED_AT], other[LOOKED_AT];
     float loss[LOOKED_AT], *encoded = mu ? NULL : elbo_alloc(n * (size_t)m->network.graph.latent, sizeof *encoded);
     if (!mu && !encoded) return elbo_no_memory(err);
-    if (encoded) elbo_model_encode_images(m, &some, NULL, n, encoded, NULL);
+    elbo_status status = encoded ? elbo_model_encode_images(m, &some, NULL, n, encoded, NULL, err) : ELBO_OK;
     if (!mu) mu = encoded;
     exchange(other, own, some.count);
     for (uint32_t i = 0; i < n; i++) own[i] = i;
-    elbo_status status = mean_loss(&u->own, m, &some, mu, own, loss, err);
+    if (status == ELBO_OK) status = mean_loss(&u->own, m, &some, mu, own, loss, err);
     if (status == ELBO_OK) status = mean_loss(&u->other, m, &some, mu, other, loss, err);
     if (status == ELBO_OK) u->images = n;
     free(encoded);

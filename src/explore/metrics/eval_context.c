@@ -31,7 +31,7 @@ static elbo_status encode(elbo_eval_context *e, elbo_error *err) {
     e->logvar = vae ? elbo_alloc(e->n * e->Z, sizeof *e->logvar) : NULL;
     if (!e->mu || (vae && !e->logvar)) return elbo_no_memory(err);
     ELBO_TRY(elbo_eval_context_step(e->work, "encoding", 0, err));
-    elbo_model_encode_images(e->model, e->images, NULL, e->n, e->mu, e->logvar);
+    ELBO_TRY(elbo_model_encode_images(e->model, e->images, NULL, e->n, e->mu, e->logvar, err));
     ELBO_TRY(choose_train(e, err));
     return elbo_eval_context_step(e->work, "encoding", 1, err);
 }

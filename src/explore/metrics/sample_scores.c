@@ -44,11 +44,14 @@ static elbo_status describe(float *out, float *images, size_t n, const elbo_eval
     return elbo_features_of(net, images, n, out, e->work, err);
 }
 
-static void draw(float *images, float *z, size_t n, const elbo_eval_context *e) {
+/* Of a conditional model: with the labels of some images. */
+static elbo_status draw(float *images, float *z, size_t n, const elbo_eval_context *e, const uint32_t *index,
+                        elbo_error *err) {
     const elbo_graph *g = &e->model->network.graph;
     for (size_t i = 0; i < n; i++)
         g->prior->sample(z + i * e->Z, e->Z, (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
-    elbo_model_decode_codes(e->model, n, z, images);
+    ELBO_TRY(elbo_model_set_labels_of(e->model, &e->data->train, index, n, err));
+    return elbo_model_decode_codes(e->model, n, z, images, err);
 }
 
 /* real, made, test: (n, ELBO_RANDOM_FEATURES) */
@@ -90,7 +93,7 @@ elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e,
         elbo_images_to_floats(&e->data->train, index, n, low, high, images);
         status = describe(real, images, n, e, &net, err);
         double of_data = median_sharpness(images, n, shape, sharpness);
-        draw(images, z, n, e);
+        if (status == ELBO_OK) status = draw(images, z, n, e, index, err);
         if (status == ELBO_OK) status = describe(made, images, n, e, &net, err);
         s->sharpness = of_data > 0 ? median_sharpness(images, n, shape, sharpness) / of_data : NAN;
         for (size_t i = 0; i < n; i++) index[i] = (uint32_t)(i * e->n / n);

@@ -112,9 +112,10 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
         uint32_t count = images->count - start < at_once ? images->count - start : at_once;
         for (uint32_t i = 0; i < count; i++) index[i] = start + i;
         status = elbo_model_set_skips(m, images, index, count, err);
+        if (status == ELBO_OK) status = elbo_model_set_labels_of(m, images, index, count, err);
+        if (status == ELBO_OK) status = elbo_model_decode_codes(m, count, mu + start * Z, p->decoded, err);
         if (status != ELBO_OK) break;
         elbo_images_to_floats(images, index, count, r->image.low, r->image.high, p->original);
-        elbo_model_decode_codes(m, count, mu + start * Z, p->decoded);
         elbo_eval_context_parallel(m, count, compare, p);
         for (uint32_t i = 0; i < count; i++) {
             s->psnr += p->psnr[i] / images->count;

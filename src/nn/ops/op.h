@@ -36,9 +36,10 @@ const elbo_op *elbo_op_find(const char *name);
 /* Reads a recipe's layer into the node: finds its op and its arguments, every one checked. */
 elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error *err);
 
-extern const elbo_op elbo_op_input, elbo_op_linear, elbo_op_flatten, elbo_op_unflatten, elbo_op_dropout, elbo_op_sample,
-    elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add, elbo_op_concat, elbo_op_batch_norm1d,
-    elbo_op_batch_norm2d, elbo_op_layer_norm, elbo_op_max_pool2d, elbo_op_avg_pool2d, elbo_op_upsample;
+extern const elbo_op elbo_op_input, elbo_op_corrupt, elbo_op_linear, elbo_op_flatten, elbo_op_unflatten,
+    elbo_op_dropout, elbo_op_sample, elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add,
+    elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm, elbo_op_max_pool2d,
+    elbo_op_avg_pool2d, elbo_op_upsample;
 
 #define ACTIVATION(name, ...) extern const elbo_op elbo_op_##name;
 #include "nn/activations.def"

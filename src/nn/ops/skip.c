@@ -1,5 +1,6 @@
 /* Skip connections: `save NAME` names an activation, `add NAME` adds it to another (a residual block), `concat NAME`
- * puts its channels behind the other's. */
+ * puts its channels behind the other's. `concat class` puts the label there: behind features its numbers, behind
+ * channels a constant plane for each. */
 #include <string.h>
 
 #include "nn/ops/op.h"
@@ -44,6 +45,11 @@ const elbo_op elbo_op_add = {
 static elbo_status concat_shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     elbo_shape a = g->node[n->input[0]].shape, b = g->node[n->input[1]].shape;
     char first[40], second[40];
+    if (n->input[1] == g->at.label) {
+        n->shape = a;
+        n->shape.dim[0] += b.dim[0];
+        return ELBO_OK;
+    }
     if (a.rank != b.rank || (a.rank == 3 && (a.dim[1] != b.dim[1] || a.dim[2] != b.dim[2])))
         return elbo_node_fail(n, err,
                               "%s: its input is %s, `%s` is %s; only images of one height and width, or features, "

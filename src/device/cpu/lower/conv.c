@@ -13,26 +13,30 @@ static const float *bias_of(const elbo_cpu_step *s) { return s->b != s->w ? s->p
 static void run_pack(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     (void)args;
     (void)tile;
-    kernels(s)->pack(s->object, s->work, s->program->params + s->w, elbo_cpu_scratch(s->program, thread), thread);
+    elbo_cpu_expect(s->program, kernels(s)->pack(s->object, s->work, s->program->params + s->w,
+                                                 elbo_cpu_scratch(s->program, thread), thread));
 }
 
 static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)args;
-    kernels(s)->forward(s->object, elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard), s->work, bias_of(s),
-                        elbo_cpu_scratch(s->program, thread), thread);
+    elbo_cpu_expect(s->program,
+                    kernels(s)->forward(s->object, elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard),
+                                        s->work, bias_of(s), elbo_cpu_scratch(s->program, thread), thread));
 }
 
 static void run_backward_data(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)args;
-    kernels(s)->backward_data(s->object, elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard), s->work,
-                              elbo_cpu_scratch(s->program, thread), thread);
+    elbo_cpu_expect(s->program, kernels(s)->backward_data(s->object, elbo_cpu_rows(s->out[0], shard),
+                                                          elbo_cpu_rows(s->in[0], shard), s->work,
+                                                          elbo_cpu_scratch(s->program, thread), thread));
 }
 
 static void run_backward_weights(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)args;
-    kernels(s)->backward_weights(s->object, s->work2 + (size_t)shard * kernels(s)->gradient_floats(s->object),
-                                 elbo_cpu_rows(s->in[1], shard), elbo_cpu_rows(s->in[0], shard),
-                                 elbo_cpu_scratch(s->program, thread), thread);
+    float *share = s->work2 + (size_t)shard * kernels(s)->gradient_floats(s->object);
+    elbo_cpu_expect(s->program, kernels(s)->backward_weights(s->object, share, elbo_cpu_rows(s->in[1], shard),
+                                                             elbo_cpu_rows(s->in[0], shard),
+                                                             elbo_cpu_scratch(s->program, thread), thread));
 }
 
 /* The sum of the shards' parts. A batch with fewer images than usual left the last shards out. */
@@ -48,7 +52,7 @@ static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int 
     int shards = (args->count + p->shard_rows - 1) / p->shard_rows;
     size_t floats = kernels(s)->gradient_floats(s->object);
     if (shards > 1) elbo_tree_sum(p->kernels, s->work2, s->work2, floats, shards, floats);
-    kernels(s)->unpack_gradient(s->object, dw, db, s->work2, elbo_cpu_scratch(p, thread), thread);
+    elbo_cpu_expect(p, kernels(s)->unpack_gradient(s->object, dw, db, s->work2, elbo_cpu_scratch(p, thread), thread));
     elbo_cpu_finish_tile(s, args, tile, s->w, dw, weights);
     if (bias) elbo_cpu_finish_tile(s, args, tile, s->b, db, out);
 }

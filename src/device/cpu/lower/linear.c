@@ -15,9 +15,10 @@ static const float *bias_of(const elbo_cpu_step *s) { return s->b != s->w ? s->p
 
 static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)args;
-    s->program->kernels->linear->forward(elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard),
-                                         s->program->params + s->w, bias_of(s), s->program->shard_rows, in_features(s),
-                                         out_features(s), elbo_cpu_scratch(s->program, thread));
+    const elbo_cpu_program *p = s->program;
+    elbo_cpu_expect(p, p->kernels->linear->forward(elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard),
+                                                   p->params + s->w, bias_of(s), p->shard_rows, in_features(s),
+                                                   out_features(s), elbo_cpu_scratch(p, thread)));
 }
 
 static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {
@@ -34,9 +35,10 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
 static void run_backward_data(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)args;
     (void)thread;
-    s->program->kernels->linear->backward_data(elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard),
-                                               s->program->params + s->w, s->program->shard_rows, in_features(s),
-                                               out_features(s), s->accumulate);
+    const elbo_cpu_program *p = s->program;
+    elbo_cpu_expect(p, p->kernels->linear->backward_data(
+                           elbo_cpu_rows(s->out[0], shard), elbo_cpu_rows(s->in[0], shard), p->params + s->w,
+                           p->shard_rows, in_features(s), out_features(s), s->accumulate));
 }
 
 /* A tile's gradient while parts of the batch are summed. */
@@ -71,8 +73,9 @@ static void run_backward_weights(const elbo_cpu_step *s, const elbo_batch_args *
     for (int part = 0, start = 0; start < args->count; part++, start += p->part_rows) {
         int count = args->count - start < p->part_rows ? args->count - start : p->part_rows;
         sum[sums] = sum_at(s, sums, w, b, thread);
-        p->kernels->linear->backward_weights(sum[sums].dw, sum[sums].db, s->in[0]->base + (size_t)start * out + first,
-                                             s->in[1]->base + (size_t)start * in, count, in, out, rows);
+        elbo_cpu_expect(p, p->kernels->linear->backward_weights(
+                               sum[sums].dw, sum[sums].db, s->in[0]->base + (size_t)start * out + first,
+                               s->in[1]->base + (size_t)start * in, count, in, out, rows));
         sums++;
         for (int joins = elbo_tree_joins(part); joins > 0; joins--, sums--)
             join(s, sum[sums - 2], sum[sums - 1], weights, (size_t)rows);

@@ -17,12 +17,14 @@ typedef struct elbo_cpu_lowering {
 
 extern const elbo_cpu_lowering *const elbo_cpu_lowerings[ELBO_WORK_KINDS];
 
-extern const elbo_cpu_lowering elbo_cpu_lower_linear, elbo_cpu_lower_conv, elbo_cpu_lower_activation,
-    elbo_cpu_lower_dropout, elbo_cpu_lower_batch_norm, elbo_cpu_lower_layer_norm, elbo_cpu_lower_pool,
-    elbo_cpu_lower_upsample, elbo_cpu_lower_reshape, elbo_cpu_lower_add, elbo_cpu_lower_concat, elbo_cpu_lower_sample;
+extern const elbo_cpu_lowering elbo_cpu_lower_corrupt, elbo_cpu_lower_linear, elbo_cpu_lower_conv,
+    elbo_cpu_lower_activation, elbo_cpu_lower_dropout, elbo_cpu_lower_batch_norm, elbo_cpu_lower_layer_norm,
+    elbo_cpu_lower_pool, elbo_cpu_lower_upsample, elbo_cpu_lower_reshape, elbo_cpu_lower_add, elbo_cpu_lower_concat,
+    elbo_cpu_lower_sample;
 
 /* rows.c: what the caller gives; `target`: the images that codes are compared with. */
 elbo_status elbo_cpu_lower_rows(elbo_cpu_program *p, elbo_cpu_node *np, bool target, elbo_error *err);
+elbo_status elbo_cpu_lower_label(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
 elbo_status elbo_cpu_lower_skip(elbo_cpu_program *p, elbo_cpu_node *np, size_t offset, elbo_error *err);
 
 /* The losses of the reconstruction, together: they share one pass over it. `gradient`: NULL in evaluation. */

@@ -94,7 +94,7 @@ elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_
     if (!s) return elbo_no_memory(err);
     s->number = metric;
     s->in[0] = prediction;
-    s->in[1] = p->node[p->graph->at.input].y;
+    s->in[1] = p->node[p->graph->at.target].y;
     s->in[2] = gradient;
     s->out[0] = elbo_cpu_metric(p, metric);
     s->out[1] = gradient;

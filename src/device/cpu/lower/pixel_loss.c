@@ -79,7 +79,7 @@ elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *pr
     if (!s) return elbo_no_memory(err);
     s->object = q;
     s->in[0] = prediction;
-    s->in[1] = p->node[p->graph->at.input].y;
+    s->in[1] = p->node[p->graph->at.target].y;
     s->out[0] = elbo_cpu_metric(p, squared_error(p));
     s->out[1] = gradient;
     for (int i = 0; i < q->count; i++) s->out[2 + i] = q->loss[i];

@@ -78,18 +78,28 @@ static void copy_channels(size_t pixels, float *y, const elbo_cpu_tensor *ty, in
         }
 }
 
+/* The label behind channels: each of its numbers fills a plane. */
+static void fill_planes(size_t pixels, float *y, const elbo_cpu_tensor *ty, int to, const float *label, int count) {
+    for (size_t c = 0; c < (size_t)count; c++)
+        for (size_t p = 0; p < pixels; p++) y[at(ty, pixels, (size_t)to + c, p)] = label[c];
+}
+
 static void run_concat(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)args, (void)thread;
     const elbo_cpu_tensor *ty = s->out[0], *a = s->in[0], *b = s->in[1];
     float *y = elbo_cpu_rows(ty, shard);
     const float *xa = elbo_cpu_rows(a, shard), *xb = elbo_cpu_rows(b, shard);
     bool padded = ty->blocked && s->node->shape.dim[0] % ELBO_BLOCK;
+    bool planes = s->node->shape.rank == 3 && s->program->graph->node[s->node->input[1]].shape.rank == 1;
     int first = channels_of_input(s, 0), second = channels_of_input(s, 1);
     size_t pixels = pixels_of(s->node);
     for (int r = 0; r < s->program->shard_rows; r++, y += ty->per_image, xa += a->per_image, xb += b->per_image) {
         if (padded) memset(y, 0, ty->per_image * sizeof *y); // the channels that fill the last block
         copy_channels(pixels, y, ty, 0, xa, a, 0, first, false);
-        copy_channels(pixels, y, ty, first, xb, b, 0, second, false);
+        if (planes)
+            fill_planes(pixels, y, ty, first, xb, second);
+        else
+            copy_channels(pixels, y, ty, first, xb, b, 0, second, false);
     }
 }
 

@@ -2,6 +2,7 @@
 
 /* What the caller gives and reads, and the losses, have functions of their own in lower.c. */
 const elbo_cpu_lowering *const elbo_cpu_lowerings[ELBO_WORK_KINDS] = {
+    [ELBO_WORK_CORRUPT] = &elbo_cpu_lower_corrupt,
     [ELBO_WORK_LINEAR] = &elbo_cpu_lower_linear,
     [ELBO_WORK_CONV] = &elbo_cpu_lower_conv,
     [ELBO_WORK_ACTIVATION] = &elbo_cpu_lower_activation,

@@ -40,17 +40,17 @@ void elbo_onednn_free_call(elbo_conv *c, onednn_call *k) {
     if (k->desc) dnnl_primitive_desc_destroy(k->desc);
 }
 
-/* Runs a call on these addresses, in the order of its arguments. */
-void elbo_onednn_run(const elbo_conv *c, const onednn_call *k, int thread, float *scratchpad,
+bool elbo_onednn_run(const elbo_conv *c, const onednn_call *k, int thread, float *scratchpad,
                      const void *const *address) {
     dnnl_exec_arg_t args[ONEDNN_MOST_ARGS];
     for (int a = 0; a < k->args; a++) {
         dnnl_memory_t m = k->memory[thread * ONEDNN_MOST_ARGS + a];
         const void *p = a + 1 < k->args ? address[a] : scratchpad;
-        dnnl_memory_set_data_handle(m, (void *)(uintptr_t)p); // oneDNN writes only to what is an output
+        // (oneDNN writes only to what is an output)
+        if (dnnl_memory_set_data_handle(m, (void *)(uintptr_t)p) != dnnl_success) return false;
         args[a] = (dnnl_exec_arg_t){k->arg[a], m};
     }
-    dnnl_primitive_execute(k->primitive, c->stream[thread], k->args, args);
+    return dnnl_primitive_execute(k->primitive, c->stream[thread], k->args, args) == dnnl_success;
 }
 
 elbo_status elbo_onednn_make_reorder(elbo_conv *c, onednn_call *k, const dnnl_memory_desc_t *from,

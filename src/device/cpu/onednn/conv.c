@@ -62,63 +62,69 @@ static void sum_bias(const elbo_conv *c, float *dbias, const float *dy) {
         }
 }
 
+/* NULL where oneDNN could not. */
 static const float *convert(const elbo_conv *c, const onednn_call *reorder, const float *from, float *room,
                             float *scratch, int thread) {
     if (!reorder->made) return from;
-    elbo_onednn_run(c, reorder, thread, pad_room(c, scratch), (const void *[]){from, room});
-    return room;
+    bool done = elbo_onednn_run(c, reorder, thread, pad_room(c, scratch), (const void *[]){from, room});
+    return done ? room : NULL;
 }
 
-static void run_to_small(const elbo_conv *c, float *small, const float *large, const float *packed, const float *bias,
+static bool run_to_small(const elbo_conv *c, float *small, const float *large, const float *packed, const float *bias,
                          float *scratch, int thread) {
     const onednn_direction *k = &c->to_small;
     large = convert(c, &k->large_reorder, large, large_room(scratch), scratch, thread);
     float *to = k->small_reorder.made ? small_room(c, scratch) : small;
-    elbo_onednn_run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){large, packed, to, bias});
-    convert(c, &k->small_reorder, to, small, scratch, thread);
+    return large &&
+           elbo_onednn_run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){large, packed, to, bias}) &&
+           convert(c, &k->small_reorder, to, small, scratch, thread);
 }
 
-static void run_to_large(const elbo_conv *c, float *large, const float *small, const float *packed, float *scratch,
+static bool run_to_large(const elbo_conv *c, float *large, const float *small, const float *packed, float *scratch,
                          int thread) {
     const onednn_direction *k = &c->to_large;
     small = convert(c, &k->small_reorder, small, small_room(c, scratch), scratch, thread);
     float *to = k->large_reorder.made ? large_room(scratch) : large;
-    elbo_onednn_run(c, &k->main, thread, pad_room(c, scratch),
-                    (const void *[]){to, packed + c->to_small.packed, small});
-    convert(c, &k->large_reorder, to, large, scratch, thread);
+    return small &&
+           elbo_onednn_run(c, &k->main, thread, pad_room(c, scratch),
+                           (const void *[]){to, packed + c->to_small.packed, small}) &&
+           convert(c, &k->large_reorder, to, large, scratch, thread);
 }
 
-static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+static bool forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
                     float *scratch, int thread) {
+    bool done;
     if (!c->s.transposed)
-        run_to_small(c, y, x, packed, bias, scratch, thread);
+        done = run_to_small(c, y, x, packed, bias, scratch, thread);
     else if (c->few)
-        elbo_onednn_few_channels_forward(c, y, x, packed + c->to_small.packed + c->to_large.packed,
-                                         column_room(c, scratch));
+        done = elbo_onednn_few_channels_forward(c, y, x, packed + c->to_small.packed + c->to_large.packed,
+                                                column_room(c, scratch));
     else {
         if (elbo_onednn_rows_beyond(&c->s)) memset(y, 0, y_floats(&c->s) * sizeof *y);
-        run_to_large(c, y, x, packed, scratch, thread);
+        done = run_to_large(c, y, x, packed, scratch, thread);
     }
     if (bias && !c->biased) add_bias(c, y, bias);
+    return done;
 }
 
-static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+static bool backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
                           int thread) {
-    if (c->s.transposed)
-        run_to_small(c, dx, dy, packed, NULL, scratch, thread);
-    else
-        run_to_large(c, dx, dy, packed, scratch, thread);
+    return c->s.transposed ? run_to_small(c, dx, dy, packed, NULL, scratch, thread)
+                           : run_to_large(c, dx, dy, packed, scratch, thread);
 }
 
-static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+static bool backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread) {
     const onednn_direction *k = &c->weights;
     const float *large = c->s.transposed ? dy : x, *small = c->s.transposed ? x : dy;
     float *dbias = gradient + k->packed;
     large = convert(c, &k->large_reorder, large, large_room(scratch), scratch, thread);
     small = convert(c, &k->small_reorder, small, small_room(c, scratch), scratch, thread);
-    elbo_onednn_run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){large, gradient, small, dbias});
+    bool done =
+        large && small &&
+        elbo_onednn_run(c, &k->main, thread, pad_room(c, scratch), (const void *[]){large, gradient, small, dbias});
     if (c->s.bias && !c->biased) sum_bias(c, dbias, dy);
+    return done;
 }
 
 const elbo_conv_kernels elbo_onednn_conv = {

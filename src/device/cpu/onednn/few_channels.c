@@ -34,19 +34,21 @@ static void columns_to_image(const elbo_conv_shape *s, float *y, const float *co
 }
 
 /* As a matrix product: (out k k, channels) (channels, pixels), the blocks of channels one after the other. */
-void elbo_onednn_few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *column) {
+bool elbo_onednn_few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *column) {
     const elbo_conv_shape *s = &c->s;
     int pixels = s->height * s->width, taps = s->out * s->kernel * s->kernel;
     size_t y_size = (size_t)s->out * (size_t)s->out_height * (size_t)s->out_width;
     for (int r = 0; r < s->rows; r++, y += y_size) {
         for (int i = 0; i < s->in; i += ELBO_BLOCK, x += pixels * ELBO_BLOCK) {
             int here = s->in - i < ELBO_BLOCK ? s->in - i : ELBO_BLOCK;
-            dnnl_sgemm('T', 'T', taps, pixels, here, 1.0f, w + (size_t)i * (size_t)taps, taps, x, ELBO_BLOCK,
-                       i ? 1.0f : 0.0f, column, pixels);
+            if (dnnl_sgemm('T', 'T', taps, pixels, here, 1.0f, w + (size_t)i * (size_t)taps, taps, x, ELBO_BLOCK,
+                           i ? 1.0f : 0.0f, column, pixels) != dnnl_success)
+                return false;
         }
         memset(y, 0, y_size * sizeof *y);
         columns_to_image(s, y, column);
     }
+    return true;
 }
 
 size_t elbo_onednn_column_floats(const elbo_conv *c) {

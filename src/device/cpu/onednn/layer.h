@@ -63,8 +63,8 @@ elbo_status elbo_onednn_make_call(elbo_conv *c, onednn_call *k, dnnl_primitive_d
 elbo_status elbo_onednn_make_reorder(elbo_conv *c, onednn_call *k, const dnnl_memory_desc_t *from,
                                      const dnnl_memory_desc_t *to, elbo_error *err);
 void elbo_onednn_free_call(elbo_conv *c, onednn_call *k);
-/* Runs a call on these addresses, in the order of its arguments. */
-void elbo_onednn_run(const elbo_conv *c, const onednn_call *k, int thread, float *scratchpad,
+/* Runs a call on these addresses, in the order of its arguments; false where oneDNN could not. */
+bool elbo_onednn_run(const elbo_conv *c, const onednn_call *k, int thread, float *scratchpad,
                      const void *const *address);
 
 /* ---- describe.c ---- */
@@ -96,15 +96,15 @@ size_t elbo_onednn_gradient_floats(const elbo_conv *c);
 /* What a thread's scratch holds of weights: those of a wide layer, those of a turned one. */
 size_t elbo_onednn_wide_floats(const elbo_conv *c);
 size_t elbo_onednn_turned_floats(const elbo_conv *c);
-void elbo_onednn_pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread);
-void elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+bool elbo_onednn_pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread);
+bool elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                                  int thread);
 
 /* ---- few_channels.c ---- */
 
 /* x (rows, in / 16, H, W, 16) to y (rows, out, H', W'), by weights as a transposed convolution has them. `column`
  * (elbo_onednn_column_floats). */
-void elbo_onednn_few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *column);
+bool elbo_onednn_few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *column);
 size_t elbo_onednn_column_floats(const elbo_conv *c); // of one image
 
 /* ---- a thread's scratch: room for each side reordered, oneDNN's own, columns, wide weights, turned ones ---- */

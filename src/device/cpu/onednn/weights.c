@@ -49,26 +49,29 @@ static void turn_weights(const elbo_conv *c, float *to, const float *from, bool 
             }
 }
 
-void elbo_onednn_pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread) {
+bool elbo_onednn_pack(const elbo_conv *c, float *packed, const float *plain, float *scratch, int thread) {
     if (c->turned) {
         turn_weights(c, turned_room(c, scratch), plain, false);
         plain = turned_room(c, scratch);
     }
     const float *w = widen(c, plain, scratch);
-    elbo_onednn_run(c, &c->to_small.pack, thread, pad_room(c, scratch), (const void *[]){w, packed});
-    if (c->to_large.pack.made)
-        elbo_onednn_run(c, &c->to_large.pack, thread, pad_room(c, scratch),
-                        (const void *[]){w, packed + c->to_small.packed});
+    bool done = elbo_onednn_run(c, &c->to_small.pack, thread, pad_room(c, scratch), (const void *[]){w, packed});
+    if (done && c->to_large.pack.made)
+        done = elbo_onednn_run(c, &c->to_large.pack, thread, pad_room(c, scratch),
+                               (const void *[]){w, packed + c->to_small.packed});
     if (c->few) memcpy(packed + c->to_small.packed + c->to_large.packed, plain, plain_weights(c) * sizeof *plain);
+    return done;
 }
 
-void elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+bool elbo_onednn_unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                                  int thread) {
     float *plain = c->turned ? turned_room(c, scratch) : dw,
           *all = c->layout == ONEDNN_WIDE ? wide_room(c, scratch) : plain;
-    elbo_onednn_run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradient, all});
+    if (!elbo_onednn_run(c, &c->weights.pack, thread, pad_room(c, scratch), (const void *[]){gradient, all}))
+        return false;
     for (size_t r = 0; c->layout == ONEDNN_WIDE && r < rows_of(c); r++)
         memcpy(plain + r * row_there(c), all + r * row_wide(c), row_there(c) * sizeof *dw);
     if (c->turned) turn_weights(c, dw, plain, true);
     if (dbias) memcpy(dbias, gradient + c->weights.packed, (size_t)c->s.out * sizeof *dbias);
+    return true;
 }

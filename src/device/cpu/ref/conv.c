@@ -35,9 +35,10 @@ static size_t scratch_floats(const elbo_conv *c) {
     return 0;
 }
 
-static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
+static bool pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
     (void)scratch, (void)thread;
     memcpy(packed, w, weights(c) * sizeof *w);
+    return true;
 }
 
 static size_t weight_at(const elbo_conv_shape *s, int o, int i, int ky, int kx) {
@@ -95,24 +96,26 @@ static void visit_backward_weights(void *context, size_t x, size_t y, size_t w) 
 
 static size_t pixels(const elbo_conv_shape *s) { return (size_t)s->out_height * (size_t)s->out_width; }
 
-static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+static bool forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
                     float *scratch, int thread) {
     (void)scratch, (void)thread;
     size_t planes = (size_t)c->s.rows * (size_t)c->s.out;
     for (size_t p = 0; p < planes; p++)
         for (size_t k = 0; k < pixels(&c->s); k++) y[p * pixels(&c->s) + k] = bias ? bias[p % (size_t)c->s.out] : 0;
     walk(&c->s, visit_forward, &(arrays){y, x, packed});
+    return true;
 }
 
-static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+static bool backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
                           int thread) {
     (void)scratch, (void)thread;
     size_t n = (size_t)c->s.rows * (size_t)c->s.in * (size_t)c->s.height * (size_t)c->s.width;
     memset(dx, 0, n * sizeof *dx);
     walk(&c->s, visit_backward_data, &(arrays){dx, dy, packed});
+    return true;
 }
 
-static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+static bool backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread) {
     (void)scratch, (void)thread;
     memset(gradient, 0, gradient_floats(c) * sizeof *gradient);
@@ -121,13 +124,15 @@ static void backward_weights(const elbo_conv *c, float *gradient, const float *x
     size_t planes = (size_t)c->s.rows * (size_t)c->s.out;
     for (size_t p = 0; p < planes; p++)
         for (size_t k = 0; k < pixels(&c->s); k++) dbias[p % (size_t)c->s.out] += dy[p * pixels(&c->s) + k];
+    return true;
 }
 
-static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+static bool unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread) {
     (void)scratch, (void)thread;
     memcpy(dw, gradient, weights(c) * sizeof *dw);
     if (dbias) memcpy(dbias, gradient + weights(c), (size_t)c->s.out * sizeof *dbias);
+    return true;
 }
 
 const elbo_conv_kernels elbo_ref_conv = {

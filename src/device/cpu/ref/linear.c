@@ -1,6 +1,6 @@
 #include "device/cpu/ref/ref.h"
 
-static void forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out,
+static bool forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out,
                     float *scratch) {
     (void)scratch;
     for (int r = 0; r < rows; r++)
@@ -9,18 +9,20 @@ static void forward(float *y, const float *x, const float *w, const float *bias,
             for (int i = 0; i < in; i++) sum += (double)x[(size_t)r * in + i] * w[(size_t)o * in + i];
             y[(size_t)r * out + o] = (float)sum;
         }
+    return true;
 }
 
-static void backward_data(float *dx, const float *dy, const float *w, int rows, int in, int out, bool accumulate) {
+static bool backward_data(float *dx, const float *dy, const float *w, int rows, int in, int out, bool accumulate) {
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < in; i++) {
             double sum = accumulate ? dx[(size_t)r * in + i] : 0;
             for (int o = 0; o < out; o++) sum += (double)dy[(size_t)r * out + o] * w[(size_t)o * in + i];
             dx[(size_t)r * in + i] = (float)sum;
         }
+    return true;
 }
 
-static void backward_weights(float *dw, float *dbias, const float *dy, const float *x, int rows, int in, int out,
+static bool backward_weights(float *dw, float *dbias, const float *dy, const float *x, int rows, int in, int out,
                              int tile) {
     for (int o = 0; o < tile; o++) {
         for (int i = 0; i < in; i++) {
@@ -33,6 +35,7 @@ static void backward_weights(float *dw, float *dbias, const float *dy, const flo
         for (int r = 0; r < rows; r++) sum += dy[(size_t)r * out + o];
         dbias[o] = (float)sum;
     }
+    return true;
 }
 
 const elbo_linear_kernels elbo_ref_linear = {"ref", forward, backward_data, backward_weights};

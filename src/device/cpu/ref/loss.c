@@ -69,11 +69,13 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
+static void uniform(float *out, size_t n, elbo_stream s) { elbo_random_uniform(s, out, n); }
 static void normal(float *out, size_t n, elbo_stream s) { elbo_random_normal(s, out, n); }
 
 const elbo_loss_kernels elbo_ref_loss = {
     .name = "ref",
     .normal = normal,
+    .uniform = uniform,
     .pixel =
         {
 #define PIXEL_LOSS(name, NAME) [ELBO_##NAME] = name,

@@ -35,28 +35,28 @@ static size_t packed_floats(const elbo_conv *c) { return c->kernels->packed_floa
 static size_t gradient_floats(const elbo_conv *c) { return c->kernels->gradient_floats(c->conv); }
 static size_t scratch_floats(const elbo_conv *c) { return c->kernels->scratch_floats(c->conv); }
 
-static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
-    c->kernels->pack(c->conv, packed, w, scratch, thread);
+static bool pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
+    return c->kernels->pack(c->conv, packed, w, scratch, thread);
 }
 
-static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+static bool forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
                     float *scratch, int thread) {
-    c->kernels->forward(c->conv, y, x, packed, bias, scratch, thread);
+    return c->kernels->forward(c->conv, y, x, packed, bias, scratch, thread);
 }
 
-static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+static bool backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
                           int thread) {
-    c->kernels->backward_data(c->conv, dx, dy, packed, scratch, thread);
+    return c->kernels->backward_data(c->conv, dx, dy, packed, scratch, thread);
 }
 
-static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+static bool backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread) {
-    c->kernels->backward_weights(c->conv, gradient, x, dy, scratch, thread);
+    return c->kernels->backward_weights(c->conv, gradient, x, dy, scratch, thread);
 }
 
-static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+static bool unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread) {
-    c->kernels->unpack_gradient(c->conv, dw, dbias, gradient, scratch, thread);
+    return c->kernels->unpack_gradient(c->conv, dw, dbias, gradient, scratch, thread);
 }
 
 const elbo_conv_kernels ELBO_SIMD(conv) = {

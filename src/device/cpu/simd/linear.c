@@ -25,25 +25,27 @@ static void turn_and_add(float *y, const float *turned, const float *bias, int r
             y[(size_t)r * out + o] = turned[(size_t)o * rows + r] + (bias ? bias[o] : 0);
 }
 
-static void forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out,
+static bool forward(float *y, const float *x, const float *w, const float *bias, int rows, int in, int out,
                     float *scratch) {
-    dnnl_sgemm('N', 'T', out, rows, in, 1.0f, w, in, x, in, 0.0f, scratch, rows);
+    if (dnnl_sgemm('N', 'T', out, rows, in, 1.0f, w, in, x, in, 0.0f, scratch, rows) != dnnl_success) return false;
     turn_and_add(y, scratch, bias, rows, out);
+    return true;
 }
 
-static void backward_data(float *dx, const float *dy, const float *w, int rows, int in, int out, bool accumulate) {
-    dnnl_sgemm('N', 'N', rows, in, out, 1.0f, dy, out, w, in, accumulate ? 1.0f : 0.0f, dx, in);
+static bool backward_data(float *dx, const float *dy, const float *w, int rows, int in, int out, bool accumulate) {
+    return dnnl_sgemm('N', 'N', rows, in, out, 1.0f, dy, out, w, in, accumulate ? 1.0f : 0.0f, dx, in) == dnnl_success;
 }
 
-static void backward_weights(float *dw, float *dbias, const float *dy, const float *x, int rows, int in, int out,
+static bool backward_weights(float *dw, float *dbias, const float *dy, const float *x, int rows, int in, int out,
                              int tile) {
-    dnnl_sgemm('T', 'N', tile, in, rows, 1.0f, dy, out, x, in, 0.0f, dw, in);
-    if (!dbias) return;
+    if (dnnl_sgemm('T', 'N', tile, in, rows, 1.0f, dy, out, x, in, 0.0f, dw, in) != dnnl_success) return false;
+    if (!dbias) return true;
     for (int o = 0; o < tile; o++) dbias[o] = 0;
     for (int r = 0; r < rows; r++) {
         const float *row = dy + (size_t)r * out;
         for (int o = 0; o < tile; o++) dbias[o] += row[o];
     }
+    return true;
 }
 
 const elbo_linear_kernels ELBO_SIMD(linear) = {"onednn sgemm", forward, backward_data, backward_weights};

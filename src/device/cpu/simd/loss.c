@@ -129,6 +129,7 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
 const elbo_loss_kernels ELBO_SIMD(loss) = {
     .name = ELBO_ISA_NAME,
     .normal = ELBO_SIMD(normal),
+    .uniform = ELBO_SIMD(uniform),
     .pixel =
         {
 #define PIXEL_LOSS(name, NAME) [ELBO_##NAME] = name,

@@ -1,5 +1,5 @@
-/* Normal noise, a block of the generator in each lane: the same numbers as elbo_random_normal (base/random.h), to
- * the last few bits of a float.
+/* Random numbers, uniform and normal, a block of the generator in each lane: the same numbers as elbo_random_uniform and, to the last few
+ * bits of a float, elbo_random_normal (base/random.h).
  *
  * Philox4x32-10 after Salmon et al., SC 2011; Box-Muller; logarithm and sine by polynomials (Cephes, logf and sinf). */
 #include "device/cpu/simd/simd.h"
@@ -88,6 +88,19 @@ void ELBO_SIMD(normal)(float *out, size_t n, elbo_stream s) {
         box_muller(words[2], words[3], &normal[2], &normal[3]);
         size_t left = n - start < 4 * WIDTH ? n - start : 4 * WIDTH;
         memcpy(as_floats, normal, sizeof normal);
+        for (size_t i = 0; i < left; i++) out[start + i] = as_floats[i % 4][i / 4];
+    }
+}
+
+void ELBO_SIMD(uniform)(float *out, size_t n, elbo_stream s) {
+    for (size_t start = 0; start < n; start += 4 * WIDTH) {
+        uvec words[4];
+        vec numbers[4];
+        float as_floats[4][WIDTH];
+        philox(s, (uint32_t)(start / 4), words);
+        for (int k = 0; k < 4; k++) numbers[k] = unit(words[k]);
+        size_t left = n - start < 4 * WIDTH ? n - start : 4 * WIDTH;
+        memcpy(as_floats, numbers, sizeof numbers);
         for (size_t i = 0; i < left; i++) out[start + i] = as_floats[i % 4][i / 4];
     }
 }

@@ -14,6 +14,7 @@
     extern const elbo_conv_kernels elbo_simd_conv_##isa;                                                               \
     const elbo_conv_kernels *elbo_simd_winograd_for_##isa(const elbo_conv_shape *s); /* NULL: it does not suit */      \
     void elbo_simd_normal_##isa(float *out, size_t n, elbo_stream s);                                                  \
+    void elbo_simd_uniform_##isa(float *out, size_t n, elbo_stream s);                                                 \
     double elbo_simd_fma_loop_##isa(long rounds); /* returns the FLOP that it did */
 
 ELBO_SIMD_DECLARE(baseline)

@@ -247,10 +247,11 @@ static void pack_backward(const elbo_conv *c, float *u, const float *w) {
 static size_t side_floats(const elbo_conv *c) { return (size_t)PLACES * (size_t)c->s.in * (size_t)c->s.out; }
 static size_t packed_floats(const elbo_conv *c) { return side_floats(c) * (c->need_dx ? 2 : 1); }
 
-static void pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
+static bool pack(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread) {
     (void)scratch, (void)thread;
     pack_forward(c, packed, w);
     if (c->need_dx) pack_backward(c, packed + side_floats(c), w);
+    return true;
 }
 
 /* ---- the three directions ---- */
@@ -280,22 +281,24 @@ static void convolve(const elbo_conv *c, float *y, const side *to, const float *
     }
 }
 
-static void forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
+static bool forward(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
                     float *scratch, int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
     side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, -s->padding);
     side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 0);
     convolve(c, y, &to, x, &from, packed, bias, scratch);
+    return true;
 }
 
-static void backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
+static bool backward_data(const elbo_conv *c, float *dx, const float *dy, const float *packed, float *scratch,
                           int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
     side from = side_of(s->out, s->out_height, s->out_width, s->height, s->width, s->padding - 2);
     side to = side_of(s->in, s->height, s->width, s->height, s->width, 0);
     convolve(c, dx, &to, dy, &from, packed + side_floats(c), NULL, scratch);
+    return true;
 }
 
 /* The gradient's share: (in, TAPS, out), then the bias. */
@@ -331,7 +334,7 @@ static void transform_weights(float *dw, const float *du, int vectors, size_t ou
         }
 }
 
-static void backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
+static bool backward_weights(const elbo_conv *c, float *gradient, const float *x, const float *dy, float *scratch,
                              int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
@@ -357,9 +360,10 @@ static void backward_weights(const elbo_conv *c, float *gradient, const float *x
             }
         }
     }
+    return true;
 }
 
-static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
+static bool unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const float *gradient, float *scratch,
                             int thread) {
     (void)scratch, (void)thread;
     size_t in = (size_t)c->s.in, out = (size_t)c->s.out;
@@ -371,6 +375,7 @@ static void unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const f
             for (size_t k = 0; k < LANES; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
         }
     if (dbias) memcpy(dbias, gradient + in * TAPS * out, out * sizeof *dbias);
+    return true;
 }
 
 /* ---- making ---- */

@@ -3,7 +3,7 @@
 BUILD := build
 NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 
-.PHONY: all demo test bench asan faults kills install clean format help packages test-packages photos
+.PHONY: all demo test bench asan faults kills fuzz install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -41,6 +41,10 @@ kills: test-packages $(BUILD)/build.ninja ## kills small runs 1,000 times at ran
 	@$(NINJA)
 	@ELBO_IMAGES=$(abspath $(BUILD))/elbo-images $(BUILD)/tests/faults/fault-kills $(abspath $(BUILD))/elbo --kills 1000 $(KILLS)
 
+fuzz: ## fuzzes everything that reads files, an hour each (FUZZ_SECONDS=60 FUZZ_RUNS=1000000 make fuzz); needs clang
+	@tools/packages.sh fuzz
+	@tools/fuzz.sh $(FUZZ_TARGETS)
+
 install: all ## installs program, library, header and pkg-config file (DESTDIR and meson's prefix are heeded)
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -57,7 +61,7 @@ format: ## lays the code out by .clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) build-asan build.log build-asan.log
+	@rm -rf $(BUILD) build-asan build-fuzz build.log build-asan.log build-fuzz.log
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \

@@ -222,7 +222,7 @@ elbo_status elbo_file_read(const char *path, size_t limit, uint8_t **bytes, size
     *bytes = NULL;
     *size = 0;
     int fd;
-    size_t n;
+    size_t n = 0;
     ELBO_TRY(elbo_file_open(&fd, &n, path, limit, err));
     uint8_t *buffer = malloc(n + 1);
     elbo_status status = buffer ? elbo_file_next(fd, path, buffer, n, err) : elbo_no_memory(err);

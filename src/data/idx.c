@@ -1,17 +1,16 @@
 /* MNIST's IDX files: a big-endian header (magic, sizes), then one byte per value; as they are or gzipped. */
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/data.h"
+#include "formats/gzip.h"
 
 enum {
     IMAGES_MAGIC = 0x00000803, // unsigned bytes, 3 dimensions
     LABELS_MAGIC = 0x00000801, // unsigned bytes, 1 dimension
     LONGEST_SIDE = 4096,
-    MOST_EXPANSION = 1032, // deflate makes at most 258 bytes of 2 bits
 };
 static const size_t largest_file = (size_t)1 << 32;
 
@@ -19,52 +18,12 @@ static uint32_t big_endian(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint32_t little_endian(const uint8_t *p) {
-    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-}
-
-/* One gzip member that fills the file. */
-static elbo_status gunzip(const uint8_t *in, size_t in_size, uint8_t **out, size_t *out_size, const char *path,
-                          elbo_error *err) {
-    *out = NULL;
-    enum { SMALLEST = 18 }; // header and trailer
-    if (in_size < SMALLEST)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: the gzip file is cut off after %zu bytes", path, in_size);
-    // What the trailer claims is only a wish until it is seen that the compressed bytes could make as much.
-    size_t claimed = little_endian(in + in_size - 4);
-    if (claimed > in_size * MOST_EXPANSION)
-        return elbo_fail(
-            err, ELBO_BAD_INPUT,
-            "%s: the gzip file is damaged or cut off: its end claims %zu bytes, which %zu compressed ones cannot hold",
-            path, claimed, in_size);
-    uint8_t *bytes = malloc(claimed ? claimed : 1);
-    struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-    if (!bytes || !inflater) {
-        free(bytes);
-        libdeflate_free_decompressor(inflater);
-        return elbo_no_memory(err);
-    }
-    size_t used = 0, made = 0;
-    enum libdeflate_result result = libdeflate_gzip_decompress_ex(inflater, in, in_size, bytes, claimed, &used, &made);
-    libdeflate_free_decompressor(inflater);
-    if (result == LIBDEFLATE_SUCCESS && used == in_size && made == claimed) {
-        *out = bytes;
-        *out_size = made;
-        return ELBO_OK;
-    }
-    free(bytes);
-    if (result == LIBDEFLATE_SUCCESS)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %zu bytes follow the end of the gzip stream; one stream is read",
-                         path, in_size - used);
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: the gzip file is damaged or cut off; gzip -t tells the same", path);
-}
-
 /* The whole file, unpacked where it begins as gzip does (its name says nothing: `.gz` may have been left or lost). */
 static elbo_status read_unpacked(const char *path, uint8_t **bytes, size_t *size, elbo_error *err) {
     ELBO_TRY(elbo_file_read(path, largest_file, bytes, size, err));
     if (*size < 2 || (*bytes)[0] != 0x1f || (*bytes)[1] != 0x8b) return ELBO_OK;
     uint8_t *packed = *bytes;
-    elbo_status status = gunzip(packed, *size, bytes, size, path, err);
+    elbo_status status = elbo_gunzip(packed, *size, largest_file, bytes, size, path, err);
     free(packed);
     return status;
 }

@@ -1,11 +1,11 @@
 #include "formats/untar.h"
 
-#include <libdeflate.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "formats/gzip.h"
 
 #define LARGEST ((size_t)1 << 30) // bytes, packed or not
 
@@ -39,21 +39,12 @@ static bool is_header(const uint8_t *block) {
 
 static elbo_status inflate_file(const char *path, uint8_t **bytes, size_t *size, elbo_error *err) {
     uint8_t *packed;
-    size_t n, made = 0;
+    size_t n;
     ELBO_TRY(elbo_file_read(path, LARGEST, &packed, &n, err));
-    uint32_t said = 0;
-    if (n >= 18) memcpy(&said, packed + n - 4, sizeof said); // gzip's trailer: the size of what is packed
-    struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-    *bytes = said && said <= LARGEST ? malloc(said) : NULL;
-    elbo_status status = ELBO_OK;
-    if (!inflater || (said && said <= LARGEST && !*bytes))
-        status = elbo_no_memory(err);
-    else if (!*bytes || libdeflate_gzip_decompress(inflater, packed, n, *bytes, said, &made) != LIBDEFLATE_SUCCESS)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is no gzip file, or is damaged", path);
-    libdeflate_free_decompressor(inflater);
+    bool gzip = n >= 2 && packed[0] == 0x1f && packed[1] == 0x8b;
+    elbo_status status = gzip ? elbo_gunzip(packed, n, LARGEST, bytes, size, path, err)
+                              : elbo_fail(err, ELBO_BAD_INPUT, "%s: is no gzip file", path);
     free(packed);
-    if (status != ELBO_OK) free(*bytes);
-    *size = made;
     return status;
 }
 

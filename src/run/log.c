@@ -99,6 +99,9 @@ elbo_status elbo_log_load(const char *run, const elbo_recipe *r, elbo_image_shap
     uint8_t *text = NULL;
     size_t size;
     elbo_status status = elbo_file_read(path, (size_t)1 << 30, &text, &size, err);
+    if (status == ELBO_OK &&
+        memchr(text, 0, size)) // (as a crash of the whole machine leaves: the rest would not be seen)
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: has a zero byte in it; the file is damaged", path);
     int number = 0;
     char *rest = (char *)text, *line;
     while (status == ELBO_OK && (line = strsep(&rest, "\n"))) {

@@ -242,5 +242,7 @@ elbo_status elbo_images_program_read(elbo_images_program *p, const char *path, e
     bool sane = reply.readable ? reply.bytes == size : reply.bytes > 0 && reply.bytes < sizeof result->reason;
     h = sane ? hear(p, reply.readable ? (void *)pixels : result->reason, reply.bytes, deadline) : TOO_LATE;
     if (h == HEARD) result->readable = reply.readable;
+    if (h == HEARD && !reply.readable && !*result->reason)
+        snprintf(result->reason, sizeof result->reason, "its decoder does not say why");
     return take_answer(p, h, result, seconds, err);
 }

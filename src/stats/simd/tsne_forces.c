@@ -65,9 +65,8 @@ static inline void places(const float *y, const uint32_t *index, vec *x0, vec *x
 #if defined(__AVX512F__)
     __m512d a = _mm512_i32gather_pd(_mm256_loadu_si256((const __m256i *)index), (const double *)y, 8);
     __m512d b = _mm512_i32gather_pd(_mm256_loadu_si256((const __m256i *)(index + 8)), (const double *)y, 8);
-    const ivec even = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
-    *x0 = __builtin_shuffle((vec)a, (vec)b, even);
-    *x1 = __builtin_shuffle((vec)a, (vec)b, even + 1);
+    *x0 = __builtin_shufflevector((vec)a, (vec)b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    *x1 = __builtin_shufflevector((vec)a, (vec)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #else
     for (int l = 0; l < LANES; l++) {
         (*x0)[l] = y[2 * (size_t)index[l]];

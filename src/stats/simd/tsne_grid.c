@@ -165,11 +165,11 @@ static void up(const elbo_fft *f, float *field, float *const spectrum[2], int ro
     }
     data[m / 2] = (complex_vec){zero(), zero()};
     const complex_vec *back = transform(f, data, spare);
-    const ivec low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
     float *to = field + 32 * (size_t)block;
     for (int r = 0; r < rows; r++, to += 2 * columns) {
-        vstore(to, __builtin_shuffle(back[r].im, back[r].re, low));
-        vstore(to + 16, __builtin_shuffle(back[r].im, back[r].re, low + 8));
+        vec im = back[r].im, re = back[r].re;
+        vstore(to, __builtin_shufflevector(im, re, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+        vstore(to + 16, __builtin_shufflevector(im, re, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
     }
 }
 

@@ -19,5 +19,6 @@ double ELBO_SIMD(fma_loop)(long rounds) {
     for (int s = 0; s < SUMS; s++) total += sum[s];
     volatile float sink = 0;
     for (int i = 0; i < (int)(sizeof total / sizeof(float)); i++) sink += total[i];
+    (void)sink;
     return 2.0 * (sizeof total / sizeof(float)) * SUMS * (double)rounds;
 }

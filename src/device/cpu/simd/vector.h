@@ -23,8 +23,14 @@ enum {
 };
 typedef float vec __attribute__((vector_size(WIDTH * 4)));
 typedef int32_t ivec __attribute__((vector_size(WIDTH * 4)));
+/* Short loops whose counts are known; each compiler has a word of its own for it. */
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 /* v: the parts of sixteen lanes, to be unrolled; p WIDTH is the first lane of part p. */
-#define EACH_PART(p) _Pragma("GCC unroll 4") for (int p = 0; p < PARTS; p++)
+#define EACH_PART(p) UNROLL for (int p = 0; p < PARTS; p++)
 
 static inline vec vset(float x) { return (vec){} + x; }
 static inline vec vload(const float *p) {
@@ -84,29 +90,31 @@ static inline float vsum(const vec a[PARTS]) {
 
 /* Turns WIDTH vectors of WIDTH: in step s, elements whose index differs from their vector's in bit s change places. */
 static inline __attribute__((always_inline)) void transpose(vec row[WIDTH]) {
+#define UNPACK(...) __VA_ARGS__
 #define HALF(step, low, high)                                                                                          \
-    _Pragma("GCC unroll 16") for (int i = 0; i < WIDTH; i++) if (!(i & step)) {                                        \
+    UNROLL for (int i = 0; i < WIDTH; i++) if (!(i & step)) {                                                          \
         vec a = row[i], b = row[i + step];                                                                             \
-        row[i] = __builtin_shuffle(a, b, low);                                                                         \
-        row[i + step] = __builtin_shuffle(a, b, high);                                                                 \
+        row[i] = __builtin_shufflevector(a, b, UNPACK low);                                                            \
+        row[i + step] = __builtin_shufflevector(a, b, UNPACK high);                                                    \
     }
 #if ELBO_VECTOR_LANES == 16
-    HALF(1, ((ivec){0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30}),
-         ((ivec){1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31}))
-    HALF(2, ((ivec){0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29}),
-         ((ivec){2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31}))
-    HALF(4, ((ivec){0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27}),
-         ((ivec){4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31}))
-    HALF(8, ((ivec){0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}),
-         ((ivec){8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31}))
+    HALF(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+         (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+    HALF(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+         (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    HALF(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+         (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    HALF(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+         (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
 #elif ELBO_VECTOR_LANES == 8
-    HALF(1, ((ivec){0, 8, 2, 10, 4, 12, 6, 14}), ((ivec){1, 9, 3, 11, 5, 13, 7, 15}))
-    HALF(2, ((ivec){0, 1, 8, 9, 4, 5, 12, 13}), ((ivec){2, 3, 10, 11, 6, 7, 14, 15}))
-    HALF(4, ((ivec){0, 1, 2, 3, 8, 9, 10, 11}), ((ivec){4, 5, 6, 7, 12, 13, 14, 15}))
+    HALF(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
+    HALF(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
+    HALF(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
 #else
-    HALF(1, ((ivec){0, 4, 2, 6}), ((ivec){1, 5, 3, 7}))
-    HALF(2, ((ivec){0, 1, 4, 5}), ((ivec){2, 3, 6, 7}))
+    HALF(1, (0, 4, 2, 6), (1, 5, 3, 7))
+    HALF(2, (0, 1, 4, 5), (2, 3, 6, 7))
 #endif
+#undef UNPACK
 #undef HALF
 }
 

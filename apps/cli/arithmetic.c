@@ -71,7 +71,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     const char *npy = NULL, *class_word = NULL;
     cli_option options[] = {
         {"npy", 0, CLI_OUTPUT, &npy, "Z.npy", "also the resulting code, (1, latent) float32: for `elbo decode`", 0, 0},
-        CLI_CLASS_OPTION(class_word, "what the expression makes of those of its images"),
+        CLI_CLASS_OPTION(class_word, "by those of the images of the expression"),
         CLI_LOOK_OPTIONS(look, "default RUN/figures/arithmetic.png"),
         {0},
     };

@@ -60,10 +60,7 @@ typedef struct cli_option {
 
 /* Of commands that decode codes. */
 #define CLI_CLASS_OPTION(word, otherwise)                                                                              \
-    {                                                                                                                  \
-        "class", 0, CLI_TEXT, &(word), "C",                                                                            \
-            "of a conditional model: the class, by name or number; default " otherwise, 0, 0                           \
-    }
+    { "class", 0, CLI_TEXT, &(word), "C", "of a conditional model: the class; default " otherwise, 0, 0 }
 
 /* Reads options (ended by a row without a name) and between `least` and `most` words (most < 0: any number) from argv;
  * words are moved to argv[0..]. Returns the number of words; or a negative number when the command is done: -1 - exit

@@ -35,6 +35,7 @@ static scratch here; // the folder that the program runs in
 /* What the next program finds, besides its usual world; used up by program_start. */
 static struct {
     const char *path;        // PATH
+    const char *folder;      // in the scratch folder: where it runs
     const char *stdout_file; // "/dev/full"; "-": closed
     rlim_t largest_file;     // bytes; 0: any size
 } world;
@@ -85,6 +86,7 @@ static inline program program_start(const char *const *words) {
                                          O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addchdir_np(&actions, here.folder);
+    if (world.folder) posix_spawn_file_actions_addchdir_np(&actions, world.folder);
     struct rlimit before, limited;
     getrlimit(RLIMIT_FSIZE, &before);
     limited = (struct rlimit){world.largest_file, before.rlim_max};

@@ -65,7 +65,7 @@ static void test_healthy(void **state) {
     (void)state;
     json_t *o = examine("healthy");
     static const char *const all[] = {"finished", "diverged",  "range",   "underfitting", "overfitting", "observation",
-                                      "dead",     "collapsed", "ignored", "prior",        "memorised"};
+                                      "dead",     "collapsed", "ignored", "prior",        "memorised",   "samples"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(o, all[i], "ok");
     assert_int_equal(json_array_size(json_object_get(o, "checks")), sizeof all / sizeof *all);
     assert_true(number(o, "problems") == 0);
@@ -176,10 +176,29 @@ static void test_far_from_the_prior(void **state) {
     train("ae", "many", "kind: ae\ndata: mnist\n" DENSE "train: {batch: 64}\n", "2");
     o = examine("ae");
     expect(o, "prior", "not checked");
+    program p = elbo("eval", "ae", "--json"); // one count of active units, whoever tells it
+    json_t *scores = expect_json(&p);
+    assert_true(number(scores, "active_units") == 4 - measured(o, "collapsed", "collapsed"));
+    json_decref(scores);
     json_decref(o);
 }
 
 #define SHORT "latent: 4\nencoder: [flatten, linear 16, relu]\nloss: {reconstruction: mse}\ntrain: {batch: 100}\n"
+/* Images of 4 x 4 pixels, however well they are learnt, are not what the data are; nor is the mean of all. */
+static void test_blurred(void **state) {
+    (void)state;
+    train("blurred", "many",
+          "kind: vae\ndata: mnist\nlatent: 4\nencoder: [flatten, linear 64, relu]\n"
+          "decoder: [linear 64, relu, linear 16, unflatten 1 4 4, upsample 7 mode=bilinear, sigmoid]\n"
+          "train: {batch: 32, lr: 0.002, schedule: cosine}\n",
+          "16");
+    json_t *o = examine("blurred");
+    expect(o, "samples", "problem");
+    expect(o, "memorised", "ok");
+    assert_true(measured(o, "samples", "test_precision") > 0.7);
+    json_decref(o);
+}
+
 static void test_range(void **state) {
     (void)state;
     static const struct {
@@ -286,6 +305,7 @@ int main(void) {
         cmocka_unit_test(test_collapsed),
         cmocka_unit_test(test_far_from_the_prior),
         cmocka_unit_test(test_one_image),
+        cmocka_unit_test(test_blurred),
         cmocka_unit_test(test_range),
         cmocka_unit_test(test_range_of_floats),
         cmocka_unit_test(test_negative_losses),

@@ -151,6 +151,14 @@ static void test_latent(void **state) {
     assert_int_equal(s.active, 1);
     assert_near("kl", 0, s.kl[0], (0 + 0.5 + 0.5 * (4 + exp(-1) - 1 + 1)) / 3, 1e-12);
     elbo_latent_scores_free(&s);
+    // an autoencoder's code has no unit: what counts is its widest dimension
+    const float tiny[] = {0, 0.05f, 0.001f, 0.05f, 0.002f, 0.2f}, wide[] = {0, 0.05f, 100, 0.05f, 200, 0.2f};
+    assert_ok(elbo_latent_score(&s, tiny, NULL, 3, 2, &failure));
+    assert_int_equal(s.active, 2);
+    elbo_latent_scores_free(&s);
+    assert_ok(elbo_latent_score(&s, wide, NULL, 3, 2, &failure));
+    assert_int_equal(s.active, 1);
+    elbo_latent_scores_free(&s);
 }
 
 /* Window by window and pixel by pixel, as the paper has it. */

@@ -604,7 +604,7 @@ static void test_interpolate(void **state) {
     run_well("train", "mnist-ae", "-o", "unlabelled", "-e", "1", "-d", "u4.npy", "-q");
     p = elbo("interpolate", "unlabelled", "--json");
     o = expect_json(&p);
-    assert_string_equal(text(o, "from"), "0");
+    assert_string_equal(text(o, "from"), "test:0");
     json_decref(o);
     refused(1, WORDS("class:3", "no labels"), "interpolate", "unlabelled", "--from", "class:3");
 }

@@ -75,6 +75,7 @@ static void an_unknown_device_is_refused(void **state) {
         {"compare", "vae"},
         {"project", "vae"},
         {"reconstruct", "vae"},
+        {"outliers", "vae"},
         {"sample", "vae"},
         {"interpolate", "vae"},
         {"traverse", "vae"},

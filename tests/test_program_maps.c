@@ -133,7 +133,7 @@ static void test_refused(void **state) {
     refused(1, WORDS("few.npy", "300 x 2"), "tsne", "x.npy", "-o", "y2.npy", "--from", "few.npy");
     refused(1, WORDS("labels.csv", "300"), "tsne", "x.npy", "-o", "y2.npy", "--figure", "f.png", "--labels",
             "labels.csv", "-n", "1000000");
-    refused(1, WORDS("y2.txt", ".npy nor .csv"), "tsne", "x.npy", "-o", "y2.txt", "-n", "1000000"); // before the work
+    refused(2, WORDS("y2.txt", ".npy or .csv"), "tsne", "x.npy", "-o", "y2.txt", "-n", "1000000"); // before the work
     refused(1, WORDS("folder is not there"), "tsne", "x.npy", "-o", "none/y2.npy", "-n", "1000000");
     assert_false(there("y2.npy"));
     refused(1, WORDS("folder is not there"), "project", "vae", "-m", "tsne", "-n", "1000000", "--npy", "none/y.npy");

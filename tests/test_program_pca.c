@@ -193,7 +193,7 @@ static void test_what_is_refused(void **state) {
     refused(1, WORDS("-k 3", "2 columns"), "pca", "cross.csv", "-o", "z.npy", "-k", "3");
     refused(1, WORDS("row.csv", "one row"), "pca", "row.csv", "-o", "z.npy");
     refused(1, WORDS("bad.csv:2", "column 2"), "pca", "bad.csv", "-o", "z.npy");
-    refused(1, WORDS("z.txt", ".npy"), "pca", "cross.csv", "-o", "z.txt");
+    refused(2, WORDS("z.txt", ".npy"), "pca", "cross.csv", "-o", "z.txt");
     refused(1, WORDS("none.npy", "opened"), "pca", "none.npy", "-o", "z.npy");
     assert_false(there("z.npy"));
 }

@@ -29,7 +29,15 @@ extern const cli_command *const cli_commands[]; // ended by NULL
 
 /* ---- options ---- */
 
-typedef enum cli_kind { CLI_FLAG, CLI_INT, CLI_U64, CLI_FLOAT, CLI_TEXT, CLI_TEXTS } cli_kind;
+typedef enum cli_kind {
+    CLI_FLAG,
+    CLI_INT,
+    CLI_U64,
+    CLI_FLOAT,
+    CLI_TEXT,
+    CLI_TEXTS,
+    CLI_OUTPUT // a name to write to: `argument` says by which endings, "FILE.png|.svg", "X.npy|FOLDER"
+} cli_kind;
 
 typedef struct cli_texts {
     const char *text[64];
@@ -40,7 +48,7 @@ typedef struct cli_option {
     const char *name; // "steps": --steps N, --steps=N
     char letter;      // 'n': -n N; 0: none
     cli_kind kind;
-    void *value;          // bool, int, uint64_t, double, const char *, cli_texts
+    void *value;          // bool, int, uint64_t, double, const char *, cli_texts; const char * of an output
     const char *argument; // "N"; NULL for a flag
     const char *help;     // one line; says the default
     double least, most;   // CLI_INT, CLI_FLOAT: the range; both 0: any
@@ -63,6 +71,10 @@ typedef struct cli_option {
 int cli_parse(const cli_command *c, const cli_option *options, int argc, char **argv, int least, int most);
 #define CLI_DONE(words) ((words) < 0)
 #define CLI_CODE(words) (-1 - (words))
+
+/* Whether an output may be called `path`, by what an option's `argument` says: cli_parse asks for every CLI_OUTPUT. Where
+ * the first ending is .png, a name without an ending will do: the figure's gets it. */
+elbo_status cli_check_output(const char *option, const char *argument, const char *path, elbo_error *err);
 
 bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 

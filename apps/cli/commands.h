@@ -17,6 +17,7 @@ extern const cli_command cli_export;
 extern const cli_command cli_import;
 extern const cli_command cli_interpolate;
 extern const cli_command cli_manifold;
+extern const cli_command cli_outliers;
 extern const cli_command cli_pca;
 extern const cli_command cli_plan;
 extern const cli_command cli_project;

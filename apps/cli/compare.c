@@ -107,7 +107,7 @@ static elbo_status compare(elbo_comparison *c, cli_runs *r, const request *q, el
 static int run(const cli_command *self, int argc, char **argv) {
     request q = {0};
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &q.output, "FILE.png", "default RUN/figures/loss.png of the first run", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &q.output, "FILE.png|.svg", "default RUN/figures/loss.png of the first run", 0, 0},
         {"metric", 'm', CLI_TEXTS, &q.metrics, "NAME",
          "curves of objective, loss, reconstruction, kl, mse or another metric; repeatable", 0, 0},
         {"data", 'd', CLI_TEXT, &q.data, "PATH", "the data set, where it is not what the runs were trained on", 0, 0},
@@ -119,8 +119,12 @@ static int run(const cli_command *self, int argc, char **argv) {
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
+    cli_folders found;
     cli_runs r;
-    int code = cli_runs_open(&r, argv, words, NULL, 0, q.device, q.threads);
+    int code = cli_find_runs(&found, argv, words);
+    if (code != CLI_OK) return code;
+    code = cli_runs_open(&r, found.path, found.count, NULL, 0, q.device, q.threads);
+    cli_folders_free(&found);
     if (code != CLI_OK) return code;
     elbo_error err;
     elbo_comparison c = {0};
@@ -132,7 +136,7 @@ static int run(const cli_command *self, int argc, char **argv) {
 
 const cli_command cli_compare = {
     .name = "compare",
-    .arguments = "RUN [RUN...]",
+    .arguments = "RUN [RUN...] | FOLDER",
     .summary = "loss curves in one chart, and a table of every score",
     .details =
         "Losses are in nats per image for every model, so the curves share one axis; those of the table are of the last\n"
@@ -141,7 +145,7 @@ const cli_command cli_compare = {
         "--metric reconstruction --metric kl in one chart. The other scores are those of `elbo eval`, kept in\n"
         "RUN/scores.json; missing or outdated scores are computed. A second figure shows\n"
         "the KL of each latent dimension. The best of a column has a * where runs can be compared: on one data set, by\n"
-        "one kind of loss.\n"
+        "one kind of loss. FOLDER is one in which runs lie: all of them.\n"
         "\n"
         "example:\n"
         "  elbo compare runs/mnist-ae runs/mnist-vae\n"

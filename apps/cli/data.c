@@ -132,7 +132,9 @@ static int info(const elbo_dataset *d, const data_options *o) {
 static elbo_status open_as_trained(elbo_dataset *d, const char *name, const data_options *o, const elbo_recipe *r,
                                    elbo_error *err) {
     const char *path = o->path ? o->path : name;
-    if (r || !path || cli_ends_with(path, ".npy") || !cli_names_data(path))
+    const elbo_dataset_info *known = elbo_known_datasets; // whose shape is known
+    while (path && known->name && strcmp(known->name, path)) known++;
+    if (r || !path || known->name || cli_ends_with(path, ".npy") || !cli_names_data(path))
         return cli_open_dataset(d, name ? name : r->data, o->path, r, ELBO_BOTH_SPLITS, 0, err);
     cli_suited suited;
     elbo_recipe recipe;
@@ -152,7 +154,7 @@ static int run(const cli_command *self, int argc, char **argv) {
          0},
         {"count", 'n', CLI_INT, &o.count, "N", "preview: how many images; default 40, or 10 with their augmentation", 1,
          400},
-        {"output", 'o', CLI_TEXT, &o.output, "FILE.png", "preview: default preview.png", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &o.output, "FILE.png|.svg", "preview: default preview.png", 0, 0},
         {"recipe", 'r', CLI_TEXT, &o.recipe, "R",
          "info, preview: images in this recipe's size; its data where no NAME is given", 0, 0},
         {"set", 0, CLI_TEXTS, &sets, "KEY=VALUE", "overrides a key of that recipe, as image.size=32; repeatable", 0, 0},
@@ -168,6 +170,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         cli_fail_text("data %s: expected list, fetch, info or preview", what);
         return CLI_USAGE;
     }
+    if (!name && o.path && strcmp(what, "fetch")) name = o.path;
     if (!name && (!o.recipe || !strcmp(what, "fetch"))) {
         cli_fail_text("data %s: expected a data set's name; `elbo data list` prints them", what);
         return CLI_USAGE;

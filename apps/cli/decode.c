@@ -28,7 +28,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool json = false;
     cli_labels labels = {0};
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "OUT", "X.npy, a grid X.png, or a folder for one .png each; required", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &output, "X.npy|.png|FOLDER",
+         "a .png holds a grid, a folder one .png each; required", 0, 0},
         CLI_LABELS_OPTIONS(labels),
         CLI_DEVICE_OPTION(o.device),
         {"threads", 't', CLI_INT, &o.threads, "T", "default: all cores; results do not depend on it", 1, 1024},
@@ -57,11 +58,12 @@ const cli_command cli_decode = {
     .name = "decode",
     .arguments = "RUN Z.npy",
     .summary = "codes to images: a .npy, a .png or a folder",
-    .details = "Z.npy holds codes, (N, latent) float32. A .npy gets (N, C, H, W) float32 in the recipe's range.\n"
-               "\n"
-               "examples:\n"
-               "  elbo encode runs/mnist-vae digit.png -o z.npy\n"
-               "  elbo decode runs/mnist-vae z.npy -o again.png\n"
-               "  elbo decode runs/mnist-cvae z.npy --class 8 -o eights.png\n",
+    .details =
+        "Z.npy (or .csv) holds codes, (N, latent) float32. A .npy gets (N, C, H, W) float32 in the recipe's range.\n"
+        "\n"
+        "examples:\n"
+        "  elbo encode runs/mnist-vae digit.png -o z.npy\n"
+        "  elbo decode runs/mnist-vae z.npy -o again.png\n"
+        "  elbo decode runs/mnist-cvae z.npy --class 8 -o eights.png\n",
     .run = run,
 };

@@ -109,8 +109,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool conv = false;
     cli_option options[] = {
         {"conv", 0, CLI_FLAG, &conv, NULL, "the convolutional pair, mnist-cae and mnist-conv-vae", 0, 0},
-        {"output", 'o', CLI_TEXT, &folder, "FOLDER", "default runs/demo, or runs/demo-conv; replaces an earlier one", 0,
-         0},
+        {"output", 'o', CLI_OUTPUT, &folder, "FOLDER", "default runs/demo, or runs/demo-conv; replaces an earlier one",
+         0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "28x28 images; default MNIST where it is found, else built-in digits", 0,
          0},
         {"epochs", 'e', CLI_INT, &q.epochs, "N", "for each model; default 10, or 5 of the convolutional ones", 1, 1e6},

@@ -54,7 +54,6 @@ static int run_file(request *q, char **argv) {
                                       : "--count",
                              argv[1]),
                CLI_USAGE;
-    if (elbo_image_files_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
     look->no_figure = true;
     int code = cli_look_open(look, argv, 1, 0);
     if (code != CLI_OK) return code;
@@ -123,7 +122,8 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also those, (3, N, C, H, W) float32: corrupted, denoised, original", 0,
          0},
         CLI_LABELS_OPTIONS(q.labels),
-        CLI_LOOK_OPTIONS(q.look, "of IN: X.npy, a grid X.png, or a folder; else default RUN/figures/denoised.png"),
+        CLI_LOOK_OPTIONS_TO(q.look, "FILE.png|.svg|.npy|FOLDER",
+                            "of IN the images; else a figure, default RUN/figures/denoised.png"),
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, 2);

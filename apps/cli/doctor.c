@@ -94,6 +94,7 @@ const cli_command cli_doctor = {
         "  ignored                    does the loss grow when codes are swapped between images\n"
         "  prior                      does the aggregate posterior match the prior (VAE)\n"
         "  memorised                  are samples and reconstructions copies of training images\n"
+        "  samples                    do samples from the prior look like the data: precision and recall (VAE)\n"
         "\n"
         "Each is `ok`, a `note` (may be intended) or a `problem`. The exit status is 0 either way; in the\n"
         "JSON, `problems` counts the problems.\n"

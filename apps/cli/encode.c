@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "cli.h"
 #include "explore/image_files.h"
-#include "formats/npy.h"
+#include "formats/matrix.h"
 #include "labels.h"
 
 /* Images from a file, or a split of the run's data set by its word. */
@@ -34,16 +34,15 @@ static elbo_status set_labels(elbo_model *m, const elbo_images *images, const el
 
 static elbo_status encode(elbo_model *m, const elbo_images *images, const char *output, const char *logvar_output,
                           elbo_error *err) {
-    size_t Z = (size_t)m->network.graph.latent, shape[] = {images->count, Z};
+    size_t Z = (size_t)m->network.graph.latent, n = images->count;
     if (logvar_output && m->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT, "--logvar: %s is an autoencoder; only a VAE's code has a variance",
                          m->run);
-    float *mu = elbo_alloc(shape[0] * Z, sizeof *mu),
-          *logvar = logvar_output ? elbo_alloc(shape[0] * Z, sizeof *mu) : NULL;
+    float *mu = elbo_alloc(n * Z, sizeof *mu), *logvar = logvar_output ? elbo_alloc(n * Z, sizeof *mu) : NULL;
     elbo_status status = mu && (logvar || !logvar_output) ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_model_encode_images(m, images, NULL, images->count, mu, logvar, err);
-    if (status == ELBO_OK) status = elbo_npy_write_f32(output, mu, 2, shape, err);
-    if (status == ELBO_OK && logvar) status = elbo_npy_write_f32(logvar_output, logvar, 2, shape, err);
+    if (status == ELBO_OK) status = elbo_matrix_write(output, mu, n, (int)Z, err);
+    if (status == ELBO_OK && logvar) status = elbo_matrix_write(logvar_output, logvar, n, (int)Z, err);
     free(mu);
     free(logvar);
     return status;
@@ -55,8 +54,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     bool json = false;
     cli_labels labels = {0};
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "Z.npy", "where the codes go, (N, latent) float32; required", 0, 0},
-        {"logvar", 0, CLI_TEXT, &logvar, "V.npy", "also the logarithm of each code's variance (VAE)", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &output, "Z.npy|.csv", "where the codes go, (N, latent) float32; required", 0, 0},
+        {"logvar", 0, CLI_OUTPUT, &logvar, "V.npy|.csv", "also the logarithm of each code's variance (VAE)", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set that `test` and `train` mean", 0, 0},
         CLI_LABELS_OPTIONS(labels),
         CLI_DEVICE_OPTION(o.device),

@@ -81,6 +81,20 @@ static void print_observation(const elbo_quality *q, bool elbo) {
     if (elbo) line("bits/dim", "%.4f", elbo_bits_per_dim(p, nats), "", note);
 }
 
+static void print_samples(const elbo_sample_scores *s) {
+    char images[32], note[120];
+    printf(
+        "samples from the prior, %s against as many training images, in features of a random convolutional network\n",
+        elbo_thousands((double)s->images, images));
+    snprintf(note, sizeof note, "inside the %d-NN balls of the data; test images: %.1f %%", s->k,
+             100 * s->test_precision);
+    line("precision", "%.1f", 100 * s->precision, "%", note);
+    snprintf(note, sizeof note, "of the data inside the %d-NN balls of samples; test images: %.1f %%", s->k,
+             100 * s->test_recall);
+    line("recall", "%.1f", 100 * s->recall, "%", note);
+    line("sharpness", "%.3f", s->sharpness, "", "of the data's: RMS of the Laplacian over the contrast, medians");
+}
+
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
 static void print_losses(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
@@ -110,6 +124,7 @@ static void print_losses(const elbo_evaluation *v) {
 static void print_table(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
     char images[32], note[160];
+    bool vae = v->kind == ELBO_VAE;
     printf("%s on %s %s images of %s\n", v->label, elbo_thousands(q->losses.images, images),
            v->on_training ? "train" : "test", v->data);
     print_losses(v);
@@ -120,8 +135,12 @@ static void print_table(const elbo_evaluation *v) {
     line("SSIM", "%.4f", q->pictures.ssim, "", "");
     cli_say_code_use(v->run, &v->code_use, v->skips);
     printf("code of %d dimensions\n", q->latent.latent);
-    snprintf(note, sizeof note, "of %d: variance of the mean code over the images above %g", q->latent.latent,
-             ELBO_ACTIVE_VARIANCE);
+    if (vae)
+        snprintf(note, sizeof note, "of %d: variance of the mean code over the images above %g", q->latent.latent,
+                 ELBO_ACTIVE_VARIANCE);
+    else
+        snprintf(note, sizeof note, "of %d: variance of the code above %g of the widest dimension's", q->latent.latent,
+                 ELBO_ACTIVE_SHARE);
     line("active units", "%.0f", q->latent.active, "", note);
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
@@ -129,6 +148,7 @@ static void print_table(const elbo_evaluation *v) {
         line("5-NN", "%.2f", 100 * q->knn, "%", "majority vote of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
+    if (q->samples.images) print_samples(&q->samples);
     if (q->likelihood.samples) print_likelihood(q);
 }
 

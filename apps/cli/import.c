@@ -33,7 +33,7 @@ static elbo_status import(const request *o, const char *recipe, const char *weig
 static int run(const cli_command *self, int argc, char **argv) {
     request o = {0};
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &o.run, "RUN", "the run folder; default runs/NAME of the recipe", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &o.run, "RUN", "the run folder; default runs/NAME of the recipe", 0, 0},
         {"data", 'd', CLI_TEXT, &o.data, "PATH", "the data set that the model is for; default the recipe's", 0, 0},
         {"set", 0, CLI_TEXTS, &o.sets, "KEY=VALUE", "overrides a key of the recipe; repeatable", 0, 0},
         {"force", 0, CLI_FLAG, &o.replace, NULL, "replaces a run that is there", 0, 0},

@@ -46,10 +46,10 @@ static elbo_status read_ends(request *o, elbo_error *err) {
 /* Ends that were not given: from a 3 to an 8, as the tutorials do; between the first images where there are no such. */
 static elbo_status default_ends(request *o, const elbo_dataset *d, elbo_error *err) {
     const char *first, *last;
-    bool classes = elbo_pick_ends(d, &first, &last);
+    elbo_pick_ends(d, &first, &last);
     for (int p = 0; p < o->pairs; p++) {
-        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", classes ? first : "0", err));
-        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", classes ? last : "1", err));
+        if (!o->from.count) ELBO_TRY(read_end(&o->end[2 * p], "from", first, err));
+        if (!o->to.count) ELBO_TRY(read_end(&o->end[2 * p + 1], "to", last, err));
     }
     return ELBO_OK;
 }
@@ -81,6 +81,7 @@ static elbo_status make(request *o, const char *gif, json_t **json) {
     cli_look *look = &o->look;
     cli_runs *r = &look->runs;
     ELBO_TRY(default_ends(o, &r->data, &look->err));
+    ELBO_TRY(cli_take_classes(o->end, 2 * o->pairs, &r->data, look->json, &look->err));
     elbo_interpolate_options options = {.end = o->end,
                                         .pairs = o->pairs,
                                         .steps = o->steps,
@@ -98,6 +99,21 @@ static elbo_status make(request *o, const char *gif, json_t **json) {
     }
     elbo_interpolate_free(&result);
     return status;
+}
+
+/* `interpolate RUN 3 8`: two words behind the runs that can only be ends. Returns how many words name runs; 0: usage. */
+static int take_ends(request *o, char **argv, int words) {
+    bool last = words > 1 && cli_is_end(argv[words - 1]), both = last && words > 2 && cli_is_end(argv[words - 2]);
+    if (!last) return words;
+    if (!both || o->from.count || o->to.count) {
+        cli_fail_text(
+            "interpolate: `%s` is one end; both are given as in `elbo interpolate %s 3 8`, or by --from A --to B",
+            argv[words - 1], argv[0]);
+        return 0;
+    }
+    o->from = (cli_texts){{argv[words - 2]}, 1};
+    o->to = (cli_texts){{argv[words - 1]}, 1};
+    return words - 2;
 }
 
 static int look_and_make(request *o, char **argv, int words) {
@@ -119,22 +135,27 @@ static int run(const cli_command *self, int argc, char **argv) {
     request o = {.look = {.name = "interpolation"}, .path = "linear"};
     cli_option options[] = {
         {"from", 'a', CLI_TEXTS, &o.from, "A",
-         "17, test:17, train:5, class:3, 'mean(class:3)', an image file or an expression", 0, 0},
+         "3, class:3, 17, test:17, train:5, 'mean(class:3)', an image file or an expression", 0, 0},
         {"to", 'b', CLI_TEXTS, &o.to, "B",
          "the other end; default class:3 to class:8, or 0 to 1; repeat both for several pairs", 0, 0},
         {"path", 'p', CLI_TEXT, &o.path, "PATH", "linear (default), or slerp (spherical)", 0, 0},
         {"steps", 'n', CLI_INT, &o.steps, "N",
          "images of an interpolation, both ends among them; default 10, of an animation 60", 2, 1000},
-        {"frames", 0, CLI_TEXT, &o.frames, "FOLDER", "each step as an image of its own, FOLDER/00000.png ...", 0, 0},
+        {"frames", 0, CLI_OUTPUT, &o.frames, "FOLDER", "each step as an image of its own, FOLDER/00000.png ...", 0, 0},
         {"no-pixels", 0, CLI_FLAG, &o.no_pixels, NULL, "leaves out the row of pixel-wise interpolation", 0, 0},
-        {"npy", 0, CLI_TEXT, &o.npy, "X.npy",
+        {"npy", 0, CLI_OUTPUT, &o.npy, "X.npy",
          "also the images, (runs, steps, C, H, W) float32; of several pairs (pairs, runs, ...)", 0, 0},
         CLI_CLASS_OPTION(o.class_word, "from one end's to the other's"),
-        CLI_LOOK_OPTIONS(o.look, "or FILE.gif, an animation; default RUN/figures/interpolation.png of the first run"),
+        CLI_LOOK_OPTIONS_TO(o.look, "FILE.png|.svg|.gif",
+                            "a figure, or an animation; default RUN/figures/interpolation.png of the first run"),
         {0},
     };
-    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
+    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS + 2);
     if (CLI_DONE(words)) return CLI_CODE(words);
+    words = take_ends(&o, argv, words);
+    if (words == 0) return CLI_USAGE;
+    if (words > CLI_MOST_RUNS)
+        return cli_fail_text("interpolate: at most %d runs in one figure", CLI_MOST_RUNS), CLI_USAGE;
     if (strcmp(o.path, "linear") && strcmp(o.path, "slerp"))
         return cli_fail_text("--path %s: expected linear or slerp", o.path), CLI_USAGE;
     int code = look_and_make(&o, argv, words);
@@ -144,15 +165,16 @@ static int run(const cli_command *self, int argc, char **argv) {
 
 const cli_command cli_interpolate = {
     .name = "interpolate",
-    .arguments = "RUN [RUN...]",
+    .arguments = "RUN [RUN...] [A B]",
     .summary = "interpolates from one image to another through the latent space",
     .details =
         "Each pair of ends gets a row for each run, and a row of pixel-wise interpolation for comparison.\n"
-        " A number is a test image; class:3 is the test image whose code lies nearest to its class's mean code,\n"
-        "mean(class:3) that mean itself; an end may be any expression of `elbo arithmetic`. -o FILE.gif goes there and\n"
-        "back.\n"
+        "class:3 is the test image whose code lies nearest to its class's mean code, mean(class:3) that mean itself. A bare\n"
+        "number is the class of that name where the data have one (of digits 3 is a 3, test:3 the test image), else a test\n"
+        "image: 17. An end may be any expression of `elbo arithmetic`. -o FILE.gif goes there and back.\n"
         "\n"
         "examples:\n"
+        "  elbo interpolate runs/mnist-vae 3 8                                     from a 3 to an 8\n"
         "  elbo interpolate runs/mnist-ae runs/mnist-vae --from class:3 --to class:8\n"
         "  elbo interpolate runs/mnist-vae --from 17 --to my-digit.png --from 'mean(class:4)' --to 'mean(class:9)'\n"
         "  elbo interpolate runs/mnist-vae --path slerp -o interpolation.gif\n",

@@ -46,7 +46,7 @@ static int run(int argc, char **argv) {
         return CLI_USAGE;
     }
     const char *word = argv[1];
-    if (!strcmp(word, "--version") || !strcmp(word, "version")) {
+    if (!strcmp(word, "--version") || !strcmp(word, "-V") || !strcmp(word, "version")) {
         puts("elbo " ELBO_VERSION);
         return CLI_OK;
     }

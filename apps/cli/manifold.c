@@ -37,7 +37,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"steps", 'n', CLI_INT, &q.steps, "N", "images along a side; default 20", 2, 60},
         {"dims", 0, CLI_TEXT, &q.dims, "A,B",
          "two latent dimensions, across and up; default two principal axes of the codes", 0, 0},
-        {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (rows, steps, C, H, W) float32", 0, 0},
+        {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (rows, steps, C, H, W) float32", 0, 0},
         CLI_CLASS_OPTION(q.class_word, "the first"),
         CLI_LOOK_OPTIONS(q.look, "default RUN/figures/manifold.png"),
         {0},

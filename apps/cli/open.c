@@ -24,17 +24,23 @@ elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path
     return status;
 }
 
-elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *option, const char *remembered,
-                          elbo_splits splits, int threads, elbo_error *err) {
-    elbo_status status = cli_open_dataset(d, r->data, option ? option : remembered, r, splits, threads, err);
-    if (status != ELBO_NOT_FOUND || option || !remembered || access(remembered, F_OK) == 0) return status;
-    return elbo_fail(err, status, "%s: the training data of the run are missing; --data PATH names them", remembered);
-}
-
 static const elbo_dataset_info *known_data(const char *name) {
     const elbo_dataset_info *known = elbo_known_datasets;
     while (known->name && strcmp(known->name, name)) known++;
     return known->name ? known : NULL;
+}
+
+elbo_status cli_open_data(elbo_dataset *d, const elbo_recipe *r, const char *option, const char *remembered,
+                          elbo_splits splits, int threads, elbo_error *err) {
+    elbo_status status = cli_open_dataset(d, r->data, option ? option : remembered, r, splits, threads, err);
+    if (status == ELBO_NOT_FOUND && !option && !remembered && !known_data(r->data))
+        return elbo_fail(
+            err, status,
+            "%s: its data `%s` are not here; --data FOLDER names yours, a folder of images (`elbo data list`: "
+            "what can be downloaded)",
+            r->name, r->data);
+    if (status != ELBO_NOT_FOUND || option || !remembered || access(remembered, F_OK) == 0) return status;
+    return elbo_fail(err, status, "%s: the training data of the run are missing; --data PATH names them", remembered);
 }
 
 char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const char *option) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "recipe/keys.h"
 
 static int done(int code) { return -1 - code; }
 
@@ -38,21 +39,43 @@ static const cli_option *find_letter(const cli_option *options, char letter) {
     return NULL;
 }
 
-static int unknown_option(const cli_command *c, const cli_option *options, const char *word) {
-    const cli_option *options_from = options;
-    const char *names[32] = {"help"};
+static const char *nearest_option(const cli_option *options, const char *word) {
+    const char *names[40] = {"help"};
     int count = 1;
-    for (; options->name && count < 31; options++) names[count++] = options->name;
+    for (; options->name && count < 39; options++) names[count++] = options->name;
     names[count] = NULL;
+    return elbo_nearest_word(word, names);
+}
+
+/* The recipe's key that --latent, --lr, --kl or --train.lr means: "train.lr"; NULL: none. `n`: letters of the word. */
+static const char *key_meant(const char *word, size_t n) {
+    for (const elbo_key *key = elbo_keys; key->path; key++) {
+        const char *dot = strrchr(key->path, '.'), *last = dot ? dot + 1 : key->path;
+        if (!strcmp(last, "weight")) continue; // (loss.kl.weight is loss.kl)
+        if ((strlen(last) == n && !strncmp(last, word, n)) || (strlen(key->path) == n && !strncmp(key->path, word, n)))
+            return key->path;
+    }
+    if (n == 4 && !strncmp(word, "beta", 4)) return "loss.kl";
+    return (n == 2 && !strncmp(word, "kl", 2)) || (n == 7 && !strncmp(word, "loss.kl", 7)) ? "loss.kl" : NULL;
+}
+
+/* `next`: the word behind it, or NULL. */
+static int unknown_option(const cli_command *c, const cli_option *options, const char *word, const char *next) {
     const char *bare = word;
     while (*bare == '-') bare++;
-    const char *nearest = elbo_nearest_word(bare, names);
-    char advice[120];
-    if (nearest)
+    const char *nearest = nearest_option(options, bare), *equals = strchr(bare, '=');
+    bool sets = find_option(options, "set", 3) != NULL;
+    const char *key = sets ? key_meant(bare, equals ? (size_t)(equals - bare) : strlen(bare)) : NULL;
+    char advice[160];
+    if (key)
+        snprintf(advice, sizeof advice, "a key of the recipe is set by --set: --set %s=%.60s", key,
+                 equals                 ? equals + 1
+                 : next && *next != '-' ? next
+                                        : "VALUE");
+    else if (nearest)
         snprintf(advice, sizeof advice, "did you mean --%s?", nearest);
-    else if (find_option(options_from, "set", 3))
-        snprintf(advice, sizeof advice,
-                 "a key of the recipe is set by --set, as --set train.lr=0.01 (`elbo recipes --keys`)");
+    else if (sets)
+        snprintf(advice, sizeof advice, "`elbo recipes --keys` lists the keys of a recipe, which --set KEY=VALUE sets");
     else
         snprintf(advice, sizeof advice, "`elbo %s --help` lists its options", c->name);
     return usage_error(c, "unknown option ", word, advice);
@@ -88,6 +111,13 @@ static int set_option(const cli_command *c, const cli_option *o, const char *tex
     switch (o->kind) {
     case CLI_FLAG: *(bool *)o->value = true; return 0;
     case CLI_TEXT: *(const char **)o->value = text; return 0;
+    case CLI_OUTPUT: {
+        elbo_error err;
+        if (cli_check_output(o->name, o->argument, text, &err) != ELBO_OK)
+            return usage_error(c, err.message, NULL, NULL);
+        *(const char **)o->value = text;
+        return 0;
+    }
     case CLI_TEXTS: {
         cli_texts *t = o->value;
         if (t->count == (int)(sizeof t->text / sizeof *t->text))
@@ -102,6 +132,17 @@ static int set_option(const cli_command *c, const cli_option *o, const char *tex
 bool cli_ends_with(const char *text, const char *ending) {
     size_t n = strlen(text), m = strlen(ending);
     return n >= m && !strcmp(text + n - m, ending);
+}
+
+/* Whether `-epochs` or `-json`, of whose letters the first is an option, was meant with two dashes: it is the name of one, or
+ * its value could not be right. */
+static bool meant_long(const cli_option *o, const char *value, const cli_option *options, const char *word) {
+    char *end;
+    if (find_option(options, word, strcspn(word, "="))) return true;
+    if (o->kind == CLI_FLAG) return true;
+    bool number = o->kind == CLI_INT || o->kind == CLI_U64 || o->kind == CLI_FLOAT;
+    strtod(value, &end);
+    return number && (end == value || *end);
 }
 
 int cli_parse(const cli_command *c, const cli_option *options, int argc, char **argv, int least, int most) {
@@ -132,8 +173,15 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
         } else {
             o = find_letter(options, word[1]);
             if (o && word[2]) value = word + 2; // -n64
+            const char *name =
+                value && meant_long(o, value, options, word + 1) ? nearest_option(options, word + 1) : NULL;
+            if (name) {
+                char advice[80];
+                snprintf(advice, sizeof advice, "did you mean --%s?", name);
+                return usage_error(c, "unknown option ", word, advice);
+            }
         }
-        if (!o) return unknown_option(c, options, word);
+        if (!o) return unknown_option(c, options, word, i + 1 < argc ? argv[i + 1] : NULL);
         if (o->kind == CLI_FLAG && value) return usage_error(c, "", word, "it takes no value");
         if (o->kind != CLI_FLAG && !value) {
             bool another_option = i + 1 < argc && !strncmp(argv[i + 1], "--", 2); // (a name like that: --output=--x)

@@ -97,11 +97,10 @@ static int run(const cli_command *self, int argc, char **argv) {
     int components = 0, threads = 0;
     bool whiten = false, json = false;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "Y.npy", "where the scores go, (rows, components); .csv works too; required",
-         0, 0},
+        {"output", 'o', CLI_OUTPUT, &output, "Y.npy|.csv", "where the scores go, (rows, components); required", 0, 0},
         {"components", 'k', CLI_INT, &components, "K", "how many axes: default 2, or 1 of a single column", 1, 1 << 20},
-        {"axes", 0, CLI_TEXT, &axes, "A.npy", "also the axes, (components, columns), unit vectors", 0, 0},
-        {"mean", 0, CLI_TEXT, &mean, "M.npy", "also the mean, (1, columns): scores = (x - mean) axes^T", 0, 0},
+        {"axes", 0, CLI_OUTPUT, &axes, "A.npy|.csv", "also the axes, (components, columns), unit vectors", 0, 0},
+        {"mean", 0, CLI_OUTPUT, &mean, "M.npy|.csv", "also the mean, (1, columns): scores = (x - mean) axes^T", 0, 0},
         {"whiten", 'w', CLI_FLAG, &whiten, NULL, "scores with variance 1", 0, 0},
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},

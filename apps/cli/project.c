@@ -120,9 +120,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     cli_option options[] = {
         {"method", 'm', CLI_TEXT, &r.method, "METHOD", "pca (default) or tsne", 0, 0},
         {"split", 0, CLI_TEXT, &r.split, "SPLIT", "test (default), train or all", 0, 0},
-        {"output", 'o', CLI_TEXT, &output, "FILE.png",
+        {"output", 'o', CLI_OUTPUT, &output, "FILE.png|.svg",
          "default RUN/figures/pca.png, latent.png of a code of two, tsne.png", 0, 0},
-        {"npy", 0, CLI_TEXT, &r.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
+        {"npy", 0, CLI_OUTPUT, &r.npy, "Y.npy", "also the points, (N, 2) float32", 0, 0},
         {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
         CLI_TSNE_OPTIONS(tsne),
         CLI_DEVICE_OPTION(device),

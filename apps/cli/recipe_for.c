@@ -13,11 +13,13 @@ bool cli_names_run(const char *word) {
     return run;
 }
 
+static bool names_recipe_file(const char *word) { return cli_ends_with(word, ".yaml") || cli_ends_with(word, ".yml"); }
+
 bool cli_names_data(const char *word) {
     struct stat at;
     for (const elbo_builtin_recipe *b = elbo_builtin_recipes; b->name; b++)
         if (!strcmp(b->name, word)) return false;
-    if (stat(word, &at) != 0) return false;
+    if (stat(word, &at) != 0) return !strchr(word, '/') && !names_recipe_file(word) && elbo_dataset_present(word);
     return S_ISDIR(at.st_mode) ? !cli_names_run(word) : cli_ends_with(word, ".npy");
 }
 

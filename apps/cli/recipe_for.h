@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-/* Whether `word` is data: a folder that is no run, or a .npy. A built-in recipe of that name comes first. */
+/* Whether `word` is data: a folder that is no run, a .npy, or a data set's name that is found (`elbo data list`, a folder in
+ * $ELBO_DATA). A built-in recipe of that name comes first. */
 bool cli_names_data(const char *word);
 
 bool cli_names_run(const char *word);

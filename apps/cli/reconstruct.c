@@ -1,4 +1,6 @@
 /* elbo reconstruct: originals above each model's reconstructions. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "explore/pick.h"
@@ -7,6 +9,17 @@
 #include "runs.h"
 
 enum { MOST = 40 };
+
+/* In a list of images a number is an image's, not a class's as it is at the end of an interpolation: said once. */
+static void say_of_numbers(const char *list, const elbo_dataset *d) {
+    char *copy = strdup(list), *rest = copy, *word;
+    while (copy && (word = strsep(&rest, ",")))
+        if (*word && strspn(word, "0123456789") == strlen(word) && elbo_pick_is_class_name(d, word)) {
+            fprintf(stderr, "%s: taken as test image %s; the class of that name: class:%s\n", word, word, word);
+            break;
+        }
+    free(copy);
+}
 
 static int run(const cli_command *self, int argc, char **argv) {
     cli_look look = {.name = "reconstructions"};
@@ -27,6 +40,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     uint32_t index[MOST];
     elbo_picked picked = {.index = index, .most = MOST};
     elbo_reconstruct_options o = {.count = n};
+    if (list && !look.json) say_of_numbers(list, &r->data);
     elbo_reconstruct_result result = {0};
     elbo_status status = ELBO_OK;
     if (list) {

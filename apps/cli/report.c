@@ -18,37 +18,32 @@ static elbo_status check_output(const char *path, elbo_error *err) {
     return ELBO_OK;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
-    const char *output = NULL, *data = NULL, *device = NULL;
-    int threads = 0;
-    bool json = false;
-    cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &output, "FILE", "the page; default report.html in the first run's folder", 0, 0},
-        {"data", 'd', CLI_TEXT, &data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
-        CLI_DEVICE_OPTION(device),
-        {"threads", 't', CLI_INT, &threads, "T", "default: all cores", 1, 1024},
-        {"json", 0, CLI_FLAG, &json, NULL, "prints one JSON object", 0, 0},
-        {0},
-    };
-    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
-    if (CLI_DONE(words)) return CLI_CODE(words);
+typedef struct request {
+    const char *output, *data, *device;
+    int threads;
+    bool json;
+} request;
+
+/* `folder`: where the page and its figures go; that of several runs, or the first run. */
+static int report_on(const cli_folders *runs, const char *folder, const request *q) {
     cli_runs r;
-    int code = cli_runs_open(&r, argv, words, data, ELBO_BOTH_SPLITS, device, threads);
+    int code = cli_runs_open(&r, (char **)(uintptr_t)runs->path, runs->count, q->data, ELBO_BOTH_SPLITS, q->device,
+                             q->threads);
     if (code != CLI_OK) return code;
     elbo_error err;
-    char *page = output ? NULL : elbo_path_join(argv[0], "report.html");
-    const char *path = output ? output : page;
+    char *page = q->output ? NULL : elbo_path_join(folder, "report.html");
+    const char *path = q->output ? q->output : page;
     elbo_report_data report = {0};
     elbo_report_options o = elbo_report_defaults();
-    o.own_data = !data;
-    elbo_job job = cli_work(threads);
+    o.own_data = !q->data;
+    elbo_job job = cli_work(q->threads);
     elbo_status status = path ? check_output(path, &err) : elbo_no_memory(&err);
     if (status == ELBO_OK) status = elbo_report_gather(&report, r.run, r.count, &r.data, &o, &job, &err);
-    if (status == ELBO_OK) status = elbo_figure_report(path, argv[0], &report, &err);
+    if (status == ELBO_OK) status = elbo_figure_report(path, folder, &report, &err);
     cli_work_end();
     if (status != ELBO_OK)
         code = cli_fail(&err);
-    else if (json)
+    else if (q->json)
         cli_print_json(json_pack("{s:s, s:o}", "report", path, "runs", elbo_comparison_json(&report.comparison)));
     else
         printf("%s\n", path);
@@ -58,15 +53,36 @@ static int run(const cli_command *self, int argc, char **argv) {
     return code;
 }
 
+static int run(const cli_command *self, int argc, char **argv) {
+    request q = {0};
+    cli_option options[] = {
+        {"output", 'o', CLI_OUTPUT, &q.output, "FILE.html",
+         "the page; default report.html in the first run's folder, or in FOLDER", 0, 0},
+        {"data", 'd', CLI_TEXT, &q.data, "PATH", "the data set, where it is not what the run was trained on", 0, 0},
+        CLI_DEVICE_OPTION(q.device),
+        {"threads", 't', CLI_INT, &q.threads, "T", "default: all cores", 1, 1024},
+        {"json", 0, CLI_FLAG, &q.json, NULL, "prints one JSON object", 0, 0},
+        {0},
+    };
+    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
+    if (CLI_DONE(words)) return CLI_CODE(words);
+    cli_folders found;
+    int code = cli_find_runs(&found, argv, words);
+    if (code != CLI_OK) return code;
+    code = report_on(&found, argv[0], &q);
+    cli_folders_free(&found);
+    return code;
+}
+
 const cli_command cli_report = {
     .name = "report",
-    .arguments = "RUN [RUN...]",
+    .arguments = "RUN [RUN...] | FOLDER",
     .summary = "writes one HTML page with every figure, number and recipe",
     .details =
         "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, projections\n"
         "of the codes by PCA and t-SNE side by side, an interpolation, samples and the recipes. It is self-contained: images\n"
         "are embedded. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
-        "it.\n"
+        "it. FOLDER is one in which runs lie, such as runs/demo: all of them.\n"
         "\n"
         "example:\n"
         "  elbo report runs/mnist-ae runs/mnist-vae -o mnist.html\n",

@@ -1,7 +1,58 @@
 #include "runs.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/file.h"
+#include "recipe_for.h"
+
+static bool add_folder(cli_folders *f, char *path) {
+    if (path && f->count < CLI_MOST_RUNS) {
+        f->path[f->count++] = path;
+        return true;
+    }
+    free(path);
+    return false;
+}
+
+static int visible(const struct dirent *e) { return e->d_name[0] != '.'; }
+
+/* Adds the runs that lie in a folder; false: too many, or no memory. */
+static bool add_runs_in(cli_folders *f, const char *folder) {
+    struct dirent **entry;
+    int n = scandir(folder, &entry, visible, alphasort);
+    bool all = true;
+    for (int i = 0; i < n; i++) {
+        char *path = elbo_path_join(folder, entry[i]->d_name);
+        if (path && !cli_names_run(path))
+            free(path);
+        else
+            all = add_folder(f, path) && all;
+        free(entry[i]);
+    }
+    if (n >= 0) free(entry);
+    return all;
+}
+
+int cli_find_runs(cli_folders *f, char **words, int count) {
+    *f = (cli_folders){0};
+    bool all = true;
+    for (int i = 0; i < count && all; i++) {
+        int before = f->count;
+        if (elbo_folder_exists(words[i]) && !cli_names_run(words[i])) all = add_runs_in(f, words[i]);
+        if (all && f->count == before) all = add_folder(f, strdup(words[i]));
+    }
+    if (all) return CLI_OK;
+    cli_folders_free(f);
+    return cli_fail_text("more than %d runs; name fewer", CLI_MOST_RUNS);
+}
+
+void cli_folders_free(cli_folders *f) {
+    for (int i = 0; i < f->count; i++) free(f->path[i]);
+    *f = (cli_folders){0};
+}
 
 int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int splits, const char *device,
                   int threads) {
@@ -59,20 +110,7 @@ void cli_say_figure(const elbo_figure *f, json_t *json) {
         printf("%s\n", path);
 }
 
-/* A figure is a PNG, and an SVG beside it; photo.jpg would become photo.jpg.png. */
-static int check_figure_name(const char *output) {
-    static const char *const others[] = {".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps",
-                                         ".tif", ".tiff", ".bmp", ".npy",  ".csv"};
-    const char *dot = output ? strrchr(output, '.') : NULL;
-    for (size_t i = 0; dot && i < sizeof others / sizeof *others; i++)
-        if (!strcasecmp(dot, others[i]))
-            return cli_fail_text("%s: the figure is a .png (with --svg also a .svg); name it %.*s.png", output,
-                                 (int)(dot - output), output);
-    return CLI_OK;
-}
-
 int cli_look_open(cli_look *look, char **folders, int count, int splits) {
-    if (!look->no_figure && check_figure_name(look->output) != CLI_OK) return CLI_FAILED;
     int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->device, look->threads);
     if (code == CLI_OK)
         look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);

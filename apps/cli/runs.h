@@ -29,6 +29,15 @@ int cli_runs_open(cli_runs *r, char **folders, int count, const char *data, int 
                   int threads);
 void cli_runs_close(cli_runs *r);
 
+/* The run folders that words name: runs, or folders in which runs lie (`runs/demo`), these in the order of their names. */
+typedef struct cli_folders {
+    char *path[CLI_MOST_RUNS]; // new strings
+    int count;
+} cli_folders;
+/* Says why it failed and returns the exit code. A word that is neither is kept: who opens it says what is wrong. */
+int cli_find_runs(cli_folders *f, char **words, int count);
+void cli_folders_free(cli_folders *f);
+
 /* Where a figure goes: `output` ("a/b.png" or "a/b") or, where it is NULL, RUN/figures/NAME. The strings live in
  * `place`. */
 typedef struct cli_figure_place {
@@ -50,8 +59,9 @@ typedef struct cli_look {
     elbo_figure figure;
     elbo_error err;
 } cli_look;
-#define CLI_LOOK_OPTIONS(look, where)                                                                                  \
-    {"output", 'o', CLI_TEXT, &(look).output, "FILE.png", where, 0, 0},                                                \
+#define CLI_LOOK_OPTIONS(look, where) CLI_LOOK_OPTIONS_TO(look, "FILE.png|.svg", where)
+#define CLI_LOOK_OPTIONS_TO(look, files, where)                                                                        \
+    {"output", 'o', CLI_OUTPUT, &(look).output, files, where, 0, 0},                                                   \
         {"data", 'd', CLI_TEXT, &(look).data, "PATH", "the data set, where it is not what the run was trained on",     \
          0,      0},                                                                                                   \
         CLI_DEVICE_OPTION((look).device),                                                                              \

@@ -109,7 +109,6 @@ static int look_and_sample(request *q, char **argv) {
     if (to_figure && q->sample.count > most)
         return cli_fail_text("--count %d: a figure shows at most %d%s; -o X.npy and -o FOLDER take more",
                              q->sample.count, most, nearest ? " with nearest images" : "");
-    if (!to_figure && elbo_image_files_check_name(look->output, &look->err) != ELBO_OK) return cli_fail(&look->err);
     look->no_figure = !to_figure;
     int code = cli_look_open(look, argv, 1, 0);
     if (code != CLI_OK) return code;
@@ -142,29 +141,37 @@ static int run(const cli_command *self, int argc, char **argv) {
          "also the nearest training image of each, to detect memorisation", 0, 0},
         {"draw-pixels", 0, CLI_FLAG, &q.sample.draw_pixels, NULL,
          "draw each pixel from p(x|z), with the noise that the model gives it, instead of showing the mean", 0, 0},
-        {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
+        {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
         CLI_CLASS_OPTION(q.sample.class_word, "each in turn"),
-        CLI_LOOK_OPTIONS(q.look, "or X.npy, or FOLDER; default RUN/figures/samples.png"),
+        CLI_LOOK_OPTIONS_TO(q.look, "FILE.png|.svg|.npy|FOLDER",
+                            "a figure, or the images; default RUN/figures/samples.png"),
         {0},
     };
-    int words = cli_parse(self, options, argc, argv, 1, 1);
+    int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
     if (CLI_DONE(words)) return CLI_CODE(words);
+    if (words > 1 && (q.look.output || q.npy))
+        return cli_fail_text("sample: of %d runs each gets its own RUN/figures/samples.png; -o and --npy are for one",
+                             words),
+               CLI_USAGE;
     if (q.from && !elbo_sample_source_named(&q.sample.source, q.from))
         return cli_fail_text("--from %s: expected prior, gaussian or gmm", q.from), CLI_USAGE;
-    if (q.npy && !cli_ends_with(q.npy, ".npy"))
-        return cli_fail_text("--npy %s: expected a name ending in .npy", q.npy), CLI_USAGE;
-    return look_and_sample(&q, argv);
+    int code = CLI_OK;
+    for (int i = 0; i < words && code == CLI_OK; i++) {
+        request one = q;
+        code = look_and_sample(&one, argv + i);
+    }
+    return code;
 }
 
 const cli_command cli_sample = {
     .name = "sample",
-    .arguments = "RUN",
+    .arguments = "RUN [RUN...]",
     .summary = "new images, decoded from codes drawn from the prior or a fitted density",
     .details =
         "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them from a\n"
         "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is saved\n"
         "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
-        "Image i depends on the seed and on i alone.\n"
+        "Image i depends on the seed and on i alone. Of several runs each gets a figure in its own folder (and --json a line).\n"
         "\n"
         "An image is the mean of p(x|z) for its code. --draw-pixels draws from p(x|z), as its loss says it is: Bernoulli\n"
         "(bce), Gaussian (mse, gaussian), Laplace (l1), logistic ...; what the model calls an image has that noise.\n"

@@ -36,7 +36,7 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
         {"over", 0, CLI_TEXTS, &q->over, "KEY=V,V,...",
          "a key of the recipe and its values; repeatable: all combinations", 0, 0},
         {"seeds", 'n', CLI_INT, &q->seeds, "N", "runs of each value, by train.seed, +1, ...; default 3", 1, 1000},
-        {"output", 'o', CLI_TEXT, &q->folder, "DIR", "the sweep's folder; default runs/RECIPE-KEY", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &q->folder, "DIR", "the sweep's folder; default runs/RECIPE-KEY", 0, 0},
         {"set", 0, CLI_TEXTS, &q->sets, "KEY=VALUE", "overrides a key of the recipe; repeatable", 0, 0},
         {"data", 'd', CLI_TEXT, &q->data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
         {"epochs", 'e', CLI_INT, &epochs, "N", "the same as --set train.epochs=N", 1, 1e6},

@@ -159,7 +159,7 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
     int epochs = 0;
     uint64_t seed = UINT64_MAX;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &q->run, "RUN", "the run folder; default runs/RECIPE", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &q->run, "RUN", "the run folder; default runs/RECIPE", 0, 0},
         {"data", 'd', CLI_TEXT, &q->data, "PATH", "a folder of photographs or IDX files, a .npy, or a name", 0, 0},
         {"set", 0, CLI_TEXTS, &q->sets, "KEY=VALUE", "overrides a key of the recipe, as train.lr=3e-4; repeatable", 0,
          0},
@@ -291,9 +291,13 @@ static int run(const cli_command *self, int argc, char **argv) {
     request q = {0};
     if (!read_request(&q, self, argc, argv, &code)) return code;
     elbo_error err;
+    if (q.recipe && q.resume && !q.run && cli_names_run(q.recipe)) { // train r1 --resume, train --resume r1
+        q.run = q.recipe;
+        q.recipe = NULL;
+    }
     if (q.recipe && cli_names_run(q.recipe))
         return cli_fail_text(
-            "%s: is a run, not a recipe; `elbo train --resume -o '%s'` goes on with it, '%s/recipe.yaml' repeats it",
+            "%s: is a run, not a recipe; `elbo train --resume '%s'` goes on with it, '%s/recipe.yaml' repeats it",
             q.recipe, q.recipe, q.recipe);
     if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
     if (q.run) return train_into(q.run, &q);
@@ -321,7 +325,7 @@ const cli_command cli_train = {
         "  elbo train mnist-vae\n"
         "  elbo train my/photos                    recipe chosen by image size\n"
         "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
-        "  elbo train --resume -o runs/beta4\n"
+        "  elbo train --resume runs/beta4\n"
         "  elbo train mnist-vae -o runs/no-8 --exclude class:8      the test images keep the class\n"
         "  elbo train mine.yaml --set train.validation=0.1 --set train.keep=best --set train.patience=5\n",
     .run = run,

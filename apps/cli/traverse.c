@@ -31,6 +31,7 @@ static elbo_status make(request *q, elbo_traverse_result *r, elbo_error *err) {
         q->traverse.dims = dims;
         ELBO_TRY(cli_read_dims(q->dims, elbo_model_get_info(m).latent, dims, MOST_ROWS, &q->traverse.dim_count, err));
     }
+    if (q->at) ELBO_TRY(cli_take_classes(&q->centre, 1, &look->runs.data, look->json, err));
     ELBO_TRY(elbo_traverse(r, m, &look->runs.data, &q->traverse, err));
     ELBO_TRY(elbo_figure_traverse(look->figure, r, err));
     return q->npy ? write_npy(r, q->npy, err) : ELBO_OK;
@@ -61,7 +62,7 @@ static int run(const cli_command *self, int argc, char **argv) {
          "default -3..3; of an autoencoder in standard deviations of its codes", 0, 0},
         {"at", 'a', CLI_TEXT, &q.at, "CODE",
          "around test:17, 'mean(class:3)', ...; default the origin, an autoencoder's mean code", 0, 0},
-        {"npy", 0, CLI_TEXT, &q.npy, "X.npy", "also the images, (dims, steps, C, H, W) float32", 0, 0},
+        {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (dims, steps, C, H, W) float32", 0, 0},
         CLI_CLASS_OPTION(q.traverse.class_word, "that of --at, or the first"),
         CLI_LOOK_OPTIONS(q.look, "default RUN/figures/traversal.png"),
         {0},

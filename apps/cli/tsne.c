@@ -187,8 +187,8 @@ static int run(const cli_command *self, int argc, char **argv) {
     int threads = 0;
     cli_tsne_options o = CLI_TSNE_UNSET;
     cli_option options[] = {
-        {"output", 'o', CLI_TEXT, &j.output, "Y.npy", "the embedding, (N, 2), .npy or .csv; required", 0, 0},
-        {"figure", 0, CLI_TEXT, &j.figure, "F.png", "also a figure", 0, 0},
+        {"output", 'o', CLI_OUTPUT, &j.output, "Y.npy|.csv", "the embedding, (N, 2); required", 0, 0},
+        {"figure", 0, CLI_OUTPUT, &j.figure, "F.png|.svg", "also a figure", 0, 0},
         {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "class of each point, 0 to 255, as its colour; .npy or .csv", 0, 0},
         {"scores", 0, CLI_FLAG, &j.score, NULL, "trustworthiness, continuity and 10-NN recall of the embedding", 0, 0},
         {"svg", 0, CLI_FLAG, &j.svg, NULL, "also an SVG", 0, 0},

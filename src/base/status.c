@@ -72,7 +72,8 @@ static int edit_distance(const char *a, const char *b) {
 
 const char *elbo_nearest_word(const char *typed, const char *const *words) {
     const char *nearest = NULL;
-    int best = 1 + (int)strlen(typed) / 3; // a third of the letters may be wrong, and one more
+    int letters = (int)strlen(typed),
+        best = letters < 4 ? 1 : letters / 3 + (letters < 6); // a third may be wrong: denoise is no decode
     for (; *words; words++) {
         int distance = edit_distance(typed, *words);
         if (distance <= best && (!nearest || distance < best)) {

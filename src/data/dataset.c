@@ -189,8 +189,11 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
     const char *near = elbo_nearest_word(name, names);
-    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is neither a data set that elbo knows (%s) nor a folder or file%s%s%s",
-                     name, list, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    const char *data = getenv("ELBO_DATA");
+    bool looked = is_plain_name(name) && data && *data;
+    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is neither a data set that elbo knows (%s) nor a folder or file%s%s%s%s",
+                     name, list, looked ? ", here or in $ELBO_DATA" : "", near ? "; did you mean " : "",
+                     near ? near : "", near ? "?" : "");
 }
 
 /* `path` as the user gave it with --data; it is there. */
@@ -230,6 +233,9 @@ static elbo_status locate(place *p, const char *name, const char *given, elbo_er
         if (!path) return elbo_no_memory(err);
         // (--data digits: another known data set, unless a folder of that name has data)
         bool another = find_info(given) && !try_place(p, strdup(path));
+        leave(p);
+        // (--data dogs: a folder of that name in $ELBO_DATA, as a recipe's `data: dogs` finds it)
+        another = another || (!exists(path) && is_plain_name(given) && try_usual_places(p, given));
         leave(p);
         elbo_status status = another        ? locate(p, given, NULL, err)
                              : exists(path) ? locate_path(p, name, path, err)

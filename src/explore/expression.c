@@ -382,7 +382,11 @@ static elbo_status parse_plain(elbo_expression *e, const char *text, elbo_operan
 
 elbo_status elbo_expression_parse_end(elbo_expression *e, const char *text, elbo_error *err) {
     size_t n = strlen(text);
-    if (n && strspn(text, "0123456789") == n) return parse_plain(e, text, ELBO_OPERAND_TEST, text, err);
+    if (n && strspn(text, "0123456789") == n) {
+        ELBO_TRY(parse_plain(e, text, ELBO_OPERAND_TEST, text, err));
+        e->bare = true;
+        return ELBO_OK;
+    }
     if (ends_as_image(text, n) && !strchr(text, '"')) return parse_plain(e, text, ELBO_OPERAND_FILE, text, err);
     if (!strncmp(text, "class:", 6) && text[6] && !strpbrk(text, "()\"*,") && !strstr(text, " + ") &&
         !strstr(text, " - ") && !strstr(text, " / "))

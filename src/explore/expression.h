@@ -61,6 +61,8 @@ typedef struct elbo_expression {
     elbo_expression_term *term;
     elbo_operand *operand; // in the order of the text, each different one once
     int terms, operands, root;
+    bool
+        bare; // a number alone, read by elbo_expression_parse_end: test:N until elbo_operands_take_class says otherwise
 } elbo_expression;
 
 /* Reads a whole expression whose value is a code. Errors name the column. */

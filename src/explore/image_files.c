@@ -8,8 +8,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/photos/image_program.h"
+#include "formats/matrix.h"
 #include "formats/npy.h"
 #include "formats/png.h"
+#include "explore/result.h"
 #include "run/model.h"
 
 static bool ends_with(const char *text, const char *ending) {
@@ -120,8 +122,23 @@ static elbo_status read_idx(elbo_images *images, const elbo_model_info *m, const
                      s.width, m->name, m->channels, m->height, m->width);
 }
 
+static elbo_status read_csv_rows(float **rows, size_t *n, size_t width, const char *what, const char *path,
+                                 elbo_error *err) {
+    elbo_matrix x;
+    ELBO_TRY(elbo_matrix_read(&x, path, err));
+    *rows = x.value;
+    *n = x.rows;
+    if ((size_t)x.columns == width) return ELBO_OK;
+    elbo_status status = elbo_fail(err, ELBO_BAD_INPUT, "%s: has %d columns; %s are (N, %zu), at least one", path,
+                                   x.columns, what, width);
+    elbo_matrix_free(&x);
+    *rows = NULL;
+    return status;
+}
+
 elbo_status elbo_rows_file_read(float **rows, size_t *n, size_t width, const char *what, const char *path,
                                 elbo_error *err) {
+    if (ends_with(path, ".csv")) return read_csv_rows(rows, n, width, what, path, err);
     elbo_array a;
     ELBO_TRY(read_numbers(&a, path, err));
     char text[160];
@@ -216,6 +233,27 @@ static elbo_status read_folder(elbo_images *images, picture_reader *r, const cha
     return status;
 }
 
+elbo_status elbo_image_files_names(char ***names, int *count, const char *path, elbo_error *err) {
+    struct dirent **entry;
+    *names = NULL;
+    *count = 0;
+    if (!elbo_folder_exists(path)) return ELBO_OK;
+    int n = scandir(path, &entry, only_images, alphasort);
+    if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
+    *names = elbo_alloc((size_t)n + 1, sizeof **names);
+    bool whole = *names != NULL;
+    for (int i = 0; i < n; i++) {
+        if (whole) whole = ((*names)[(*count)++] = strdup(entry[i]->d_name)) != NULL;
+        free(entry[i]);
+    }
+    free(entry);
+    if (whole) return ELBO_OK;
+    elbo_texts_free(*names, *count);
+    *names = NULL;
+    *count = 0;
+    return elbo_no_memory(err);
+}
+
 elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {
     *images = (elbo_images){.shape = {m->channels, m->height, m->width}};
     picture_reader reader = {.model = m};
@@ -302,19 +340,9 @@ static elbo_status write_folder(const char *path, const elbo_model_info *m, cons
     return ELBO_OK;
 }
 
-elbo_status elbo_image_files_check_name(const char *path, elbo_error *err) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    bool extension =
-        dot && dot > name && dot[1] && strlen(dot) <= 6; // photos.tiff; not .hidden, not v1.2-something-long
-    if (!extension || elbo_folder_exists(path) || ends_with(path, ".npy") || ends_with(path, ".png")) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: images are written as .npy or .png, or into a folder: %.*s/", path,
-                     (int)(dot - path), path);
-}
-
 elbo_status elbo_image_files_write(const char *path, const elbo_model_info *m, const float *images, size_t n,
                                    elbo_error *err) {
     size_t shape[] = {n, (size_t)m->channels, (size_t)m->height, (size_t)m->width};
-    ELBO_TRY(elbo_image_files_check_name(path, err));
     if (ends_with(path, ".npy")) return elbo_npy_write_f32(path, images, 4, shape, err);
     if (ends_with(path, ".png")) return write_png(path, m, images, n, (size_t)ceil(sqrt((double)n)), err);
     return write_folder(path, m, images, n, err);

@@ -10,10 +10,14 @@
  * the order of their names. Freed by elbo_images_free. */
 elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err);
 
+/* The names of a folder's image files in the order in which they are read; none for another path. Freed by
+ * elbo_texts_free. */
+elbo_status elbo_image_files_names(char ***names, int *count, const char *path, elbo_error *err);
+
 /* An elbo_read_image (explore/result.h): a file of one image.  image: (C, H, W) */
 elbo_status elbo_image_file_one(const elbo_model *m, const char *path, float *image, elbo_error *err);
 
-/* float32 rows of `width` numbers from a .npy; `what` names them in messages ("codes").  *rows: (*n, width), malloc'd */
+/* float32 rows of `width` numbers from a .npy or a .csv; `what` names them in messages ("codes").  *rows: (*n, width), malloc'd */
 elbo_status elbo_rows_file_read(float **rows, size_t *n, size_t width, const char *what, const char *path,
                                 elbo_error *err);
 
@@ -21,8 +25,5 @@ elbo_status elbo_rows_file_read(float **rows, size_t *n, size_t width, const cha
  * other name, a folder of 00000.png, ...  images: (n, C, H, W) */
 elbo_status elbo_image_files_write(const char *path, const elbo_model_info *m, const float *images, size_t n,
                                    elbo_error *err);
-
-/* Refuses a name that looks like a file of a kind that cannot be written, before a folder is made of it. */
-elbo_status elbo_image_files_check_name(const char *path, elbo_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "explore/pick.h"
@@ -15,6 +16,23 @@ int elbo_operands_splits(const elbo_expression *e) {
     if (elbo_expression_has(e, ELBO_OPERAND_TRAIN) || elbo_expression_has(e, ELBO_OPERAND_CLASS_MEAN))
         splits |= ELBO_TRAIN_SPLIT;
     return splits;
+}
+
+elbo_status elbo_operands_take_class(elbo_expression *e, const elbo_dataset *d, bool *taken, elbo_error *err) {
+    *taken = e->bare && elbo_pick_is_class_name(d, e->operand[0].word);
+    if (!*taken) return ELBO_OK;
+    elbo_operand *o = &e->operand[0];
+    char *label = elbo_format("class:%s", o->word), *text = label ? strdup(label) : NULL;
+    if (!text) {
+        free(label);
+        return elbo_no_memory(err);
+    }
+    free(o->label);
+    free(e->text);
+    o->label = label;
+    e->text = text; // figures and JSON show it
+    o->kind = ELBO_OPERAND_CLASS;
+    return ELBO_OK;
 }
 
 /* The mean over a class's training images of their codes (`pixels` false) or of themselves. Summed in order of the

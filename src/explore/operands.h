@@ -16,6 +16,10 @@ typedef struct elbo_operands {
 /* The splits that an expression speaks of; 0: none. */
 int elbo_operands_splits(const elbo_expression *e);
 
+/* Where an expression is a bare number and the data have a class of that name, it becomes that class: on digits `3` is a 3,
+ * not the third test image. `*taken` says whether it did. */
+elbo_status elbo_operands_take_class(elbo_expression *e, const elbo_dataset *d, bool *taken, elbo_error *err);
+
 /* Two elbo_find_code whose context is an elbo_operands: the code, (latent); the image itself, (C, H, W), of which a
  * class's mean is the mean image, and which a saved code has none of. */
 elbo_status elbo_operand_code(void *operands, const elbo_operand *o, float *code, elbo_error *err);

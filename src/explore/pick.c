@@ -148,6 +148,12 @@ static bool has_class(const elbo_images *images, int class_number) {
     return i < images->count;
 }
 
+bool elbo_pick_is_class_name(const elbo_dataset *d, const char *word) {
+    for (int c = 0; d->test.labels && c < d->classes; c++)
+        if (!strcmp(d->class_names[c], word)) return has_class(&d->test, c);
+    return false;
+}
+
 bool elbo_pick_ends(const elbo_dataset *d, const char **from, const char **to) {
     bool classes = d->classes > 8 && d->test.labels && has_class(&d->test, 3) && has_class(&d->test, 8);
     *from = classes ? "class:3" : "test:0";

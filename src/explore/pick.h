@@ -25,6 +25,10 @@ elbo_status elbo_pick_list(elbo_picked *p, elbo_model *m, const elbo_dataset *d,
 /* The number of a class by its name or number; an error lists what there is. */
 elbo_status elbo_pick_class(int *class_number, const elbo_dataset *d, const char *word, elbo_error *err);
 
+/* Whether `word`, a bare number, is the name of a class of which there is a test image: of digits `3` is, of clothes it is
+ * not. */
+bool elbo_pick_is_class_name(const elbo_dataset *d, const char *word);
+
 /* Up to n images that show the variety: one of each class in turn where there are labels, else the first ones. Returns how
  * many.  index: (n) */
 int elbo_pick_variety(const elbo_images *images, int classes, int n, uint32_t *index);

@@ -109,13 +109,25 @@ static elbo_status unknown_recipe(const char *name, elbo_error *err) {
                      "%s: no such recipe; `elbo recipes` lists them, and a file's name ends in .yaml", shown);
 }
 
+/* What the recipe in a file is called: by the file, or, where it is a run's recipe.yaml, by the run. A new string. */
+static char *name_of_file(const char *path) {
+    const char *end = path + strlen(path), *base = end;
+    while (base > path && base[-1] != '/') base--;
+    size_t ending = ends_in(base, ".yaml") ? 5 : ends_in(base, ".yml") ? 4 : 0;
+    if (!strcmp(base, "recipe.yaml") && base - path > 1) {
+        const char *folder_end = base - 1, *folder = folder_end;
+        while (folder > path && folder[-1] != '/') folder--;
+        size_t n = (size_t)(folder_end - folder);
+        if (n && strncmp(folder, "..", n)) return strndup(folder, n); // (neither . nor ..)
+    }
+    return strndup(base, (size_t)(end - base) - ending);
+}
+
 /* The YAML of a recipe, and how errors name it. The caller frees `text`. */
 static elbo_status load(elbo_recipe *r, const char *name, uint8_t **text, size_t *size, elbo_error *err) {
     if (is_path(name)) {
-        const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-        size_t ending = ends_in(base, ".yaml") ? 5 : ends_in(base, ".yml") ? 4 : 0;
         r->file = strdup(name);
-        r->name = strndup(base, strlen(base) - ending);
+        r->name = name_of_file(name);
         if (!r->file || !r->name) return elbo_no_memory(err);
         return elbo_file_read(name, ELBO_TREE_MAX_BYTES, text, size, err);
     }

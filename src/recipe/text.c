@@ -209,7 +209,6 @@ static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
     case ELBO_KEY_CHOICE: memcpy(&choice, from, sizeof choice); return !strcmp(key->choices[choice], key->standard);
     case ELBO_KEY_STEPS: return !((const elbo_layers *)from)->count;
     case ELBO_KEY_WORDS: return !((const elbo_words *)from)->count;
-    case ELBO_KEY_STEPS: return !((const elbo_layers *)from)->count;
     default: return false;
     }
 }

@@ -7,6 +7,7 @@
 #include "explore/interpolate.h"
 #include "explore/manifold.h"
 #include "explore/denoise.h"
+#include "explore/outliers.h"
 #include "explore/reconstruct.h"
 #include "explore/sample.h"
 #include "explore/traverse.h"
@@ -31,6 +32,9 @@ elbo_status elbo_figure_interpolate(elbo_figure f, const elbo_interpolate_result
 elbo_status elbo_interpolate_write_gif(const elbo_interpolate_result *r, const char *path, elbo_error *err);
 /* The same steps as FOLDER/00000.png, ...; refuses a folder with frames beyond these. */
 elbo_status elbo_interpolate_write_frames(const elbo_interpolate_result *r, const char *folder, elbo_error *err);
+
+/* The most unusual images and typical ones, above their reconstructions, with their scores. */
+elbo_status elbo_figure_outliers(elbo_figure f, const elbo_outliers *r, elbo_error *err);
 
 /* Operands, result and nearest training image: above as pixels, below decoded. */
 elbo_status elbo_figure_arithmetic(elbo_figure f, const elbo_arithmetic_result *r, elbo_error *err);

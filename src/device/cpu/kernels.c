@@ -9,17 +9,9 @@
 #include "device/cpu/simd/simd.h"
 #include "device/cpu/kernels.h"
 
-const elbo_kernels elbo_kernels_ref = {"ref",
-                                       &elbo_ref_linear,
-                                       &elbo_ref_pointwise,
-                                       &elbo_ref_loss,
-                                       &elbo_ref_update,
-                                       &elbo_ref_conv,
-                                       &elbo_ref_norm,
-                                       &elbo_ref_resample,
-                                       &elbo_ref_gate,
-                                       &elbo_ref_attention,
-                                       &elbo_ref_latent};
+const elbo_kernels elbo_kernels_ref = {
+    "ref",          &elbo_ref_linear,   &elbo_ref_pointwise, &elbo_ref_loss,      &elbo_ref_update, &elbo_ref_conv,
+    &elbo_ref_norm, &elbo_ref_resample, &elbo_ref_gate,      &elbo_ref_attention, &elbo_ref_latent};
 
 /* By instruction set. */
 static const struct cpu_level {
@@ -37,7 +29,7 @@ static const struct cpu_level {
          &elbo_simd_norm_##isa,                                                                                        \
          &elbo_simd_resample_##isa,                                                                                    \
          &elbo_simd_gate_##isa,                                                                                        \
-         &elbo_simd_attention_##isa,                                                                                  \
+         &elbo_simd_attention_##isa,                                                                                   \
          &elbo_simd_latent_##isa},                                                                                     \
             elbo_simd_fma_loop_##isa                                                                                   \
     }

@@ -13,13 +13,13 @@
 /* ---- dimensions ---- */
 
 /* "3, 7, 12 and 5 more" */
-static void list_idle(char *text, size_t size, const elbo_latent_scores *s, double least) {
+static void list_idle(char *text, size_t size, const elbo_latent_scores *s) {
     enum { SHOWN = 12 };
     int shown = 0, more = 0;
     size_t n = 0;
     text[0] = 0;
     for (int d = 0; d < s->latent; d++) {
-        if (s->variance[d] > least) continue;
+        if (s->variance[d] > s->least) continue;
         if (shown == SHOWN) {
             more++;
             continue;
@@ -34,22 +34,14 @@ elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo
     elbo_latent_scores s;
     ELBO_TRY(elbo_latent_score(&s, e->mu, e->logvar, e->n, (int)e->Z, err));
     bool vae = e->logvar != NULL;
-    // A VAE's prior gives the unit; an AE's code may have any, so its widest dimension does.
-    double least = ELBO_ACTIVE_VARIANCE, widest = 0, kl_active = 0, kl_idle = 0;
-    for (int d = 0; d < s.latent; d++) widest = fmax(widest, s.variance[d]);
-    if (!vae) least = 1e-4 * widest;
-    int idle = 0;
-    for (int d = 0; d < s.latent; d++) {
-        bool is_idle = s.variance[d] <= least;
-        idle += is_idle;
-        if (vae) *(is_idle ? &kl_idle : &kl_active) += s.kl[d];
-    }
-    int used = s.latent - idle;
+    double kl_active = 0, kl_idle = 0;
+    for (int d = 0; vae && d < s.latent; d++) *(s.variance[d] > s.least ? &kl_active : &kl_idle) += s.kl[d];
+    int used = s.active, idle = s.latent - used;
     elbo_number(v, "latent", s.latent);
     elbo_number(v, "collapsed", idle);
     if (vae) elbo_number(v, "kl", kl_active + kl_idle);
     char which[200], cost[120] = "";
-    list_idle(which, sizeof which, &s, least);
+    list_idle(which, sizeof which, &s);
     if (vae && used)
         snprintf(cost, sizeof cost, "; KL %.2f nats, %.2f for each that is used", kl_active + kl_idle,
                  kl_active / used);

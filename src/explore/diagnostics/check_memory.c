@@ -1,4 +1,4 @@
-/* Whether the model makes new images, or gives back those it was trained on. */
+/* Whether the model makes new images, or gives back those it was trained on; and whether they look like the data. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,13 @@
 #include "explore/nearest_image.h"
 
 enum { ASKED = 256 };
+
+/* Samples are blurred where hardly any is in the manifold of the data and their edges are this much softer. Healthy runs
+ * have a sharpness of 0.38 (a code of 4) to 0.68 (of 20) on MNIST; its images blurred by sigma 1.5 pixels 0.24, by 2
+ * pixels 0.16. */
+#define ELBO_FEW_SAMPLES 0.1
+#define ELBO_BLURRED 0.3
+#define ELBO_NO_SAMPLES 0.005
 
 /* The median distance of m pictures to the nearest training image. */
 static elbo_status median_distance(double *median, const elbo_eval_context *e, const float *pictures, size_t m,
@@ -67,5 +74,36 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
     if (memorised)
         elbo_advise(v, "%s: the model reproduces training images. More images, fewer epochs, a smaller code or network",
                     nearest == decoded ? "reconstructions of new images" : "samples");
+    return ELBO_OK;
+}
+
+elbo_status elbo_check_samples(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
+    elbo_sample_scores s;
+    ELBO_TRY(elbo_sample_score(&s, e, err));
+    if (!s.images) return ELBO_OK; // an autoencoder, or too few images
+    double share = s.test_precision > 0 ? s.precision / s.test_precision : 1;
+    bool blurred = share < ELBO_FEW_SAMPLES && s.sharpness < ELBO_BLURRED, unlike = share < ELBO_NO_SAMPLES;
+    elbo_number(v, "sharpness", s.sharpness);
+    elbo_number(v, "precision", s.precision);
+    elbo_number(v, "recall", s.recall);
+    elbo_number(v, "test_precision", s.test_precision);
+    elbo_number(v, "test_recall", s.test_recall);
+    elbo_found(
+        v,
+        blurred  ? ELBO_CHECK_PROBLEM
+        : unlike ? ELBO_CHECK_NOTE
+                 : ELBO_CHECK_OK,
+        "sharpness %.2f of the data's; precision %.1f %% (samples from the prior that look like training images; of "
+        "test images %.1f %%), recall %.1f %% (training images that look like samples; %.1f %%): %d-NN balls in "
+        "features of a random convolutional network, %zu images of each kind",
+        s.sharpness, 100 * s.precision, 100 * s.test_precision, 100 * s.recall, 100 * s.test_recall, s.k, s.images);
+    if (blurred)
+        elbo_advise(
+            v,
+            "look at `elbo sample`: samples are blurred. Longer training, a larger code or network, or a smaller "
+            "loss.kl (it was %g) makes them sharper",
+            (double)e->model->recipe.loss.kl);
+    else if (unlike)
+        elbo_advise(v, "look at `elbo sample` and `elbo reconstruct`: no sample is like the data, blurred or not");
     return ELBO_OK;
 }

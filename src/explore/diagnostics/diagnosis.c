@@ -20,7 +20,8 @@ static const struct {
     {"collapsed", "Latent dimensions", elbo_check_collapsed},
     {"ignored", "Decoder use of the code", elbo_check_ignored},
     {"prior", "Aggregate posterior and prior", elbo_check_prior},
-    {"memorised", "Memorisation", elbo_check_memorised},
+    {"memorised", "Memorisation: copies of training images", elbo_check_memorised},
+    {"samples", "Likeness of samples to the data", elbo_check_samples},
 };
 enum { CHECKS = sizeof checks / sizeof *checks };
 _Static_assert((int)CHECKS <= (int)ELBO_MOST_CHECKS, "a diagnosis holds every check");

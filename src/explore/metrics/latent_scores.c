@@ -28,9 +28,17 @@ elbo_status elbo_latent_score(elbo_latent_scores *s, const float *mu, const floa
     for (size_t d = 0; d < Z; d++) {
         s->variance[d] = n > 1 ? s->variance[d] / (double)(n - 1) : 0;
         if (logvar) s->kl[d] /= (double)n;
-        s->active += s->variance[d] > ELBO_ACTIVE_VARIANCE;
     }
+    elbo_latent_count_active(s);
     return ELBO_OK;
+}
+
+void elbo_latent_count_active(elbo_latent_scores *s) {
+    double widest = 0;
+    for (int d = 0; d < s->latent; d++) widest = fmax(widest, s->variance[d]);
+    s->least = s->kl ? ELBO_ACTIVE_VARIANCE : ELBO_ACTIVE_SHARE * widest;
+    s->active = 0;
+    for (int d = 0; d < s->latent; d++) s->active += s->variance[d] > s->least;
 }
 
 void elbo_latent_scores_free(elbo_latent_scores *s) {

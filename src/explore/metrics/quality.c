@@ -11,6 +11,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
                         .knn = NAN,
                         .probe = NAN,
+                        .samples = {.precision = NAN, .recall = NAN, .test_precision = NAN, .test_recall = NAN},
                         .observation = elbo_observation_model_of(&m->recipe, &m->network.graph, m->network.params)};
     o.losses.threads = elbo_team_threads(m->team);
     o.losses.device = m->state.device;
@@ -20,6 +21,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
+    if (status == ELBO_OK && o.classes) status = elbo_sample_score(&q->samples, e, err);
     if (status == ELBO_OK && o.importance > 0)
         status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar,
                                           &(elbo_likelihood_options){.samples = o.importance, .seed = o.losses.seed},
@@ -64,6 +66,11 @@ static double ssim(const elbo_quality *q) { return q->pictures.ssim; }
 static double active(const elbo_quality *q) { return q->latent.active; }
 static double knn(const elbo_quality *q) { return q->knn; }
 static double probe(const elbo_quality *q) { return q->probe; }
+static double precision(const elbo_quality *q) { return q->samples.images ? q->samples.precision : NAN; }
+static double recall(const elbo_quality *q) { return q->samples.images ? q->samples.recall : NAN; }
+static double sharpness(const elbo_quality *q) { return q->samples.images ? q->samples.sharpness : NAN; }
+static double test_precision(const elbo_quality *q) { return q->samples.images ? q->samples.test_precision : NAN; }
+static double test_recall(const elbo_quality *q) { return q->samples.images ? q->samples.test_recall : NAN; }
 static double log_p(const elbo_quality *q) { return q->likelihood.samples ? q->likelihood.log_p : NAN; }
 /* Of the negative ELBO, where p(x|z) is normalised. */
 static double bits(const elbo_quality *q) {
@@ -85,6 +92,11 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"active_units", "active units", "active", 0, 1, 0, active},
     {"knn_accuracy", "5-NN accuracy (%)", "5-NN %", 1, 100, 1, knn},
     {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
+    {"sample_precision", "precision of samples (%)", "prec. %", 1, 100, 1, precision},
+    {"sample_recall", "recall of samples (%)", "recall %", 1, 100, 1, recall},
+    {"sample_sharpness", "sharpness of samples", NULL, 3, 1, 0, sharpness},
+    {"test_precision", "precision of test images (%)", NULL, 1, 100, 0, test_precision},
+    {"test_recall", "recall of test images (%)", NULL, 1, 100, 0, test_recall},
     {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
     {"bits_per_dim", "bits/dim of the ELBO", "bits/dim", 4, 1, -1, bits},
     {"log_likelihood_bits_per_dim", "bits/dim of log p(x)", NULL, 4, 1, -1, bits_of_log_p},

@@ -19,13 +19,14 @@ typedef struct elbo_quality {
     elbo_latent_scores latent;
     double knn;   // share of the test codes whose class most of the 5 nearest training codes have
     double probe; // share that a linear classifier on the training codes tells right
+    elbo_sample_scores samples;
     elbo_likelihood likelihood;
     elbo_observation_model observation; // p(x|z) as it was trained
 } elbo_quality;
 
 typedef struct elbo_quality_options {
     elbo_eval_options losses; // its device and threads are the model's
-    bool classes;             // knn and probe; on the test split only
+    bool classes;             // knn and probe, and samples, which need training images too; on the test split only
     int importance;           // samples for the likelihood of a VAE; 0: not measured
 } elbo_quality_options;
 

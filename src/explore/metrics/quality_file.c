@@ -37,6 +37,10 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
     }
     json_object_set_new(o, "metrics", elbo_metric_values_to_json(&q->metrics, q->losses.metric));
     json_object_set_new(o, "observation", observation_to_json(&q->observation));
+    if (q->samples.images) {
+        json_object_set_new(o, "sample_images", json_integer((json_int_t)q->samples.images));
+        json_object_set_new(o, "sample_neighbours", json_integer(q->samples.k));
+    }
     if (q->likelihood.samples) json_object_set_new(o, "importance_samples", json_integer(q->likelihood.samples));
     json_object_set_new(o, "latent", json_integer(q->latent.latent));
     if (q->latent.kl) json_object_set_new(o, "kl_per_dimension", array_of(q->latent.kl, q->latent.latent));
@@ -120,17 +124,24 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m, i
     q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
     q->knn = real_of(o, "knn_accuracy");
     q->probe = real_of(o, "probe_accuracy");
+    q->samples = (elbo_sample_scores){.images = (size_t)json_integer_value(json_object_get(o, "sample_images")),
+                                      .k = (int)json_integer_value(json_object_get(o, "sample_neighbours")),
+                                      .precision = real_of(o, "sample_precision"),
+                                      .recall = real_of(o, "sample_recall"),
+                                      .test_precision = real_of(o, "test_precision"),
+                                      .test_recall = real_of(o, "test_recall"),
+                                      .sharpness = real_of(o, "sample_sharpness")};
     if (likelihood_holds(q, version))
         q->likelihood = (elbo_likelihood){.samples = (int)json_integer_value(json_object_get(o, "importance_samples")),
                                           .log_p = real_of(o, "log_likelihood"),
                                           .error = real_of(o, "log_likelihood_error")};
     q->latent = (elbo_latent_scores){.latent = Z,
-                                     .active = (int)json_integer_value(json_object_get(o, "active_units")),
                                      .variance = read_array(o, "code_variance", Z),
                                      .mean = read_array(o, "code_mean", Z),
                                      .kl = vae ? read_array(o, "kl_per_dimension", Z) : NULL};
-    return isfinite(q->losses.loss) && isfinite(q->losses.kl) && q->latent.variance && q->latent.mean &&
-           (!vae || q->latent.kl);
+    if (!q->latent.variance || !q->latent.mean || (vae && !q->latent.kl)) return false;
+    elbo_latent_count_active(&q->latent); // (of an AE, earlier versions counted otherwise)
+    return isfinite(q->losses.loss) && isfinite(q->losses.kl);
 }
 
 static bool same_text(const json_t *o, const char *key, const char *text) {

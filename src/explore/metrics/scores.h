@@ -38,12 +38,17 @@ elbo_status elbo_score_codes(elbo_model *m, const elbo_images *images, const flo
 
 typedef struct elbo_latent_scores {
     int latent;
-    int active;       // dimensions whose mean code varies over the images: variance above 0.01 (Burda et al. 2015)
+    int active;   // dimensions whose mean code varies over the images: variance above `least`
+    double least; // of a VAE 0.01 (Burda et al. 2015), since its prior gives the unit; of an AE, whose code may have
+                  // any, 1e-4 of its widest dimension's variance
     double *variance; // (latent) of mu over the images (over n - 1)
     double *mean;     // (latent) of mu
     double *kl;       // (latent) mean KL(q(z_d|x) || N(0, 1)) in nats; their sum is the KL. NULL for an AE
 } elbo_latent_scores;
 #define ELBO_ACTIVE_VARIANCE 0.01
+#define ELBO_ACTIVE_SHARE 1e-4
+/* Sets `least` and `active` by the variances: the one definition of an active unit. */
+void elbo_latent_count_active(elbo_latent_scores *s);
 
 elbo_status elbo_latent_score(elbo_latent_scores *s, const float *mu, const float *logvar, size_t n, int latent,
                               elbo_error *err); // mu: (n, latent); logvar: (n, latent) or NULL
@@ -55,6 +60,25 @@ void elbo_latent_scores_free(elbo_latent_scores *s);
  * fitted on the training codes. NaN where there are no labels, only one class, or no training images beside the judged
  * ones. */
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context *e, elbo_error *err);
+
+/* ---- the samples (sample_scores.c) ---- */
+
+/* Whether samples from the prior look like the data: precision and recall (stats/precision_recall.h) in the features of a
+ * random convolutional network (stats/random_features.h), against as many training images. Test images in the samples'
+ * place say what data itself reach. NaN for an AE, which has no prior, for a decoder that needs more than a code, and where
+ * there are fewer than 50 images of a split. */
+typedef struct elbo_sample_scores {
+    size_t images; // of each kind, at most 1000; 0: not measured
+    int k;         // neighbours that a ball reaches to
+    double precision, recall;
+    double realism; // of the median sample: 1 is the border of the data's manifold
+    double test_precision, test_recall, test_realism;
+    double
+        sharpness; // of the median sample in that of the median training image: the root mean square of the Laplacian
+                   // over the standard deviation of the pixels
+} elbo_sample_scores;
+
+elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e, elbo_error *err);
 
 /* ---- the pictures (ssim.c) ---- */
 

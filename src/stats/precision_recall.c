@@ -1,0 +1,68 @@
+#include "stats/precision_recall.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/order.h"
+#include "base/threads.h"
+#include "stats/neighbours.h"
+
+typedef struct question {
+    const float *point, *centre; // (points, dims), (centres, dims)
+    const float *radius2;        // (centres)
+    double *realism;             // (points): 1 or more is inside
+    size_t points, centres, dims;
+} question;
+
+enum { AT_ONCE = 64 };
+
+static void ask_some(void *context, int piece) {
+    const question *q = context;
+    size_t from = (size_t)piece * AT_ONCE, to = from + AT_ONCE < q->points ? from + AT_ONCE : q->points;
+    for (size_t i = from; i < to; i++)
+        for (size_t j = 0; j < q->centres; j++) {
+            const float *a = q->point + i * q->dims, *b = q->centre + j * q->dims;
+            float distance2 = 0;
+            for (size_t d = 0; d < q->dims; d++) distance2 += (a[d] - b[d]) * (a[d] - b[d]);
+            double ratio2 = distance2 <= 0 ? INFINITY : (double)q->radius2[j] / (double)distance2;
+            if (ratio2 > q->realism[i]) q->realism[i] = ratio2; // (its root below)
+        }
+}
+
+/* The share of the points that lie in the manifold of the centres, and their median realism. */
+static elbo_status share_inside(double *share, double *median, question q, int k, const elbo_job *work,
+                                elbo_error *err) {
+    elbo_neighbours nb;
+    ELBO_TRY(elbo_neighbours_of_all(&nb, q.centre, q.centres, (int)q.dims, k, work, err));
+    float *radius2 = elbo_alloc(q.centres, sizeof *radius2);
+    q.realism = elbo_alloc(q.points, sizeof *q.realism);
+    elbo_status status = radius2 && q.realism ? ELBO_OK : elbo_no_memory(err);
+    for (size_t j = 0; status == ELBO_OK && j < q.centres; j++)
+        radius2[j] = nb.distance2[j * (size_t)k + (size_t)k - 1];
+    elbo_neighbours_free(&nb);
+    q.radius2 = radius2;
+    if (status == ELBO_OK) {
+        size_t count = 0;
+        elbo_parallel_for(work->threads, (int)((q.points + AT_ONCE - 1) / AT_ONCE), ask_some, &q);
+        for (size_t i = 0; i < q.points; i++) count += q.realism[i] >= 1;
+        *share = (double)count / (double)q.points;
+        qsort(q.realism, q.points, sizeof *q.realism, elbo_ascending);
+        *median = sqrt(q.realism[q.points / 2]);
+    }
+    free(radius2);
+    free(q.realism);
+    return status;
+}
+
+elbo_status elbo_precision_recall_of(elbo_precision_recall *p, const float *real, size_t n, const float *made, size_t m,
+                                     int dims, int k, const elbo_job *work, elbo_error *err) {
+    question precision = {.point = made, .points = m, .centre = real, .centres = n, .dims = (size_t)dims},
+             recall = {.point = real, .points = n, .centre = made, .centres = m, .dims = (size_t)dims};
+    if (k < 1 || n <= (size_t)k || m <= (size_t)k)
+        return elbo_fail(err, ELBO_BAD_INPUT, "precision and recall: %zu and %zu points; more than %d are needed", n, m,
+                         k);
+    double ignored;
+    ELBO_TRY(share_inside(&p->precision, &p->realism, precision, k, work, err));
+    return share_inside(&p->recall, &ignored, recall, k, work, err);
+}

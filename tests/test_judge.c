@@ -342,7 +342,8 @@ static void test_kept_scores(void **state) {
     for (int open = 0; open <= 1; open++) {
         assert_ok(elbo_quality_load(&back, bernoulli, open ? &data : NULL, &failure));
         for (const elbo_quality_row *row = elbo_quality_rows; row->key; row++)
-            assert_near(row->key, 0, row->value(&back), row->value(&q), 1e-6 * fabs(row->value(&q)));
+            if (!isnan(row->value(&q)) || !isnan(row->value(&back)))
+                assert_near(row->key, 0, row->value(&back), row->value(&q), 1e-6 * fabs(row->value(&q)));
         assert_int_equal(back.likelihood.samples, 3);
         assert_near("kl of each", 1, back.latent.kl[1], q.latent.kl[1], 1e-6);
         elbo_quality_free(&back);

@@ -3,7 +3,7 @@
 # nothing else; addresses are random, tables of them read-only from the start, buffers on the stack guarded, and calls that
 # write into memory of a known size checked.
 set -eu
-cd "$(dirname "$0")/.."
+headers=$(dirname "$0")/../include/elbo
 failed=0
 fail() {
     echo "$1" >&2
@@ -11,10 +11,10 @@ fail() {
 }
 
 exported=$(nm -D --defined-only "$1" | sed 's/.* //; s/@.*//' | sort)
-declared=$(sed -n 's/^ELBO_API .*[ *]\(elbo_[a-z0-9_]*\)(.*/\1/p' include/elbo/*.h | sort)
+declared=$(sed -n 's/^ELBO_API .*[ *]\(elbo_[a-z0-9_]*\)(.*/\1/p' "$headers"/*.h | sort)
 [ "$exported" = "$declared" ] || fail "$1: exports
 $exported
-but elbo.h declares
+but its headers declare
 $declared"
 
 for file; do

@@ -140,7 +140,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"nearest", 0, CLI_FLAG, &q.sample.nearest, NULL,
          "also the nearest training image of each, to detect memorisation", 0, 0},
         {"draw-pixels", 0, CLI_FLAG, &q.sample.draw_pixels, NULL,
-         "draw each pixel from p(x|z), with the noise that the model gives it, instead of showing the mean", 0, 0},
+         "draws each pixel from p(x|z), with its noise, in place of the mean", 0, 0},
         {"npy", 0, CLI_OUTPUT, &q.npy, "X.npy", "also the images, (N, C, H, W) float32", 0, 0},
         CLI_CLASS_OPTION(q.sample.class_word, "each in turn"),
         CLI_LOOK_OPTIONS_TO(q.look, "FILE.png|.svg|.npy|FOLDER",

@@ -297,6 +297,11 @@ static elbo_status begin(trainer *t, elbo_error *err) {
 static elbo_status begin_again(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     elbo_run_facts facts;
+    char *model = elbo_path_join(run, "model.safetensors");
+    if (!model) return elbo_no_memory(err);
+    bool there = elbo_file_exists(model);
+    free(model);
+    if (!there) return begin(t, err);
     ELBO_TRY(elbo_run_facts_load(run, &facts, err));
     bool imported = facts.imported;
     elbo_run_facts_free(&facts);

@@ -88,7 +88,7 @@ static void test_interrupted_and_killed(void **state) {
         if (p.code != 0) expect_code(&p, i % 2 ? 137 : 130);
         interrupted += p.code != 0;
         if (p.code == 130 && (i == 0 || *p.err)) // (else it came before there was anything to stop)
-            assert_non_null(strstr(p.err, "the same command goes on"));
+            assert_non_null(strstr(p.err, "the same command continues"));
         program_free(&p);
     }
     print_message("interrupted %d times\n", interrupted);

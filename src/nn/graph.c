@@ -140,7 +140,7 @@ static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     int saved = find_saved(g, n->word);
     if (!strcmp(n->word, "class")) {
         if (n->op != &elbo_op_concat)
-            return elbo_node_fail(n, err, "%s: the label can only be put behind other features; write `concat class`",
+            return elbo_node_fail(n, err, "%s: the label can only be appended to features; write `concat class`",
                                   n->text);
         saved = g->at.label;
     }
@@ -154,7 +154,7 @@ static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     const char *nearest = elbo_nearest_word(n->word, names);
     if (nearest)
         return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; did you mean `%s`?", n->text, n->word, nearest);
-    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` behind an earlier layer", n->text,
+    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` after an earlier layer", n->text,
                           n->word, n->word);
 }
 
@@ -194,7 +194,7 @@ static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error
     n->place = layer.place;
     n->text = layer.text;
     if (strcmp(layer.name, elbo_op_conv2d.name))
-        return elbo_node_fail(n, err, "latent.head: %s; it is a conv2d, such as conv2d kernel=4 stride=2 padding=1",
+        return elbo_node_fail(n, err, "latent.head: %s; expected a conv2d, such as conv2d kernel=4 stride=2 padding=1",
                               n->text);
     if (layer.argument_count == ELBO_MAX_ARGUMENTS || (layer.argument_count && !layer.arguments[0].key))
         return elbo_node_fail(n, err, "latent.head: %s; its channels are latent.channels: write conv2d kernel=K",
@@ -264,13 +264,13 @@ static void output_advice(const elbo_graph *g, const elbo_node *n, elbo_shape wa
     if (got[0] != want.dim[0] && is_conv(n))
         snprintf(channels, sizeof channels, "%d channel%s", want.dim[0], want.dim[0] > 1 ? "s" : "");
     else if (got[0] != want.dim[0])
-        snprintf(channels, sizeof channels, "`conv2d %d kernel=1` behind it", want.dim[0]);
+        snprintf(channels, sizeof channels, "`conv2d %d kernel=1` after it", want.dim[0]);
     int scale = want.dim[1] / got[1];
     if (got[1] != want.dim[1] || got[2] != want.dim[2]) {
         if (scale > 1 && scale <= 256 && got[1] * scale == want.dim[1] && got[2] * scale == want.dim[2])
-            snprintf(size, sizeof size, "`upsample %d` behind it", scale);
+            snprintf(size, sizeof size, "`upsample %d` after it", scale);
         else if (!is_conv(n) || !elbo_conv_argument_for(n, g->node[n->input[0]].shape, want, size, sizeof size)) {
-            snprintf(text, room, "`flatten, linear %zu` behind it", elbo_shape_size(want));
+            snprintf(text, room, "`flatten, linear %zu` after it", elbo_shape_size(want));
             return;
         }
     }
@@ -296,8 +296,8 @@ static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error 
                                   "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`",
                                   n->text, shape, image, values, values);
         output_advice(g, n, want, advice, sizeof advice);
-        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape,
-                              image, advice);
+        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; expected %s", n->text, shape, image,
+                              advice);
     }
     g->at.output = g->at.logits = g->count - 1;
     const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);

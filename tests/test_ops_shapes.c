@@ -63,7 +63,7 @@ static void wrong_layers(void **state) {
         {"conv_transpose2d 2 kernel=99 stride=1024, conv_transpose2d 2 kernel=9 stride=1024",
          "use less padding or a smaller stride"},
         {"conv2d 65536 kernel=1, upsample 256, flatten", "gives 65536x256x1536, more than 2^28 values an image"},
-        {"conv_transpose2d 2 kernel=1 stride=2 output_padding=2", "it is smaller than stride (2) or dilation (1)"},
+        {"conv_transpose2d 2 kernel=1 stride=2 output_padding=2", "expected less than stride (2) or dilation (1)"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char *yaml = text_of("kind: ae\nencoder: [%s]\nlatent: 2\ndecoder: [linear 6]\nloss: {reconstruction: mse}\n",

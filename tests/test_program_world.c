@@ -107,10 +107,10 @@ static void test_no_room_for_results(void **state) {
 
 static void test_no_folder(void **state) {
     (void)state;
-    refused(1, WORDS("/proc/elbo", "cannot be made"), "train", "mnist-ae", "-e", "1", "-o", "/proc/elbo/run", "-q");
+    refused(1, WORDS("/proc/elbo", "cannot be created"), "train", "mnist-ae", "-e", "1", "-o", "/proc/elbo/run", "-q");
     refused(1, WORDS("/proc/z.npy", "cannot be written", "No such file"), "encode", "good", "test", "-o",
             "/proc/z.npy");
-    refused(1, WORDS("/proc/elbo", "cannot be made"), "decode", "good", "z.npy", "-o", "/proc/elbo");
+    refused(1, WORDS("/proc/elbo", "cannot be created"), "decode", "good", "z.npy", "-o", "/proc/elbo");
     refused(1, WORDS("/proc/elbo"), "reconstruct", "good", "-o", "/proc/elbo/x.png");
     refused(1, WORDS("nowhere/z.npy", "no such folder"), "encode", "good", "test", "-o", "nowhere/z.npy");
     scratch_write(&here, "file", "", 0);

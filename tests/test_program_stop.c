@@ -292,7 +292,7 @@ static void test_two_at_a_time(void **state) {
     program other = elbo_start("train", "--resume", "-o", "busy");
     // its two streams go to the same files as the first one's: which says nothing
     program_wait(&other);
-    expect_refusal(&other, 1, WORDS("busy", "another elbo is training in it"));
+    expect_refusal(&other, 1, WORDS("busy", "another elbo process is training in it"));
     kill(p.pid, SIGINT);
     program_wait(&p);
     expect_code(&p, 130);

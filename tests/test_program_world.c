@@ -114,8 +114,8 @@ static void test_no_folder(void **state) {
     refused(1, WORDS("/proc/elbo"), "reconstruct", "good", "-o", "/proc/elbo/x.png");
     refused(1, WORDS("nowhere/z.npy", "no such folder"), "encode", "good", "test", "-o", "nowhere/z.npy");
     scratch_write(&here, "file", "", 0);
-    refused(1, WORDS("file: the folder cannot be created", "a file has its name"), "train", "mnist-ae", "-e", "1",
-            "-o", "file", "-q");
+    refused(1, WORDS("file: the folder cannot be created", "a file has its name"), "train", "mnist-ae", "-e", "1", "-o",
+            "file", "-q");
     refused(1, WORDS("file", "a file has its name"), "train", "mnist-ae", "-e", "1", "-o", "file/run", "-q");
     refused(2, WORDS("three", "folder"), "encode", "good", "test", "-o", "three");
 }

@@ -116,8 +116,9 @@ for page in "$@"; do
     awk -f "$work/commands.awk" "$page" >"$work/named"
     [ ! -s "$work/named" ] || named=1
     awk -v work="$work" -v file="$page" -f "$work/wrong.awk" "$work/named" >>"$work/wrong"
-    # Linked files: [text](path), without an address or a place within the page.
-    grep -no '](\([^)# ]*\)' "$page" | grep -v '](\(https*\|mailto\):' | sed 's/](//' | while IFS=: read -r line target; do
+    # Linked files: [text](path) and src="path", without an address or a place within the page.
+    { grep -no -e '](\([^)# ]*\)' -e 'src="[^"]*' "$page" || true; } | sed 's/](//; s/src="//' |
+        grep -v ':\(https*\|mailto\):' | while IFS=: read -r line target; do
         [ -z "$target" ] || [ -e "$(dirname "$page")/$target" ] || echo "$page:$line: $target: there is no such file"
     done >>"$work/wrong" || true
 done

@@ -26,6 +26,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/data.h"
+#include "formats/png.h"
 #include "scratch.h"
 
 enum { SECONDS_TO_LIVE = 60, MOST_WORDS = 32 };
@@ -318,6 +319,22 @@ static inline void write_data(const char *folder, uint32_t train, uint32_t test)
     free(path);
     write_split(folder, "train", false, train);
     write_split(folder, "t10k", true, test);
+}
+
+/* A figure: NAME.png that is a picture, and NAME.gp that drew it. */
+static inline void assert_figure(const char *name) {
+    char file[200], *path;
+    snprintf(file, sizeof file, "%s.gp", name);
+    assert_there(file);
+    snprintf(file, sizeof file, "%s.png", name);
+    path = in_scratch(file);
+    uint8_t *pixels;
+    int width, height;
+    elbo_error err;
+    if (elbo_png_read(path, 3, &pixels, &width, &height, &err) != ELBO_OK) fail_msg("%s", err.message);
+    assert_true(width > 100 && height > 50);
+    free(pixels);
+    free(path);
 }
 
 #endif

@@ -178,10 +178,10 @@ static void test_mistakes(void **state) {
         {"flip", "a list of augmentations"},
         {"[flop]", "did you mean `flip`?"},
         {"[rotate]", "degrees is missing"},
-        {"[rotate 181]", "it is between 0 and 180"},
-        {"[flip p=2]", "it is between 0 and 1"},
-        {"[crop padding=1.5]", "it is a whole number"},
-        {"[crop padding=1 fill=red]", "it is edge or reflect or black"},
+        {"[rotate 181]", "expected a number from 0 to 180"},
+        {"[flip p=2]", "expected a number from 0 to 1"},
+        {"[crop padding=1.5]", "expected an integer"},
+        {"[crop padding=1 fill=red]", "expected edge or reflect or black"},
         {"[color_jitter hue=0.1]", "no argument `hue`"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -95,7 +95,7 @@ static void a_name_is_looked_for_in_elbo_data_and_then_in_the_cache(void **state
     elbo_error err = open_bad("mnist", NULL, ELBO_BOTH_SPLITS, ELBO_NOT_FOUND);
     char cached[120], where[400];
     snprintf(cached, sizeof cached, "%s/elbo/mnist", cache);
-    snprintf(where, sizeof where, "mnist: not found in $ELBO_DATA/mnist (ELBO_DATA=%s), %s; 'elbo data fetch mnist'",
+    snprintf(where, sizeof where, "mnist: not found in $ELBO_DATA/mnist (ELBO_DATA=%s), %s; `elbo data fetch mnist`",
              data, cached);
     assert_message(err, where);
     assert_false(elbo_dataset_present("mnist"));
@@ -257,7 +257,7 @@ static void what_is_wrong_inside_a_file_is_passed_on(void **state) {
     snprintf(path, sizeof path, "%s/mnist/t10k-images-idx3-ubyte", data);
     assert_int_equal(truncate(path, 30), 0);
     elbo_error err = open_bad("mnist", NULL, ELBO_BOTH_SPLITS, ELBO_BAD_INPUT);
-    assert_message(err, path, "cut off");
+    assert_message(err, path, "truncated");
 }
 
 static void digits_are_made(void **state) {

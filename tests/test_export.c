@@ -66,6 +66,12 @@ static elbo_model *trained(const char *name, const char *yaml) {
     "flatten, linear 20, batch_norm1d, sigmoid, linear 1568, unflatten 2 28 28, upsample, avg_pool2d kernel=3 "        \
     "stride=2 padding=1, conv2d 1 kernel=1]\n"                                                                         \
     "loss: {reconstruction: gaussian}\ntrain: {epochs: 1, batch: 32}\n"
+#define ATTENTION                                                                                                      \
+    "kind: vae\ndata: digits\nlatent: 6\n"                                                                             \
+    "encoder: [conv2d 6 kernel=4 stride=4, group_norm 3 eps=1e-3, silu, save a, self_attention heads=2, add a, gelu, " \
+    "flatten, linear 30, gelu approximate=tanh]\n"                                                                     \
+    "decoder: [linear 98, group_norm 7, silu, unflatten 2 7 7, self_attention, upsample 4, conv2d 1 kernel=1, "        \
+    "sigmoid]\ntrain: {epochs: 1, batch: 32}\n"
 #define TOLD                                                                                                           \
     "kind: vae\ndata: digits\nlatent: 4\n"                                                                             \
     "encoder: [concat class, conv2d 4 kernel=3 stride=4 padding=1, relu, flatten, concat class]\n"                     \
@@ -167,6 +173,9 @@ static void every_layer_in_c(void **state) {
     (void)state;
     elbo_model *m = trained("every", EVERY_LAYER);
     a_c_file_computes_the_same(m, "every.c");
+    elbo_model_close(m);
+    m = trained("attends", ATTENTION);
+    a_c_file_computes_the_same(m, "attends.c");
     elbo_model_close(m);
 }
 
@@ -282,6 +291,15 @@ static void onnx_graphs_have_the_layers(void **state) {
     assert_string_equal(nodes, "Gemm LeakyRelu Gemm Sigmoid Reshape ");
     assert_string_equal(ports, "z>images,");
     assert_int_equal(encoder + decoder, m->network.graph.weights);
+    elbo_export_files_free(&f);
+    elbo_model_close(m);
+    m = trained("onnx-attends", ATTENTION);
+    f = exported(m, ELBO_EXPORT_ONNX, "a.onnx");
+    read_onnx(f.path[0], nodes, &encoder, ports);
+    assert_string_equal(
+        nodes, "Conv Reshape ReduceMean Sub Mul ReduceMean Add Sqrt Div Reshape Mul Add Sigmoid Mul Reshape MatMul Add "
+               "Reshape Split Transpose MatMul Mul Softmax Transpose MatMul Reshape MatMul Add Reshape Add Mul Erf Add "
+               "Mul Mul Reshape Gemm Mul Mul Add Mul Sigmoid Mul Gemm Reshape Split ");
     elbo_export_files_free(&f);
     elbo_model_close(m);
     m = trained("onnx-skips", SKIPS);

@@ -235,7 +235,7 @@ static void no_value_is_no_chart(void **state) {
     elbo_error err;
     assert_int_equal(elbo_draw_curves((elbo_figure){folder, "x", "", false}, NULL, NULL, &series, 1, &err),
                      ELBO_BAD_INPUT);
-    assert_string_equal(err.message, "figure x: there is no value to draw");
+    assert_string_equal(err.message, "figure x: no values to draw");
     assert_folder_holds("");
 }
 

@@ -96,7 +96,7 @@ static void plain_and_packed_files_are_read_whatever_their_names(void **state) {
 static void sizes_that_lie_are_refused(void **state) {
     (void)state;
     idx_images(0x803, 20, 5, 3, 299);
-    assert_refused(save("x"), NULL, "20 x 5 x 3 images, but 299 bytes follow it; the file was cut off");
+    assert_refused(save("x"), NULL, "20 x 5 x 3 images, but 299 bytes follow it; the file is truncated");
     pack();
     assert_refused(save("x"), NULL, "20 x 5 x 3 images, but 299 bytes follow it");
     idx_images(0x803, 20, 5, 3, 301);
@@ -104,7 +104,7 @@ static void sizes_that_lie_are_refused(void **state) {
     idx_images(0x803, 0xffffffff, 4096, 4096, 10);
     assert_refused(save("x"), NULL, "4294967295 x 4096 x 4096");
     idx_images(0x803, 1, 0x80000000, 0x80000000, 10); // 2^62, and 4 of them 0
-    assert_refused(save("x"), NULL, "4096 x 4096 are read");
+    assert_refused(save("x"), NULL, "expected 1 x 1 to 4096 x 4096");
     idx_images(0x803, 1, 4097, 1, 4097);
     assert_refused(save("x"), NULL, "4097 x 1 pixels");
     idx_images(0x803, 1, 0, 28, 0);
@@ -129,7 +129,7 @@ static void files_of_another_kind_are_refused_by_their_magic(void **state) {
     assert_refused(images, images, "0x00000803, which is an IDX file of images");
     idx_images(0xd03, 20, 5, 3, 1200);
     assert_refused(save("x"), NULL, "0x00000d03, an IDX file of another type");
-    assert_refused(scratch_write(&s, "x", "\x89PNG\r\n", 6), NULL, "0x89504e47, which is no IDX file");
+    assert_refused(scratch_write(&s, "x", "\x89PNG\r\n", 6), NULL, "0x89504e47, which is not an IDX file");
 }
 
 static void labels_must_be_as_many_as_images(void **state) {

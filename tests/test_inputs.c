@@ -165,7 +165,7 @@ static void a_label_is_an_expression_of_labels(void **state) {
     elbo_expression nothing = parsed("class:3 - class:3");
     elbo_error err;
     assert_int_equal(elbo_operands_label(&w, &nothing, label, &err), ELBO_BAD_INPUT);
-    assert_non_null(strstr(err.message, "is of no class"));
+    assert_non_null(strstr(err.message, "has no class"));
     elbo_expression_free(&to_8);
     elbo_expression_free(&half);
     elbo_expression_free(&nothing);
@@ -213,7 +213,7 @@ static void classes_that_are_not_there_are_refused(void **state) {
     x.sets[0] = "encoder=[flatten, linear 3, add class]";
     assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "write `concat class`");
     x.sets[0] = "corrupt=[occlude 29]";
-    assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "it is at most 28");
+    assert_refused(train(&x, (elbo_train_options){.threads = 1}, &err), &err, "expected at most 28");
 }
 
 /* ---- corruption ---- */

@@ -1,4 +1,5 @@
-/* Nearest neighbours, scores of a map and the vote of neighbours, against plain loops and scikit-learn's numbers. */
+/* Nearest neighbours, scores of an embedding and the vote of neighbours, against plain loops and scikit-learn's
+ * numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -282,7 +283,7 @@ static void test_what_is_refused(void **state) {
     free(many);
 }
 
-/* ---- scores of a map ---- */
+/* ---- scores of an embedding ---- */
 
 /* sklearn.manifold.trustworthiness 1.2.1 on the same whole numbers, and with the spaces exchanged. */
 static void test_scores_are_those_of_scikit_learn(void **state) {
@@ -298,18 +299,18 @@ static void test_scores_are_those_of_scikit_learn(void **state) {
     for (size_t t = 0; t < sizeof golden / sizeof *golden; t++) {
         size_t n = golden[t].n;
         int dims = golden[t].dims;
-        float *x = whole_numbers(n, dims, 1, 1000), *map = whole_numbers(n, 2, 2, 1000);
-        for (size_t i = 0; i < n; i++) map[2 * i] += 4 * x[i * (size_t)dims];
+        float *x = whole_numbers(n, dims, 1, 1000), *embedding = whole_numbers(n, 2, 2, 1000);
+        for (size_t i = 0; i < n; i++) embedding[2 * i] += 4 * x[i * (size_t)dims];
         elbo_embedding_scores s;
         elbo_error err;
-        well(elbo_embedding_score(&s, map, x, n, dims, NULL, NULL, &err), &err);
+        well(elbo_embedding_score(&s, embedding, x, n, dims, NULL, NULL, &err), &err);
         assert_int_equal(s.k, golden[t].k);
         assert_int_equal(s.asked, n);
         assert_near("trustworthiness", t, s.trustworthiness, golden[t].trustworthiness, 1e-9);
         assert_near("continuity", t, s.continuity, golden[t].continuity, 1e-9);
-        assert_true(isnan(s.knn_points) && isnan(s.knn_map));
+        assert_true(isnan(s.knn_points) && isnan(s.knn_embedding));
         free(x);
-        free(map);
+        free(embedding);
     }
 }
 
@@ -317,21 +318,21 @@ static void test_scores_are_those_of_scikit_learn(void **state) {
 static void test_scores_are_those_of_plain_loops(void **state) {
     (void)state;
     enum { N = 800, DIMS = 6, K = 10 };
-    float *x = whole_numbers(N, DIMS, 8, 6), *map = whole_numbers(N, 2, 9, 60);
+    float *x = whole_numbers(N, DIMS, 8, 6), *embedding = whole_numbers(N, 2, 9, 60);
     uint8_t label[N];
     for (size_t i = 0; i < N; i++) {
-        map[2 * i] += 9 * x[i * DIMS];
+        embedding[2 * i] += 9 * x[i * DIMS];
         label[i] = (uint8_t)(x[i * DIMS] + (x[i * DIMS + 1] > 2));
     }
     elbo_embedding_scores s;
     elbo_error err;
-    well(elbo_embedding_score(&s, map, x, N, DIMS, label, NULL, &err), &err);
+    well(elbo_embedding_score(&s, embedding, x, N, DIMS, label, NULL, &err), &err);
     static ranked near[2][N];
     static size_t rank[2][N];
     double sum[2] = {0}, hits = 0, right[2] = {0};
     for (size_t i = 0; i < N; i++) {
         for (int space = 0; space < 2; space++) {
-            const float *p = space ? map : x;
+            const float *p = space ? embedding : x;
             int dims = space ? 2 : DIMS, votes[256] = {0}, most = 0;
             rank_all(near[space], p + i * (size_t)dims, p, N, dims, i);
             for (size_t j = 0; j < N - 1; j++) rank[space][near[space][j].index] = j + 1;
@@ -354,24 +355,24 @@ static void test_scores_are_those_of_plain_loops(void **state) {
     assert_near("continuity", 0, s.continuity, 1 - scale * sum[1], 1e-12);
     assert_near("recall", 0, s.recall, hits / (N * K), 1e-12);
     assert_near("knn_points", 0, s.knn_points, right[0] / N, 1e-12);
-    assert_near("knn_map", 0, s.knn_map, right[1] / N, 1e-12);
-    assert_true(s.recall > 0.01 && s.knn_points > 0.1 && s.knn_map > 0.1); // (not all zeros)
+    assert_near("knn_embedding", 0, s.knn_embedding, right[1] / N, 1e-12);
+    assert_true(s.recall > 0.01 && s.knn_points > 0.1 && s.knn_embedding > 0.1); // (not all zeros)
     free(x);
-    free(map);
+    free(embedding);
 }
 
 static void test_a_perfect_map(void **state) {
     (void)state;
     enum { N = 500 };
-    float *map = normal_numbers(N, 2, 5);
+    float *embedding = normal_numbers(N, 2, 5);
     elbo_embedding_scores s;
     elbo_error err;
-    well(elbo_embedding_score(&s, map, map, N, 2, NULL, NULL, &err), &err);
+    well(elbo_embedding_score(&s, embedding, embedding, N, 2, NULL, NULL, &err), &err);
     assert_true(s.trustworthiness == 1 && s.continuity == 1 && s.recall == 1);
-    for (size_t i = 0; i < 2 * N; i++) map[i] = 3; // all in one place
-    well(elbo_embedding_score(&s, map, map, N, 2, NULL, NULL, &err), &err);
+    for (size_t i = 0; i < 2 * N; i++) embedding[i] = 3; // all in one place
+    well(elbo_embedding_score(&s, embedding, embedding, N, 2, NULL, NULL, &err), &err);
     assert_true(s.trustworthiness == 1 && s.continuity == 1 && s.recall == 1);
-    free(map);
+    free(embedding);
 }
 
 static void test_votes(void **state) {

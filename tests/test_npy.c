@@ -130,10 +130,10 @@ static void files_that_are_no_npy_are_refused(void **state) {
     assert_refused(s.folder, "a folder");
     assert_refused(scratch_write(&s, "x.npy", "", 0), "NUMPY");
     assert_refused(scratch_write(&s, "x.npy", "PK\3\4 a zip", 11), "NUMPY");
-    assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY", 6), "cut off");
+    assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY", 6), "truncated");
     assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY\3\0\0\0\0\0", 12), "version 3.0");
-    assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY\1\0\x76", 9), "cut off");
-    assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY\1\0\x76\0{'descr'", 18), "cut off");
+    assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY\1\0\x76", 9), "truncated");
+    assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY\1\0\x76\0{'descr'", 18), "truncated");
     assert_refused(scratch_write(&s, "x.npy", "\x93NUMPY\2\0\xff\xff\xff\xff", 12), "4294967295");
 }
 

@@ -117,13 +117,13 @@ static void test_precision_and_recall(void **state) {
     for (int i = 0; i < M * D; i++) made[i] = 0.6f * made[i] + 0.4f;
     for (int k = 1; k < 6; k += 2) {
         elbo_precision_recall p;
-        assert_ok(elbo_precision_recall_of(&p, real, N, made, M, D, k, &work, &failure));
+        assert_ok(elbo_precision_recall_of(&p, &(elbo_clouds){real, N, made, M, D}, k, &work, &failure));
         assert_true(p.precision == plain_share(made, M, real, N, D, k));
         assert_true(p.recall == plain_share(real, N, made, M, D, k));
         assert_true(p.precision > p.recall); // the narrower cloud
     }
     elbo_precision_recall p;
-    assert_int_equal(elbo_precision_recall_of(&p, real, 3, made, M, D, 3, &work, NULL), ELBO_BAD_INPUT);
+    assert_int_equal(elbo_precision_recall_of(&p, &(elbo_clouds){real, 3, made, M, D}, 3, &work, NULL), ELBO_BAD_INPUT);
 }
 
 /* Blur, which pixels hardly show, takes images out of the manifold; other images of the data lie in it. */
@@ -155,9 +155,11 @@ static void test_blur_is_seen(void **state) {
     assert_ok(elbo_features_of(&net, blurred, N, features[2], &work, &failure));
     assert_ok(elbo_features_of(&net, blurred, N, again, &(elbo_job){.threads = 1}, &failure));
     assert_memory_equal(features[2], again, sizeof again);
-    assert_ok(elbo_precision_recall_of(&p, features[0], N, features[1], N, ELBO_RANDOM_FEATURES, 3, &work, &failure));
+    assert_ok(elbo_precision_recall_of(&p, &(elbo_clouds){features[0], N, features[1], N, ELBO_RANDOM_FEATURES}, 3,
+                                       &work, &failure));
     assert_true(p.precision > 0.7 && p.recall > 0.7);
-    assert_ok(elbo_precision_recall_of(&p, features[0], N, features[2], N, ELBO_RANDOM_FEATURES, 3, &work, &failure));
+    assert_ok(elbo_precision_recall_of(&p, &(elbo_clouds){features[0], N, features[2], N, ELBO_RANDOM_FEATURES}, 3,
+                                       &work, &failure));
     // (of few images the data's balls are wide, and smooth images lie in the middle of all: recall sees it at once)
     assert_true(p.precision < 0.6 && p.recall < 0.02);
     elbo_feature_net_free(&net);

@@ -152,9 +152,9 @@ static void a_cut_file_is_refused_wherever_it_is_cut(void **state) {
     size_t size;
     assert_int_equal(elbo_file_read(path, 1 << 20, &bytes, &size, NULL), ELBO_OK);
     put(bytes, size / 2);
-    is_refused("cut short");
+    is_refused("truncated");
     put(bytes, size - 1);
-    is_refused("cut short");
+    is_refused("truncated");
     free(bytes);
 }
 

@@ -99,7 +99,7 @@ static void classes_are_refused_in_one_line(void **state) {
     } wrong[] = {
         {{"sample", "cvae", "--class", "10"}, "has classes 0 to 9"},
         {{"sample", "ae", "--class", "1"}, "no layer `concat class`"},
-        {{"decode", "cvae", "z.npy", "-o", "x.npy"}, "--class C or --labels L.npy says it"},
+        {{"decode", "cvae", "z.npy", "-o", "x.npy"}, "--class C or --labels L.npy"},
         {{"decode", "ae", "z2.npy", "-o", "x.npy", "--class", "1"}, "is not conditional"},
         {{"encode", "cvae", "test", "-o", "x.npy", "--class", "1"}, "have labels of their own"},
         {{"decode", "cvae", "z.npy", "-o", "x.npy", "--labels", "few.npy"}, "has 2 rows; there are 60"},

@@ -260,7 +260,7 @@ static void test_renamed_folder(void **state) {
     char *from = in_scratch("here"), *to = in_scratch("elsewhere");
     assert_int_equal(rename(from, to), 0);
     program_wait(&p);
-    expect_refusal(&p, 1, WORDS("here/", "its folder is not there"));
+    expect_refusal(&p, 1, WORDS("here/", "no such folder"));
     assert_false(elbo_folder_exists(from));
     assert_int_equal(count_temporaries("elsewhere"), 0);
     run_well("eval", "elsewhere"); // whole, as it was when it went
@@ -292,7 +292,7 @@ static void test_two_at_a_time(void **state) {
     program other = elbo_start("train", "--resume", "-o", "busy");
     // its two streams go to the same files as the first one's: which says nothing
     program_wait(&other);
-    expect_refusal(&other, 1, WORDS("busy", "another elbo is training in it"));
+    expect_refusal(&other, 1, WORDS("busy", "another elbo process is training in it"));
     kill(p.pid, SIGINT);
     program_wait(&p);
     expect_code(&p, 130);
@@ -341,7 +341,7 @@ static void take_fingerprint_away(const char *name) {
     free(path);
 }
 
-/* The data that a run goes on with are those it began with, to the last byte. */
+/* The data that a run continues with are those it began with, to the last byte. */
 static void test_resume_with_changed_images(void **state) {
     (void)state;
 #define IMAGES "changed/train-images-idx3-ubyte"

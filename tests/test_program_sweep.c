@@ -88,7 +88,7 @@ static void test_interrupted_and_killed(void **state) {
         if (p.code != 0) expect_code(&p, i % 2 ? 137 : 130);
         interrupted += p.code != 0;
         if (p.code == 130 && (i == 0 || *p.err)) // (else it came before there was anything to stop)
-            assert_non_null(strstr(p.err, "the same command goes on"));
+            assert_non_null(strstr(p.err, "the same command continues"));
         program_free(&p);
     }
     print_message("interrupted %d times\n", interrupted);
@@ -138,7 +138,7 @@ static void test_classes(void **state) {
     run_well("eval", "only", "--json");
     refused(1, WORDS("exclude: mnist has no class `X`", "0 to 9"), "train", "mnist-vae", "--exclude", "class:X", "-o",
             "x");
-    refused(1, WORDS("exclude", "does not go with classes"), "train", "mnist-vae", "--exclude", "8", "--set",
+    refused(1, WORDS("exclude", "cannot be combined with classes"), "train", "mnist-vae", "--exclude", "8", "--set",
             "classes=[1]", "-o", "x");
     refused(1, WORDS("leaves none of the 300"), "train", "mnist-vae", "--set", "exclude=[0,1,2,3,4,5,6,7,8,9]", "-o",
             "x");

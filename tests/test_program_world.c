@@ -98,8 +98,7 @@ static void test_no_room_for_results(void **state) {
     refused_with(LIMIT(100), WORDS("out/loss"), "compare", "good", "-o", "out/loss.png");
     refused_with(LIMIT(5 * KIB), WORDS("out/loss"), "compare", "good", "-o", "out/loss.png");
     refused_with(LIMIT(5 * KIB), WORDS("good/figures/"), "report", "good", "-o", "page.html");
-    refused_with(LIMIT(1000), WORDS("digits/x.npy", "its folder is not there"), "decode", "good", "z.npy", "-o",
-                 "digits/x.npy");
+    refused_with(LIMIT(1000), WORDS("digits/x.npy", "no such folder"), "decode", "good", "z.npy", "-o", "digits/x.npy");
     for (int i = 0; i < 5; i++) assert_same_bytes(files[i][0], files[i][1]);
     assert_int_equal(count_temporaries(".") + count_temporaries("out") + count_temporaries("good/figures"), 0);
 }
@@ -108,16 +107,16 @@ static void test_no_room_for_results(void **state) {
 
 static void test_no_folder(void **state) {
     (void)state;
-    refused(1, WORDS("/proc/elbo", "cannot be made"), "train", "mnist-ae", "-e", "1", "-o", "/proc/elbo/run", "-q");
+    refused(1, WORDS("/proc/elbo", "cannot be created"), "train", "mnist-ae", "-e", "1", "-o", "/proc/elbo/run", "-q");
     refused(1, WORDS("/proc/z.npy", "cannot be written", "No such file"), "encode", "good", "test", "-o",
             "/proc/z.npy");
-    refused(1, WORDS("/proc/elbo", "cannot be made"), "decode", "good", "z.npy", "-o", "/proc/elbo");
+    refused(1, WORDS("/proc/elbo", "cannot be created"), "decode", "good", "z.npy", "-o", "/proc/elbo");
     refused(1, WORDS("/proc/elbo"), "reconstruct", "good", "-o", "/proc/elbo/x.png");
-    refused(1, WORDS("nowhere/z.npy", "its folder is not there"), "encode", "good", "test", "-o", "nowhere/z.npy");
+    refused(1, WORDS("nowhere/z.npy", "no such folder"), "encode", "good", "test", "-o", "nowhere/z.npy");
     scratch_write(&here, "file", "", 0);
-    refused(1, WORDS("file: the folder cannot be made", "a file is in its place"), "train", "mnist-ae", "-e", "1", "-o",
+    refused(1, WORDS("file: the folder cannot be created", "a file has its name"), "train", "mnist-ae", "-e", "1", "-o",
             "file", "-q");
-    refused(1, WORDS("file", "a file is in its place"), "train", "mnist-ae", "-e", "1", "-o", "file/run", "-q");
+    refused(1, WORDS("file", "a file has its name"), "train", "mnist-ae", "-e", "1", "-o", "file/run", "-q");
     refused(2, WORDS("three", "folder"), "encode", "good", "test", "-o", "three");
 }
 

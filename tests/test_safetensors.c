@@ -167,27 +167,28 @@ static const struct {
     {"PK\3\4 some zip", "x: its header is not JSON: *"},
     {"{\"a\":", "x: its header is not JSON: *"},
     {"{\"\xff\":1}", "x: its header is not JSON: *"},
-    {"[]", "x: is no safetensors file: its header is no JSON object"},
+    {"[]", "x: is not a safetensors file: its header is not a JSON object"},
     {"{}", "x: 8 bytes at its end belong to no tensor"},
     {"{\"a\":" T("F32", "[1]", "[0,4]") ",\"a\":" T("F32", "[1]", "[4,8]") "}", "x: its header is not JSON: *"},
-    {"{\"__metadata__\":3}", "x: is no safetensors file: its __metadata__ is no JSON object"},
-    {"{\"__metadata__\":{\"a\":3}}", "x: is no safetensors file: its __metadata__ holds something else than texts"},
-    {"{\"a\":3}", "x: tensor a: is no JSON object"},
+    {"{\"__metadata__\":3}", "x: is not a safetensors file: its __metadata__ is not a JSON object"},
+    {"{\"__metadata__\":{\"a\":3}}",
+     "x: is not a safetensors file: its __metadata__ holds values that are not strings"},
+    {"{\"a\":3}", "x: tensor a: is not a JSON object"},
     {"{\"a\":{}}", "x: tensor a: has no dtype"},
     {"{\"a\":{\"dtype\":3}}", "x: tensor a: has no dtype"},
     {"{\"a\\n\":{\"dtype\":\"BF16\"}}", "x: tensor a\\n: dtype BF16; F32, F64, I64 and U8 can be read"},
     {"{\"a\":{\"dtype\":\"F32\"}}", "x: tensor a: has no shape"},
     {"{\"a\":" T("F32", "{}", "[0,8]") "}", "x: tensor a: has no shape"},
     {"{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]") "}", "x: tensor a: has more than 8 dimensions"},
-    {"{\"a\":" T("F32", "[-2]", "[0,8]") "}", "x: tensor a: a size in its shape is no whole number of 0 or more"},
-    {"{\"a\":" T("F32", "[2.0]", "[0,8]") "}", "x: tensor a: a size in its shape is no whole number of 0 or more"},
+    {"{\"a\":" T("F32", "[-2]", "[0,8]") "}", "x: tensor a: its shape has an entry that is not an integer >= 0"},
+    {"{\"a\":" T("F32", "[2.0]", "[0,8]") "}", "x: tensor a: its shape has an entry that is not an integer >= 0"},
     {"{\"a\":" T("F32", "[99999999999999999999]", "[0,8]") "}", "x: its header is not JSON: *"},
-    {"{\"a\":" T("F32", "[2]", "[0]") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
-    {"{\"a\":" T("F32", "[2]", "[0,8,8]") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
-    {"{\"a\":" T("F32", "[2]", "[-8,0]") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
-    {"{\"a\":" T("F32", "[2]", "7") "}", "x: tensor a: its data_offsets are no two whole numbers of 0 or more"},
+    {"{\"a\":" T("F32", "[2]", "[0]") "}", "x: tensor a: its data_offsets are not two integers >= 0"},
+    {"{\"a\":" T("F32", "[2]", "[0,8,8]") "}", "x: tensor a: its data_offsets are not two integers >= 0"},
+    {"{\"a\":" T("F32", "[2]", "[-8,0]") "}", "x: tensor a: its data_offsets are not two integers >= 0"},
+    {"{\"a\":" T("F32", "[2]", "7") "}", "x: tensor a: its data_offsets are not two integers >= 0"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"scale\":2}}",
-     "x: tensor a: has more than dtype, shape and data_offsets"},
+     "x: tensor a: has keys besides dtype, shape and data_offsets"},
     {"{\"a\":" T("F32", "[3]", "[0,12]") "}", "x: tensor a: data_offsets [0, 12] are not inside the 8 bytes of data"},
     {"{\"a\":" T("F32", "[2]", "[8,0]") "}", "x: tensor a: data_offsets [8, 0] are not inside the 8 bytes of data"},
     {"{\"a\":" T("F32", "[2]", "[9223372036854775800,9223372036854775807]") "}",
@@ -205,7 +206,7 @@ static const struct {
     {"{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F32", "[0]", "[4,4]") "}",
      "x: tensor b: its data overlap another tensor's"},
     {"{\"b\":" T("F32", "[1]", "[4,8]") ",\"a\":" T("U8", "[3]", "[0,3]") "}",
-     "x: tensor b: there is a hole before its data"},
+     "x: tensor b: there is a gap before its data"},
     {"{\"a\":" T("U8", "[5]", "[0,5]") "}", "x: 3 bytes at its end belong to no tensor"},
     {"{\"a\":" T("U8", "[8]", "[0,8]") "} x", "x: its header is not JSON: *"},
 };
@@ -223,20 +224,22 @@ static void header_lengths_that_lie(void **state) {
     (void)state;
     elbo_error err;
     assert_int_equal(elbo_file_write("x", "1234567", 7, &err), ELBO_OK);
-    assert_refused("x: is no safetensors file: shorter than the 8 bytes that begin it");
+    assert_refused("x: is not a safetensors file: shorter than the 8 bytes that begin it");
     write_file("{}", 3, NULL, 0);
-    assert_refused("x: is no safetensors file, or cut short: a header of 3 bytes in a file of 10");
+    assert_refused("x: is not a safetensors file, or is truncated: a header of 3 bytes in a file of 10");
     write_file("{}", UINT64_MAX, NULL, 0); // with 8 added it would be small again
-    assert_refused("x: is no safetensors file, or cut short: a header of 18446744073709551615 bytes in a file of 10");
+    assert_refused(
+        "x: is not a safetensors file, or is truncated: a header of 18446744073709551615 bytes in a file of 10");
     write_file("{}", UINT64_MAX - 7, NULL, 0);
-    assert_refused("x: is no safetensors file, or cut short: a header of 18446744073709551608 bytes in a file of 10");
+    assert_refused(
+        "x: is not a safetensors file, or is truncated: a header of 18446744073709551608 bytes in a file of 10");
     size_t n = (16 << 20) + 9; // a header that is there, and absurd
     uint8_t *bytes = calloc(n, 1);
     assert_non_null(bytes);
     memcpy(bytes, &(uint64_t){n - 8}, 8);
     assert_int_equal(elbo_file_write("x", bytes, n, &err), ELBO_OK);
     free(bytes);
-    assert_refused("x: is no safetensors file: its header has more than 16 MiB");
+    assert_refused("x: is not a safetensors file: its header has more than 16 MiB");
 }
 
 /* The header is looked at before memory is taken for what it speaks of. */
@@ -316,15 +319,14 @@ static void what_could_not_be_read_is_not_written(void **state) {
     assert_not_written(&(elbo_st_tensor){"\xff", ELBO_ST_F32, 1, {1}, weight}, 1, NULL, 0,
                        "x: cannot be written: \xff is not UTF-8");
     assert_not_written(&(elbo_st_tensor){"__metadata__", ELBO_ST_F32, 1, {1}, weight}, 1, NULL, 0,
-                       "x: cannot be written: __metadata__ is no name for a tensor");
+                       "x: cannot be written: __metadata__ is not a valid tensor name");
     assert_not_written(&(elbo_st_tensor){"w", ELBO_ST_F32, 9, {1}, weight}, 1, NULL, 0,
                        "x: cannot be written: w has too many dimensions (at most 8) or elements");
     assert_not_written(&(elbo_st_tensor){"w", ELBO_ST_F32, 2, {SIZE_MAX / 2, 2}, weight}, 1, NULL, 0,
                        "x: cannot be written: w has too many dimensions (at most 8) or elements");
     const elbo_st_tensor twins[] = {{"w", ELBO_ST_F32, 1, {1}, weight}, {"w", ELBO_ST_U8, 1, {1}, mask}};
-    assert_not_written(twins, 2, NULL, 0, "x: cannot be written: w stands there twice");
-    assert_not_written(NULL, 0, (elbo_st_pair[]){{"k", "v"}, {"k", "v"}}, 2,
-                       "x: cannot be written: k stands there twice");
+    assert_not_written(twins, 2, NULL, 0, "x: cannot be written: w occurs twice");
+    assert_not_written(NULL, 0, (elbo_st_pair[]){{"k", "v"}, {"k", "v"}}, 2, "x: cannot be written: k occurs twice");
     assert_not_written(NULL, 0, (elbo_st_pair[]){{"k", "\xc3"}}, 1, "x: cannot be written: \xc3 is not UTF-8");
     assert_int_equal(elbo_safetensors_write("no/such/folder", NULL, 0, NULL, 0, &err), ELBO_NOT_FOUND);
 }

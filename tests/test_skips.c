@@ -145,7 +145,7 @@ static void wrong_heads(void **state) {
         {"{channels: 0, head: conv2d kernel=3}", "latent.channels: expected an integer from 1 to 65536, got `0`"},
         {"{channels: 3, head: conv2d kernel=3, size: 2}", "latent.size: unknown key"},
         {"{channels: 3, head: [conv2d]}", "latent.head: layer 1 is a list"},
-        {"{channels: 3, head: conv_transpose2d kernel=3}", "latent.head: conv_transpose2d kernel=3; it is a conv2d"},
+        {"{channels: 3, head: conv_transpose2d kernel=3}", "latent.head: conv_transpose2d kernel=3; expected a conv2d"},
         {"{channels: 3, head: conv2d 3 kernel=3}", "latent.head: conv2d 3 kernel=3; its channels are latent.channels"},
         {"{channels: 3, head: conv2d kernel=99}", "use a smaller kernel or more padding"},
     };

@@ -215,7 +215,7 @@ static void another_sweeps_folder_is_refused(void **state) {
     assert_ok(sweep_into(&s, "mine", OVER("latent=2,3"), 1, 1, &l, &failure));
     assert_ok(plan(&other, "mnist-vae-2d", SETS, OVER("latent=2,3"), 1, &failure));
     assert_int_equal(elbo_sweep_claim(&other, mine, NULL, &err), ELBO_BAD_INPUT); // while it is in use
-    assert_message(err, "another elbo is sweeping", mine);
+    assert_message(err, "another elbo process is sweeping", mine);
     elbo_sweep_free(&s);
     elbo_sweep_free(&other);
     static const struct {

@@ -37,7 +37,7 @@ static void a_run_is_replaced_only_when_asked(void **state) {
     assert_ok(train(&x, (elbo_train_options){.run = run}, &failure));
     file before = read_run_file(run, model);
     assert_int_equal(train(&other, (elbo_train_options){.run = run}, &err), ELBO_BAD_INPUT);
-    assert_message(err, "replaced: holds a trained run already", "--force");
+    assert_message(err, "replaced: already holds a trained run", "--force");
     file after = read_run_file(run, model);
     assert_true(after.size == before.size && !memcmp(after.bytes, before.bytes, before.size));
     free(after.bytes);

@@ -1,4 +1,4 @@
-/* t-SNE against plain loops: transforms, forces, similarities, the gradient, and whole maps. */
+/* t-SNE against plain loops: transforms, forces, similarities, the gradient, and whole embeddings. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

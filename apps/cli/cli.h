@@ -36,7 +36,8 @@ typedef enum cli_kind {
     CLI_FLOAT,
     CLI_TEXT,
     CLI_TEXTS,
-    CLI_OUTPUT // a name to write to: `argument` says by which endings, "FILE.png|.svg", "X.npy|FOLDER"
+    CLI_DEVICE, // the name of a device, a text; its help lists elbo_devices
+    CLI_OUTPUT  // a name to write to: `argument` says by which endings, "FILE.png|.svg", "X.npy|FOLDER"
 } cli_kind;
 
 typedef struct cli_texts {
@@ -50,13 +51,13 @@ typedef struct cli_option {
     cli_kind kind;
     void *value;          // bool, int, uint64_t, double, const char *, cli_texts; const char * of an output
     const char *argument; // "N"; NULL for a flag
-    const char *help;     // one line; says the default
+    const char *help;     // one line; says the default. NULL: an earlier name, still read but not shown
     double least, most;   // CLI_INT, CLI_FLOAT: the range; both 0: any
 } cli_option;
 
 /* Of every command that runs a model; an unknown name is refused where the device is opened. */
 #define CLI_DEVICE_OPTION(device)                                                                                      \
-    { "device", 0, CLI_TEXT, &(device), "NAME", "cpu (default) or ref (plain loops, slow, for verification)", 0, 0 }
+    { "device", 0, CLI_DEVICE, &(device), "NAME", "", 0, 0 }
 
 /* Of commands that decode codes. */
 #define CLI_CLASS_OPTION(word, otherwise)                                                                              \

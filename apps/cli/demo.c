@@ -1,4 +1,4 @@
-/* elbo demo: an AE and a VAE side by side, every figure, one page. Two more with codes of two dimensions give maps of
+/* elbo demo: an AE and a VAE side by side, every figure, one page. Two more with codes of two dimensions give plots of
  * the whole latent space, which twenty dimensions cannot. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 enum { MOST_MODELS = 4 };
 
-/* What is trained; the first `compared` are in every figure, the others in the maps. */
+/* What is trained; the first `compared` are in every figure, the others in the projections. */
 typedef struct demo_cast {
     const char *model[MOST_MODELS];
     int models, compared, epochs;
@@ -150,7 +150,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         elbo_status status =
             folders[i] ? train(cast->model[i], folders[i], &d, name, data_path, &q, &err) : elbo_no_memory(&err);
         if (status == ELBO_STOPPED) {
-            fprintf(stderr, "stopped; `elbo train --resume -o %s` goes on with this model\n", folders[i]);
+            fprintf(stderr, "stopped; `elbo train --resume -o %s` continues this model\n", folders[i]);
             code = CLI_INTERRUPTED;
         } else if (status != ELBO_OK) {
             code = cli_fail(&err);

@@ -107,7 +107,7 @@ static int take_ends(request *o, char **argv, int words) {
     if (!last) return words;
     if (!both || o->from.count || o->to.count) {
         cli_fail_text(
-            "interpolate: `%s` is one end; both are given as in `elbo interpolate %s 3 8`, or by --from A --to B",
+            "interpolate: `%s` is one end; expected both, as in `elbo interpolate %s 3 8`, or by --from A --to B",
             argv[words - 1], argv[0]);
         return 0;
     }

@@ -46,7 +46,7 @@ static elbo_status set_file(elbo_model *m, const char *file, size_t n, elbo_erro
 elbo_status cli_set_labels(elbo_model *m, const cli_labels *labels, size_t n, bool needed, elbo_error *err) {
     int class_number;
     if (labels->class_word && labels->file)
-        return elbo_fail(err, ELBO_BAD_INPUT, "--class and --labels: one of them says the class");
+        return elbo_fail(err, ELBO_BAD_INPUT, "--class and --labels: expected one of them");
     if (labels->class_word) {
         ELBO_TRY(elbo_model_find_class(&class_number, m, labels->class_word, err));
         return elbo_model_set_class(m, class_number, err);
@@ -56,6 +56,5 @@ elbo_status cli_set_labels(elbo_model *m, const cli_labels *labels, size_t n, bo
                          m->run);
     if (labels->file) return set_file(m, labels->file, n, err);
     if (!needed) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: is told the class of each image; --class C or --labels L.npy says it",
-                     m->run);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: needs the class of each image: --class C or --labels L.npy", m->run);
 }

@@ -25,9 +25,9 @@ static int unknown_command(const char *word) {
     names[count] = NULL;
     const char *nearest = elbo_nearest_word(word, names);
     if (nearest)
-        fprintf(stderr, "elbo: there is no command `%s`; did you mean `%s`?\n", word, nearest);
+        fprintf(stderr, "elbo: unknown command `%s`; did you mean `%s`?\n", word, nearest);
     else
-        fprintf(stderr, "elbo: there is no command `%s`; `elbo help` lists them\n", word);
+        fprintf(stderr, "elbo: unknown command `%s`; `elbo help` lists them\n", word);
     return CLI_USAGE;
 }
 

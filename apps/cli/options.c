@@ -6,18 +6,30 @@
 #include <string.h>
 
 #include "cli.h"
+#include "device/device.h"
 #include "recipe/keys.h"
 
 static int done(int code) { return -1 - code; }
+
+/* A line for each device; the first is the default. */
+static void show_devices(const char *left) {
+    for (int i = 0; elbo_devices[i]; i++)
+        printf("  %-26s %s%s: %s\n", i ? "" : left, elbo_devices[i]->name, i ? "" : " (default)",
+               elbo_devices[i]->about);
+}
 
 static void show_help(const cli_command *c, const cli_option *options) {
     printf("%s\n\nusage: elbo %s%s%s [options]\n\n%s\noptions:\n", c->summary, c->name, *c->arguments ? " " : "",
            c->arguments, c->details);
     for (const cli_option *o = options; o->name; o++) {
         char left[64];
+        if (!o->help) continue;
         snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
                  o->letter ? ", " : "   ", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-        printf("  %-26s %s\n", left, o->help);
+        if (o->kind == CLI_DEVICE)
+            show_devices(left);
+        else
+            printf("  %-26s %s\n", left, o->help);
     }
     printf("  %-26s %s\n", "-h, --help", "shows this");
 }
@@ -42,7 +54,8 @@ static const cli_option *find_letter(const cli_option *options, char letter) {
 static const char *nearest_option(const cli_option *options, const char *word) {
     const char *names[40] = {"help"};
     int count = 1;
-    for (; options->name && count < 39; options++) names[count++] = options->name;
+    for (; options->name && count < 39; options++)
+        if (options->help) names[count++] = options->name;
     names[count] = NULL;
     return elbo_nearest_word(word, names);
 }
@@ -110,7 +123,8 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
 static int set_option(const cli_command *c, const cli_option *o, const char *text) {
     switch (o->kind) {
     case CLI_FLAG: *(bool *)o->value = true; return 0;
-    case CLI_TEXT: *(const char **)o->value = text; return 0;
+    case CLI_TEXT:
+    case CLI_DEVICE: *(const char **)o->value = text; return 0;
     case CLI_OUTPUT: {
         elbo_error err;
         if (cli_check_output(o->name, o->argument, text, &err) != ELBO_OK)

@@ -1,4 +1,4 @@
-/* elbo project: the latent space as a map. */
+/* elbo project: the latent space as a projection. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static elbo_status check_output(const request *r, elbo_figure f, elbo_error *err
 static elbo_status check_split(const request *r, const elbo_dataset *d, elbo_error *err) {
     bool train = r->projection.splits & ELBO_TRAIN_SPLIT, test = r->projection.splits & ELBO_TEST_SPLIT;
     if ((train && d->train.count) || (test && d->test.count)) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "--split %s: there is no image in it", r->split);
+    return elbo_fail(err, ELBO_BAD_INPUT, "--split %s: it has no images", r->split);
 }
 
 /* Draws as soon as there are points; scoring them takes as long again. */

@@ -238,7 +238,7 @@ static int finish(elbo_sweep *s, const request *q, elbo_status status, elbo_erro
     }
     if (s->best >= 0 && status == ELBO_OK && !q->no_charts && draw(s, q, json, &why) != ELBO_OK) code = cli_fail(&why);
     if (q->json) cli_print_json(json);
-    if (status == ELBO_STOPPED && !q->json) fprintf(stderr, "%s; the same command goes on\n", err->message);
+    if (status == ELBO_STOPPED && !q->json) fprintf(stderr, "%s; the same command continues\n", err->message);
     if (failed && code == CLI_OK) code = cli_fail_text("%d of %d runs failed", failed, s->runs);
     return code;
 }

@@ -29,12 +29,12 @@ static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *r
                              sets->text[i]);
     if (recipe) { // the same by its name; what it says by now is not looked at
         ELBO_TRY(elbo_recipe_open(r, recipe, NULL, 0, err));
-        elbo_status status = !strcmp(r->name, facts->recipe)
-                                 ? ELBO_OK
-                                 : elbo_fail(err, ELBO_BAD_INPUT,
-                                             "%s: was trained by the recipe %s, not %s; to go on with it: "
-                                             "elbo train --resume -o %s",
-                                             run, facts->recipe, r->name, run);
+        elbo_status status =
+            !strcmp(r->name, facts->recipe)
+                ? ELBO_OK
+                : elbo_fail(err, ELBO_BAD_INPUT,
+                            "%s: was trained by the recipe %s, not %s; to continue it: elbo train --resume -o %s", run,
+                            facts->recipe, r->name, run);
         elbo_recipe_close(r);
         ELBO_TRY(status);
     }
@@ -223,7 +223,7 @@ static int train(const request *q, const char *folder, const elbo_recipe *recipe
         print_result(&result, folder, recipe);
     if (finished && !bar.off && !result.was_finished) check_skips(folder, recipe, dataset, q->device, q->threads);
     if (stopped && !q->json)
-        fprintf(stderr, "stopped: %s holds the model as it is; `elbo train --resume -o %s` goes on\n", folder, folder);
+        fprintf(stderr, "stopped: %s holds the model so far; `elbo train --resume -o %s` continues\n", folder, folder);
     return stopped ? CLI_INTERRUPTED : CLI_OK;
 }
 
@@ -297,7 +297,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     }
     if (q.recipe && cli_names_run(q.recipe))
         return cli_fail_text(
-            "%s: is a run, not a recipe; `elbo train --resume '%s'` goes on with it, '%s/recipe.yaml' repeats it",
+            "%s: is a run, not a recipe; `elbo train --resume '%s'` continues it, '%s/recipe.yaml' repeats it",
             q.recipe, q.recipe, q.recipe);
     if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
     if (q.run) return train_into(q.run, &q);

@@ -1,4 +1,4 @@
-/* elbo tsne: a map of any points. */
+/* elbo tsne: an embedding of any points. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,24 +66,24 @@ static elbo_status read_labels(uint8_t **labels, int *classes, const char *path,
     return status;
 }
 
-/* A map of as many points as x has. */
-static elbo_status read_map(elbo_matrix *map, const char *path, const elbo_matrix *x, const char *x_path,
-                            elbo_error *err) {
-    ELBO_TRY(elbo_matrix_read(map, path, err));
-    if (map->rows == x->rows && map->columns == 2) return ELBO_OK;
+/* An embedding of as many points as x has. */
+static elbo_status read_embedding(elbo_matrix *embedding, const char *path, const elbo_matrix *x, const char *x_path,
+                                  elbo_error *err) {
+    ELBO_TRY(elbo_matrix_read(embedding, path, err));
+    if (embedding->rows == x->rows && embedding->columns == 2) return ELBO_OK;
     elbo_status status =
         elbo_fail(err, ELBO_BAD_INPUT, "%s: is %zu x %d; an embedding of the %zu points of %s is %zu x 2", path,
-                  map->rows, map->columns, x->rows, x_path, x->rows);
-    elbo_matrix_free(map);
+                  embedding->rows, embedding->columns, x->rows, x_path, x->rows);
+    elbo_matrix_free(embedding);
     return status;
 }
 
 typedef struct job {
-    const char *input, *output, *from, *new_points, *map, *labels, *figure;
+    const char *input, *output, *from, *new_points, *embedding, *labels, *figure;
     bool json, svg, score;
     elbo_job work;
     elbo_tsne_options options;
-    elbo_matrix x, other, fresh; // points; the map to go on from or to place in; new points
+    elbo_matrix x, other, fresh; // points; the embedding to go on from or to place in; new points
     float *y;                    // (rows, 2)
     uint8_t *label;              // (rows), or NULL
     int classes;
@@ -93,9 +93,9 @@ typedef struct job {
 } job;
 
 static elbo_status open_job(job *j, elbo_error *err) {
-    const char *map = j->from ? j->from : j->map;
+    const char *embedding = j->from ? j->from : j->embedding;
     ELBO_TRY(elbo_matrix_read(&j->x, j->input, err));
-    if (map) ELBO_TRY(read_map(&j->other, map, &j->x, j->input, err));
+    if (embedding) ELBO_TRY(read_embedding(&j->other, embedding, &j->x, j->input, err));
     if (j->new_points) {
         ELBO_TRY(elbo_matrix_read(&j->fresh, j->new_points, err));
         if (j->fresh.columns != j->x.columns)
@@ -109,11 +109,11 @@ static elbo_status open_job(job *j, elbo_error *err) {
     return j->y ? ELBO_OK : elbo_no_memory(err);
 }
 
-static elbo_status make_map(job *j, elbo_error *err) {
+static elbo_status embed(job *j, elbo_error *err) {
     if (j->new_points) {
         elbo_tsne_placement what = {.new_points = j->fresh.value,
                                     .m = j->fresh.rows,
-                                    .map = j->other.value,
+                                    .embedding = j->other.value,
                                     .x = j->x.value,
                                     .n = j->x.rows,
                                     .dims = j->x.columns};
@@ -167,9 +167,9 @@ static elbo_status finish(job *j, const char *name, double seconds, elbo_error *
 
 static int check_usage(const job *j) {
     if (!j->output) return cli_fail_text("tsne: expected an output: add -o Y.npy"), CLI_USAGE;
-    if (!j->new_points != !j->map)
+    if (!j->new_points != !j->embedding)
         return cli_fail_text(
-                   "tsne: --transform NEW and --map MAP belong together: new points, and the embedding of %s to "
+                   "tsne: --transform NEW and --embedding Y belong together: new points, and the embedding of %s to "
                    "place them in",
                    j->input),
                CLI_USAGE;
@@ -192,9 +192,11 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"labels", 0, CLI_TEXT, &j.labels, "L.npy", "class of each point, 0 to 255, as its colour; .npy or .csv", 0, 0},
         {"scores", 0, CLI_FLAG, &j.score, NULL, "trustworthiness, continuity and 10-NN recall of the embedding", 0, 0},
         {"svg", 0, CLI_FLAG, &j.svg, NULL, "also an SVG", 0, 0},
-        {"from", 0, CLI_TEXT, &j.from, "MAP.npy", "continues from this embedding of the same points", 0, 0},
-        {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "embeds these points in --map, which stays fixed", 0, 0},
-        {"map", 0, CLI_TEXT, &j.map, "MAP.npy", "the embedding of X, for --transform", 0, 0},
+        {"from", 0, CLI_TEXT, &j.from, "Y.npy", "continues from this embedding of the same points", 0, 0},
+        {"transform", 0, CLI_TEXT, &j.new_points, "NEW.npy", "embeds these points in --embedding, which stays fixed", 0,
+         0},
+        {"embedding", 0, CLI_TEXT, &j.embedding, "Y.npy", "the embedding of X, for --transform", 0, 0},
+        {"map", 0, CLI_TEXT, &j.embedding, "Y.npy", NULL, 0, 0}, // its name in earlier releases
         CLI_TSNE_OPTIONS(o),
         {"threads", 't', CLI_INT, &threads, "T", "default: all cores; results do not depend on it", 1, 1024},
         {"json", 0, CLI_FLAG, &j.json, NULL, "prints one JSON object", 0, 0},
@@ -212,7 +214,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     elbo_status status = open_job(&j, &err);
     if (status == ELBO_OK) {
         j.work = cli_work(threads);
-        status = make_map(&j, &err);
+        status = embed(&j, &err);
         cli_work_end();
         cli_release_interrupts();
     }
@@ -249,8 +251,8 @@ const cli_command cli_tsne = {
         "many. Ctrl-C saves the embedding so far; --from continues it.\n"
         "\n"
         "examples:\n"
-        "  elbo tsne codes.npy -o map.npy --figure map.png --labels classes.npy\n"
-        "  elbo tsne codes.npy --from map.npy --iterations 250 -o longer.npy\n"
-        "  elbo tsne codes.npy --transform new.npy --map map.npy -o placed.npy\n",
+        "  elbo tsne codes.npy -o y.npy --figure y.png --labels classes.npy\n"
+        "  elbo tsne codes.npy --from y.npy --iterations 250 -o longer.npy\n"
+        "  elbo tsne codes.npy --transform new.npy --embedding y.npy -o placed.npy\n",
     .run = run,
 };

@@ -1,4 +1,4 @@
-/* What the commands that make t-SNE maps share: their options, and what they say of the result. */
+/* What the commands that make t-SNE embeddings share: their options, and what they say of the result. */
 #ifndef ELBO_CLI_TSNE_H
 #define ELBO_CLI_TSNE_H
 

@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
     (void)argc;
     struct stat st;
     if (fstat(0, &st) != 0 || !S_ISSOCK(st.st_mode)) {
-        fputs("elbo-images: decodes image files for elbo, which starts it; it is of no use by hand\n", stderr);
+        fputs("elbo-images: decodes image files for elbo, which starts it; it is not run by hand\n", stderr);
         return 2;
     }
     const struct rlimit memory = {MOST_MEMORY, MOST_MEMORY}, no_core = {0, 0};

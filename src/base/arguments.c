@@ -50,7 +50,7 @@ static elbo_status find_word(const reading *r, const elbo_value_spec *spec, cons
         if (i > 0) strncat(list, " or ", sizeof list - strlen(list) - 1);
         strncat(list, r->signature->words[i], sizeof list - strlen(list) - 1);
     }
-    return fail(r, "%s: %s=%s; it is %s", r->text, spec->name, text, list);
+    return fail(r, "%s: %s=%s; expected %s", r->text, spec->name, text, list);
 }
 
 static elbo_status read_value(const reading *r, const elbo_value_spec *spec, const char *text, double *value,
@@ -64,16 +64,17 @@ static elbo_status read_value(const reading *r, const elbo_value_spec *spec, con
             *value = text[0] == 't';
             return ELBO_OK;
         }
-        return fail(r, "%s: %s=%s; it is true or false", r->text, spec->name, text);
+        return fail(r, "%s: %s=%s; expected true or false", r->text, spec->name, text);
     }
     char *end;
     double v = strtod(text, &end);
     if (end == text || *end || !isfinite(v))
-        return fail(r, "%s: %s=%s is not a number; a layer reads `%s`", r->text, spec->name, text, r->signature->usage);
+        return fail(r, "%s: %s=%s; expected a number, as in `%s`", r->text, spec->name, text, r->signature->usage);
     if (spec->kind == ELBO_INT && v != floor(v))
-        return fail(r, "%s: %s=%s; it is a whole number", r->text, spec->name, text);
+        return fail(r, "%s: %s=%s; expected an integer", r->text, spec->name, text);
     if (v < spec->least || v > spec->most)
-        return fail(r, "%s: %s=%s; it is between %.10g and %.10g", r->text, spec->name, text, spec->least, spec->most);
+        return fail(r, "%s: %s=%s; expected a number from %.10g to %.10g", r->text, spec->name, text, spec->least,
+                    spec->most);
     *value = v;
     return ELBO_OK;
 }
@@ -102,7 +103,7 @@ static const char *meant(const elbo_signature *s, const char *key) {
 static elbo_status unknown_argument(const reading *r, const char *key) {
     const elbo_signature *s = r->signature;
     const char *near = meant(s, key);
-    return fail(r, "%s: `%s` has no argument `%s`; %s%s%sit reads `%s`", r->text, s->name, key,
+    return fail(r, "%s: `%s` has no argument `%s`; %s%s%susage: `%s`", r->text, s->name, key,
                 near ? "did you mean `" : "", near ? near : "", near ? "`? " : "", s->usage);
 }
 
@@ -118,13 +119,13 @@ elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer
         int i = argument->key ? value_index(s, argument->key) : position++;
         if (i < 0) return unknown_argument(&r, argument->key);
         if (i >= count)
-            return fail(&r, "%s: `%s` is one argument too many; it reads `%s`", r.text, argument->value, s->usage);
-        if (given[i]) return fail(&r, "%s: %s is given twice; it reads `%s`", r.text, s->values[i].name, s->usage);
+            return fail(&r, "%s: `%s` is one argument too many; usage: `%s`", r.text, argument->value, s->usage);
+        if (given[i]) return fail(&r, "%s: %s is given twice; usage: `%s`", r.text, s->values[i].name, s->usage);
         given[i] = true;
         ELBO_TRY(read_value(&r, &s->values[i], argument->value, &value[i], word));
     }
     for (int i = 0; i < count; i++)
         if (s->values[i].required && !given[i])
-            return fail(&r, "%s: %s is missing; it reads `%s`", r.text, s->values[i].name, s->usage);
+            return fail(&r, "%s: %s is missing; usage: `%s`", r.text, s->values[i].name, s->usage);
     return ELBO_OK;
 }

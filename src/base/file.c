@@ -34,7 +34,7 @@ static char *target_of(const char *path, elbo_error *err) {
         elbo_no_memory(err);
     } else if (stat(target, &st) == 0 && !S_ISREG(st.st_mode)) {
         elbo_fail(err, ELBO_BAD_INPUT, "%s: cannot be written: it is %s", path,
-                  S_ISDIR(st.st_mode) ? "a folder; name a file" : "no plain file");
+                  S_ISDIR(st.st_mode) ? "a folder; name a file" : "not a regular file");
         free(target);
         return NULL;
     }
@@ -116,9 +116,8 @@ elbo_status elbo_writer_open(elbo_writer *w, const char *path, elbo_error *err) 
         int number = errno;
         bool no_folder = number == ENOENT && !folder_of_is_there(w->path);
         errno = number;
-        elbo_status status =
-            no_folder ? elbo_fail(err, ELBO_NOT_FOUND, "%s: cannot be written: its folder is not there", path)
-                      : elbo_fail_errno(err, "%s: cannot be written", path);
+        elbo_status status = no_folder ? elbo_fail(err, ELBO_NOT_FOUND, "%s: cannot be written: no such folder", path)
+                                       : elbo_fail_errno(err, "%s: cannot be written", path);
         free(w->temporary);
         w->temporary = NULL; // nothing to unlink
         elbo_writer_abandon(w);
@@ -192,11 +191,11 @@ elbo_status elbo_file_open(int *file, size_t *size, const char *path, size_t lim
     if (fstat(fd, &st) != 0)
         status = elbo_fail_errno(err, "%s: cannot be read", path);
     else if (!S_ISREG(st.st_mode))
-        status =
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a file%s", path, S_ISDIR(st.st_mode) ? " but a folder" : "");
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is %s", path,
+                           S_ISDIR(st.st_mode) ? "a folder, not a file" : "not a regular file");
     else if ((uint64_t)st.st_size > limit)
         status =
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: %lld bytes; at most %zu are taken", path, (long long)st.st_size, limit);
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: %lld bytes; at most %zu are read", path, (long long)st.st_size, limit);
     if (status != ELBO_OK) {
         close(fd);
         return status;
@@ -249,8 +248,8 @@ elbo_status elbo_make_folder(const char *path, elbo_error *err) {
         if (why && !elbo_folder_exists(copy)) {
             errno = why;
             status = why == EEXIST
-                         ? elbo_fail(err, ELBO_BAD_INPUT, "%s: the folder cannot be made: a file is in its place", copy)
-                         : elbo_fail_errno(err, "%s: the folder cannot be made", copy);
+                         ? elbo_fail(err, ELBO_BAD_INPUT, "%s: the folder cannot be created: a file has its name", copy)
+                         : elbo_fail_errno(err, "%s: the folder cannot be created", copy);
         }
         *p = end;
         if (!end) break;

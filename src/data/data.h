@@ -55,14 +55,15 @@ typedef enum elbo_splits { ELBO_TRAIN_SPLIT = 1, ELBO_TEST_SPLIT = 2, ELBO_BOTH_
 
 /* Opens a data set.
  *   name  what the recipe says: a built-in name (`elbo data list`), a folder of IDX files, or a .npy file
- *   path  what the user says (--data), or NULL: a folder or file that takes the place of the name's usual one
+ *   path  what the user says (--data), or NULL: a folder or file that takes the place of the name's default one
  * A name is looked up at `path`, in $ELBO_DATA/NAME, in the user's cache ($XDG_CACHE_HOME or ~/.cache)/elbo/NAME;
  * `digits` is made, not read. Not found: one line with the places looked at and the command that fetches it.
  * A folder with the binary version of CIFAR-10, and a folder with photographs anywhere below it, are read too.
  * `path` may hold the files itself or be the parent of a folder NAME that does; it may also be the name of another
  * data set, looked up as `name` is. A .npy file has no splits of its own: its last tenth (at least one image) is always the test split,
  * the rest the training split. It holds uint8 or float (kept as float32) of shape (N, H, W), (N, C, H, W) or
- * (N, H, W, C), C being 1 or 3 (where both could be, channels come first); (N, 784) is read as 28 x 28 and any other (N, D) as one row of D values. */
+ * (N, H, W, C), with C 1 or 3 (where both could be, channels come first); (N, 784) is read as 28 x 28 and any other
+ * (N, D) as one row of D values. */
 elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *path, elbo_splits splits, int threads,
                               elbo_error *err);
 

@@ -169,12 +169,12 @@ static elbo_status fail_not_found(const char *name, elbo_error *err) {
     if (data && *data)
         status = elbo_fail(
             err, ELBO_NOT_FOUND,
-            "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; 'elbo data fetch %s' downloads it, `--data digits` does without",
+            "%s: not found in $ELBO_DATA/%s (ELBO_DATA=%s), %s; `elbo data fetch %s` downloads it, `--data digits` uses the built-in digits",
             name, name, data, cache, name);
     else
         status = elbo_fail(
             err, ELBO_NOT_FOUND,
-            "%s: not found in %s (and ELBO_DATA is not set); 'elbo data fetch %s' downloads it, `--data digits` does without",
+            "%s: not found in %s (and ELBO_DATA is not set); `elbo data fetch %s` downloads it, `--data digits` uses the built-in digits",
             name, cache, name);
     free(cache);
     return status;
@@ -191,9 +191,9 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
     const char *near = elbo_nearest_word(name, names);
     const char *data = getenv("ELBO_DATA");
     bool looked = is_plain_name(name) && data && *data;
-    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is neither a data set that elbo knows (%s) nor a folder or file%s%s%s%s",
-                     name, list, looked ? ", here or in $ELBO_DATA" : "", near ? "; did you mean " : "",
-                     near ? near : "", near ? "?" : "");
+    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is neither a known data set (%s) nor a folder or file%s%s%s%s", name,
+                     list, looked ? ", here or in $ELBO_DATA" : "", near ? "; did you mean " : "", near ? near : "",
+                     near ? "?" : "");
 }
 
 /* `path` as the user gave it with --data; it is there. */
@@ -297,8 +297,8 @@ static elbo_status name_classes(elbo_dataset *d, const place *p, elbo_error *err
     int known = 0;
     while (p->info && p->info->class_names[known]) known++;
     if (d->classes > known && known && p->sure)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: a label is %d; those of %s are 0 to %d", p->path, d->classes - 1,
-                         p->info->name, known - 1);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: a label is %d; the classes of %s are 0 to %d", p->path,
+                         d->classes - 1, p->info->name, known - 1);
     bool use_known = known >= d->classes;
     if (use_known) d->classes = known; // (a part of the data set may lack some)
     d->class_names = elbo_alloc((size_t)d->classes, sizeof *d->class_names);
@@ -315,8 +315,8 @@ static elbo_status check_shapes(const elbo_dataset *d, elbo_error *err) {
     if (!d->train.count || !d->test.count || (a.channels == b.channels && a.height == b.height && a.width == b.width))
         return ELBO_OK;
     return elbo_fail(err, ELBO_BAD_INPUT,
-                     "%s: training images are %d x %d x %d, test images %d x %d x %d; they must be of one shape",
-                     d->source, a.channels, a.height, a.width, b.channels, b.height, b.width);
+                     "%s: training images are %d x %d x %d, test images %d x %d x %d; expected one shape", d->source,
+                     a.channels, a.height, a.width, b.channels, b.height, b.width);
 }
 
 /* Photographs come in the shape that is asked for; all else has its own. */
@@ -327,7 +327,7 @@ static elbo_status check_wish(const elbo_dataset *d, const elbo_data_options *o,
     if (fits) return ELBO_OK;
     return elbo_fail(err, ELBO_BAD_INPUT,
                      "%s: its images are %d x %d with %d channel%s, not what image.size and image.channels say; "
-                     "--set image.size=none --set image.channels=none takes them as they are",
+                     "--set image.size=none --set image.channels=none uses them unchanged",
                      d->source, s.height, s.width, s.channels, s.channels == 1 ? "" : "s");
 }
 

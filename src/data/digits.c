@@ -258,7 +258,7 @@ elbo_status elbo_digits_make(elbo_images *images, bool test, uint32_t count, int
     enum { MOST = 1 << 28 };
     *images = (elbo_images){.shape = {1, SIDE, SIDE}, .count = count};
     if (count < 1 || count > MOST)
-        return elbo_fail(err, ELBO_BAD_INPUT, "digits: %u images; 1 to %d can be made", count, MOST);
+        return elbo_fail(err, ELBO_BAD_INPUT, "digits: %u images; expected 1 to %d", count, MOST);
     images->bytes = malloc((size_t)count * SIDE * SIDE);
     images->labels = malloc(count);
     if (!images->bytes || !images->labels) {

@@ -33,7 +33,7 @@ static const char *what_has_magic(uint32_t magic) {
     if (magic == LABELS_MAGIC) return ", which is an IDX file of labels";
     if (magic >> 16 == 0 && (magic >> 8 & 0xff) >= 0x08 && (magic >> 8 & 0xff) <= 0x0e)
         return ", an IDX file of another type or number of dimensions";
-    return ", which is no IDX file";
+    return ", which is not an IDX file";
 }
 
 /* Reads and checks everything but the meaning of the sizes; `sizes` are the header's `dims` numbers, and the values
@@ -69,12 +69,12 @@ static elbo_status read_idx(const char *path, uint32_t magic, int dims, uint8_t 
         if (sizes[0] == 0)
             status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds no %s (its header says 0)", path, wanted);
         else if (dims == 3 && (sizes[1] < 1 || sizes[1] > LONGEST_SIDE || sizes[2] < 1 || sizes[2] > LONGEST_SIDE))
-            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images of %u x %u pixels; 1 x 1 to %d x %d are read", path,
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: images of %u x %u pixels; expected 1 x 1 to %d x %d", path,
                                sizes[1], sizes[2], LONGEST_SIDE, LONGEST_SIDE);
         else if (!fits || claimed != size - header)
             status =
                 elbo_fail(err, ELBO_BAD_INPUT, "%s: its header says %s %s, but %zu bytes follow it%s", path, product,
-                          wanted, size - header, fits && claimed < size - header ? "" : "; the file was cut off");
+                          wanted, size - header, fits && claimed < size - header ? "" : "; the file is truncated");
     }
     if (status != ELBO_OK) {
         free(*bytes);
@@ -100,7 +100,7 @@ elbo_status elbo_idx_read(elbo_images *images, const char *images_path, const ch
         ELBO_TRY(elbo_idx_read_labels(&images->labels, &label_count, labels_path, err));
     elbo_status status = read_idx(images_path, IMAGES_MAGIC, 3, &images->bytes, sizes, err);
     if (status == ELBO_OK && labels_path && label_count != sizes[0])
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %u labels, but %s has %u images; there must be one for each",
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %u labels, but %s has %u images; expected one for each",
                            labels_path, label_count, images_path, sizes[0]);
     if (status != ELBO_OK) {
         elbo_images_free(images);

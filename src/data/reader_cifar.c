@@ -41,11 +41,11 @@ static elbo_status add_batch(elbo_images *images, const char *path, elbo_error *
     size_t count = size / RECORD, all = images->count + count;
     elbo_status status = ELBO_OK;
     if (!count || size % RECORD)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %zu bytes; CIFAR-10's binary files are whole records of %d", path,
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: %zu bytes; expected a multiple of %d, the size of a record", path,
                            size, RECORD);
     for (size_t i = 0; i < count && status == ELBO_OK; i++)
         if (bytes[i * RECORD] >= CLASSES)
-            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: image %zu has label %d; those of CIFAR-10 are 0 to 9", path, i,
+            status = elbo_fail(err, ELBO_BAD_INPUT, "%s: image %zu has label %d; expected 0 to 9", path, i,
                                bytes[i * RECORD]);
     uint8_t *pixels = status == ELBO_OK ? realloc(images->bytes, all * PIXELS) : NULL;
     if (pixels) images->bytes = pixels;
@@ -74,7 +74,7 @@ static elbo_status read_folder(elbo_dataset *d, const char *path, const elbo_dat
             status = elbo_no_memory(err);
         else if (!elbo_file_exists(file))
             status = elbo_fail(err, ELBO_NOT_FOUND,
-                               "%s: is not there; CIFAR-10 is data_batch_1.bin to data_batch_5.bin and "
+                               "%s: not found; expected CIFAR-10's data_batch_1.bin to data_batch_5.bin and "
                                "test_batch.bin",
                                file);
         else

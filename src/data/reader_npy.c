@@ -45,10 +45,10 @@ static elbo_status shape_of(elbo_image_shape *shape, bool *last, const elbo_arra
     }
     if (a->dims < 2 || a->dims > 4 || (channels != 1 && channels != 3))
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: shape %s; images are (N, H, W), (N, C, H, W), (N, H, W, C) or (N, D), C being 1 or 3",
-                         path, shape_text(a, text, ROOM));
+                         "%s: shape %s; expected (N, H, W), (N, C, H, W), (N, H, W, C) or (N, D), with C 1 or 3", path,
+                         shape_text(a, text, ROOM));
     if (height < 1 || width < 1 || height > longest || width > longest)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: shape %s; an image has 1 x 1 to %d x %d pixels", path,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: shape %s; expected images of 1 x 1 to %d x %d pixels", path,
                          shape_text(a, text, ROOM), LONGEST_SIDE, LONGEST_SIDE);
     if (a->shape[0] < 2 || a->shape[0] > INT32_MAX)
         return elbo_fail(err, ELBO_BAD_INPUT,
@@ -80,8 +80,7 @@ static elbo_status read_file(elbo_dataset *d, const char *path, const elbo_data_
     elbo_image_shape shape;
     bool last = false;
     if (a.dtype != ELBO_U8 && a.dtype != ELBO_F32 && a.dtype != ELBO_F64) {
-        status =
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: whole numbers of 32 or 64 bits; images are uint8 or float32", path);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: integers of 32 or 64 bits; expected uint8 or float32", path);
         goto done;
     }
     ELBO_TRY_GOTO(status, shape_of(&shape, &last, &a, path, err), done);

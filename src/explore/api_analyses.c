@@ -107,11 +107,12 @@ elbo_status elbo_explore_interpolation(elbo_explorer *e, const elbo_interpolate_
     ELBO_TRY(READ_QUERY(q, query, err));
     if (q.steps) ELBO_TRY(check_range("steps", q.steps, 2, 1 << 20, err));
     ELBO_TRY(elbo_explorer_data(e, err));
-    const char *from = q.from, *to = q.to, *usual[2] = {"test:0", "test:1"}, *classes[2];
-    if ((!from || !to) && elbo_pick_ends(&e->data, &classes[0], &classes[1])) memcpy(usual, classes, sizeof usual);
+    const char *from = q.from, *to = q.to, *by_default[2] = {"test:0", "test:1"}, *classes[2];
+    if ((!from || !to) && elbo_pick_ends(&e->data, &classes[0], &classes[1]))
+        memcpy(by_default, classes, sizeof by_default);
     elbo_expression ends[2] = {{0}};
-    elbo_status status = parse(&ends[0], "from", from ? from : usual[0], true, err);
-    if (status == ELBO_OK) status = parse(&ends[1], "to", to ? to : usual[1], true, err);
+    elbo_status status = parse(&ends[0], "from", from ? from : by_default[0], true, err);
+    if (status == ELBO_OK) status = parse(&ends[1], "to", to ? to : by_default[1], true, err);
     if (status == ELBO_OK) status = interpolate(e, &q, ends, result, err);
     for (int i = 0; i < 2; i++) elbo_expression_free(&ends[i]);
     return status;

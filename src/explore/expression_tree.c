@@ -35,5 +35,6 @@ elbo_status elbo_expression_check_name(const char *name, elbo_error *err) {
         good = (isalnum((unsigned char)*c) && (unsigned char)*c < 0x80) || *c == '_';
     if (good) return ELBO_OK;
     return elbo_fail(err, ELBO_BAD_INPUT,
-                     "%s: is no name for a code; a name is letters, digits and _, a letter first, at most 60", shown);
+                     "%s: is not a valid name for a code; expected letters, digits and _, a letter first, at most 60",
+                     shown);
 }

@@ -94,8 +94,8 @@ static elbo_status hold_class(const elbo_operands *w, const elbo_operand *o, elb
     int class_number;
     if (!elbo_model_is_conditional(w->model)) return ELBO_OK;
     if (!w->class_word)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no class, which %s is told of each image; --class says it",
-                         o->word, w->model->run);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no class, which %s needs; add --class C", o->word,
+                         w->model->run);
     ELBO_TRY(elbo_model_find_class(&class_number, w->model, w->class_word, err));
     return elbo_model_set_class(w->model, class_number, err);
 }
@@ -155,7 +155,7 @@ elbo_status elbo_operands_label(const elbo_operands *operands, const elbo_expres
     for (size_t k = 0; k < classes; k++) size += fabs(label[k]);
     if (size < 1e-6)
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: is of no class, and %s decodes a code as one of a class; --class says it", e->text,
+                         "%s: has no class, and %s decodes a code together with a class; add --class C", e->text,
                          m->run);
     return ELBO_OK;
 }

@@ -88,8 +88,8 @@ elbo_status elbo_pick(elbo_choice *c, elbo_model *m, const elbo_dataset *d, cons
     char *end;
     unsigned long long index = strtoull(number, &end, 10);
     if (*number < '0' || *number > '9' || *end)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is no image; name one as 17, test:17, train:5, class:3 or photo.png",
-                         shown);
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: is not an image; expected 17, test:17, train:5, class:3 or photo.png", shown);
     if (index >= c->images->count)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: %s has %u %s images, 0 to %u", shown, d->name, c->images->count,
                          split, c->images->count ? c->images->count - 1 : 0);

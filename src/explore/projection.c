@@ -122,7 +122,7 @@ json_t *elbo_embedding_scores_json(const elbo_embedding_scores *s) {
     return json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "neighbours", s->k, "asked", (json_int_t)s->asked,
                      "trustworthiness", number(s->trustworthiness), "continuity", number(s->continuity), "recall",
                      number(s->recall), "knn_accuracy_latent", number(s->knn_points), "knn_accuracy_map",
-                     number(s->knn_map));
+                     number(s->knn_embedding));
 }
 
 json_t *elbo_projection_json(const elbo_projection *p) {

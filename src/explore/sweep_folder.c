@@ -128,7 +128,8 @@ static elbo_status lock(elbo_sweep *s, elbo_error *err) {
     if (fd < 0) return elbo_fail_errno(err, "%s: cannot be opened", s->folder);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         close(fd);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: another elbo is sweeping in it; wait for it, or name another folder",
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: another elbo process is sweeping in it; wait for it to finish, or name another folder",
                          s->folder);
     }
     s->lock = fd;

@@ -76,7 +76,7 @@ static elbo_status read_over(elbo_sweep_key *k, const char *over, elbo_error *er
     if (!k->key) return elbo_no_memory(err);
     if (!strcmp(k->key, "train.seed"))
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "--over %s: seeds are no value to choose; --seeds N trains each value N times", shown);
+                         "--over %s: seeds are not a value to compare; --seeds N trains each value N times", shown);
     size_t capacity = 0;
     for (const char *at = equals + 1;;) {
         size_t n = value_length(at);

@@ -136,7 +136,7 @@ static bool asked_to_stop(void *context) {
     return stop;
 }
 
-static const elbo_images *judged(const elbo_dataset *d) { return d->test.count ? &d->test : &d->train; }
+static const elbo_images *evaluated(const elbo_dataset *d) { return d->test.count ? &d->test : &d->train; }
 
 /* What the log does not say: active units, and log p where it is asked for. */
 static elbo_status measure(worker *me, elbo_sweep_run *r, const char *folder, const elbo_dataset *d, elbo_error *err) {
@@ -152,7 +152,7 @@ static elbo_status measure(worker *me, elbo_sweep_run *r, const char *folder, co
     elbo_status status = elbo_eval_context_open(&e, m, &opened.log, d, split, &job, err);
     if (status == ELBO_OK) status = elbo_latent_score(&latent, e.mu, e.logvar, e.n, (int)e.Z, err);
     if (status == ELBO_OK && w->options->importance > 0 && r->recipe.kind == ELBO_VAE)
-        status = elbo_likelihood_estimate(&likelihood, m, judged(d), e.mu, e.logvar,
+        status = elbo_likelihood_estimate(&likelihood, m, evaluated(d), e.mu, e.logvar,
                                           &(elbo_likelihood_options){.samples = w->options->importance}, &job, err);
     if (status == ELBO_OK) {
         r->value[ELBO_SWEEP_ACTIVE] = latent.active;

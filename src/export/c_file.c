@@ -51,7 +51,7 @@ static void place(writer *w, const elbo_half *half) {
         int s = 0;
         while (s < w->slots && until[s] >= i) s++;
         if (s == w->slots) w->slot_size[w->slots++] = 0;
-        size_t size = elbo_shape_size(n->shape);
+        size_t size = elbo_shape_size(n->shape) + elbo_c_scratch(n);
         if (w->slot_size[s] < size) w->slot_size[s] = size;
         w->slot[i] = s;
         until[s] = last;
@@ -132,17 +132,25 @@ static elbo_c_layer layer_of(const elbo_graph *g, const elbo_node *n) {
     return planes ? ELBO_C_PLANES : elbo_c_layer_of(n);
 }
 
+static void put_params(const writer *w, const elbo_node *n, elbo_c_layer layer, int which) {
+    static const char *const batch[] = {"weight", "bias", "running_mean", "running_var", NULL},
+                             *const attention[] = {"in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias",
+                                                   NULL},
+                             *const affine[] = {"weight", "bias", NULL}, *const none[] = {NULL};
+    const char *const *names = layer == ELBO_C_BATCH_NORM   ? batch
+                               : layer == ELBO_C_ATTENTION  ? attention
+                               : layer <= ELBO_C_GROUP_NORM ? affine
+                                                            : none;
+    for (; *names; names++) put_param(w, n, *names, which);
+}
+
 /* What a layer's function takes besides y and x. */
 static void put_arguments(writer *w, const elbo_half *half, const elbo_node *n, elbo_c_layer layer, int which) {
     const elbo_graph *g = w->graph;
     elbo_shape in = input_of(g, n, 0), out = n->shape;
     size_t values = elbo_shape_size(out);
     char second[48];
-    static const char *const weights[] = {"weight", "bias", "running_mean", "running_var"};
-    int parameters = layer == ELBO_C_BATCH_NORM                                     ? 4
-                     : layer <= ELBO_C_CONV_TRANSPOSE || layer == ELBO_C_LAYER_NORM ? 2
-                                                                                    : 0;
-    for (int k = 0; k < parameters; k++) put_param(w, n, weights[k], which);
+    put_params(w, n, layer, which);
     if (n->stacked) out.dim[0] /= 2;
     switch (layer) {
     case ELBO_C_LINEAR: fprintf(w->out, ", %d, %d", in.dim[0], out.dim[0]); return;
@@ -158,6 +166,13 @@ static void put_arguments(writer *w, const elbo_half *half, const elbo_node *n, 
         put_float(w, n->value[ELBO_NORM_EPS]);
         return;
     case ELBO_C_LAYER_NORM: fprintf(w->out, ", %zu, %.9g", values, n->value[ELBO_NORM_EPS]); return;
+    case ELBO_C_GROUP_NORM:
+        fprintf(w->out, ", %d, %zu, %d, %.9g", out.dim[0], values / (size_t)out.dim[0],
+                value(n, ELBO_GROUP_NORM_GROUPS), n->value[ELBO_GROUP_NORM_EPS]);
+        return;
+    case ELBO_C_ATTENTION:
+        fprintf(w->out, ", %d, %zu, %d", out.dim[0], values / (size_t)out.dim[0], value(n, ELBO_ATTENTION_HEADS));
+        return;
     case ELBO_C_MAX_POOL:
     case ELBO_C_AVG_POOL:
         put_shape(w, in);

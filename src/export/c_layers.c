@@ -112,6 +112,58 @@ static const char bilinear[] =
     "            }\n"
     "}\n";
 
+static const char group_norm[] =
+    "static void group_norm(float *y, const float *x, const float *weight, const float *bias, int channels, int pixels,\n"
+    "                       int groups, double eps) {\n"
+    "    int each = channels / groups, n = each * pixels;\n"
+    "    for (int g = 0; g < groups; g++) {\n"
+    "        double mean = 0, var = 0;\n"
+    "        for (int i = 0; i < n; i++) mean += x[g * n + i] / (double)n;\n"
+    "        for (int i = 0; i < n; i++) var += (x[g * n + i] - mean) * (x[g * n + i] - mean) / (double)n;\n"
+    "        for (int i = 0; i < n; i++) {\n"
+    "            int c = g * each + i / pixels;\n"
+    "            y[g * n + i] = (float)((x[g * n + i] - mean) / sqrt(var + eps)) * weight[c] + bias[c];\n"
+    "        }\n"
+    "    }\n"
+    "}\n";
+
+static const char self_attention[] =
+    "/* rows x positions = w (rows, channels) x (channels, positions) + b */\n"
+    "static void project(float *y, const float *x, const float *w, const float *b, int rows, int channels, int positions) {\n"
+    "    for (int r = 0; r < rows; r++)\n"
+    "        for (int t = 0; t < positions; t++) {\n"
+    "            float sum = b[r];\n"
+    "            for (int c = 0; c < channels; c++) sum += w[r * channels + c] * x[c * positions + t];\n"
+    "            y[r * positions + t] = sum;\n"
+    "        }\n"
+    "}\n"
+    "\n"
+    "/* Behind y there is room for 4 times its size and `positions` more. */\n"
+    "static void self_attention(float *y, const float *x, const float *w, const float *b, const float *out_w,\n"
+    "                           const float *out_b, int channels, int positions, int heads) {\n"
+    "    int n = channels * positions, d = channels / heads;\n"
+    "    float *qkv = y + n, *mixed = qkv + 3 * n, *score = mixed + n;\n"
+    "    project(qkv, x, w, b, 3 * channels, channels, positions);\n"
+    "    for (int h = 0; h < heads; h++)\n"
+    "        for (int t = 0; t < positions; t++) {\n"
+    "            const float *q = qkv + h * d * positions, *k = q + n, *v = k + n;\n"
+    "            float most = 0, total = 0;\n"
+    "            for (int s = 0; s < positions; s++) {\n"
+    "                float dot = 0;\n"
+    "                for (int i = 0; i < d; i++) dot += q[i * positions + t] * k[i * positions + s];\n"
+    "                score[s] = dot / sqrtf((float)d);\n"
+    "                if (s == 0 || score[s] > most) most = score[s];\n"
+    "            }\n"
+    "            for (int s = 0; s < positions; s++) total += score[s] = expf(score[s] - most);\n"
+    "            for (int i = 0; i < d; i++) {\n"
+    "                float sum = 0;\n"
+    "                for (int s = 0; s < positions; s++) sum += score[s] * v[i * positions + s];\n"
+    "                mixed[(h * d + i) * positions + t] = sum / total;\n"
+    "            }\n"
+    "        }\n"
+    "    project(y, mixed, out_w, out_b, channels, channels, positions);\n"
+    "}\n";
+
 static const char add[] = "static void add(float *y, const float *a, const float *b, size_t n) {\n"
                           "    for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];\n"
                           "}\n";
@@ -138,6 +190,10 @@ static const char relu[] = EACH("relu", "", "x[i] > 0 ? x[i] : 0");
 static const char leaky_relu[] = EACH("leaky_relu", ", float slope", "x[i] > 0 ? x[i] : slope * x[i]");
 static const char hyperbolic[] = EACH("hyperbolic_tangent", "", "tanhf(x[i])");
 static const char sigmoid[] = EACH("sigmoid", "", "1 / (1 + expf(-x[i]))");
+static const char silu[] = EACH("silu", "", "x[i] / (1 + expf(-x[i]))");
+static const char gelu[] = EACH("gelu", "", "0.5f * x[i] * erfcf(-0.70710678f * x[i])");
+static const char gelu_tanh[] =
+    EACH("gelu_tanh", "", "x[i] / (1 + expf(-1.5957691f * x[i] * (1 + 0.044715f * x[i] * x[i])))");
 
 static const struct {
     const char *function, *text;
@@ -147,6 +203,8 @@ static const struct {
     [ELBO_C_CONV_TRANSPOSE] = {"conv_transpose2d", conv_transpose},
     [ELBO_C_BATCH_NORM] = {"batch_norm", batch_norm},
     [ELBO_C_LAYER_NORM] = {"layer_norm", layer_norm},
+    [ELBO_C_GROUP_NORM] = {"group_norm", group_norm},
+    [ELBO_C_ATTENTION] = {"self_attention", self_attention},
     [ELBO_C_MAX_POOL] = {"max_pool2d", max_pool},
     [ELBO_C_AVG_POOL] = {"avg_pool2d", avg_pool},
     [ELBO_C_NEAREST] = {"upsample_nearest", nearest},
@@ -158,6 +216,9 @@ static const struct {
     [ELBO_C_LEAKY_RELU] = {"leaky_relu", leaky_relu},
     [ELBO_C_TANH] = {"hyperbolic_tangent", hyperbolic},
     [ELBO_C_SIGMOID] = {"sigmoid", sigmoid},
+    [ELBO_C_SILU] = {"silu", silu},
+    [ELBO_C_GELU] = {"gelu", gelu},
+    [ELBO_C_GELU_TANH] = {"gelu_tanh", gelu_tanh},
 };
 
 const char *elbo_c_function(elbo_c_layer layer) { return layers[layer].function; }
@@ -174,6 +235,9 @@ elbo_c_layer elbo_c_layer_of(const elbo_node *n) {
         {&elbo_op_batch_norm1d, ELBO_C_BATCH_NORM},
         {&elbo_op_batch_norm2d, ELBO_C_BATCH_NORM},
         {&elbo_op_layer_norm, ELBO_C_LAYER_NORM},
+        {&elbo_op_group_norm, ELBO_C_GROUP_NORM},
+        {&elbo_op_self_attention, ELBO_C_ATTENTION},
+        {&elbo_op_silu, ELBO_C_SILU},
         {&elbo_op_max_pool2d, ELBO_C_MAX_POOL},
         {&elbo_op_avg_pool2d, ELBO_C_AVG_POOL},
         {&elbo_op_add, ELBO_C_ADD},
@@ -188,7 +252,13 @@ elbo_c_layer elbo_c_layer_of(const elbo_node *n) {
     };
     if (n->op == &elbo_op_upsample)
         return (int)n->value[ELBO_UPSAMPLE_MODE] == ELBO_UPSAMPLE_BILINEAR ? ELBO_C_BILINEAR : ELBO_C_NEAREST;
+    if (n->op == &elbo_op_gelu) return (int)n->value[ELBO_GELU_APPROXIMATE] ? ELBO_C_GELU_TANH : ELBO_C_GELU;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].op == n->op) return rows[i].layer;
     return ELBO_C_LAYERS;
+}
+
+size_t elbo_c_scratch(const elbo_node *n) {
+    bool attends = n->op == &elbo_op_self_attention;
+    return attends ? 4 * elbo_shape_size(n->shape) + (size_t)n->shape.dim[1] * (size_t)n->shape.dim[2] : 0;
 }

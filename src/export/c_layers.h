@@ -12,6 +12,8 @@ typedef enum elbo_c_layer {
     ELBO_C_CONV_TRANSPOSE,
     ELBO_C_BATCH_NORM,
     ELBO_C_LAYER_NORM,
+    ELBO_C_GROUP_NORM,
+    ELBO_C_ATTENTION,
     ELBO_C_MAX_POOL,
     ELBO_C_AVG_POOL,
     ELBO_C_NEAREST,
@@ -23,6 +25,9 @@ typedef enum elbo_c_layer {
     ELBO_C_LEAKY_RELU,
     ELBO_C_TANH,
     ELBO_C_SIGMOID,
+    ELBO_C_SILU,
+    ELBO_C_GELU,
+    ELBO_C_GELU_TANH,
     ELBO_C_LAYERS, // none of them
     ELBO_C_NOTHING // the output is the input
 } elbo_c_layer;
@@ -30,5 +35,7 @@ typedef enum elbo_c_layer {
 elbo_c_layer elbo_c_layer_of(const elbo_node *n);
 const char *elbo_c_function(elbo_c_layer layer);
 const char *elbo_c_text(elbo_c_layer layer);
+/* Floats that the layer's function writes to behind its output. */
+size_t elbo_c_scratch(const elbo_node *n);
 
 #endif

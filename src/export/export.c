@@ -72,10 +72,12 @@ elbo_status elbo_export_refuse(const elbo_node *n, const char *format, elbo_erro
 }
 
 const elbo_param *elbo_node_param(const elbo_graph *g, const elbo_node *n, const char *suffix, int which) {
+    size_t k = strlen(suffix);
     for (int i = 0; i < n->params; i++) {
         const elbo_param *p = &g->param[n->first_param + i];
-        const char *dot = strrchr(p->name, '.');
-        if (dot && !strcmp(dot + 1, suffix) && which-- == 0) return p;
+        size_t length = strlen(p->name);
+        if (length > k && p->name[length - k - 1] == '.' && !strcmp(p->name + length - k, suffix) && which-- == 0)
+            return p;
     }
     return NULL;
 }

@@ -94,6 +94,25 @@ static void put_upsample(const writer *w, const elbo_node *n) {
             value(n, ELBO_UPSAMPLE_MODE) == ELBO_UPSAMPLE_BILINEAR ? "bilinear" : "nearest");
 }
 
+static void put_group_norm(const writer *w, const elbo_node *n) {
+    fprintf(w->out, "nn.GroupNorm(%d, %d", value(n, ELBO_GROUP_NORM_GROUPS), n->shape.dim[0]);
+    if (n->value[ELBO_GROUP_NORM_EPS] != 1e-5) fprintf(w->out, ", eps=%g", n->value[ELBO_GROUP_NORM_EPS]);
+    fputc(')', w->out);
+}
+
+static void put_silu(const writer *w, const elbo_node *n) {
+    (void)n;
+    fputs("nn.SiLU()", w->out);
+}
+
+static void put_gelu(const writer *w, const elbo_node *n) {
+    fputs(value(n, ELBO_GELU_APPROXIMATE) ? "nn.GELU(approximate=\"tanh\")" : "nn.GELU()", w->out);
+}
+
+static void put_self_attention(const writer *w, const elbo_node *n) {
+    fprintf(w->out, "SelfAttention(%d, %d, batch_first=True)", n->shape.dim[0], value(n, ELBO_ATTENTION_HEADS));
+}
+
 static const struct {
     const elbo_op *op;
     void (*put)(const writer *w, const elbo_node *n);
@@ -106,6 +125,8 @@ static const struct {
     {&elbo_op_max_pool2d, put_pool},   {&elbo_op_batch_norm1d, put_batch_norm},
     {&elbo_op_avg_pool2d, put_pool},   {&elbo_op_batch_norm2d, put_batch_norm},
     {&elbo_op_upsample, put_upsample}, {&elbo_op_layer_norm, put_layer_norm},
+    {&elbo_op_silu, put_silu},         {&elbo_op_group_norm, put_group_norm},
+    {&elbo_op_gelu, put_gelu},         {&elbo_op_self_attention, put_self_attention},
 };
 
 static void (*put_of(const elbo_node *n))(const writer *, const elbo_node *) {
@@ -311,12 +332,26 @@ static void put_doc(const writer *w, const char *stem) {
     fputs("\n\"\"\"\n", w->out);
 }
 
+/* MultiheadAttention takes sequences; a layer of a network here takes images. */
+static const char self_attention[] = "class SelfAttention(nn.MultiheadAttention):\n"
+                                     "    \"\"\"Among the positions of (N, channels, height, width).\"\"\"\n\n"
+                                     "    def forward(self, images):\n"
+                                     "        x = images.flatten(2).transpose(1, 2)\n"
+                                     "        y = super().forward(x, x, x, need_weights=False)[0]\n"
+                                     "        return y.transpose(1, 2).reshape(images.shape)\n\n\n";
+
+static bool has_op(const elbo_graph *g, const elbo_op *op) {
+    for (int i = 0; i < g->count; i++)
+        if (g->node[i].op == op) return true;
+    return false;
+}
+
 static void put_module(const writer *w, const char *stem) {
     elbo_half encoder = elbo_half_of(w->graph, false), decoder = elbo_half_of(w->graph, true);
     put_doc(w, stem);
-    fputs("import json\n\nimport torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self):\n"
-          "        super().__init__()\n",
-          w->out);
+    fputs("import json\n\nimport torch\nfrom torch import nn\n\n\n", w->out);
+    if (has_op(w->graph, &elbo_op_self_attention)) fputs(self_attention, w->out);
+    fputs("class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n", w->out);
     put_layers(w, &encoder);
     put_head(w);
     put_layers(w, &decoder);

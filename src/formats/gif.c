@@ -106,7 +106,7 @@ elbo_status elbo_gif_write(const char *path, const uint8_t *const *frames, const
     if (count < 1 || width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE ||
         (channels != 1 && channels != 3))
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: %d frames of %d x %d pixels of %d channels; a GIF has at least one, of 1 or 3 "
+                         "%s: %d frames of %d x %d pixels of %d channels; expected at least one, of 1 or 3 "
                          "channels, at most %d pixels a side",
                          path, count, width, height, channels, MOST_SIDE);
     size_t pixels = (size_t)width * (size_t)height;

@@ -16,16 +16,16 @@ elbo_status elbo_gunzip(const uint8_t *in, size_t in_size, size_t most, uint8_t 
                         const char *path, elbo_error *err) {
     *out = NULL;
     if (in_size < SMALLEST)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: the gzip file is cut off after %zu bytes", path, in_size);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: the gzip file is truncated after %zu bytes", path, in_size);
     // What the trailer claims is only a wish until it is seen that the compressed bytes could make as much.
     size_t claimed = little_endian(in + in_size - 4);
     if (claimed > in_size * MOST_EXPANSION)
         return elbo_fail(
             err, ELBO_BAD_INPUT,
-            "%s: the gzip file is damaged or cut off: its end claims %zu bytes, which %zu compressed ones cannot hold",
+            "%s: the gzip file is damaged or truncated: its trailer claims %zu bytes, which %zu compressed ones cannot hold",
             path, claimed, in_size);
     if (claimed > most)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: unpacks to %zu bytes; at most %zu are taken", path, claimed, most);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: unpacks to %zu bytes; at most %zu are read", path, claimed, most);
     uint8_t *bytes = malloc(claimed ? claimed : 1);
     struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
     if (!bytes || !inflater) {
@@ -45,5 +45,5 @@ elbo_status elbo_gunzip(const uint8_t *in, size_t in_size, size_t most, uint8_t 
     if (result == LIBDEFLATE_SUCCESS)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: %zu bytes follow the end of the gzip stream; one stream is read",
                          path, in_size - used);
-    return elbo_fail(err, ELBO_BAD_INPUT, "%s: the gzip file is damaged or cut off; gzip -t tells the same", path);
+    return elbo_fail(err, ELBO_BAD_INPUT, "%s: the gzip file is damaged or truncated; gzip -t checks it", path);
 }

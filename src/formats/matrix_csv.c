@@ -171,7 +171,7 @@ static elbo_status look_at_first(reader *r, const char *line, bool *names, elbo_
     }
     if (*names && unnamed) // pandas writes its index so: a number of the row would pass for a measured value
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s:%zu: column 1 has no name: is it an index? write the file without (index=False)",
+                         "%s:%zu: column 1 has no name: is it an index column? write the file without (index=False)",
                          r->lines.path, r->lines.number);
     return ELBO_OK;
 }
@@ -249,7 +249,7 @@ elbo_status elbo_csv_read(elbo_matrix *m, const char *path, elbo_error *err) {
     if (!f) return elbo_fail_errno(err, "%s: cannot be opened", path);
     if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) {
         fclose(f);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a file but a folder", path);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a folder, not a file", path);
     }
     reader r = {.lines = {.f = f, .path = path, .room = 2 * CHUNK}};
     r.lines.buffer = malloc(r.lines.room + 1);

@@ -136,12 +136,12 @@ static elbo_status read_header(FILE *f, header *h, size_t *header_bytes, const c
     if (got < 6 || memcmp(head, magic, sizeof magic) != 0)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: is not a .npy file (it does not begin with \\x93NUMPY); np.save writes one", path);
-    if (got < 8) return elbo_fail(err, ELBO_BAD_INPUT, "%s: ends inside the .npy header; the file was cut off", path);
+    if (got < 8) return elbo_fail(err, ELBO_BAD_INPUT, "%s: ends inside the .npy header; the file is truncated", path);
     if ((head[6] != 1 && head[6] != 2) || head[7] != 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: .npy version %d.%d; 1.0 and 2.0 are read", path, head[6], head[7]);
     size_t length_bytes = head[6] == 1 ? 2 : 4, length = 0;
     if (fread(head + 8, 1, length_bytes, f) != length_bytes)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: ends inside the .npy header; the file was cut off", path);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: ends inside the .npy header; the file is truncated", path);
     for (size_t i = length_bytes; i-- > 0;) length = length << 8 | head[8 + i];
     if (length > LONGEST_HEADER)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: the .npy header claims %zu bytes; at most %d are read", path, length,
@@ -150,7 +150,7 @@ static elbo_status read_header(FILE *f, header *h, size_t *header_bytes, const c
     if (!text) return elbo_no_memory(err);
     elbo_status status;
     if (fread(text, 1, length, f) != length) {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: ends inside the .npy header; the file was cut off", path);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: ends inside the .npy header; the file is truncated", path);
     } else {
         text[length] = 0;
         status = parse_header(text, h, path, err);
@@ -231,8 +231,8 @@ elbo_status elbo_npy_read(elbo_array *a, const char *path, elbo_error *err) {
         goto done;
     }
     if (!S_ISREG(st.st_mode)) {
-        status =
-            elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a file%s", path, S_ISDIR(st.st_mode) ? " but a folder" : "");
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: is %s", path,
+                           S_ISDIR(st.st_mode) ? "a folder, not a file" : "not a regular file");
         goto done;
     }
     ELBO_TRY_GOTO(status, read_header(f, &h, &header_bytes, path, err), done);

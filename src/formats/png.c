@@ -21,7 +21,7 @@ elbo_status elbo_png_write(const char *path, const uint8_t *pixels, int width, i
                            elbo_error *err) {
     if (width < 1 || height < 1 || (channels != 1 && channels != 3))
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: %d x %d pixels of %d channels; a PNG has at least one pixel, of 1 or 3 "
+                         "%s: %d x %d pixels of %d channels; expected at least one pixel, of 1 or 3 "
                          "channels",
                          path, width, height, channels);
     size_t size;
@@ -74,7 +74,7 @@ static void over_white(const uint8_t *rgba, uint8_t *out, size_t pixels, int cha
 /* What the header promises is held against our limits and against the file's length, before memory is taken for it. */
 static elbo_status check_header(const char *path, const struct spng_ihdr *h, size_t file_size, elbo_error *err) {
     if (h->width > MAX_SIDE || h->height > MAX_SIDE || (uint64_t)h->width * h->height > MAX_PIXELS)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %u x %u pixels; at most %d a side and %d in all are taken", path,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %u x %u pixels; at most %d a side and %d in all are allowed", path,
                          h->width, h->height, MAX_SIDE, MAX_PIXELS);
     static const int samples[7] = {[SPNG_COLOR_TYPE_GRAYSCALE] = 1,
                                    [SPNG_COLOR_TYPE_TRUECOLOR] = 3,
@@ -84,9 +84,8 @@ static elbo_status check_header(const char *path, const struct spng_ihdr *h, siz
     uint64_t bits = (uint64_t)h->width * h->height * h->bit_depth * (uint64_t)samples[h->color_type % 7];
     if (bits / 8 > (uint64_t)file_size * DEFLATE_BEST_RATIO)
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: a file of %zu bytes cannot hold its %u x %u pixels; it is damaged or "
-                         "cut short",
-                         path, file_size, h->width, h->height);
+                         "%s: a file of %zu bytes cannot hold its %u x %u pixels; it is damaged or truncated", path,
+                         file_size, h->width, h->height);
     return ELBO_OK;
 }
 
@@ -106,7 +105,7 @@ static elbo_status damaged(const char *path, int code, elbo_error *err) {
     if (code == SPNG_EMEM || (code && errno == ENOMEM)) return elbo_no_memory(err); // (zlib's is called another name)
     if (code == SPNG_ESIGNATURE) return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a PNG file", path);
     if (code == SPNG_EOF || code == SPNG_EIO || code == SPNG_IO_EOF)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: the PNG file is cut short", path);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: the PNG file is truncated", path);
     return elbo_fail(err, ELBO_BAD_INPUT, "%s: the PNG file is damaged: %s", path, spng_strerror(code));
 }
 
@@ -147,7 +146,7 @@ elbo_status elbo_png_read(const char *path, int channels, uint8_t **pixels, int 
     *pixels = NULL;
     *width = *height = 0;
     if (channels != 1 && channels != 3)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %d channels asked for; 1 or 3 can be read", path, channels);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: %d channels; expected 1 or 3", path, channels);
     uint8_t *file;
     size_t size;
     ELBO_TRY(elbo_file_read(path, MAX_FILE, &file, &size, err));

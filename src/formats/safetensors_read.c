@@ -27,7 +27,7 @@ typedef struct reader {
 } reader;
 
 static elbo_status bad_file(const reader *r, const char *what) {
-    return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: is no safetensors file: %s", r->path, what);
+    return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: is not a safetensors file: %s", r->path, what);
 }
 
 static elbo_status bad_tensor(const reader *r, const char *name, const char *what) {
@@ -44,7 +44,7 @@ static elbo_status parse_header(const reader *r, const char *text, size_t length
     if (!*header)
         return elbo_fail(r->err, ELBO_BAD_INPUT, "%s: its header is not JSON: %s (byte %d)", r->path,
                          elbo_text_shown(problem.text, shown), problem.position + (int)sizeof(uint64_t));
-    if (!json_is_object(*header)) return bad_file(r, "its header is no JSON object");
+    if (!json_is_object(*header)) return bad_file(r, "its header is not a JSON object");
     return ELBO_OK;
 }
 
@@ -55,8 +55,8 @@ static elbo_status read_header(reader *r, int file, size_t size, size_t *data_at
     ELBO_TRY(elbo_file_next(file, r->path, &length, sizeof length, r->err));
     if (length > size - sizeof length)
         return elbo_fail(r->err, ELBO_BAD_INPUT,
-                         "%s: is no safetensors file, or cut short: a header of %llu bytes in a file of %zu", r->path,
-                         (unsigned long long)length, size);
+                         "%s: is not a safetensors file, or is truncated: a header of %llu bytes in a file of %zu",
+                         r->path, (unsigned long long)length, size);
     if (length > MAX_HEADER) return bad_file(r, "its header has more than 16 MiB");
     *data_at = sizeof length + length;
     r->size = size - *data_at;
@@ -71,11 +71,11 @@ static elbo_status read_header(reader *r, int file, size_t size, size_t *data_at
 static elbo_status read_metadata(elbo_safetensors *s, const reader *r, json_t *object) {
     const char *key;
     json_t *value;
-    if (!json_is_object(object)) return bad_file(r, "its __metadata__ is no JSON object");
+    if (!json_is_object(object)) return bad_file(r, "its __metadata__ is not a JSON object");
     s->metadata = elbo_alloc(json_object_size(object), sizeof *s->metadata);
     if (!s->metadata) return elbo_no_memory(r->err);
     json_object_foreach(object, key, value) {
-        if (!json_is_string(value)) return bad_file(r, "its __metadata__ holds something else than texts");
+        if (!json_is_string(value)) return bad_file(r, "its __metadata__ holds values that are not strings");
         s->metadata[s->pairs++] = (elbo_st_pair){key, json_string_value(value)};
     }
     return ELBO_OK;
@@ -104,17 +104,17 @@ static elbo_status read_dtype(const reader *r, elbo_st_tensor *t, const json_t *
 static elbo_status read_tensor(elbo_st_tensor *t, size_t *begin, const reader *r, const json_t *json) {
     const json_t *shape = json_object_get(json, "shape"), *offsets = json_object_get(json, "data_offsets");
     size_t end, bytes;
-    if (!json_is_object(json)) return bad_tensor(r, t->name, "is no JSON object");
+    if (!json_is_object(json)) return bad_tensor(r, t->name, "is not a JSON object");
     ELBO_TRY(read_dtype(r, t, json_object_get(json, "dtype")));
     if (!json_is_array(shape)) return bad_tensor(r, t->name, "has no shape");
     if (json_array_size(shape) > ELBO_ST_MAX_DIMS) return bad_tensor(r, t->name, "has more than 8 dimensions");
     for (; t->dims < (int)json_array_size(shape); t->dims++)
         if (!whole(json_array_get(shape, (size_t)t->dims), &t->shape[t->dims]))
-            return bad_tensor(r, t->name, "a size in its shape is no whole number of 0 or more");
+            return bad_tensor(r, t->name, "its shape has an entry that is not an integer >= 0");
     if (json_array_size(offsets) != 2 || !whole(json_array_get(offsets, 0), begin) ||
         !whole(json_array_get(offsets, 1), &end))
-        return bad_tensor(r, t->name, "its data_offsets are no two whole numbers of 0 or more");
-    if (json_object_size(json) != 3) return bad_tensor(r, t->name, "has more than dtype, shape and data_offsets");
+        return bad_tensor(r, t->name, "its data_offsets are not two integers >= 0");
+    if (json_object_size(json) != 3) return bad_tensor(r, t->name, "has keys besides dtype, shape and data_offsets");
     if (*begin > end || end > r->size) {
         char what[128];
         snprintf(what, sizeof what, "data_offsets [%zu, %zu] are not inside the %zu bytes of data", *begin, end,
@@ -177,7 +177,7 @@ static elbo_status check_cover(const elbo_safetensors *s, const reader *r) {
         if (spans[i].begin < end)
             status = bad_tensor(r, spans[i].tensor->name, "its data overlap another tensor's");
         else if (spans[i].begin > end)
-            status = bad_tensor(r, spans[i].tensor->name, "there is a hole before its data");
+            status = bad_tensor(r, spans[i].tensor->name, "there is a gap before its data");
         end = spans[i].end;
     }
     if (status == ELBO_OK && end != r->size)

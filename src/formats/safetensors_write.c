@@ -33,7 +33,7 @@ static elbo_status add_metadata(json_t *header, const char *path, const elbo_st_
     if (json_object_set_new(header, metadata_key, object) != 0) return elbo_no_memory(err);
     for (int i = 0; i < pairs; i++) {
         elbo_status status = ELBO_OK;
-        if (json_object_get(object, metadata[i].key)) return refuse(err, path, metadata[i].key, "stands there twice");
+        if (json_object_get(object, metadata[i].key)) return refuse(err, path, metadata[i].key, "occurs twice");
         json_t *key = text_of(path, metadata[i].key, &status, err); // jansson's own failure would not say which
         json_decref(key);
         json_t *value = key ? text_of(path, metadata[i].value, &status, err) : NULL;
@@ -48,8 +48,8 @@ static elbo_status check_tensor(const json_t *header, const char *path, const el
     json_t *name = text_of(path, t->name, &status, err);
     json_decref(name);
     if (status != ELBO_OK) return status;
-    if (strcmp(t->name, metadata_key) == 0) return refuse(err, path, t->name, "is no name for a tensor");
-    if (json_object_get(header, t->name)) return refuse(err, path, t->name, "stands there twice");
+    if (strcmp(t->name, metadata_key) == 0) return refuse(err, path, t->name, "is not a valid tensor name");
+    if (json_object_get(header, t->name)) return refuse(err, path, t->name, "occurs twice");
     return elbo_st_check_finite(path, t, err);
 }
 

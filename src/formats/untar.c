@@ -43,7 +43,7 @@ static elbo_status inflate_file(const char *path, uint8_t **bytes, size_t *size,
     ELBO_TRY(elbo_file_read(path, LARGEST, &packed, &n, err));
     bool gzip = n >= 2 && packed[0] == 0x1f && packed[1] == 0x8b;
     elbo_status status = gzip ? elbo_gunzip(packed, n, LARGEST, bytes, size, path, err)
-                              : elbo_fail(err, ELBO_BAD_INPUT, "%s: is no gzip file", path);
+                              : elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a gzip file", path);
     free(packed);
     return status;
 }
@@ -64,7 +64,7 @@ static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, con
     for (size_t at = 0; at + BLOCK <= size && tar[at];) {
         uint64_t bytes;
         if (!is_header(tar + at) || !read_octal(tar + at + SIZE_AT, SIZE_ROOM, &bytes) || bytes > size - at - BLOCK)
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is no tar archive, or is damaged", path);
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a tar archive, or is damaged", path);
         char name[NAME_ROOM + 1] = "";
         memcpy(name, tar + at + NAME_AT, NAME_ROOM);
         const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
@@ -72,7 +72,7 @@ static elbo_status unpack(const uint8_t *tar, size_t size, const char *path, con
         for (const elbo_tar_member *m = members; plain && m < members + wanted; m++) {
             if (strcmp(m->name, base) != 0) continue;
             if (m->size != bytes)
-                return elbo_fail(err, ELBO_BAD_INPUT, "%s: its %s has %llu bytes; %llu were expected", path, m->name,
+                return elbo_fail(err, ELBO_BAD_INPUT, "%s: its %s has %llu bytes; expected %llu", path, m->name,
                                  (unsigned long long)bytes, (unsigned long long)m->size);
             ELBO_TRY(write_member(tar + at + BLOCK, m, folder, err));
             found += !seen[m - members];

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "nn/graph_output.h"
 #include "nn/losses/loss.h"
 #include "recipe/latent_terms.h"
 
@@ -140,7 +141,7 @@ static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     int saved = find_saved(g, n->word);
     if (!strcmp(n->word, "class")) {
         if (n->op != &elbo_op_concat)
-            return elbo_node_fail(n, err, "%s: the label can only be put behind other features; write `concat class`",
+            return elbo_node_fail(n, err, "%s: the label can only be appended to features; write `concat class`",
                                   n->text);
         saved = g->at.label;
     }
@@ -154,7 +155,7 @@ static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
     const char *nearest = elbo_nearest_word(n->word, names);
     if (nearest)
         return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; did you mean `%s`?", n->text, n->word, nearest);
-    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` behind an earlier layer", n->text,
+    return elbo_node_fail(n, err, "%s: nothing is saved as `%s`; put `save %s` after an earlier layer", n->text,
                           n->word, n->word);
 }
 
@@ -194,7 +195,7 @@ static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error
     n->place = layer.place;
     n->text = layer.text;
     if (strcmp(layer.name, elbo_op_conv2d.name))
-        return elbo_node_fail(n, err, "latent.head: %s; it is a conv2d, such as conv2d kernel=4 stride=2 padding=1",
+        return elbo_node_fail(n, err, "latent.head: %s; expected a conv2d, such as conv2d kernel=4 stride=2 padding=1",
                               n->text);
     if (layer.argument_count == ELBO_MAX_ARGUMENTS || (layer.argument_count && !layer.arguments[0].key))
         return elbo_node_fail(n, err, "latent.head: %s; its channels are latent.channels: write conv2d kernel=K",
@@ -248,73 +249,6 @@ static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *e
     }
     g->code_shape = g->node[g->at.latent].shape;
     g->latent = (int)elbo_shape_size(g->code_shape);
-    return ELBO_OK;
-}
-
-static bool same_shape(elbo_shape a, elbo_shape b) {
-    return a.rank == b.rank && !memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim);
-}
-
-static bool is_conv(const elbo_node *n) { return n->op == &elbo_op_conv2d || n->op == &elbo_op_conv_transpose2d; }
-
-/* What would make an image of the size `want` of what the layer gives. */
-static void output_advice(const elbo_graph *g, const elbo_node *n, elbo_shape want, char *text, size_t room) {
-    const int *got = n->shape.dim;
-    char channels[40] = "", size[40] = "";
-    if (got[0] != want.dim[0] && is_conv(n))
-        snprintf(channels, sizeof channels, "%d channel%s", want.dim[0], want.dim[0] > 1 ? "s" : "");
-    else if (got[0] != want.dim[0])
-        snprintf(channels, sizeof channels, "`conv2d %d kernel=1` behind it", want.dim[0]);
-    int scale = want.dim[1] / got[1];
-    if (got[1] != want.dim[1] || got[2] != want.dim[2]) {
-        if (scale > 1 && scale <= 256 && got[1] * scale == want.dim[1] && got[2] * scale == want.dim[2])
-            snprintf(size, sizeof size, "`upsample %d` behind it", scale);
-        else if (!is_conv(n) || !elbo_conv_argument_for(n, g->node[n->input[0]].shape, want, size, sizeof size)) {
-            snprintf(text, room, "`flatten, linear %zu` behind it", elbo_shape_size(want));
-            return;
-        }
-    }
-    snprintf(text, room, "%s%s%s", channels, *channels && *size ? ", " : "", size);
-}
-
-/* The decoder must end in the image's shape, or in as many features; and BCE in a sigmoid. */
-static elbo_status check_output(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
-    elbo_node *last = &g->node[g->count - 1];
-    elbo_shape want = g->node[g->at.target].shape;
-    size_t got = elbo_shape_size(last->shape), values = elbo_shape_size(want);
-    if (last->shape.rank == 1 ? got != values : !same_shape(last->shape, want)) {
-        char shape[40], image[40], advice[120];
-        const elbo_node *n =
-            last; // the error names the layer whose size is wrong, not an activation or a flatten behind it
-        while (n->input[0] > g->at.latent && !is_conv(n) && n->op != &elbo_op_linear &&
-               (n->op == &elbo_op_flatten || same_shape(n->shape, g->node[n->input[0]].shape)))
-            n = &g->node[n->input[0]];
-        elbo_shape_text(n->shape, shape);
-        elbo_shape_text(want, image);
-        if (n->shape.rank == 1)
-            return elbo_node_fail(n, err,
-                                  "%s: the decoder gives %s values, an image is %s (%zu); end with `linear %zu`",
-                                  n->text, shape, image, values, values);
-        output_advice(g, n, want, advice, sizeof advice);
-        return elbo_node_fail(n, err, "%s: the decoder gives %s, an image is %s; right would be %s", n->text, shape,
-                              image, advice);
-    }
-    g->at.output = g->at.logits = g->count - 1;
-    const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);
-    if (logits) {
-        const char *loss = elbo_reconstruction_name(logits->kind);
-        if (last->op != &elbo_op_sigmoid)
-            return elbo_node_fail(last, err,
-                                  "%s: loss %s is for outputs between 0 and 1; end the decoder with `sigmoid`, or use "
-                                  "`loss: {reconstruction: mse}`",
-                                  last->text, loss);
-        if (r->image.low != 0 || r->image.high != 1)
-            return elbo_node_fail(last, err,
-                                  "loss %s is for pixels between 0 and 1, not %g to %g; set `image: {range: "
-                                  "[0, 1]}` or use `loss: {reconstruction: mse}`",
-                                  loss, (double)r->image.low, (double)r->image.high);
-        g->at.logits = last->input[0];
-    }
     return ELBO_OK;
 }
 
@@ -373,7 +307,7 @@ static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape i
     for (int i = 0; i < r->encoder.count; i++) ELBO_TRY(add_layer(g, "encoder", i, &r->encoder.layer[i], err));
     ELBO_TRY(add_latent(g, r, err));
     for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
-    ELBO_TRY(check_output(g, r, err));
+    ELBO_TRY(elbo_graph_check_output(g, r, err));
     find_skips(g);
     elbo_graph_find_label_readers(g);
     ELBO_TRY(add_losses(g, r, err));

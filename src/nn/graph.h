@@ -51,7 +51,7 @@ typedef struct elbo_node {
     const char *const *stacked; // names of layers that stand one above the other in this one: {"mu", "logvar", NULL}
 } elbo_node;
 
-/* The stations that every model has; node numbers. */
+/* The named nodes that every model has. */
 typedef struct elbo_taps {
     int input; // the image that the encoder reads
     int target; // the image that the reconstruction is compared with: the same, or the clean one where `input` is corrupted

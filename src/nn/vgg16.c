@@ -63,8 +63,8 @@ static elbo_status build(elbo_network *n, const elbo_safetensors *file, const ch
     char yaml[1200];
     if (image.channels != 3 || image.height < LEAST_SIDE || image.width < LEAST_SIDE)
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "loss.vgg16: the images are %dx%dx%d; VGG16 needs 3 channels of %d x %d or more: take "
-                         "perceptual out of loss.reconstruction",
+                         "loss.vgg16: the images are %dx%dx%d; VGG16 needs 3 channels of %d x %d or more: remove "
+                         "perceptual from loss.reconstruction",
                          image.channels, image.height, image.width, LEAST_SIDE, LEAST_SIDE);
     ELBO_TRY(layers_of(file, path, yaml, sizeof yaml, err));
     elbo_layers layers = {0};

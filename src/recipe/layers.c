@@ -12,7 +12,7 @@ static elbo_status read_argument(elbo_layer *layer, const char *word, size_t n, 
     char text[ELBO_SHOWN], shown[ELBO_SHOWN];
     elbo_text_shown(layer->text, text);
     if (layer->argument_count == ELBO_MAX_ARGUMENTS)
-        return elbo_fail_at(err, layer->place, "%s: more than %d arguments; no layer takes so many", text,
+        return elbo_fail_at(err, layer->place, "%s: more than %d arguments; no layer has so many", text,
                             ELBO_MAX_ARGUMENTS);
     elbo_argument *argument = &layer->arguments[layer->argument_count];
     const char *equals = memchr(word, '=', n);
@@ -26,11 +26,11 @@ static elbo_status read_argument(elbo_layer *layer, const char *word, size_t n, 
     if (!equals) return ELBO_OK;
     elbo_text_shown(argument->key, shown);
     if (!*argument->key || !*argument->value || strchr(argument->value, '='))
-        return elbo_fail_at(err, layer->place,
-                            "%s: an '=' out of place; an argument is a number or name=value, without blanks", text);
+        return elbo_fail_at(err, layer->place, "%s: misplaced '='; expected a number or name=value, without blanks",
+                            text);
     for (int i = 0; i < layer->argument_count - 1; i++)
         if (layer->arguments[i].key && strcmp(layer->arguments[i].key, argument->key) == 0)
-            return elbo_fail_at(err, layer->place, "%s: %s= stands here twice", text, shown);
+            return elbo_fail_at(err, layer->place, "%s: %s= is given twice", text, shown);
     return ELBO_OK;
 }
 
@@ -39,18 +39,18 @@ static elbo_status read_layer(elbo_layer *layer, const elbo_yaml_node *node, con
     layer->place = node->place;
     char shown[ELBO_SHOWN];
     if (node->kind != ELBO_NODE_TEXT || elbo_node_is_nothing(node))
-        return elbo_fail_at(err, node->place, "%s: layer %d is %s; a layer is a text, such as conv2d 16 kernel=3", path,
+        return elbo_fail_at(err, node->place, "%s: layer %d is %s; expected a layer, such as conv2d 16 kernel=3", path,
                             number, elbo_node_shown(node, shown));
     const char *word = node->text + strspn(node->text, blanks);
     if (!*word)
-        return elbo_fail_at(err, node->place, "%s: layer %d is blank; a layer is a text, such as conv2d 16 kernel=3",
+        return elbo_fail_at(err, node->place, "%s: layer %d is blank; expected a layer, such as conv2d 16 kernel=3",
                             path, number);
     layer->text = strdup(node->text);
     size_t n = strcspn(word, blanks);
     layer->name = strndup(word, n);
     if (!layer->text || !layer->name) return elbo_no_memory(err);
     if (strchr(layer->name, '='))
-        return elbo_fail_at(err, node->place, "%s: begins with an argument; a layer begins with its name",
+        return elbo_fail_at(err, node->place, "%s: begins with an argument; expected a layer's name",
                             elbo_text_shown(node->text, shown));
     for (word += n; *(word += strspn(word, blanks)); word += n) {
         n = strcspn(word, blanks);
@@ -61,7 +61,7 @@ static elbo_status read_layer(elbo_layer *layer, const elbo_yaml_node *node, con
 
 elbo_status elbo_layers_read(elbo_layers *layers, const elbo_yaml_node *node, const char *path, elbo_error *err) {
     if (node->count > ELBO_MAX_LAYERS)
-        return elbo_fail_at(err, node->place, "%s: %d layers; at most %d are taken", path, node->count,
+        return elbo_fail_at(err, node->place, "%s: %d layers; at most %d are allowed", path, node->count,
                             ELBO_MAX_LAYERS);
     layers->layer = elbo_alloc((size_t)node->count, sizeof *layers->layer);
     if (!layers->layer) return elbo_no_memory(err);

@@ -27,15 +27,15 @@ static elbo_status unknown_key(const elbo_yaml_node *node, const char *section, 
     char shown[ELBO_SHOWN], list[240];
     const char *dot = *section ? "." : "";
     elbo_text_shown(node->key, shown);
-    static const char *const usual[][2] = {{"batch_size", "train.batch"}, {"batchsize", "train.batch"},
-                                           {"learning_rate", "train.lr"}, {"latent_dim", "latent"},
-                                           {"z_dim", "latent"},           {"beta", "loss.kl"},
-                                           {"kl_weight", "loss.kl"},      {"num_epochs", "train.epochs"},
-                                           {"dataset", "data"},           {"img_size", "image.size"}};
-    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) // as other programs call them
-        if (!strcmp(node->key, usual[i][0]))
+    static const char *const aliases[][2] = {{"batch_size", "train.batch"}, {"batchsize", "train.batch"},
+                                             {"learning_rate", "train.lr"}, {"latent_dim", "latent"},
+                                             {"z_dim", "latent"},           {"beta", "loss.kl"},
+                                             {"kl_weight", "loss.kl"},      {"num_epochs", "train.epochs"},
+                                             {"dataset", "data"},           {"img_size", "image.size"}};
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) // as other programs call them
+        if (!strcmp(node->key, aliases[i][0]))
             return elbo_fail_at(err, node->place, "%s%s%s: unknown key; did you mean %s?", section, dot, shown,
-                                usual[i][1]);
+                                aliases[i][1]);
     for (const elbo_key *key = elbo_keys; key->path; key++) {
         int length = length_up_to(key->path, node->key);
         if (length)
@@ -280,7 +280,7 @@ static elbo_status read_key(elbo_recipe *r, const elbo_yaml_node *root, const el
     if (node && node->implied) *strrchr(path, '.') = 0;
     if (key->applies && !key->applies(r)) {
         if (!node || applies_elsewhere(r, key)) return ELBO_OK;
-        return elbo_fail_at(err, node->place, "%s: has no effect here; it goes with %s", path, key->goes_with);
+        return elbo_fail_at(err, node->place, "%s: has no effect here; it needs %s", path, key->goes_with);
     }
     elbo_place whole = {r->file, 0};
     slot s = {.key = key, .path = path, .to = (char *)r + key->offset, .recipe = r, .err = err};
@@ -304,24 +304,21 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *ro
     elbo_print_float(r->image.high, high);
     if (!(r->image.low < r->image.high))
         return elbo_fail_at(err, place_at(r, root, "image.range"),
-                            "image.range: [%s, %s]; the first is black, the second, "
-                            "greater, is white",
-                            low, high);
+                            "image.range: [%s, %s]; expected [black, white], black < white", low, high);
     const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);
     if (logits && (r->image.low < 0 || r->image.high > 1))
         return elbo_fail_at(err, place_at(r, root, "image.range"),
                             "image.range: [%s, %s] does not go with loss.reconstruction: %s, which needs pixels from 0 "
-                            "to 1; mse or l1 would do",
+                            "to 1; use mse or l1",
                             low, high, elbo_reconstruction_name(logits->kind));
     if (r->classes.count && r->exclude.count)
-        return elbo_fail_at(err, place_at(r, root, "exclude"),
-                            "exclude: does not go with classes, which names all that is trained on");
+        return elbo_fail_at(err, place_at(r, root, "exclude"), "exclude: cannot be combined with classes");
     if (r->image.channels == 2)
         return elbo_fail_at(err, place_at(r, root, "image.channels"),
                             "image.channels: expected 1 (greyscale) or 3 (RGB), got `2`");
     if (r->kind == ELBO_VAE && r->latent == 0 && r->head.channels == 0)
         return elbo_fail_at(err, r->latent_place,
-                            "latent: none; a vae needs a size, from 1 to 65536, for mu and logvar");
+                            "latent: none; expected a size from 1 to 65536 for the mu and logvar of a vae");
     if (r->train.schedule == ELBO_COSINE && r->train.eta_min > r->train.lr)
         return elbo_fail_at(err, place_at(r, root, "train.eta_min"),
                             "train.eta_min: %s; the learning rate would rise from train.lr, %s",
@@ -352,7 +349,7 @@ static elbo_status check_samples(const elbo_recipe *r, const elbo_yaml_node *roo
     if (r->kind != ELBO_VAE) return ELBO_OK;
     if ((int64_t)r->loss.samples * r->train.batch > MOST)
         return elbo_fail_at(err, place_at(r, root, "loss.samples"),
-                            "loss.samples: %d of train.batch %d images are %lld codes in a step; at most %d",
+                            "loss.samples: %d of train.batch %d images are %lld codes in a step; expected at most %d",
                             r->loss.samples, r->train.batch, (long long)r->loss.samples * r->train.batch, MOST);
     for (int t = 0; t < ELBO_LATENT_TERMS; t++) {
         const elbo_latent_row *row = &elbo_latent_rows[t];
@@ -360,19 +357,17 @@ static elbo_status check_samples(const elbo_recipe *r, const elbo_yaml_node *roo
         if (iwae)
             return elbo_fail_at(
                 err, place_at(r, root, "loss.bound"),
-                "loss.bound: iwae weights samples by p(x, z) / q(z|x) and does not go with %s, which is "
-                "no part of it; loss.bound: elbo would do",
+                "loss.bound: iwae weights samples by p(x, z) / q(z|x), of which %s is not a part; use loss.bound: elbo",
                 row->key);
         if (r->loss.samples > 1 && row->batch && row->reads & ELBO_LATENT_READS_CODE)
-            return elbo_fail_at(err, place_at(r, root, "loss.samples"),
-                                "loss.samples: %d does not go with %s, which compares codes of different images; "
-                                "loss.samples: 1 would do",
-                                r->loss.samples, row->key);
+            return elbo_fail_at(
+                err, place_at(r, root, "loss.samples"),
+                "loss.samples: %d cannot be combined with %s, which compares codes of different images; use loss.samples: 1",
+                r->loss.samples, row->key);
     }
     if (iwae && elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0)
-        return elbo_fail_at(
-            err, place_at(r, root, "loss.bound"),
-            "loss.bound: iwae needs a density p(x|z), which perceptual is not; loss.bound: elbo would do");
+        return elbo_fail_at(err, place_at(r, root, "loss.bound"),
+                            "loss.bound: iwae needs a density p(x|z), which perceptual is not; use loss.bound: elbo");
     return ELBO_OK;
 }
 
@@ -382,7 +377,7 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_er
     if (!root || elbo_node_is_nothing(root))
         return elbo_fail_at(err, whole, "is empty; a recipe needs kind, latent, encoder and decoder");
     if (root->kind != ELBO_NODE_MAP)
-        return elbo_fail_at(err, root->place, "%s; a recipe is a mapping of keys, such as kind: vae",
+        return elbo_fail_at(err, root->place, "%s; expected a mapping of keys, such as kind: vae",
                             elbo_node_shown(root, shown));
     ELBO_TRY(check_keys(root, "", err));
     for (const elbo_key *key = elbo_keys; key->path; key++) ELBO_TRY(read_key(r, root, key, err));

@@ -105,7 +105,7 @@ typedef struct elbo_recipe {
         float kl;              // weight of the KL term (beta)
         float kl_warmup;       // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
         elbo_kl_schedule kl_schedule;
-        float kl_period, kl_min; // sine: epochs of one turn, and the least weight
+        float kl_period, kl_min; // sine: period in epochs, and the least weight
         elbo_latent_setting latent[ELBO_LATENT_TERMS];
     } loss;
 

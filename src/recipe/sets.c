@@ -13,7 +13,7 @@ static elbo_status put_at(elbo_yaml_node *root, char *path, elbo_yaml_node *valu
         if (dot) *dot = 0;
         if (!*key) {
             elbo_tree_free(value);
-            return elbo_fail_at(err, place, "the key has an empty part; a key is train.lr, say");
+            return elbo_fail_at(err, place, "the key has an empty part; expected one such as train.lr");
         }
         if (!dot) return elbo_tree_put(map, key, value) ? ELBO_OK : elbo_no_memory(err);
         elbo_yaml_node *next = elbo_tree_entry(map, key);
@@ -38,7 +38,7 @@ static elbo_status put_at(elbo_yaml_node *root, char *path, elbo_yaml_node *valu
 elbo_status elbo_tree_set(elbo_yaml_node *root, const char *set, const char *file, elbo_error *err) {
     elbo_place place = {file, 0};
     const char *equals = strchr(set, '=');
-    if (!equals) return elbo_fail_at(err, place, "has no '='; an override is key=value, such as train.lr=0.001");
+    if (!equals) return elbo_fail_at(err, place, "has no '='; expected key=value, such as train.lr=0.001");
     char *path = strndup(set, (size_t)(equals - set));
     if (!path) return elbo_no_memory(err);
     elbo_yaml_node *value = NULL;
@@ -47,12 +47,12 @@ elbo_status elbo_tree_set(elbo_yaml_node *root, const char *set, const char *fil
     int depth = 0;
     for (const char *p = path; *p; p++) depth += *p == '.';
     if (depth >= ELBO_TREE_MAX_DEPTH)
-        status = elbo_fail_at(err, place, "the key has too many parts; a key is train.lr, say");
+        status = elbo_fail_at(err, place, "the key has too many parts; expected one such as train.lr");
     else if (size > ELBO_TREE_MAX_BYTES)
-        status = elbo_fail_at(err, place, "%zu bytes; at most %d are taken", size, ELBO_TREE_MAX_BYTES);
+        status = elbo_fail_at(err, place, "%zu bytes; at most %d are allowed", size, ELBO_TREE_MAX_BYTES);
     else
         status = elbo_tree_parse(&value, equals + 1, size, file, false, err);
-    if (status == ELBO_OK && !value) status = elbo_fail_at(err, place, "has no value behind the '='");
+    if (status == ELBO_OK && !value) status = elbo_fail_at(err, place, "has no value after the '='");
     if (status == ELBO_OK) {
         value->place = place;
         status = put_at(root, path, value, place, err);

@@ -23,15 +23,14 @@ static elbo_status read_term(elbo_terms *terms, const elbo_key *key, const elbo_
     elbo_term term = {.weight = 1};
     if (words < 1 || words > 2) return unwanted(key, node, path, err);
     if (words == 2 && (!elbo_parse_float(word[0], &term.weight) || !(term.weight > 0)))
-        return elbo_fail_at(err, node->place,
-                            "%s: %s; a term is its weight, a number above 0, and its name, such as 0.7 l1", path,
+        return elbo_fail_at(err, node->place, "%s: %s; expected a weight > 0 and a name, such as 0.7 l1", path,
                             elbo_node_shown(node, shown));
     unsigned kind = 0;
     while (key->choices[kind] && strcmp(key->choices[kind], word[words - 1]) != 0) kind++;
     if (!key->choices[kind]) return unwanted(key, node, path, err);
     term.kind = (elbo_reconstruction)kind;
     if (elbo_term_weight(terms, term.kind) > 0)
-        return elbo_fail_at(err, node->place, "%s: %s stands here twice; give it one weight", path, key->choices[kind]);
+        return elbo_fail_at(err, node->place, "%s: %s is given twice; expected one weight", path, key->choices[kind]);
     terms->term[terms->count++] = term;
     return ELBO_OK;
 }
@@ -48,17 +47,18 @@ elbo_status elbo_terms_read(elbo_terms *terms, const elbo_key *key, const elbo_y
     const elbo_term *logits = elbo_terms_of_logits(terms), *scaled = elbo_terms_scaled(terms);
     if (logits && terms->count > 1)
         return elbo_fail_at(err, node->place,
-                            "%s: %s is computed before the sigmoid, the others behind it; use it alone, or "
+                            "%s: %s is computed from logits, the others after the sigmoid; use it alone, or "
                             "mse and l1",
                             path, elbo_reconstruction_name(logits->kind));
     if (scaled && terms->count > 1)
         return elbo_fail_at(err, node->place,
-                            "%s: %s is a whole distribution of a pixel, which another term would change; use it alone, "
+                            "%s: %s is a normalised density, which another term would change; use it alone, "
                             "or mse and l1",
                             path, elbo_reconstruction_name(scaled->kind));
     if (elbo_term_weight(terms, ELBO_PERCEPTUAL) > 0 && terms->count == 1)
-        return elbo_fail_at(err, node->place,
-                            "%s: perceptual alone sees no pixels; add mse or l1, such as [mse, 0.3 perceptual]", path);
+        return elbo_fail_at(
+            err, node->place,
+            "%s: perceptual alone does not compare pixels; add mse or l1, such as [mse, 0.3 perceptual]", path);
     return ELBO_OK;
 }
 

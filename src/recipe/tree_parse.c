@@ -39,7 +39,7 @@ static elbo_status syntax_error(const reader *r) {
     }
     elbo_place place = place_of(r, p->problem_mark);
     if (line_is_indented_by_a_tab(r, p->problem_mark.line))
-        return elbo_fail_at(r->err, place, "is not YAML: the line begins with a tab; spaces indent");
+        return elbo_fail_at(r->err, place, "is not YAML: the line begins with a tab; indent with spaces");
     if (p->context && r->lines && p->context_mark.line != p->problem_mark.line)
         return elbo_fail_at(r->err, place, "is not YAML: %s %s that begins in line %d", problem, p->context,
                             (int)p->context_mark.line + 1);
@@ -64,7 +64,7 @@ static elbo_status check_decoration(const reader *r, const yaml_event_t *event, 
 static elbo_status read_text(const reader *r, const yaml_event_t *event, elbo_yaml_node *node) {
     const char *value = (const char *)event->data.scalar.value;
     ELBO_TRY(check_decoration(r, event, event->data.scalar.anchor, event->data.scalar.tag));
-    if (memchr(value, 0, event->data.scalar.length)) return refuse(r, event, "a text with a zero byte in it");
+    if (memchr(value, 0, event->data.scalar.length)) return refuse(r, event, "a string with a zero byte");
     node->kind = ELBO_NODE_TEXT;
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     node->text = strdup(value);
@@ -85,7 +85,7 @@ static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, el
 /* The key of a map's next entry: a new string. */
 static elbo_status read_key(const reader *r, const yaml_event_t *event, const elbo_yaml_node *map, char **key) {
     elbo_yaml_node node = {0};
-    if (event->type != YAML_SCALAR_EVENT) return refuse(r, event, "a key that is no word");
+    if (event->type != YAML_SCALAR_EVENT) return refuse(r, event, "a key that is not a string");
     ELBO_TRY(read_text(r, event, &node));
     *key = node.text; // the caller's, from here on
     if (!*node.text) return refuse(r, event, "a key without a name");
@@ -93,8 +93,8 @@ static elbo_status read_key(const reader *r, const yaml_event_t *event, const el
     if (!twin) return ELBO_OK;
     char shown[ELBO_SHOWN];
     elbo_text_shown(node.text, shown);
-    if (!r->lines) return elbo_fail_at(r->err, place_of(r, event->start_mark), "%s: stands here twice", shown);
-    return elbo_fail_at(r->err, place_of(r, event->start_mark), "%s: stands here twice; the first is in line %d", shown,
+    if (!r->lines) return elbo_fail_at(r->err, place_of(r, event->start_mark), "%s: is given twice", shown);
+    return elbo_fail_at(r->err, place_of(r, event->start_mark), "%s: is given twice; the first is in line %d", shown,
                         twin->place.line);
 }
 
@@ -144,7 +144,8 @@ static elbo_status read_children(reader *r, int depth, elbo_yaml_node *parent) {
 static elbo_status read_node(reader *r, const yaml_event_t *event, int depth, elbo_yaml_node *node) {
     node->place = place_of(r, event->start_mark);
     if (event->type == YAML_ALIAS_EVENT)
-        return refuse(r, event, "an alias (*name); recipes have none: write the value out, in quotes if it is a text");
+        return refuse(r, event,
+                      "an alias (*name); recipes have none: write the value out, in quotes if it is a string");
     if (event->type == YAML_SCALAR_EVENT) return read_text(r, event, node);
     if (depth == ELBO_TREE_MAX_DEPTH) return refuse(r, event, "lists and mappings are nested too deep for a recipe");
     bool map = event->type == YAML_MAPPING_START_EVENT;

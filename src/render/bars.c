@@ -152,7 +152,7 @@ static void write_plot(elbo_plot *plot, const bars *b) {
 elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_label, const elbo_bar_series *series,
                            int count, elbo_error *err) {
     if (count < 1 || count > MAX_SERIES)
-        return elbo_fail(err, ELBO_BAD_INPUT, "figure %s: %d series of bars; 1 to %d can be drawn", f.name, count,
+        return elbo_fail(err, ELBO_BAD_INPUT, "figure %s: %d series of bars; expected 1 to %d", f.name, count,
                          MAX_SERIES);
     bars b = {.series = series, .count = count};
     elbo_plot plot = {0};
@@ -166,7 +166,7 @@ elbo_status elbo_draw_bars(elbo_figure f, const char *x_label, const char *y_lab
                           .bottom = BOTTOM};
     ELBO_TRY_GOTO(status, sort(&b, f.name, err), done);
     if (b.shown == 0) {
-        status = elbo_fail(err, ELBO_BAD_INPUT, "figure %s: there is no value to draw", f.name);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "figure %s: no values to draw", f.name);
         goto done;
     }
     ELBO_TRY_GOTO(status, elbo_plot_begin(&plot, f, layout, err), done);

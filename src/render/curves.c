@@ -240,8 +240,7 @@ static void write_plot(elbo_plot *plot, const curves *c) {
 
 static elbo_status check(const elbo_figure *f, curves *c, elbo_error *err) {
     if (c->count < 1 || c->count > MAX_SERIES)
-        return elbo_fail(err, ELBO_BAD_INPUT, "figure %s: %d curves; 1 to %d can be drawn", f->name, c->count,
-                         MAX_SERIES);
+        return elbo_fail(err, ELBO_BAD_INPUT, "figure %s: %d curves; expected 1 to %d", f->name, c->count, MAX_SERIES);
     for (int s = 0; s < c->count; s++) {
         if (c->series[s].group < 0)
             return elbo_fail(err, ELBO_BAD_INPUT,
@@ -251,7 +250,7 @@ static elbo_status check(const elbo_figure *f, curves *c, elbo_error *err) {
         if (c->series[s].group >= c->groups) c->groups = c->series[s].group + 1;
         if (c->series[s].count > c->epochs) c->epochs = c->series[s].count;
     }
-    if (!choose_range(c)) return elbo_fail(err, ELBO_BAD_INPUT, "figure %s: there is no value to draw", f->name);
+    if (!choose_range(c)) return elbo_fail(err, ELBO_BAD_INPUT, "figure %s: no values to draw", f->name);
     return ELBO_OK;
 }
 

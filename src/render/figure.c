@@ -18,7 +18,7 @@ static elbo_status check_name(elbo_figure f, elbo_error *err) {
     bool good = f.folder && f.name && f.name[0] && !strchr("|<-.~@ '\"", f.name[0]) && strlen(f.name) < 200;
     for (const char *p = f.name; good && *p; p++) good = *p != '/' && (unsigned char)*p >= ' ' && *p != 0x7f;
     if (good) return ELBO_OK;
-    return elbo_fail(err, ELBO_BAD_INPUT, "figure \"%s\": cannot be a file's name; a name is letters, digits, - and _",
+    return elbo_fail(err, ELBO_BAD_INPUT, "figure \"%s\": cannot be a file's name; expected letters, digits, - and _",
                      f.name ? f.name : "");
 }
 

@@ -104,5 +104,5 @@ elbo_status elbo_gnuplot_run(const char *folder, const char *script, const char 
         return elbo_fail(err, ELBO_IO, "%s/%s: gnuplot was ended by signal %d (%s)", folder, script, WTERMSIG(result),
                          strsignal(WTERMSIG(result)));
     const char *line = last_line(said);
-    return elbo_fail(err, ELBO_IO, "%s/%s: gnuplot failed: %s", folder, script, *line ? line : "it does not say why");
+    return elbo_fail(err, ELBO_IO, "%s/%s: gnuplot failed: %s", folder, script, *line ? line : "it gave no reason");
 }

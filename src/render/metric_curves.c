@@ -88,8 +88,8 @@ static elbo_status check_names(const elbo_comparison *of, const char *const *met
 
 elbo_status elbo_figure_curves(elbo_figure f, const elbo_comparison *of, const char *const *metrics, int n,
                                elbo_error *err) {
-    const char *const usual[] = {of->draws_objective ? "objective" : "loss"};
-    if (n == 0) metrics = usual, n = 1;
+    const char *const objective[] = {of->draws_objective ? "objective" : "loss"};
+    if (n == 0) metrics = objective, n = 1;
     ELBO_TRY(check_names(of, metrics, n, err));
     chart c;
     ELBO_TRY(chart_make(&c, of, SPLITS * n, err));

@@ -55,7 +55,7 @@ static elbo_status choose_axis(cloud *c, int axis, const char *name, elbo_error 
         c->high[axis] = high + room;
     }
     free(sorted);
-    return n ? ELBO_OK : elbo_fail(err, ELBO_BAD_INPUT, "figure %s: there is no point to draw", name);
+    return n ? ELBO_OK : elbo_fail(err, ELBO_BAD_INPUT, "figure %s: no points to draw", name);
 }
 
 /* Both axes have one scale, so a flat cloud would make a frame like a ribbon: the shorter side is widened to a share of

@@ -241,8 +241,7 @@ elbo_status elbo_figure_sweep(elbo_figure f, const elbo_sweep *s, elbo_sweep_mea
     if (!*drawn) return ELBO_OK;
     elbo_status status = arrange(&c, err);
     if (status == ELBO_OK && c.curves > MAX_CURVES)
-        status =
-            elbo_fail(err, ELBO_BAD_INPUT, "figure %s: %d curves; 1 to %d can be drawn", f.name, c.curves, MAX_CURVES);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "figure %s: %d curves; expected 1 to %d", f.name, c.curves, MAX_CURVES);
     if (status == ELBO_OK) status = draw(f, &c, low, high, err);
     free(c.order);
     free(c.x);

@@ -105,7 +105,7 @@ static elbo_status open_run_file(elbo_safetensors *file, const char *path, int *
                            "%s: was written by a newer elbo (run format %s; this one reads %d %s %d)", path, said,
                            ELBO_RUN_OLDEST, ELBO_RUN_VERSION - ELBO_RUN_OLDEST > 1 ? "to" : "and", ELBO_RUN_VERSION);
     else
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_version is `%s`, which is no number", path, said);
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: its elbo_version is `%s`, which is not a number", path, said);
     elbo_safetensors_close(file);
     return status;
 }
@@ -319,7 +319,7 @@ static elbo_status load_sums(const elbo_safetensors *file, const char *path, con
         {"sum.reconstruction", &s->reconstruction}, {"sum.kl", &s->kl}, {"sum.squared_error", &s->squared_error}};
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         const double *v = find_number(file, sums[i].name);
-        if (!v) return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `%s` is missing or no number", path, sums[i].name);
+        if (!v) return elbo_fail(err, ELBO_BAD_INPUT, "%s: its `%s` is missing or not a number", path, sums[i].name);
         *sums[i].to = *v;
     }
     for (int i = 0; i < m->count; i++) {

@@ -90,8 +90,8 @@ elbo_status elbo_model_check_labels(const elbo_model *m, const elbo_dataset *d, 
     const elbo_graph *g = &m->network.graph;
     if (!elbo_model_is_conditional(m)) return ELBO_OK;
     if (!d->classes || (d->train.count && !d->train.labels) || (d->test.count && !d->test.labels))
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no labels, which %s, a conditional model, is told of each image",
-                         d->source, m->run);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no labels, which %s, a conditional model, needs", d->source,
+                         m->run);
     if (d->classes > g->classes)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has %d classes, %s was trained on %d", d->source, d->classes, m->run,
                          g->classes);

@@ -82,8 +82,8 @@ static elbo_status make_session(elbo_model **model, elbo_weights *w, const elbo_
 static elbo_status read_options(elbo_model_options *o, const elbo_model_options *given, elbo_error *err) {
     *o = (elbo_model_options){0};
     if (given) ELBO_TRY(elbo_options_read(o, sizeof *o, given, given->size, "elbo_model_options", err));
-    if (o->threads < 0) return elbo_fail(err, ELBO_BAD_INPUT, "threads %d; it is 0 (all cores) or more", o->threads);
-    if (o->rows < 0) return elbo_fail(err, ELBO_BAD_INPUT, "rows %d; it is 0 (the usual) or more", o->rows);
+    if (o->threads < 0) return elbo_fail(err, ELBO_BAD_INPUT, "threads %d: expected 0 (all cores) or more", o->threads);
+    if (o->rows < 0) return elbo_fail(err, ELBO_BAD_INPUT, "rows %d: expected 0 (default) or more", o->rows);
     return ELBO_OK;
 }
 
@@ -284,9 +284,10 @@ elbo_status elbo_model_draw_images(elbo_model *m, size_t n, const float *z, uint
     if (!m->observation.is) {
         elbo_terms terms = elbo_terms_computed(&m->recipe);
         char text[ELBO_TERMS_TEXT];
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: the loss %s is no density of images, so none can be drawn; their mean can be decoded",
-                         m->run, elbo_terms_text(&terms, text));
+        return elbo_fail(
+            err, ELBO_BAD_INPUT,
+            "%s: the loss %s is not a density of images, so none can be sampled; their mean can be decoded", m->run,
+            elbo_terms_text(&terms, text));
     }
     float *noise = elbo_alloc(elbo_image_size(m->network.graph.image), sizeof *noise);
     if (!noise) return elbo_no_memory(err);
@@ -394,7 +395,7 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
     return elbo_fail(
         err, ELBO_BAD_INPUT,
         "%s: its values go from %g to %g; the loss %s needs floats from 0 to 1 (or uint8, 0 to 255): scale "
-        "them, or take another loss (--set loss.reconstruction=mse)",
+        "them, or use another loss (--set loss.reconstruction=mse)",
         source, (double)least, (double)most, elbo_reconstruction_name(logits->kind));
 }
 

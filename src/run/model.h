@@ -55,8 +55,8 @@ elbo_status elbo_model_encode_images(elbo_model *m, const elbo_images *images, c
  * cannot be decoded: fails, and says so in one line. */
 elbo_status elbo_model_decodes_alone(const elbo_model *m, elbo_error *err);
 /* Keeps of n images what the decoder reads besides their codes: codes decoded from now on go with these images in turn,
- * code i with image i % n. One image is for a walk, as many as there are codes are for reconstructions. Does nothing
- * for models whose decoder reads codes alone. */
+ * code i with image i % n. One image is for an interpolation, as many as there are codes are for reconstructions.
+ * Does nothing for models whose decoder reads codes alone. */
 elbo_status elbo_model_set_skips(elbo_model *m, const elbo_images *images, const uint32_t *index, size_t n,
                                  elbo_error *err);
 /* The mean of p(x|z). Where the decoder needs more than codes, elbo_model_set_skips and elbo_model_set_labels come first;

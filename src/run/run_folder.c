@@ -63,13 +63,13 @@ elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, el
     if (resume && !begun)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave "
-                         "--resume out to start anew",
+                         "--resume out to start a new run",
                          run);
     if (!resume && begun && !replace)
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: holds a trained run already; --resume goes on with it, --force replaces it, -o puts the "
-                         "new one elsewhere",
-                         run);
+        return elbo_fail(
+            err, ELBO_BAD_INPUT,
+            "%s: already holds a trained run; --resume continues it, --force replaces it, -o names another folder",
+            run);
     return ELBO_OK;
 }
 
@@ -81,7 +81,8 @@ elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool r
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 &&
         errno == EWOULDBLOCK) { // (a file system without locks is no reason to stop)
         close(fd);
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: another elbo is training in it; wait for it, or name another folder",
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: another elbo process is training in it; wait for it to finish, or name another folder",
                          run);
     }
     // only now: a run may have begun, and even ended, since the caller looked

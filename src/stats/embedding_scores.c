@@ -106,18 +106,18 @@ static double share_in_both(const space *a, const space *b, const scoring *c) {
     return (double)hits / (double)(c->m * k);
 }
 
-static elbo_status score(elbo_embedding_scores *s, space *points, space *map, const uint8_t *labels, const scoring *c,
-                         elbo_error *err) {
+static elbo_status score(elbo_embedding_scores *s, space *points, space *embedding, const uint8_t *labels,
+                         const scoring *c, elbo_error *err) {
     ELBO_TRY(find_near(points, c, 0, 0.3, err));
-    ELBO_TRY(find_near(map, c, 0.3, 0.4, err));
+    ELBO_TRY(find_near(embedding, c, 0.3, 0.4, err));
     *s = (elbo_embedding_scores){.k = c->k, .asked = c->m};
-    s->recall = share_in_both(points, map, c);
+    s->recall = share_in_both(points, embedding, c);
     s->knn_points = accuracy(points, labels, c);
-    s->knn_map = accuracy(map, labels, c);
-    ELBO_TRY(find_ranks(points, map->near, c, 0.4, 0.8, err));
+    s->knn_embedding = accuracy(embedding, labels, c);
+    ELBO_TRY(find_ranks(points, embedding->near, c, 0.4, 0.8, err));
     s->trustworthiness = trust(points->before, c);
-    ELBO_TRY(find_ranks(map, points->near, c, 0.8, 1, err));
-    s->continuity = trust(map->before, c);
+    ELBO_TRY(find_ranks(embedding, points->near, c, 0.8, 1, err));
+    s->continuity = trust(embedding->before, c);
     return ELBO_OK;
 }
 
@@ -128,7 +128,7 @@ static void free_space(space *s) {
     free(s->before);
 }
 
-elbo_status elbo_embedding_score(elbo_embedding_scores *s, const float *map, const float *x, size_t n, int dims,
+elbo_status elbo_embedding_score(elbo_embedding_scores *s, const float *embedding, const float *x, size_t n, int dims,
                                  const uint8_t *labels, const elbo_job *work, elbo_error *err) {
     if (n < 3)
         return elbo_fail(err, ELBO_BAD_INPUT, "embedding scores of %zu point%s; they need 3 or more", n,
@@ -146,15 +146,16 @@ elbo_status elbo_embedding_score(elbo_embedding_scores *s, const float *map, con
         c.which = which;
         c.m = SAMPLE;
     }
-    elbo_scaled scaled_points = {0}, scaled_map = {0};
+    elbo_scaled scaled_points = {0}, scaled_embedding = {0};
     elbo_status status = elbo_scaled_make(&scaled_points, x, n, dims, elbo_scale_of(x, n, dims), err);
-    if (status == ELBO_OK) status = elbo_scaled_make(&scaled_map, map, n, 2, elbo_scale_of(map, n, 2), err);
-    space points = {.x = scaled_points.x, .dims = dims}, plane = {.x = scaled_map.x, .dims = 2};
+    if (status == ELBO_OK)
+        status = elbo_scaled_make(&scaled_embedding, embedding, n, 2, elbo_scale_of(embedding, n, 2), err);
+    space points = {.x = scaled_points.x, .dims = dims}, plane = {.x = scaled_embedding.x, .dims = 2};
     if (status == ELBO_OK) status = score(s, &points, &plane, labels, &c, err);
     free_space(&points);
     free_space(&plane);
     elbo_scaled_free(&scaled_points);
-    elbo_scaled_free(&scaled_map);
+    elbo_scaled_free(&scaled_embedding);
     free(which);
     return status;
 }

@@ -20,7 +20,7 @@ static elbo_status check(size_t n, int dims, int components, elbo_error *err) {
                          "has their square",
                          dims, ELBO_MIXTURE_MOST_DIMS);
     if (components < 1 || components > ELBO_MIXTURE_MOST_COMPONENTS)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%d components; a mixture has 1 to %d", components,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%d components; expected 1 to %d", components,
                          ELBO_MIXTURE_MOST_COMPONENTS);
     if (n < 2 || n < (size_t)components)
         return elbo_fail(err, ELBO_BAD_INPUT,

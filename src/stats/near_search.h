@@ -1,5 +1,5 @@
-/* The search that neighbours and scores of a map share: points that are asked about, a hundred of one cell at a time,
- * against cells from the nearest on, passing over those that hold nothing near enough. */
+/* The search that neighbours and scores of an embedding share: points that are asked about, a hundred of one cell at
+ * a time, against cells from the nearest on, passing over those that hold nothing near enough. */
 #ifndef ELBO_NEAR_SEARCH_H
 #define ELBO_NEAR_SEARCH_H
 

@@ -100,10 +100,10 @@ static elbo_status search_many(elbo_neighbours *nb, elbo_near_search *s, const e
 elbo_status elbo_neighbours_of_all(elbo_neighbours *nb, const float *x, size_t n, int dims, int k, const elbo_job *work,
                                    elbo_error *err) {
     *nb = (elbo_neighbours){0};
-    if (n > INT_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu points; at most %d are searched", n, INT_MAX);
+    if (n > INT_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu points; expected at most %d", n, INT_MAX);
     if (k < 1 || (size_t)k >= n)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours of each of %zu points; 1 to %zu are possible", k,
-                         n, n ? n - 1 : 0);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours of each of %zu points; expected 1 to %zu", k, n,
+                         n ? n - 1 : 0);
     ELBO_TRY(elbo_points_check(x, n, dims, "point", err));
     bool exact = n <= ELBO_NEIGHBOURS_EXACT;
     elbo_cells cells;
@@ -124,9 +124,9 @@ elbo_status elbo_neighbours_of(elbo_neighbours *nb, const elbo_neighbours_questi
     int dims = q->dims, k = q->k;
     *nb = (elbo_neighbours){0};
     if (n > INT_MAX || m > INT_MAX)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%zu points; at most %d are searched", n > m ? n : m, INT_MAX);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%zu points; expected at most %d", n > m ? n : m, INT_MAX);
     if (k < 1 || (size_t)k > n)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours among %zu points; 1 to %zu are possible", k, n, n);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%d nearest neighbours among %zu points; expected 1 to %zu", k, n, n);
     ELBO_TRY(elbo_points_check(q->query, m, dims, "query", err));
     ELBO_TRY(elbo_points_check(q->x, n, dims, "point", err));
     elbo_cells cells;

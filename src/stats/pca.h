@@ -12,7 +12,7 @@ typedef struct elbo_pca {
     int rank;         // of the axes, the first so many hold variance that the floats of x do not owe to rounding
     double *mean;     // (dims)
     double *axes;     // (components, dims): unit vectors, the largest variance first; of each, the entry of the largest
-                      // size is positive, so that a map does not flip from one run to the next
+                      // size is positive, so that an embedding does not flip from one run to the next
     double *variance; // (components): with n - 1, as scikit-learn's explained_variance_; 0 from `rank` on
     double total;     // sum of the variances of all dims: variance / total is the explained ratio
 } elbo_pca;

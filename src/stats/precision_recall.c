@@ -55,13 +55,14 @@ static elbo_status share_inside(double *share, double *median, question q, int k
     return status;
 }
 
-elbo_status elbo_precision_recall_of(elbo_precision_recall *p, const float *real, size_t n, const float *made, size_t m,
-                                     int dims, int k, const elbo_job *work, elbo_error *err) {
-    question precision = {.point = made, .points = m, .centre = real, .centres = n, .dims = (size_t)dims},
-             recall = {.point = real, .points = n, .centre = made, .centres = m, .dims = (size_t)dims};
+elbo_status elbo_precision_recall_of(elbo_precision_recall *p, const elbo_clouds *clouds, int k, const elbo_job *work,
+                                     elbo_error *err) {
+    size_t n = clouds->n, m = clouds->m, dims = (size_t)clouds->dims;
+    question precision = {.point = clouds->made, .points = m, .centre = clouds->real, .centres = n, .dims = dims},
+             recall = {.point = clouds->real, .points = n, .centre = clouds->made, .centres = m, .dims = dims};
     if (k < 1 || n <= (size_t)k || m <= (size_t)k)
-        return elbo_fail(err, ELBO_BAD_INPUT, "precision and recall: %zu and %zu points; more than %d are needed", n, m,
-                         k);
+        return elbo_fail(err, ELBO_BAD_INPUT, "precision and recall: %zu and %zu points; expected more than %d of each",
+                         n, m, k);
     double ignored;
     ELBO_TRY(share_inside(&p->precision, &p->realism, precision, k, work, err));
     return share_inside(&p->recall, &ignored, recall, k, work, err);

@@ -16,8 +16,17 @@ typedef struct elbo_precision_recall {
     double recall;    // share of the first inside the manifold of the second: is all of the data generated
 } elbo_precision_recall;
 
-/* real: (n, dims), made: (m, dims); k is below n and m. The same for any number of threads. */
-elbo_status elbo_precision_recall_of(elbo_precision_recall *p, const float *real, size_t n, const float *made, size_t m,
-                                     int dims, int k, const elbo_job *work, elbo_error *err);
+/* What was generated beside the data. */
+typedef struct elbo_clouds {
+    const float *real; // (n, dims)
+    size_t n;
+    const float *made; // (m, dims)
+    size_t m;
+    int dims;
+} elbo_clouds;
+
+/* k is below n and m. The same for any number of threads. */
+elbo_status elbo_precision_recall_of(elbo_precision_recall *p, const elbo_clouds *clouds, int k, const elbo_job *work,
+                                     elbo_error *err);
 
 #endif

@@ -77,11 +77,11 @@ static void release(tsne *t) {
     free(t->part);
 }
 
-/* ---- where the map begins ---- */
+/* ---- where the embedding begins ---- */
 
 /* The first two principal axes, the first scaled to a standard deviation of 1e-4 (Kobak and Berens, "The art of using
  * t-SNE for single-cell transcriptomics", Nature Communications 10, 2019). An axis on which nothing varies gets noise
- * instead: without any the map would never leave its line.  y: (n, 2) */
+ * instead: without any the embedding would never leave its line.  y: (n, 2) */
 static elbo_status principal_start(float *y, const float *x, size_t n, int dims, uint64_t seed, int threads,
                                    elbo_error *err) {
     const double width = 1e-4;
@@ -181,7 +181,8 @@ static void say(const elbo_job *work, const char *what, double done) {
 static bool stopped(const elbo_job *work) { return work->interrupted && work->interrupted(work->context); }
 
 /* Exaggerated attraction among few points, of which each is a neighbour of many, pulls an axis together to nothing: to
- * zero in floats, and the map would stay a line for good. Such an axis begins anew.  start: (n, 2), callers' order */
+ * zero in floats, and the embedding would stay a line for good. Such an axis begins anew.  start: (n, 2), callers'
+ * order */
 static void revive(tsne *t, const float *start) {
     const double least = 1e-5; // the start is ten times as wide
     for (size_t c = 0; c < 2; c++) {
@@ -232,7 +233,7 @@ static void to_own_order(tsne *t, const float *y) {
     for (size_t i = 0; i < t->n; i++) memcpy(t->y + 2 * i, y + 2 * (size_t)t->p.place[i], 2 * sizeof *y);
 }
 
-/* Centred, which costs the map nothing: only distances count. */
+/* Centred, which costs the embedding nothing: only distances count. */
 static void to_callers_order(const tsne *t, float *y) {
     double mean[2] = {0, 0};
     for (size_t i = 0; i < 2 * t->n; i++) mean[i % 2] += (double)t->y[i] / (double)t->n;
@@ -242,9 +243,9 @@ static void to_callers_order(const tsne *t, float *y) {
 
 static elbo_status check(const float *x, size_t n, int dims, const elbo_tsne_options *o, elbo_error *err) {
     if (n < 1 || dims < 1)
-        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points of %d numbers; it takes 1 or more of both", n, dims);
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points of %d numbers; expected 1 or more of both", n, dims);
     if (n >= UINT32_MAX / 2)
-        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points; it takes 2,000,000,000 at most", n);
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE of %zu points; expected at most 2,000,000,000", n);
     for (size_t i = 0; i < n * (size_t)dims; i++)
         if (!isfinite(x[i]))
             return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: number %zu of point %zu is not finite; leave that point out",
@@ -256,7 +257,7 @@ static elbo_status check(const float *x, size_t n, int dims, const elbo_tsne_opt
         return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: perplexity %g; expected 1 or more, usually 5 to 50",
                          o->perplexity);
     if (!(o->exaggeration > 0) || !(o->longest_step > 0) || o->iterations < 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: exaggeration and longest step are above 0, iterations 0 or more");
+        return elbo_fail(err, ELBO_BAD_INPUT, "t-SNE: expected exaggeration > 0, max step > 0 and iterations >= 0");
     return ELBO_OK;
 }
 

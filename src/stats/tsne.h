@@ -35,22 +35,22 @@ typedef struct elbo_tsne_result {
     double recall;     // of the nearest neighbours
 } elbo_tsne_result;
 
-/* y (n, 2), the caller's, of x (n, dims). Where the work is interrupted y holds the map as far as it got, and the
+/* y (n, 2), the caller's, of x (n, dims). Where the work is interrupted y holds the embedding as far as it got, and the
  * status is ELBO_STOPPED. The same bits for any number of threads. */
 elbo_status elbo_tsne(float *y, elbo_tsne_result *result, const float *x, size_t n, int dims,
                       const elbo_tsne_options *o, const elbo_job *work, elbo_error *err);
 
-/* New points, and the map that they are placed in. */
+/* New points, and the embedding that they are placed in. */
 typedef struct elbo_tsne_placement {
     const float *new_points; // (m, dims)
     size_t m;
-    const float *map; // (n, 2)
-    const float *x;   // (n, dims): the points that the map is of
+    const float *embedding; // (n, 2)
+    const float *x;         // (n, dims): the points that the embedding is of
     size_t n;
     int dims;
 } elbo_tsne_placement;
 
-/* Places the new points in the map, which stays as it is.  y: (m, 2) */
+/* Places the new points in the embedding, which stays as it is.  y: (m, 2) */
 elbo_status elbo_tsne_transform(float *y, const elbo_tsne_placement *what, const elbo_tsne_options *o,
                                 const elbo_job *work, elbo_error *err);
 

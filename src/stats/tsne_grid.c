@@ -37,7 +37,7 @@ struct elbo_tsne_grid {
     double *energy;              // (side / 16)
     size_t side;                 // of what is allocated
 
-    float low[2], high[2], scale; // the part of the map that the grid covers; nodes per unit
+    float low[2], high[2], scale; // the part of the embedding that the grid covers; nodes per unit
     elbo_grid_point *points;      // (n) by band
     uint32_t *begin;        // (bands, pieces): where a piece's points of a band go; behind all, the number of points
     piece_facts *facts;     // (pieces)

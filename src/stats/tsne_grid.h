@@ -6,10 +6,10 @@
  * share one pass.
  * - Cubic B-splines take the place of Lagrange polynomials, with the kernel's spectrum divided by what they smooth
  * away, as in the particle-mesh methods (Hockney and Eastwood, Computer Simulation Using Particles, 1981, section 8).
- * With nodes 1/3 apart they err by 0.3 percent of a force (root mean square, map of 10,000 codes of a VAE of MNIST),
- * Lagrange's by 5.8. That matters: maps of 3,000 codes by forces that err by 3 percent end with a divergence 3 percent
- * above those by exact forces; at 0.3 percent there is no difference.
- * - The distance of nodes is fixed, so that kernels stay as they are while the map grows within a grid.
+ * With nodes 1/3 apart they err by 0.3 percent of a force (root mean square, embedding of 10,000 codes of a VAE of
+ * MNIST), Lagrange's by 5.8. That matters: embeddings of 3,000 codes by forces that err by 3 percent end with a
+ * divergence 3 percent above those by exact forces; at 0.3 percent there is no difference.
+ * - The distance of nodes is fixed, so that kernels stay as they are while the embedding grows within a grid.
  * - Points far outside of all others are reckoned with one by one. */
 #ifndef ELBO_TSNE_GRID_H
 #define ELBO_TSNE_GRID_H

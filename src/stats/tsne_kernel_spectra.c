@@ -106,7 +106,7 @@ elbo_status elbo_kernel_spectra_fit(elbo_kernel_spectra *k, float extent, int ma
     while (spacing > 1e-9f && extent / (spacing / 2) + (float)margin <= ELBO_GRID_LEAST_NODES) spacing /= 2;
     int size = 0;
     while (size < SIZES - 1 && extent / spacing + (float)margin > (float)sizes[size]) size++;
-    // the grid that is there will do if it is little larger: a map whose extent comes and goes keeps its kernels
+    // the grid that is there will do if it is little larger: an embedding whose extent comes and goes keeps its kernels
     bool fits = k->nodes >= sizes[size] && k->nodes <= sizes[size] * 5 / 4 && k->spacing == spacing;
     if (fits) return ELBO_OK;
     elbo_kernel_spectra_free(k);

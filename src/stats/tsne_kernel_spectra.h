@@ -5,7 +5,7 @@
 #include "base/threads.h"
 #include "stats/simd/tsne_kernels.h"
 
-#define ELBO_GRID_SPACING (1 / 3.0f) // of the nodes, in units of the map, where the map is wide
+#define ELBO_GRID_SPACING (1 / 3.0f) // of the nodes, in units of the embedding, where the embedding is wide
 enum { ELBO_GRID_LEAST_NODES = 64, ELBO_GRID_MOST_NODES = 1536 };
 
 typedef struct elbo_kernel_spectra {
@@ -15,7 +15,7 @@ typedef struct elbo_kernel_spectra {
     float *kernel[3]; // (nodes / 16, 2 nodes, 16)
 } elbo_kernel_spectra;
 
-/* Makes spectra for a map of this extent with `margin` nodes beyond, unless those that are there fit. */
+/* Makes spectra for an embedding of this extent with `margin` nodes beyond, unless those that are there fit. */
 elbo_status elbo_kernel_spectra_fit(elbo_kernel_spectra *k, float extent, int margin, elbo_team *team, elbo_error *err);
 void elbo_kernel_spectra_free(elbo_kernel_spectra *k);
 

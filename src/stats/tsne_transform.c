@@ -1,4 +1,4 @@
-/* New points in an old map: each for itself, the map's points and their mutual forces left as they are. */
+/* New points in an old embedding: each for itself, the embedding's points and their mutual forces left as they are. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ typedef struct placing {
     int k;
     const uint32_t *neighbour;       // (m, k)
     float *p;                        // (m, k): squared distances, then p_j|i
-    const float *map;                // (n, 2)
+    const float *embedding;          // (n, 2)
     float *apart;                    // (2, n filled up)
     float *y, *try, *force, *weight; // (m, 2), (m, 2), (m, 2), (m)
     float log_perplexity;
@@ -30,7 +30,7 @@ static double attraction(const placing *g, size_t i, const float *at, double pul
     double cost = 0;
     pull[0] = pull[1] = pull[2] = 0;
     for (size_t t = i * (size_t)g->k; t < (i + 1) * (size_t)g->k; t++) {
-        const float *other = g->map + 2 * (size_t)g->neighbour[t];
+        const float *other = g->embedding + 2 * (size_t)g->neighbour[t];
         double dx = (double)at[0] - (double)other[0], dy = (double)at[1] - (double)other[1], q = 1 + dx * dx + dy * dy;
         double w = (double)g->p[t] / q;
         pull[0] += w * (double)other[0];
@@ -46,7 +46,7 @@ static double attraction(const placing *g, size_t i, const float *at, double pul
 static void begin(placing *g, size_t i) {
     double best = INFINITY, pull[3];
     for (size_t t = i * (size_t)g->k; t < (i + 1) * (size_t)g->k; t++) {
-        const float *at = g->map + 2 * (size_t)g->neighbour[t];
+        const float *at = g->embedding + 2 * (size_t)g->neighbour[t];
         double cost = attraction(g, i, at, pull);
         if (cost < best) {
             best = cost;
@@ -59,7 +59,7 @@ static double divergence(const placing *g, size_t i, const float *at, double pul
     return attraction(g, i, at, pull) + log((double)g->weight[i]);
 }
 
-/* The divergence of p_j|i from q_j|i = w_ij / (the sum of w_ij over the map) has the gradient
+/* The divergence of p_j|i from q_j|i = w_ij / (the sum of w_ij over the embedding) has the gradient
  * 2 (sum p w (y - y_j) - sum w^2 (y - y_j) / sum w). With the weights p w held, the first sum vanishes at their mean,
  * so a step leads to where both agree; it is halved until the divergence falls. */
 static void place(void *context, int piece, int thread) {
@@ -111,7 +111,7 @@ static elbo_status run(placing *g, elbo_team *team, const elbo_job *work, elbo_e
     g->weight = elbo_alloc(g->m, sizeof *g->weight);
     if (!g->apart || !g->try || !g->force || !g->weight) return elbo_no_memory(err);
     for (size_t i = 0; i < width; i++)
-        for (size_t c = 0; c < 2; c++) g->apart[c * width + i] = i < g->n ? g->map[2 * i + c] : 1e18f;
+        for (size_t c = 0; c < 2; c++) g->apart[c * width + i] = i < g->n ? g->embedding[2 * i + c] : 1e18f;
     // in a few portions, so that it can be followed and stopped
     placing part = *g;
     size_t portion = QUERIES_AT_ONCE * 16;
@@ -136,7 +136,7 @@ static elbo_status check(const float *x, size_t n, int dims, const char *what, e
     return ELBO_OK;
 }
 
-/* On the scale of the map's points, unless a new one lies so far away that all of them are equally near. */
+/* On the scale of the embedding's points, unless a new one lies so far away that all of them are equally near. */
 static elbo_status find_neighbours(elbo_neighbours *nb, const elbo_tsne_placement *what, int k, const elbo_job *work,
                                    elbo_error *err) {
     size_t m = what->m, n = what->n;
@@ -158,10 +158,11 @@ elbo_status elbo_tsne_transform(float *y, const elbo_tsne_placement *what, const
                                 const elbo_job *work, elbo_error *err) {
     size_t m = what->m, n = what->n;
     if (m < 1 || n < 1 || what->dims < 1)
-        return elbo_fail(err, ELBO_BAD_INPUT, "placing %zu points in a map of %zu; both need at least one", m, n);
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "placing %zu points in an embedding of %zu; expected at least one of each", m, n);
     ELBO_TRY(check(what->new_points, m, what->dims, "new point", err));
     ELBO_TRY(check(what->x, n, what->dims, "point", err));
-    ELBO_TRY(check(what->map, n, 2, "map point", err));
+    ELBO_TRY(check(what->embedding, n, 2, "embedding point", err));
     double perplexity = fmax(1, fmin(o->perplexity, (double)n / 3));
     size_t k = (size_t)(3 * perplexity);
     elbo_neighbours nb = {0};
@@ -172,7 +173,7 @@ elbo_status elbo_tsne_transform(float *y, const elbo_tsne_placement *what, const
                  .k = nb.k,
                  .neighbour = nb.index,
                  .p = nb.distance2,
-                 .map = what->map,
+                 .embedding = what->embedding,
                  .y = y,
                  .log_perplexity = (float)log(perplexity)};
     elbo_team *team = NULL;

@@ -11,8 +11,7 @@
 const char *elbo_version(void) { return ELBO_VERSION; }
 
 static elbo_status check_floats(const char *what, const float *v, size_t n, size_t width, elbo_error *err) {
-    if (n == 0 || n > UINT32_MAX)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%zu images; it takes 1 to 2^32 - 1 of them", n);
+    if (n == 0 || n > UINT32_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu images; expected 1 to 2^32 - 1", n);
     for (size_t i = 0; i < n * width; i++)
         if (!isfinite(v[i]))
             return elbo_fail(err, ELBO_BAD_INPUT, "%s %zu: value %zu is not finite", what, i / width, i % width);
@@ -58,8 +57,7 @@ elbo_status elbo_model_evaluate(elbo_model *m, size_t n, const float *images, ui
 static elbo_status check_classes(const uint8_t *labels, size_t n, int classes, elbo_error *err) {
     for (size_t i = 0; i < n; i++)
         if (labels[i] >= classes)
-            return elbo_fail(err, ELBO_BAD_INPUT, "label %zu: class %d; there are classes 0 to %d", i, labels[i],
-                             classes - 1);
+            return elbo_fail(err, ELBO_BAD_INPUT, "label %zu: class %d; expected 0 to %d", i, labels[i], classes - 1);
     return ELBO_OK;
 }
 
@@ -100,16 +98,16 @@ static elbo_status check(const elbo_training_options *o, elbo_error *err) {
         return elbo_fail(err, ELBO_BAD_INPUT, "elbo_training_options.recipe is NULL; it is a name or a YAML file");
     if (o->images && o->data)
         return elbo_fail(err, ELBO_BAD_INPUT, "elbo_training_options: both data and images are given; one is needed");
-    if (o->threads < 0) return elbo_fail(err, ELBO_BAD_INPUT, "threads %d; it is 0 (all cores) or more", o->threads);
+    if (o->threads < 0) return elbo_fail(err, ELBO_BAD_INPUT, "threads %d: expected 0 (all cores) or more", o->threads);
     if (!o->images) return ELBO_OK;
     if (o->channels < 1 || o->height < 1 || o->width < 1)
-        return elbo_fail(err, ELBO_BAD_INPUT, "images of %dx%dx%d; each is 1 or more", o->channels, o->height,
+        return elbo_fail(err, ELBO_BAD_INPUT, "images of %dx%dx%d; expected 1 or more of each", o->channels, o->height,
                          o->width);
     if (o->test_count >= o->image_count)
         return elbo_fail(err, ELBO_BAD_INPUT, "test_count %zu of %zu images; at least one is needed to train on",
                          o->test_count, o->image_count);
     if (o->labels && (o->classes < 1 || o->classes > ELBO_MAX_CLASSES))
-        return elbo_fail(err, ELBO_BAD_INPUT, "classes %d; with labels it is 1 to %d", o->classes, ELBO_MAX_CLASSES);
+        return elbo_fail(err, ELBO_BAD_INPUT, "classes %d; expected 1 to %d with labels", o->classes, ELBO_MAX_CLASSES);
     if (o->labels) ELBO_TRY(check_classes(o->labels, o->image_count, o->classes, err));
     elbo_image_shape shape = {o->channels, o->height, o->width};
     return check_floats("image", o->images, o->image_count, elbo_image_size(shape), err);

@@ -35,7 +35,7 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
                                elbo_error *err) {
     elbo_metric_sums sums = {0};
     if (e->plan.graph->at.label >= 0 && !images->labels)
-        return elbo_fail(err, ELBO_BAD_INPUT, "the images have no labels, which a conditional model is told of each");
+        return elbo_fail(err, ELBO_BAD_INPUT, "the images have no labels, which a conditional model needs");
     uint32_t all = o->only ? o->only_count : images->count;
     for (uint32_t start = 0; start < all; start += e->batch) {
         uint32_t count = all - start < e->batch ? all - start : e->batch;

@@ -326,18 +326,17 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_log_load(run, t->recipe, t->data->train.shape, &t->log, err));
     if (t->at.images != images)
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: was trained on %u images, %s (%s) has %u; a run goes on with the data it "
+                         "%s: was trained on %u images, %s (%s) has %u; a run continues on the data it "
                          "began with",
                          run, t->at.images, t->data->name, t->data->source, images);
     if (t->at.has_fingerprint ? t->at.fingerprint != ours.fingerprint : t->at.fingerprint_1 != ours.fingerprint_1)
-        return elbo_fail(
-            err, ELBO_BAD_INPUT,
-            "%s: was trained on other images than those that %s (%s) has now, though as many; a run goes on "
-            "with the data it began with",
-            run, t->data->name, t->data->source);
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "%s: was trained on other images than those of %s (%s) now, though as many; a run continues "
+                         "on the data it began with",
+                         run, t->data->name, t->data->source);
     t->at.fingerprint = ours.fingerprint; // which the next checkpoint has in any case
     if (t->log.count < t->at.epoch || t->at.images_done > t->held.train_count || t->kept.best_epoch > t->at.epoch)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not fit its checkpoint: %d epochs of %d", run,
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: its log.jsonl does not match its checkpoint: %d epochs of %d", run,
                          t->log.count, t->at.epoch);
     t->log.count = t->at.epoch; // a line that was written just before the run was killed
     int wanted = t->recipe->train.epochs, begun = t->at.epoch + (t->at.images_done > 0);

@@ -31,7 +31,7 @@ elbo_status elbo_augment_read(elbo_augment *a, const elbo_layers *layers, elbo_e
     for (int i = 0; i < layers->count; i++) {
         const elbo_layer *layer = &layers->layer[i];
         if (a->count == ELBO_MAX_AUGMENTATIONS)
-            return elbo_fail_at(err, layer->place, "augment: more than %d; so many are taken", ELBO_MAX_AUGMENTATIONS);
+            return elbo_fail_at(err, layer->place, "augment: more than %d augmentations", ELBO_MAX_AUGMENTATIONS);
         const elbo_augmentation *kind = NULL;
         for (int k = 0; elbo_augmentations[k]; k++)
             if (!strcmp(elbo_augmentations[k]->name, layer->name)) kind = elbo_augmentations[k];

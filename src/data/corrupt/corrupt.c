@@ -29,7 +29,7 @@ elbo_status elbo_corrupt_read(elbo_corrupt *c, const elbo_layers *layers, elbo_e
     for (int i = 0; i < layers->count; i++) {
         const elbo_layer *layer = &layers->layer[i];
         if (c->count == ELBO_MAX_CORRUPTIONS)
-            return elbo_fail_at(err, layer->place, "corrupt: more than %d; so many are taken", ELBO_MAX_CORRUPTIONS);
+            return elbo_fail_at(err, layer->place, "corrupt: more than %d corruptions", ELBO_MAX_CORRUPTIONS);
         const elbo_corruption *kind = NULL;
         for (int k = 0; elbo_corruptions[k]; k++)
             if (!strcmp(elbo_corruptions[k]->name, layer->name)) kind = elbo_corruptions[k];

@@ -19,7 +19,7 @@ static void apply(const double *value, const elbo_corruption_job *job, float *x)
 static elbo_status check(const double *value, elbo_image_shape s, elbo_place place, elbo_error *err) {
     int size = (int)value[SIZE], most = s.height < s.width ? s.height : s.width;
     if (size <= most) return ELBO_OK;
-    return elbo_fail_at(err, place, "corrupt: occlude %d; the images are %d x %d, so it is at most %d", size, s.height,
+    return elbo_fail_at(err, place, "corrupt: occlude %d; the images are %d x %d; expected at most %d", size, s.height,
                         s.width, most);
 }
 

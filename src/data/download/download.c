@@ -197,11 +197,11 @@ static outcome ask(const char *url, int fd, const elbo_remote_file *file, int st
     t->curl = NULL;
     if (code == CURLE_OK && (t->answered || t->had == 0)) return WHOLE;
     if (code == CURLE_OK) {
-        elbo_fail(err, ELBO_IO, "%s: sends nothing", url);
+        elbo_fail(err, ELBO_IO, "%s: no data received", url);
         return USELESS;
     }
     if (t->stopped) {
-        elbo_fail(err, ELBO_STOPPED, "%s: stopped; the same command goes on where it was", file->name);
+        elbo_fail(err, ELBO_STOPPED, "%s: stopped; the same command resumes it", file->name);
         return HOPELESS;
     }
     if (t->write_error) {
@@ -209,8 +209,7 @@ static outcome ask(const char *url, int fd, const elbo_remote_file *file, int st
         return HOPELESS;
     }
     if (t->too_large)
-        elbo_fail(err, ELBO_IO, "%s: sends more than the %llu bytes that this file can have", url,
-                  (unsigned long long)t->limit);
+        elbo_fail(err, ELBO_IO, "%s: sends more than the expected %llu bytes", url, (unsigned long long)t->limit);
     else
         elbo_fail(err, ELBO_IO, "%s: %s", url, *text ? text : curl_easy_strerror(code));
     if (t->too_large || (t->had && (http == 416 || code == CURLE_WRITE_ERROR))) return USELESS;
@@ -242,7 +241,7 @@ static outcome fetch_from(const char *mirror, const elbo_remote_file *file, cons
                       file->md5 ? "" : " once unpacked");
         }
         if (ftruncate(fd, 0) != 0) {
-            elbo_fail_errno(err, "%s: cannot be emptied", part);
+            elbo_fail_errno(err, "%s: cannot be truncated", part);
             out = HOPELESS;
             break;
         }
@@ -267,7 +266,7 @@ static elbo_status open_part(const char *part, int *fd, elbo_error *err) {
     if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
         elbo_status status =
             errno == EWOULDBLOCK
-                ? elbo_fail(err, ELBO_IO, "%s: another elbo is downloading it; wait for that one", part)
+                ? elbo_fail(err, ELBO_IO, "%s: another elbo process is downloading it; wait for it to finish", part)
                 : elbo_fail_errno(err, "%s: cannot be locked", part);
         close(*fd);
         return status;
@@ -292,7 +291,7 @@ static elbo_status fetch_part(const elbo_remote *remote, const elbo_remote_file 
     else if (status == ELBO_OK && out == HOPELESS)
         status = elbo_fail(err, last.status, "%s", last.message);
     else if (status == ELBO_OK)
-        status = elbo_fail(err, ELBO_IO, "%s: no mirror delivers it; the last one tried: %s", file->name, last.message);
+        status = elbo_fail(err, ELBO_IO, "%s: every mirror failed; the last one: %s", file->name, last.message);
     struct stat st;
     if (status != ELBO_OK && fstat(fd, &st) == 0 && st.st_size == 0) unlink(part); // nothing to resume
     close(fd);
@@ -305,7 +304,7 @@ static elbo_status fetch_file(const elbo_remote *remote, const elbo_remote_file 
     bool right = false;
     elbo_status status = part ? check_file(path, file, &right, err) : elbo_no_memory(err);
     if (status == ELBO_OK && right && t->progress && !t->progress(t->context, t->state))
-        status = elbo_fail(err, ELBO_STOPPED, "%s: stopped; the same command goes on where it was", file->name);
+        status = elbo_fail(err, ELBO_STOPPED, "%s: stopped; the same command resumes it", file->name);
     if (status == ELBO_OK && !right) status = fetch_part(remote, file, part, path, t, err);
     free(part);
     free(path);
@@ -315,7 +314,8 @@ static elbo_status fetch_file(const elbo_remote *remote, const elbo_remote_file 
 elbo_status elbo_fetch_files(const elbo_remote *remote, const char *folder, elbo_fetch_progress progress, void *context,
                              elbo_error *err) {
     ELBO_TRY(elbo_make_folder(folder, err));
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return elbo_fail(err, ELBO_IO, "libcurl cannot be started");
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return elbo_fail(err, ELBO_IO, "libcurl cannot be initialised");
     elbo_fetch_state state = {0};
     while (remote->files[state.count].name) state.count++;
     elbo_status status = ELBO_OK;

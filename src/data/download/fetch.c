@@ -76,9 +76,9 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
     }
     for (const elbo_dataset_info *i = elbo_known_datasets; i->name; i++)
         if (i->made && strcmp(i->name, name) == 0)
-            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is made by elbo itself; there is nothing to download", name);
+            return elbo_fail(err, ELBO_BAD_INPUT, "%s: is built in; there is nothing to download", name);
     const char *near = elbo_nearest_word(name, names);
-    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is no data set that elbo can download (%s)%s%s%s", name, list,
+    return elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a data set that elbo can download (%s)%s%s%s", name, list,
                      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
@@ -108,7 +108,7 @@ elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress
     while (i < SOURCES && strcmp(sources[i].name, name) != 0) i++;
     if (i == SOURCES) return fail_unknown(name, err);
     if (mirror && strncasecmp(mirror, "http://", 7) != 0 && strncasecmp(mirror, "https://", 8) != 0)
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: a mirror is the http:// or https:// address of a folder", mirror);
+        return elbo_fail(err, ELBO_BAD_INPUT, "%s: expected the http:// or https:// URL of a folder", mirror);
     const char *const only[] = {mirror, NULL};
     elbo_remote remote = sources[i].remote;
     if (mirror) remote.mirrors = only;

@@ -48,7 +48,7 @@ elbo_status elbo_images_program_find(char **path, elbo_error *err) {
     if (named && *named) {
         if (!can_run(named))
             return elbo_fail(err, ELBO_NOT_FOUND,
-                             "%s: ELBO_IMAGES names it, but it is no program; it should be " PROGRAM, named);
+                             "%s: ELBO_IMAGES names it, but it is not a program; expected " PROGRAM, named);
         *path = strdup(named);
         return *path ? ELBO_OK : elbo_no_memory(err);
     }
@@ -85,13 +85,13 @@ extern char **environ;
 static int spawn(elbo_images_program *p, int socket) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none, usual;
+    sigset_t none, by_default;
     sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGINT);
-    sigaddset(&usual, SIGTERM);
-    sigaddset(&usual, SIGHUP);
-    sigaddset(&usual, SIGPIPE);
+    sigemptyset(&by_default);
+    sigaddset(&by_default, SIGINT);
+    sigaddset(&by_default, SIGTERM);
+    sigaddset(&by_default, SIGHUP);
+    sigaddset(&by_default, SIGPIPE);
     if (posix_spawn_file_actions_init(&actions)) return ENOMEM;
     if (posix_spawnattr_init(&attributes)) {
         posix_spawn_file_actions_destroy(&actions);
@@ -104,7 +104,7 @@ static int spawn(elbo_images_program *p, int socket) {
         failed = posix_spawnattr_setflags(&attributes,
                                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (!failed) failed = posix_spawnattr_setsigmask(&attributes, &none);
-    if (!failed) failed = posix_spawnattr_setsigdefault(&attributes, &usual);
+    if (!failed) failed = posix_spawnattr_setsigdefault(&attributes, &by_default);
     if (!failed) failed = posix_spawn(&p->pid, p->path, &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
@@ -172,8 +172,8 @@ static elbo_status start(elbo_images_program *p, elbo_error *err) {
     if (h == FAILED) return take_failure(p, err);
     elbo_images_program_stop(p);
     if (h == STOPPED) return elbo_fail(err, ELBO_STOPPED, "stopped while reading images");
-    return elbo_fail(err, ELBO_IO, "%s: is %s; build it anew with `make photos`", p->path,
-                     h == HEARD ? "of another version of elbo" : "no " PROGRAM ", or cannot be run here");
+    return elbo_fail(err, ELBO_IO, "%s: is %s; rebuild it with `make photos`", p->path,
+                     h == HEARD ? "of another version of elbo" : "not " PROGRAM ", or cannot be run here");
 }
 
 /* One that hung up has ended, or is about to; one that lives on is ended. True where it ended by itself. */
@@ -243,6 +243,6 @@ elbo_status elbo_images_program_read(elbo_images_program *p, const char *path, e
     h = sane ? hear(p, reply.readable ? (void *)pixels : result->reason, reply.bytes, deadline) : TOO_LATE;
     if (h == HEARD) result->readable = reply.readable;
     if (h == HEARD && !reply.readable && !*result->reason)
-        snprintf(result->reason, sizeof result->reason, "its decoder does not say why");
+        snprintf(result->reason, sizeof result->reason, "the decoder gave no reason");
     return take_answer(p, h, result, seconds, err);
 }

@@ -56,7 +56,7 @@ static void hash_file(elbo_photos *p, elbo_photo_entry *e, const char *path, uin
     if (fd < 0) {
         int number = errno;
         bool broken = number == ENOENT && lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
-        give_up(e, broken ? "a link to nothing" : strerror(number));
+        give_up(e, broken ? "a broken symbolic link" : strerror(number));
         if (!broken && number != EACCES && number != ENOENT) atomic_store(&p->passing, true);
         return;
     }
@@ -66,7 +66,7 @@ static void hash_file(elbo_photos *p, elbo_photo_entry *e, const char *path, uin
     while (plain && ((n = read(fd, buffer, PIECE)) > 0 || (n < 0 && errno == EINTR)))
         if (n > 0) h = elbo_hash_add(h, buffer, (size_t)n);
     if (!plain)
-        give_up(e, "no plain file");
+        give_up(e, "not a regular file");
     else if (n < 0) {
         give_up(e, strerror(errno));
         atomic_store(&p->passing, true);
@@ -161,10 +161,7 @@ static void watch(work *w, const elbo_data_options *o) {
 
 elbo_status elbo_photos_read(elbo_photos *p, const elbo_photo_cache *old, uint8_t *pixels, const elbo_data_options *o,
                              elbo_error *err) {
-    work w = {.photos = p,
-              .old = old,
-              .pixels = pixels,
-              .lock = PTHREAD_MUTEX_INITIALIZER};
+    work w = {.photos = p, .old = old, .pixels = pixels, .lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

@@ -296,7 +296,7 @@ static elbo_status read_folders(elbo_photos *p, elbo_dataset *notes, elbo_error 
               notes);
     for (uint32_t i = 0; i < p->count; i++) folders |= strchr(p->file[i].path + part[i], '/') != NULL;
     for (uint32_t i = 0; i < p->count; i++) out[i] = folders && !strchr(p->file[i].path + part[i], '/');
-    leave_out(p, part, out, "beside the class folders, and so of no class", notes);
+    leave_out(p, part, out, "beside the class folders, so without a class", notes);
     status = find_classes(p, part, notes, err);
 done:
     free(part);
@@ -350,7 +350,8 @@ elbo_status elbo_photos_scan(elbo_photos *p, const char *folder, elbo_dataset *n
     if (w.out_of_memory)
         status = elbo_no_memory(err);
     else if (w.too_many)
-        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: more than %u images; elbo takes no more", folder, MOST_FILES);
+        status =
+            elbo_fail(err, ELBO_BAD_INPUT, "%s: more than %u images, the most that elbo reads", folder, MOST_FILES);
     else if (!w.count)
         status = elbo_fail(err, ELBO_BAD_INPUT,
                            "%s: has no images in it; looked for files that end in .jpg, .png, .webp, .tif, "

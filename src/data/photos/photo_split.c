@@ -73,8 +73,8 @@ elbo_status elbo_photos_split(elbo_photos *p, elbo_error *err) {
                          p->file[0].path, p->entry[0].reason);
     if (!rows[0] || !rows[1])
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: %u image%s can be read, and none is left to %s with; two that differ, or more, "
-                         "are needed",
+                         "%s: %u image%s can be read, and none is left to %s with; expected two different "
+                         "images or more",
                          p->folder, count, count == 1 ? "" : "s", rows[0] ? "test" : "train");
     return ELBO_OK;
 }

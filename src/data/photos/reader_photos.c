@@ -181,7 +181,7 @@ static elbo_status decode_all(elbo_dataset *d, elbo_photos *p, elbo_photo_cache 
         if (old->map) goto done;
         why = (elbo_error){.message = "it cannot be read back"};
     }
-    elbo_dataset_note(d, "the decoded images cannot be kept for the next start: %s", why.message);
+    elbo_dataset_note(d, "the decoded images cannot be cached: %s", why.message);
     ELBO_TRY_GOTO(status, copy_rows(d, p, r.pixels, o->splits, err), done);
     note_entries(d, p, p->entry);
     status = take_labels(d, p, p->entry, o->splits, err);

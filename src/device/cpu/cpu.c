@@ -58,7 +58,5 @@ static void program_info(const elbo_plan *plan, elbo_program_info *info) {
 
 const elbo_device elbo_device_cpu = {
     .name = "cpu", .about = "this processor, with the widest vectors it has", .lower = lower_cpu, CPU};
-const elbo_device elbo_device_ref = {.name = "ref",
-                                     .about = "plain loops without vectors, which the others are checked against",
-                                     .lower = lower_ref,
-                                     CPU};
+const elbo_device elbo_device_ref = {
+    .name = "ref", .about = "plain loops without vectors: slow, for verification", .lower = lower_ref, CPU};

@@ -19,10 +19,10 @@ elbo_status elbo_cpu_sort_steps(elbo_cpu_program *p, elbo_error *err) {
     elbo_cpu_step *sorted = malloc((size_t)p->steps * sizeof *sorted);
     if (!sorted) return elbo_no_memory(err);
     int n = 0;
-    for (int turn = 0; turn < 4; turn++)
+    for (int rank = 0; rank < 4; rank++)
         for (int i = 0; i < p->steps; i++) {
-            const elbo_cpu_step *s = &p->step[turn == 2 ? p->steps - 1 - i : i];
-            if (schedule_rank(s) == turn) sorted[n++] = *s;
+            const elbo_cpu_step *s = &p->step[rank == 2 ? p->steps - 1 - i : i];
+            if (schedule_rank(s) == rank) sorted[n++] = *s;
         }
     memcpy(p->step, sorted, (size_t)p->steps * sizeof *sorted);
     free(sorted);

@@ -8,7 +8,7 @@
 /* The training images that are looked at: all, or as many by the seed 0, in the order of the data. */
 static elbo_status choose_train(elbo_eval_context *e, elbo_error *err) {
     uint32_t count = e->data->train.count;
-    e->train = count < ELBO_EXAM_TRAIN ? count : ELBO_EXAM_TRAIN;
+    e->train = count < ELBO_EVAL_MAX_TRAIN ? count : ELBO_EVAL_MAX_TRAIN;
     uint32_t *order = elbo_alloc((size_t)count + 1, sizeof *order);
     e->train_index = elbo_alloc(e->train + 1, sizeof *e->train_index);
     bool *chosen = calloc((size_t)count + 1, sizeof *chosen);
@@ -37,13 +37,13 @@ static elbo_status encode(elbo_eval_context *e, elbo_error *err) {
 }
 
 elbo_status elbo_eval_context_open(elbo_eval_context *e, elbo_model *m, const elbo_log *log, const elbo_dataset *d,
-                                   elbo_splits judged, const elbo_job *work, elbo_error *err) {
-    const elbo_images *images = judged == ELBO_TEST_SPLIT ? &d->test : &d->train;
+                                   elbo_splits split, const elbo_job *work, elbo_error *err) {
+    const elbo_images *images = split == ELBO_TEST_SPLIT ? &d->test : &d->train;
     *e = (elbo_eval_context){.model = m,
                              .log = log,
                              .data = d,
                              .images = images,
-                             .trained_on = judged == ELBO_TRAIN_SPLIT,
+                             .trained_on = split == ELBO_TRAIN_SPLIT,
                              .work = work,
                              .n = images->count,
                              .Z = (size_t)m->network.graph.latent};

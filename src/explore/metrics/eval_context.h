@@ -1,30 +1,30 @@
 /* What every score and check starts from: the model, the data it is asked about, and the codes of both splits, computed
  * once. */
-#ifndef ELBO_EXAM_H
-#define ELBO_EXAM_H
+#ifndef ELBO_EVAL_CONTEXT_H
+#define ELBO_EVAL_CONTEXT_H
 
 #include "base/job.h"
 #include "run/model.h"
 
 /* More training images than these change no score's second digit; of a larger split a fixed sample is looked at. */
-enum { ELBO_EXAM_TRAIN = 60000 };
+enum { ELBO_EVAL_MAX_TRAIN = 60000 };
 
 typedef struct elbo_eval_context {
     elbo_model *model;
     const elbo_log *log;
     const elbo_dataset *data;
-    const elbo_images *images; // the judged split
+    const elbo_images *images; // the split that is evaluated
     bool trained_on;           // it is the training split
     const elbo_job *work;      // never NULL
-    size_t n, Z;               // images judged, numbers in a code
-    float *mu, *logvar;        // (n, Z) of the judged split; logvar NULL for an AE
+    size_t n, Z;               // images evaluated, numbers in a code
+    float *mu, *logvar;        // (n, Z) of the split that is evaluated; logvar NULL for an AE
     size_t train;              // training images looked at; 0: that split is not open, or empty
     uint32_t *train_index;     // (train)
 } elbo_eval_context;
 
 /* Encodes. The model, the log, the data and `work` must outlive it. */
 elbo_status elbo_eval_context_open(elbo_eval_context *e, elbo_model *m, const elbo_log *log, const elbo_dataset *d,
-                                   elbo_splits judged, const elbo_job *work, elbo_error *err);
+                                   elbo_splits split, const elbo_job *work, elbo_error *err);
 void elbo_eval_context_close(elbo_eval_context *e);
 
 /* At most n training images, evenly from train_index: index (n). Returns how many. */

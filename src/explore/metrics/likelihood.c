@@ -141,7 +141,7 @@ elbo_status elbo_likelihood_estimate(elbo_likelihood *l, elbo_model *m, const el
     *l = (elbo_likelihood){.samples = o->samples};
     if (m->recipe.kind != ELBO_VAE)
         return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: is an autoencoder, which is no model of probability; only a vae has a "
+                         "%s: is an autoencoder, which is not a probabilistic model; only a vae has a "
                          "likelihood",
                          m->run);
     ELBO_TRY(elbo_model_decodes_alone(m, err)); // else p(x | z) is not all that the decoder knows of x

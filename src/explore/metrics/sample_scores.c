@@ -59,8 +59,10 @@ static elbo_status compare(elbo_sample_scores *s, const float *real, const float
                            const elbo_eval_context *e, elbo_error *err) {
     elbo_precision_recall samples, images;
     size_t n = s->images;
-    ELBO_TRY(elbo_precision_recall_of(&samples, real, n, made, n, ELBO_RANDOM_FEATURES, s->k, e->work, err));
-    ELBO_TRY(elbo_precision_recall_of(&images, real, n, test, n, ELBO_RANDOM_FEATURES, s->k, e->work, err));
+    ELBO_TRY(
+        elbo_precision_recall_of(&samples, &(elbo_clouds){real, n, made, n, ELBO_RANDOM_FEATURES}, s->k, e->work, err));
+    ELBO_TRY(
+        elbo_precision_recall_of(&images, &(elbo_clouds){real, n, test, n, ELBO_RANDOM_FEATURES}, s->k, e->work, err));
     s->precision = samples.precision;
     s->recall = samples.recall;
     s->realism = samples.realism;

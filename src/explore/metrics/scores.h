@@ -56,9 +56,9 @@ void elbo_latent_scores_free(elbo_latent_scores *s);
 
 /* ---- the classes (class_scores.c) ---- */
 
-/* Shares of the judged codes whose class is told right by the 5 nearest training codes, and by a linear classifier
- * fitted on the training codes. NaN where there are no labels, only one class, or no training images beside the judged
- * ones. */
+/* Accuracy over the evaluated codes: of the majority vote of the 5 nearest training codes, and of a linear
+ * classifier fitted on the training codes. NaN where there are no labels, only one class, or no training images
+ * beside them. */
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context *e, elbo_error *err);
 
 /* ---- the samples (sample_scores.c) ---- */

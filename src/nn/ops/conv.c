@@ -49,7 +49,7 @@ static elbo_status set_shape(elbo_graph *g, elbo_node *n, bool transposed, elbo_
                               n->text, elbo_shape_text(x, text));
     int s = value(n, ELBO_CONV_STRIDE), d = value(n, ELBO_CONV_DILATION), size[2];
     if (transposed && value(n, ELBO_CONV_OUTPUT_PADDING) >= s && value(n, ELBO_CONV_OUTPUT_PADDING) >= d)
-        return elbo_node_fail(n, err, "%s: output_padding=%d; it is smaller than stride (%d) or dilation (%d)", n->text,
+        return elbo_node_fail(n, err, "%s: output_padding=%d; expected less than stride (%d) or dilation (%d)", n->text,
                               value(n, ELBO_CONV_OUTPUT_PADDING), s, d);
     for (int i = 0; i < 2; i++) {
         long out = output_size(n, x.dim[i + 1]);

@@ -6,8 +6,8 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     n->shape = g->node[n->input[0]].shape;
     int channels = n->shape.dim[0], groups = (int)n->value[ELBO_GROUP_NORM_GROUPS];
     if (channels % groups)
-        return elbo_node_fail(n, err, "%s: its input has %d channels, which cannot be cut into %d equal groups",
-                              n->text, channels, groups);
+        return elbo_node_fail(n, err, "%s: its input has %d channels; expected a multiple of groups=%d", n->text,
+                              channels, groups);
     ELBO_TRY(elbo_graph_add_constant(g, n, "weight", 1, &channels, 1, false, err));
     return elbo_graph_add_constant(g, n, "bias", 1, &channels, 0, false, err);
 }

@@ -80,7 +80,7 @@ enum { ELBO_GELU_APPROXIMATE };
 enum { ELBO_DROPOUT_P };
 enum { ELBO_ACTIVATION_SLOPE };
 
-/* ---- for ops: the usual items ---- */
+/* ---- for ops: common items ---- */
 
 /* y from all inputs. */
 static inline elbo_status elbo_append_forward(elbo_plan *p, elbo_work_kind kind, const elbo_node *n,

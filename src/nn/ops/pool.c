@@ -14,7 +14,7 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     if (n->value[ELBO_POOL_STRIDE] == 0) n->value[ELBO_POOL_STRIDE] = n->value[ELBO_POOL_KERNEL];
     int k = value(n, ELBO_POOL_KERNEL), p = value(n, ELBO_POOL_PADDING);
     if (2 * p > k) // a window must meet the picture
-        return elbo_node_fail(n, err, "%s: padding=%d; it is at most half of the kernel, %d", n->text, p, k / 2);
+        return elbo_node_fail(n, err, "%s: padding=%d; expected at most half of the kernel, %d", n->text, p, k / 2);
     n->shape = x;
     for (int i = 1; i < 3; i++) {
         if (x.dim[i] + 2 * p < k)

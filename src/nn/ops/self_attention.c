@@ -19,7 +19,7 @@ static elbo_status shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
                               "%s: its input is %s, not channels x height x width; put `unflatten C H W` before it",
                               n->text, elbo_shape_text(x, text));
     if (c % heads)
-        return elbo_node_fail(n, err, "%s: its input has %d channels, which cannot be shared by %d heads", n->text, c,
+        return elbo_node_fail(n, err, "%s: its input has %d channels; expected a multiple of heads=%d", n->text, c,
                               heads);
     if (x.dim[1] > MOST_POSITIONS / x.dim[2])
         return elbo_node_fail(n, err, "%s: its input is %s, more than %d positions; make the image smaller before it",

@@ -53,7 +53,7 @@ static elbo_status concat_shape(elbo_graph *g, elbo_node *n, elbo_error *err) {
     if (a.rank != b.rank || (a.rank == 3 && (a.dim[1] != b.dim[1] || a.dim[2] != b.dim[2])))
         return elbo_node_fail(n, err,
                               "%s: its input is %s, `%s` is %s; only images of one height and width, or features, "
-                              "can stand behind each other",
+                              "can be concatenated",
                               n->text, elbo_shape_text(a, first), n->word, elbo_shape_text(b, second));
     n->shape = a;
     n->shape.dim[0] += b.dim[0];

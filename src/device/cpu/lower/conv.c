@@ -39,7 +39,7 @@ static void run_backward_weights(const elbo_cpu_step *s, const elbo_batch_args *
                                                              elbo_cpu_scratch(s->program, thread), thread));
 }
 
-/* The sum of the shards' parts. A batch with fewer images than usual left the last shards out. */
+/* The sum of the shards' parts. A batch with fewer images than the plan has left the last shards out. */
 static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     const elbo_cpu_program *p = s->program;
     elbo_shape x = elbo_input_shape(p->graph, s->node, 0);

@@ -44,7 +44,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static elbo_array map_of(const char *name, size_t rows) {
+static elbo_array embedding_of(const char *name, size_t rows) {
     elbo_array a;
     elbo_error err;
     char *path = in_scratch(name);
@@ -67,7 +67,7 @@ static void test_tsne(void **state) {
     assert_there("pictures/y.png");
     assert_there("pictures/y.gp");
     assert_there("pictures/y.csv");
-    elbo_array y = map_of("y.npy", N); // the three clouds lie apart: a point's nearest is of its own
+    elbo_array y = embedding_of("y.npy", N); // the three clouds lie apart: a point's nearest is of its own
     const float *at = y.data;
     for (size_t i = 0; i < N; i++) {
         size_t nearest = 0;
@@ -98,17 +98,17 @@ static void test_tsne(void **state) {
     o = expect_json(&p);
     assert_true(number(o, "kl") <= kl + 0.01);
     json_decref(o);
-    p = elbo("tsne", "x.npy", "--transform", "few.npy", "--map", "y.npy", "-o", "placed.npy", "--json");
+    p = elbo("tsne", "x.npy", "--transform", "few.npy", "--embedding", "y.npy", "-o", "placed.npy", "--json");
     o = expect_json(&p);
     assert_true(number(o, "points") == 40);
     json_decref(o);
-    elbo_array placed = map_of("placed.npy", 40);
+    elbo_array placed = embedding_of("placed.npy", 40);
     elbo_array_free(&placed);
 }
 
 static void test_lowered_perplexity(void **state) {
     (void)state;
-    program p = elbo("tsne", "few.npy", "-o", "few-map.npy", "--json");
+    program p = elbo("tsne", "few.npy", "-o", "few-y.npy", "--json");
     assert_non_null(strstr(p.err, "perplexity lowered from 30 to 13"));
     json_t *o = json_loads(p.out, 0, NULL);
     assert_non_null(o);
@@ -123,7 +123,7 @@ static void test_refused(void **state) {
     scratch_write(&here, "nan.csv", "1,2\n3,nan\n", 10);
     scratch_write(&here, "labels.csv", "1\n2\n3\n", 6);
     refused(2, WORDS("-o Y.npy"), "tsne", "x.npy");
-    refused(2, WORDS("--map"), "tsne", "x.npy", "-o", "y2.npy", "--transform", "few.npy");
+    refused(2, WORDS("--embedding"), "tsne", "x.npy", "-o", "y2.npy", "--transform", "few.npy");
     refused(2, WORDS("--figure"), "tsne", "x.npy", "-o", "y2.npy", "--labels", "l.npy");
     refused(2, WORDS("choose one"), "tsne", "x.npy", "-o", "y2.npy", "--transform", "few.npy", "--map", "y.npy",
             "--from", "y.npy");
@@ -134,15 +134,15 @@ static void test_refused(void **state) {
     refused(1, WORDS("labels.csv", "300"), "tsne", "x.npy", "-o", "y2.npy", "--figure", "f.png", "--labels",
             "labels.csv", "-n", "1000000");
     refused(2, WORDS("y2.txt", ".npy or .csv"), "tsne", "x.npy", "-o", "y2.txt", "-n", "1000000"); // before the work
-    refused(1, WORDS("folder is not there"), "tsne", "x.npy", "-o", "none/y2.npy", "-n", "1000000");
+    refused(1, WORDS("no such folder"), "tsne", "x.npy", "-o", "none/y2.npy", "-n", "1000000");
     assert_false(there("y2.npy"));
-    refused(1, WORDS("folder is not there"), "project", "vae", "-m", "tsne", "-n", "1000000", "--npy", "none/y.npy");
+    refused(1, WORDS("no such folder"), "project", "vae", "-m", "tsne", "-n", "1000000", "--npy", "none/y.npy");
     refused(2, WORDS("--method tsne"), "project", "vae", "--perplexity", "10");
 }
 
 static void test_project(void **state) {
     (void)state;
-    program p = elbo("project", "vae", "--method", "tsne", "--split", "all", "--npy", "map.npy", "--json", "-n", "300");
+    program p = elbo("project", "vae", "--method", "tsne", "--split", "all", "--npy", "y2d.npy", "--json", "-n", "300");
     json_t *o = expect_json(&p), *scores = json_object_get(o, "scores");
     assert_true(number(o, "points") == 360 && number(o, "iterations") == 300);
     assert_true(number(scores, "trustworthiness") > 0.8 && number(scores, "trustworthiness") <= 1);
@@ -150,7 +150,7 @@ static void test_project(void **state) {
     json_decref(o);
     assert_there("vae/figures/tsne.png");
     assert_there("vae/figures/tsne.json");
-    elbo_array y = map_of("map.npy", 360);
+    elbo_array y = embedding_of("y2d.npy", 360);
     elbo_array_free(&y);
     run_well("project", "flat");
     assert_there("flat/figures/latent.png");
@@ -158,7 +158,8 @@ static void test_project(void **state) {
     assert_there("train.json");
 }
 
-/* Ctrl-C leaves the map as far as it got. The signal may come before the first iteration: then a later one is tried. */
+/* Ctrl-C leaves the embedding as far as it got. The signal may come before the first iteration: then a later one is
+ * tried. */
 static void test_interrupt(void **state) {
     (void)state;
     for (int wait = 400; !there("cut.npy"); wait *= 2) {
@@ -173,7 +174,7 @@ static void test_interrupt(void **state) {
         }
         program_free(&p);
     }
-    elbo_array y = map_of("cut.npy", N);
+    elbo_array y = embedding_of("cut.npy", N);
     elbo_array_free(&y);
     run_well("tsne", "x.npy", "--from", "cut.npy", "--iterations", "10", "-o", "cut.npy");
 }

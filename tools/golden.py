@@ -201,6 +201,13 @@ SAMPLES = {
         samples=3, bound="iwae", encoder=["concat class", "conv2d 9 kernel=3 stride=2 padding=1", "relu"],
         decoder=["relu", "concat class", "conv2d 16 kernel=3 padding=1", "relu", "upsample scale=4",
                  "conv2d 1 kernel=3 padding=1", "sigmoid"]),
+    "iwae-norm": dict(  # batch norm of images in the encoder, of their samples in the decoder
+        kind="vae", latent="16x2x2", head="conv2d kernel=3 stride=2 padding=1", images="square", spread=4, classes=4,
+        samples=3, bound="iwae", once=True, train=dict(optimizer="sgd", lr=0.001),
+        encoder=["concat class", "conv2d 16 kernel=3 stride=2 padding=1 bias=false", "batch_norm2d", "save a", "relu",
+                 "conv2d 16 kernel=3 padding=1", "group_norm 4", "add a", "layer_norm", "silu"],
+        decoder=["conv2d 16 kernel=3 padding=1 bias=false", "batch_norm2d", "relu", "upsample scale=4",
+                 "conv2d 1 kernel=3 padding=1", "sigmoid"]),
 }
 SAMPLES = {name: dict(spec, seed=40 + i) for i, (name, spec) in enumerate(SAMPLES.items())}
 
@@ -354,6 +361,7 @@ class Model(nn.Module):
         super().__init__()
         self.vae = spec["kind"] == "vae"
         self.label = None  # of the batch, one-hot
+        self.samples, self.once = spec.get("samples", 1), spec.get("once", False)  # rows of an image; the encoder sees one
         self.encoder = Layers(spec["encoder"], shape, spec.get("classes", 1))
         shape = self.encoder.shape
         self.code = self.mu = self.logvar = None
@@ -386,13 +394,16 @@ class Model(nn.Module):
     def forward(self, x, eps):
         """Output, KL and mean code. eps: the noise; None: drawn here."""
         saved = {"class": self.label}
-        hidden = self.encoder(x, saved=saved)
+        once = slice(None, None, self.samples if self.once else 1)
+        hidden = self.encoder(x[once], saved={"class": self.label[once] if self.label is not None else None} if self.once else saved)
         if not self.vae:
             mu = self.code(hidden.flatten(1)) if self.code else hidden
             self.posterior = mu.flatten(1), None, None
             return self.decoder(mu, saved=saved), torch.zeros(()), mu
         hidden = hidden.flatten(1) if self.flat else hidden
         mu, logvar = self.mu(hidden), self.logvar(hidden)
+        if self.once:
+            mu, logvar = (v.repeat_interleave(self.samples, 0) for v in (mu, logvar))
         eps = torch.randn_like(mu) if eps is None else eps.reshape(mu.shape) if torch.is_tensor(eps) else eps
         z = mu + eps * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())

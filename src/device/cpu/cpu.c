@@ -34,7 +34,7 @@ static bool step_info(const elbo_plan *plan, int step, elbo_step_info *info) {
                              .what = s->what,
                              .kernel = s->kernel,
                              .tiles = s->tiles,
-                             .flop_per_image = s->flop_per_image * p->samples};
+                             .flop_per_image = s->flop_per_image * (s->of_images ? 1 : p->samples)};
     for (int t = 0; p->step_seconds && t < elbo_team_threads(p->team); t++)
         info->seconds += p->step_seconds[t * p->steps + step];
     return true;
@@ -48,7 +48,7 @@ static void program_info(const elbo_plan *plan, elbo_program_info *info) {
                                 .work_floats = p->work_floats};
     for (int i = 0; i < p->tensors; i++)
         if (p->tensor[i]->first >= 0)
-            info->unshared_floats += p->tensor[i]->per_image * (size_t)(p->shards * p->shard_rows);
+            info->unshared_floats += p->tensor[i]->per_image * (size_t)(p->shards * p->tensor[i]->rows);
 }
 
 #define CPU                                                                                                            \

@@ -15,8 +15,19 @@ static int pieces_of(const elbo_cpu_program *p, const elbo_phase *phase, const e
     return (args->count + p->shard_rows - 1) / p->shard_rows;
 }
 
-static void run_step(const elbo_cpu_program *p, int number, const elbo_batch_args *args, int piece, int thread) {
+/* A batch as steps of its samples see it, and those of its images. */
+typedef struct batch {
+    elbo_batch_args rows;
+    const elbo_batch_args *images;
+} batch;
+
+static const elbo_batch_args *seen_by(const elbo_cpu_step *s, const batch *b) {
+    return s->of_images ? b->images : &b->rows;
+}
+
+static void run_step(const elbo_cpu_program *p, int number, const batch *b, int piece, int thread) {
     const elbo_cpu_step *s = &p->step[number];
+    const elbo_batch_args *args = seen_by(s, b);
     if (!p->step_seconds) {
         s->run(s, args, piece, thread);
         return;
@@ -26,14 +37,14 @@ static void run_step(const elbo_cpu_program *p, int number, const elbo_batch_arg
     p->step_seconds[thread * p->steps + number] += elbo_now() - start;
 }
 
-static void run_piece(const elbo_cpu_program *p, const elbo_phase *phase, const elbo_batch_args *args, int first_tile,
-                      int piece, int thread) {
+static void run_piece(const elbo_cpu_program *p, const elbo_phase *phase, const batch *b, int first_tile, int piece,
+                      int thread) {
     if (phase->tiled) {
         elbo_tile t = p->tile[first_tile + piece];
-        run_step(p, t.step, args, t.tile, thread);
+        run_step(p, t.step, b, t.tile, thread);
         return;
     }
-    for (int i = phase->first; i < phase->first + phase->count; i++) run_step(p, i, args, piece, thread);
+    for (int i = phase->first; i < phase->first + phase->count; i++) run_step(p, i, b, piece, thread);
 }
 
 static bool losses_are_finite(const elbo_cpu_program *p, const elbo_batch_args *args) {
@@ -47,7 +58,7 @@ static bool losses_are_finite(const elbo_cpu_program *p, const elbo_batch_args *
 
 typedef struct job {
     elbo_cpu_program *program;
-    const elbo_batch_args *args;
+    const batch *batch;
 } job;
 
 /* ---- who takes what ---- */
@@ -89,34 +100,35 @@ static int next_piece(const elbo_cpu_program *p, int phase, int thread) {
 
 static void run_phases(void *context, int thread) {
     elbo_cpu_program *p = ((job *)context)->program;
-    const elbo_batch_args *args = ((job *)context)->args;
+    const batch *b = ((job *)context)->batch;
     for (int f = 0; f < p->phases; f++) {
         const elbo_phase *phase = &p->phase[f];
         if (f > 0) elbo_team_barrier(p->team);
-        if (f > 0 && phase->tiled && !losses_are_finite(p, args)) { // all threads see the same: all leave
+        if (f > 0 && phase->tiled && !losses_are_finite(p, &b->rows)) { // all threads see the same: all leave
             if (thread == 0) p->diverged = true;
             return;
         }
         int first_tile = p->step[phase->first].first_tile;
-        for (int piece; (piece = next_piece(p, f, thread)) >= 0;) run_piece(p, phase, args, first_tile, piece, thread);
+        for (int piece; (piece = next_piece(p, f, thread)) >= 0;) run_piece(p, phase, b, first_tile, piece, thread);
     }
 }
 
-static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
-    share_out(p, args);
+static void run_batch(elbo_cpu_program *p, const batch *b) {
+    share_out(p, &b->rows);
     if (p->plan->options.clip > 0)
         for (int i = 0; i < p->tiles; i++) p->tile_squares[i] = 0;
     p->diverged = p->too_long = false;
     atomic_store(p->no_memory, false);
-    elbo_team_run(p->team, run_phases, &(job){p, args});
+    elbo_team_run(p->team, run_phases, &(job){p, b});
     p->packed = atomic_load(p->no_memory) ? 0 : p->plan->state->version;
-    if (!args->no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
+    if (!b->rows.no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
 }
 
-/* What the steps see of a batch whose images have several samples: a row for each. */
-static elbo_batch_args rows_of(const elbo_cpu_program *p, const elbo_batch_args *args) {
+/* Images with several samples have a row for each. */
+static batch batch_of(const elbo_cpu_program *p, const elbo_batch_args *args) {
+    batch b = {*args, args};
     elbo_batch_args rows = *args;
-    if (p->samples == 1) return rows;
+    if (p->samples == 1) return b;
     rows.count = args->count * p->samples;
     rows.loss_scale = args->loss_scale / (float)p->samples;
     rows.index = p->row_index;
@@ -125,7 +137,8 @@ static elbo_batch_args rows_of(const elbo_cpu_program *p, const elbo_batch_args 
         p->row_index[i] = args->index[i / p->samples];
         if (args->label_row) p->row_label[i] = args->label_row[i / p->samples];
     }
-    return rows;
+    b.rows = rows;
+    return b;
 }
 
 /* Image by image, so that a sum is the same however many steps were run at once. */
@@ -140,11 +153,11 @@ static void add_losses(const elbo_cpu_program *p, int rows) {
 elbo_status elbo_cpu_run(elbo_plan *plan, const elbo_batch_args *args, int steps, elbo_error *err) {
     elbo_cpu_program *p = plan->program;
     for (p->steps_run = 0; p->steps_run < steps; p->steps_run++) {
-        elbo_batch_args rows = rows_of(p, &args[p->steps_run]);
-        run_batch(p, &rows);
+        batch b = batch_of(p, &args[p->steps_run]);
+        run_batch(p, &b);
         if (atomic_load(p->no_memory)) return elbo_no_memory(err); // (weights may be half updated: the run is over)
         if (p->diverged) break;
-        add_losses(p, rows.count);
+        add_losses(p, b.rows.count);
     }
     return ELBO_OK;
 }
@@ -174,14 +187,15 @@ static bool is_finite(const elbo_cpu_tensor *t, int shard, size_t rows) {
 
 const elbo_node *elbo_cpu_find_nonfinite(elbo_plan *plan, const elbo_batch_args *args, const char **what) {
     elbo_cpu_program *p = plan->program;
-    elbo_batch_args rows = rows_of(p, args);
+    batch b = batch_of(p, args);
     for (int i = 0; i < p->steps; i++) {
         const elbo_cpu_step *s = &p->step[i];
-        for (int shard = 0; !s->tiles && shard * p->shard_rows < rows.count; shard++) {
-            s->run(s, &rows, shard, 0);
-            size_t valid = (size_t)elbo_cpu_valid_rows(p, &rows, shard);
+        for (int shard = 0; !s->tiles && shard * p->shard_rows < b.rows.count; shard++) {
+            s->run(s, seen_by(s, &b), shard, 0);
+            int valid = elbo_cpu_valid_rows(p, &b.rows, shard);
             for (int k = 0; k < ELBO_STEP_TENSORS; k++)
-                if (s->out[k] && !is_finite(s->out[k], shard, valid)) {
+                if (s->out[k] &&
+                    !is_finite(s->out[k], shard, (size_t)valid * (size_t)s->out[k]->rows / (size_t)p->shard_rows)) {
                     *what = s->what;
                     return s->node;
                 }

@@ -21,12 +21,14 @@ static elbo_status give_gradients(elbo_cpu_program *p, elbo_error *err) {
         elbo_cpu_node *np = &p->node[i];
         for (int k = 0; k < n->inputs; k++) np->dx[k] = p->node[n->input[k]].dy;
         if (!p->plan->io[i].dy) continue;
+        bool before = elbo_cpu_of_images(p, i <= p->graph->at.code);
         if (np->dx[0] && np->y == np->x[0]) {
             np->dy = np->dx[0];
         } else {
             np->dy = elbo_cpu_activation(p, n->name, np->y->shape, np->y->blocked, true);
             if (!np->dy) return elbo_no_memory(err);
         }
+        elbo_cpu_of_images(p, before);
     }
     return ELBO_OK;
 }
@@ -138,6 +140,7 @@ static elbo_status lower_work(elbo_cpu_program *p, elbo_error *err) {
         const elbo_work *w = &plan->work[i];
         elbo_cpu_node *np = &p->node[w->node - p->graph->node];
         np->node = w->node;
+        elbo_cpu_of_images(p, np - p->node <= p->graph->at.code);
         if (w->direction == ELBO_FORWARD) {
             ELBO_TRY(lower_forward(p, w, np, err));
             continue;
@@ -146,8 +149,27 @@ static elbo_status lower_work(elbo_cpu_program *p, elbo_error *err) {
         split = true;
         ELBO_TRY(lower_backward(p, w, np, err));
     }
+    elbo_cpu_of_images(p, false);
     if (!split) ELBO_TRY(split_features(p, err));
     return plan->options.mode == ELBO_TRAIN && plan->options.clip > 0 ? elbo_cpu_clipped_update(p, err) : ELBO_OK;
+}
+
+/* What stands before the code can be computed once for each image if only the sample reads it, the losses the image. */
+static bool splits_at_code(const elbo_plan *plan) {
+    const elbo_graph *g = plan->graph;
+    if (elbo_plan_samples(plan) == 1 || g->skips || g->decoder_reads_label || plan->options.features) return false;
+    return !elbo_metrics_count(&g->metrics, ELBO_METRIC_REGULARISER);
+}
+
+/* Steps that see images have the whole program, but for its rows. */
+static void give_images(elbo_cpu_program *p) {
+    if (!p->images) return;
+    elbo_cpu_program *images = p->images;
+    *images = *p;
+    images->shard_rows /= p->samples;
+    images->part_rows /= p->samples;
+    for (int i = 0; i < p->steps; i++)
+        if (p->step[i].of_images) p->step[i].program = images;
 }
 
 static elbo_status make(elbo_cpu_program *p, elbo_error *err) {
@@ -172,6 +194,7 @@ static elbo_status make(elbo_cpu_program *p, elbo_error *err) {
         p->grads = elbo_alloc(g->param_floats, sizeof(float));
         if (!p->grads) return elbo_no_memory(err);
     }
+    give_images(p);
     return ELBO_OK;
 }
 
@@ -206,6 +229,7 @@ elbo_status elbo_cpu_program_make(elbo_plan *plan, const elbo_kernels *kernels, 
     p->shard_rows = (p->shard_rows + samples - 1) / samples * samples; // an image's stay together
     p->shards = (rows + p->shard_rows - 1) / p->shard_rows;
     p->part_rows = (p->shards + plan->parts - 1) / plan->parts * p->shard_rows;
+    if (splits_at_code(plan) && !(p->images = calloc(1, sizeof *p))) return elbo_no_memory(err);
     return make(p, err);
 }
 
@@ -215,6 +239,7 @@ void elbo_cpu_program_free(elbo_cpu_program *p) {
     free(p->node);
     free(p->read);
     free(p->no_memory);
+    free(p->images);
     free(p->row_index);
     free(p->row_label);
     free(p->step);

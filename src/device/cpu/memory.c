@@ -79,7 +79,7 @@ elbo_status elbo_cpu_place_tensors(elbo_cpu_program *p, elbo_error *err) {
         for (int i = 0; i < p->tensors; i++) {
             elbo_cpu_tensor *t = p->tensor[i];
             if (t->first < 0 || t->whole_batch != whole) continue;
-            size_t rows = (size_t)p->shard_rows * (size_t)(whole ? p->shards : 1);
+            size_t rows = (size_t)t->rows * (size_t)(whole ? p->shards : 1);
             slots[n++] = (slot){.tensor = t, .size = round_up(rows * t->per_image)};
         }
         size[whole] = pack(slots, n);
@@ -98,7 +98,7 @@ elbo_status elbo_cpu_place_tensors(elbo_cpu_program *p, elbo_error *err) {
         if (t->first < 0) continue;
         size_t offset = t->shard_stride;
         t->base = p->arena + (t->whole_batch ? (size_t)p->shards * size[0] : 0) + offset;
-        t->shard_stride = t->whole_batch ? (size_t)p->shard_rows * t->per_image : size[0];
+        t->shard_stride = t->whole_batch ? (size_t)t->rows * t->per_image : size[0];
     }
     return ELBO_OK;
 }

@@ -23,6 +23,7 @@ typedef struct elbo_cpu_tensor {
     elbo_shape shape;    // of one image; rank 0: the tensor is no activation
     bool blocked;        // layout: 16 channels beside each other (conv.h); else plain
     size_t per_image;    // floats, those that fill a block included
+    int rows;            // of a shard: its samples, or its images
     bool whole_batch;    // scope
     bool kept;           // read by the caller after the run: lives to the end
     int readers;         // more than one, and no op may work in place on it
@@ -59,6 +60,7 @@ struct elbo_cpu_step {
     void (*run)(const elbo_cpu_step *s, const elbo_batch_args *args, int piece, int thread);
     elbo_cpu_tensor *in[ELBO_STEP_TENSORS], *out[ELBO_STEP_TENSORS]; // what it reads and writes: lifetimes
     const elbo_cpu_program *program;
+    bool of_images;     // its rows are images, not their samples: `program` is p->images
     int tiles;          // 0: cut by shard
     int first_tile;     // its tiles' place among the program's
     bool barrier;       // all that came before must be finished
@@ -118,7 +120,11 @@ struct elbo_cpu_program {
     elbo_tile *tile; // of all tiled phases, in order
     int tiles;
     int shard_rows, shards;
-    int samples;                     // rows of an image, in one shard
+    int samples; // rows of an image, in one shard
+    /* With several, what stands before the code is computed once for each image: steps of it see the program with as many
+     * rows as images, and such a batch. NULL: everything is computed for each sample. */
+    elbo_cpu_program *images;
+    bool of_images;                  // while lowering: what is made now
     uint32_t *row_index, *row_label; // of a batch whose images have several: (rows), else NULL
     int part_rows;                   // of the batch, whole shards: leaves of the tree in which gradients are summed
 
@@ -161,6 +167,9 @@ elbo_cpu_tensor *elbo_cpu_activation(elbo_cpu_program *p, const char *name, elbo
 float *elbo_cpu_work(elbo_cpu_program *p, size_t floats);
 /* Hands an object to the program, which frees it, also when this fails. */
 elbo_status elbo_cpu_own(elbo_cpu_program *p, void *object, void (*free)(void *), elbo_error *err);
+/* Whether what is made from now on has a row for each image or for each sample; nothing happens where that is the same.
+ * Returns what was before. */
+bool elbo_cpu_of_images(elbo_cpu_program *p, bool of_images);
 /* A step that adds one tensor to another of the same layout. */
 elbo_status elbo_cpu_add(elbo_cpu_program *p, const elbo_node *node, elbo_cpu_tensor *to, elbo_cpu_tensor *from,
                          elbo_error *err);
@@ -190,6 +199,10 @@ static inline float *elbo_cpu_rows(const elbo_cpu_tensor *t, int shard) {
 static inline int elbo_cpu_valid_rows(const elbo_cpu_program *p, const elbo_batch_args *args, int shard) {
     int left = args->count - shard * p->shard_rows;
     return left < p->shard_rows ? left : p->shard_rows;
+}
+/* A row of a tensor that may have one for all samples of an image. */
+static inline float *elbo_cpu_image_row(const elbo_cpu_program *p, const elbo_cpu_tensor *t, int shard, int row) {
+    return elbo_cpu_rows(t, shard) + (size_t)(row / (p->shard_rows / t->rows)) * t->per_image;
 }
 /* What a kernel says: false, and the batch fails when its threads are through; what the step wrote is then none. */
 static inline void elbo_cpu_expect(const elbo_cpu_program *p, bool done) {

@@ -8,7 +8,8 @@ elbo_cpu_tensor *elbo_cpu_new_tensor(elbo_cpu_program *p, const char *name, size
     if (!elbo_grow(&p->tensor, (size_t)p->tensors, &p->tensor_capacity, sizeof *p->tensor)) return NULL;
     elbo_cpu_tensor *t = malloc(sizeof *t);
     if (!t) return NULL;
-    *t = (elbo_cpu_tensor){.name = name, .gradient = gradient, .per_image = per_image, .first = -1, .last = -1};
+    *t = (elbo_cpu_tensor){
+        .name = name, .gradient = gradient, .per_image = per_image, .rows = p->shard_rows, .first = -1, .last = -1};
     return p->tensor[p->tensors++] = t;
 }
 
@@ -40,6 +41,15 @@ float *elbo_cpu_work(elbo_cpu_program *p, size_t floats) {
     return work;
 }
 
+bool elbo_cpu_of_images(elbo_cpu_program *p, bool of_images) {
+    bool before = p->of_images;
+    if (!p->images || of_images == before) return before;
+    p->of_images = of_images;
+    p->shard_rows = of_images ? p->shard_rows / p->samples : p->shard_rows * p->samples;
+    p->part_rows = of_images ? p->part_rows / p->samples : p->part_rows * p->samples;
+    return before;
+}
+
 void elbo_cpu_need_scratch(elbo_cpu_program *p, size_t floats) {
     floats = (floats + 15) / 16 * 16;
     if (floats > p->scratch_floats) p->scratch_floats = floats;
@@ -49,7 +59,8 @@ elbo_cpu_step *elbo_cpu_new_step(elbo_cpu_program *p, const elbo_node *node, con
                                  void (*run)(const elbo_cpu_step *, const elbo_batch_args *, int piece, int thread)) {
     if (!elbo_grow(&p->step, (size_t)p->steps, &p->step_capacity, sizeof *p->step)) return NULL;
     elbo_cpu_step *s = &p->step[p->steps++];
-    *s = (elbo_cpu_step){.what = what, .node = node, .run = run, .program = p, .kernel = kernel};
+    *s = (elbo_cpu_step){
+        .what = what, .node = node, .run = run, .of_images = p->of_images, .program = p, .kernel = kernel};
     return s;
 }
 

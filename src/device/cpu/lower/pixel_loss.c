@@ -17,7 +17,7 @@ static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, int s
     const pixel_losses *q = s->object;
     size_t n = s->in[0]->per_image;
     const float *y = elbo_cpu_rows(s->in[0], shard) + (size_t)row * n;
-    const float *x = elbo_cpu_rows(s->in[1], shard) + (size_t)row * n;
+    const float *x = elbo_cpu_image_row(s->program, s->in[1], shard, row);
     float *squared = elbo_cpu_rows(s->out[0], shard) + row;
     if (q->count == 2) {
         int mse = q->which[1] == ELBO_MSE;

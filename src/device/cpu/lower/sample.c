@@ -22,11 +22,10 @@ static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args
 static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
     size_t Z = s->out[0]->per_image;
-    const float *code = elbo_cpu_rows(s->in[0], shard); // (rows, 2 Z)
     float *z = elbo_cpu_rows(s->out[0], shard), *kl = elbo_cpu_rows(s->out[1], shard),
           *eps = elbo_cpu_rows(s->out[2], shard);
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
-    for (int r = 0; r < s->program->shard_rows; r++, code += 2 * Z, z += Z, eps += Z) {
+    for (int r = 0; r < s->program->shard_rows; r++, z += Z, eps += Z) {
         if (r >= valid) {
             memset(z, 0, Z * sizeof *z);
             continue;
@@ -34,6 +33,7 @@ static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int
         uint32_t image = args->index[shard * s->program->shard_rows + r];
         const elbo_loss_kernels *k = s->program->kernels->loss;
         const float *noise = noise_of(s, args, image, r % s->program->samples, eps);
+        const float *code = elbo_cpu_image_row(s->program, s->in[0], shard, r); // (2 Z)
         kl[r] = k->reparameterize(z, code, code + Z, noise, Z);
         if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = noise ? k->sampled_kl(z, code + Z, noise, Z) : kl[r];
     }
@@ -58,8 +58,10 @@ static int kl_metric(const elbo_cpu_program *p) {
 
 static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {
     elbo_cpu_tensor *code;
+    bool before = elbo_cpu_of_images(p, true);
     ELBO_TRY(plain_code(p, np, &code, false, err));
     if (code != np->x[0]) ELBO_TRY(elbo_cpu_convert(p, np->node, code, np->x[0], err));
+    elbo_cpu_of_images(p, before);
     np->object = code; // backward reads it, too
     np->aux = elbo_cpu_new_tensor(p, "noise", np->y->per_image, false);
     if (elbo_metrics_count(&p->graph->metrics, ELBO_METRIC_BOUND) &&
@@ -77,36 +79,49 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
     return ELBO_OK;
 }
 
-/* in: gradient of z, code, noise, z, the samples' shares where there is a bound */
-static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
-    (void)thread;
+/* Of one sample. */
+static void sample_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int r, float *dcode) {
     const elbo_loss_kernels *k = s->program->kernels->loss;
     size_t Z = s->in[0]->per_image;
-    const float *dz = elbo_cpu_rows(s->in[0], shard), *code = elbo_cpu_rows(s->in[1], shard),
-                *eps = elbo_cpu_rows(s->in[2], shard);
-    float *dcode = elbo_cpu_rows(s->out[0], shard); // (rows, 2 Z)
-    const float *z = s->in[4] ? elbo_cpu_rows(s->in[3], shard) : NULL,
-                *share = z ? elbo_cpu_rows(s->in[4], shard) : NULL;
+    const float *dz = elbo_cpu_rows(s->in[0], shard) + (size_t)r * Z,
+                *code = elbo_cpu_image_row(s->program, s->in[1], shard, r),
+                *eps = elbo_cpu_rows(s->in[2], shard) + (size_t)r * Z;
     float weight = (s->number < 0 ? 0 : args->loss_weight[s->number]) * args->loss_scale;
-    int valid = elbo_cpu_valid_rows(s->program, args, shard);
-    for (int r = 0; r < s->program->shard_rows; r++, dz += Z, code += 2 * Z, eps += Z, dcode += 2 * Z) {
-        if (r >= valid)
-            memset(dcode, 0, 2 * Z * sizeof *dcode);
-        else if (share && !args->no_noise)
-            k->sampled_kl_backward(dcode, dcode + Z, dz, z + (size_t)r * Z, code + Z, eps, Z, share[r] * weight);
-        else
-            k->reparameterize_backward(dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z,
-                                       share ? share[r] * weight : weight);
+    if (s->in[4]) weight *= elbo_cpu_rows(s->in[4], shard)[r];
+    if (s->in[4] && !args->no_noise)
+        k->sampled_kl_backward(dcode, dcode + Z, dz, elbo_cpu_rows(s->in[3], shard) + (size_t)r * Z, code + Z, eps, Z,
+                               weight);
+    else
+        k->reparameterize_backward(dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z, weight);
+}
+
+/* in: gradient of z, code, noise, z, the samples' shares where there is a bound. The gradient of a code is the sum over
+ * its samples. */
+static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
+    const elbo_cpu_program *p = s->program;
+    size_t width = 2 * s->in[0]->per_image;
+    int valid = elbo_cpu_valid_rows(p, args, shard), of_code = p->shard_rows / s->out[0]->rows;
+    float *room = elbo_cpu_scratch(p, thread);
+    for (int r = 0; r < p->shard_rows; r++) {
+        float *dcode = elbo_cpu_image_row(p, s->out[0], shard, r); // (2 Z)
+        bool first = r % of_code == 0;
+        if (r >= valid && first) memset(dcode, 0, width * sizeof *dcode);
+        if (r >= valid) continue;
+        sample_backward(s, args, shard, r, first ? dcode : room);
+        if (!first) p->kernels->pointwise->add(dcode, room, width);
     }
 }
 
 static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {
     elbo_cpu_tensor *gradient;
+    bool before = elbo_cpu_of_images(p, true);
     ELBO_TRY(plain_code(p, np, &gradient, true, err));
     if (np->accumulate[0] && gradient == np->dx[0]) { // a term over the code was there before
         gradient = elbo_cpu_activation(p, np->node->name, gradient->shape, false, true);
         if (!gradient) return elbo_no_memory(err);
     }
+    elbo_cpu_of_images(p, before);
+    elbo_cpu_need_scratch(p, 2 * np->y->per_image);
     elbo_cpu_step *s = elbo_cpu_new_step(p, np->node, "backward", p->kernels->loss->name, run_backward);
     if (!s) return elbo_no_memory(err);
     s->in[0] = np->dy;
@@ -115,6 +130,7 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     if ((s->in[4] = p->bound.share)) s->in[3] = np->y;
     s->out[0] = gradient;
     s->number = kl_metric(p);
+    elbo_cpu_of_images(p, true); // until the next work
     return elbo_cpu_give_gradient(p, np->node, np->dx[0], gradient, np->accumulate[0], err);
 }
 

@@ -48,7 +48,7 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
     scaled q = {.weight = args->loss_weight[s->number] * args->loss_scale};
     q.log_sigma = elbo_loss_log_sigma(p->graph, s->node, p->params, &q.slope);
     q.logistic = logistic_of(s->node, q.log_sigma);
-    const float *y = elbo_cpu_rows(s->in[0], shard), *x = elbo_cpu_rows(s->in[1], shard);
+    const float *y = elbo_cpu_rows(s->in[0], shard);
     float *squared = elbo_cpu_rows(s->out[0], shard), *loss = elbo_cpu_rows(s->out[2], shard),
           *dy = s->out[1] ? elbo_cpu_rows(s->out[1], shard) : NULL;
     int valid = elbo_cpu_valid_rows(p, args, shard);
@@ -56,7 +56,7 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
     for (int r = 0; r < valid; r++) {
         double d;
         loss[r] = (float)image_loss(p->kernels->loss, s->node, &q, dy ? dy + (size_t)r * n : NULL, &squared[r],
-                                    y + (size_t)r * n, x + (size_t)r * n, n, &d);
+                                    y + (size_t)r * n, elbo_cpu_image_row(p, s->in[1], shard, r), n, &d);
         sum += d;
         if (s->out[4]) elbo_cpu_rows(s->out[4], shard)[r] = (float)(d * q.slope * q.weight);
         if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = (float)exp(q.log_sigma);

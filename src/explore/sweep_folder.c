@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/shown.h"
 #include "explore/sweep.h"
@@ -152,9 +153,11 @@ elbo_status elbo_sweep_claim(elbo_sweep *s, const char *folder, const char *data
     if (status == ELBO_OK && there) status = compare_about(s, path, ours, err);
     for (int i = 0; i < s->runs && status == ELBO_OK; i++) status = check_run(s, &s->run[i], err);
     if (status == ELBO_OK && !there) {
-        text = json_dumps(ours, JSON_INDENT(1));
+        text = elbo_json_text(ours, JSON_INDENT(1));
         status = text ? elbo_file_write(path, text, strlen(text), err)
-                      : elbo_fail(err, ELBO_BAD_INPUT, "%s: its name is not UTF-8", data ? data : s->recipe);
+                 : errno == ENOMEM
+                     ? elbo_no_memory(err)
+                     : elbo_fail(err, ELBO_BAD_INPUT, "%s: its name is not UTF-8", data ? data : s->recipe);
     }
     free(text);
     json_decref(ours);

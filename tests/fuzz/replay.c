@@ -88,6 +88,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s: no such target; usage: fuzz-replay [TARGET [FILE...]]\n", argv[1]);
         return 2;
     }
+    // (OpenBLAS's threads wait for ever for memory that the limit keeps from them)
+    if (!getenv("OPENBLAS_NUM_THREADS") && setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) execv("/proc/self/exe", argv);
     watch();
     for (int i = 2; i < argc; i++) give(one, argv[i]);
     int failed = 0;

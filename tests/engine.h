@@ -46,6 +46,7 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
     assert_ok(elbo_state_open(&e->state, where, &e->network, e->team, rule, &failure));
     elbo_plan_options options = {.mode = mode,
                                  .batch = batch ? batch : r->train.batch,
+                                 .samples = r->loss.samples,
                                  .clip = r->train.clip,
                                  .features = e->features,
                                  .keep_gradients = true};
@@ -97,10 +98,10 @@ static inline elbo_scores engine_scores(engine *e, int count) {
     elbo_metric_sums sums = {0};
     double batch[ELBO_MAX_METRICS] = {0};
     for (int k = 0; k < m->count; k++)
-        for (int i = 0; e->plan.metric[k] && i < count; i++) {
+        for (int i = 0; e->plan.metric[k] && i < count * elbo_plan_samples(&e->plan); i++) {
             float value;
             elbo_plan_read(&e->plan, e->plan.metric[k], i, 1, &value);
-            batch[k] += value;
+            batch[k] += (double)value / elbo_plan_samples(&e->plan);
         }
     elbo_metric_sums_add(&sums, m, batch);
     elbo_scores s = elbo_scores_of(m, &sums, (uint32_t)count, elbo_image_size(e->network.graph.image));

@@ -66,6 +66,11 @@ static elbo_model *trained(const char *name, const char *yaml) {
     "flatten, linear 20, batch_norm1d, sigmoid, linear 1568, unflatten 2 28 28, upsample, avg_pool2d kernel=3 "        \
     "stride=2 padding=1, conv2d 1 kernel=1]\n"                                                                         \
     "loss: {reconstruction: gaussian}\ntrain: {epochs: 1, batch: 32}\n"
+#define TOLD                                                                                                           \
+    "kind: vae\ndata: digits\nlatent: 4\n"                                                                             \
+    "encoder: [concat class, conv2d 4 kernel=3 stride=4 padding=1, relu, flatten, concat class]\n"                     \
+    "decoder: [concat class, linear 196, unflatten 4 7 7, concat class, upsample 4, conv2d 1 kernel=1, sigmoid]\n"     \
+    "train: {epochs: 1, batch: 32}\n"
 #define SKIPS                                                                                                          \
     "kind: ae\ndata: digits\nlatent: 8\n"                                                                              \
     "encoder: [conv2d 4 kernel=3 stride=4 padding=1, relu, save s, flatten]\n"                                         \
@@ -99,23 +104,33 @@ static void expect_near(const float *a, const float *b, size_t n, const char *wh
         if (!(fabsf(a[i] - b[i]) <= 1e-5f)) fail_msg("%s: value %zu is %g, the model's %g", what, i, a[i], b[i]);
 }
 
-static void a_c_file_computes_the_same(elbo_model *m, const char *name) {
-    elbo_export_files f = exported(m, ELBO_EXPORT_C, name);
-    char library[500], command[1200], symbol[100];
-    snprintf(library, sizeof library, "%s.so", f.path[0]);
+/* The file as a library. */
+static void *compiled(const char *path) {
+    char library[500], command[1200];
+    snprintf(library, sizeof library, "%s.so", path);
     snprintf(command, sizeof command, "cc -std=c17 -Wall -Wextra -Wpedantic -Werror -O1 -shared -fPIC '%s' -o '%s' -lm",
-             f.path[0], library);
+             path, library);
     assert_int_equal(system(command), 0);
     void *made = dlopen(library, RTLD_NOW);
     if (!made) fail_msg("%s", dlerror());
+    return made;
+}
+
+static void *symbol(void *made, const elbo_model *m, const char *what) {
+    char name[100];
+    snprintf(name, sizeof name, "%s_%s", m->recipe.name, what);
+    void *found = dlsym(made, name);
+    if (!found) fail_msg("%s", dlerror());
+    return found;
+}
+
+static void a_c_file_computes_the_same(elbo_model *m, const char *name) {
+    elbo_export_files f = exported(m, ELBO_EXPORT_C, name);
+    void *made = compiled(f.path[0]);
     encode_vae encode;
     decode_one decode;
-    snprintf(symbol, sizeof symbol, "%s_encode", m->recipe.name);
-    *(void **)&encode = dlsym(made, symbol);
-    snprintf(symbol, sizeof symbol, "%s_decode", m->recipe.name);
-    *(void **)&decode = dlsym(made, symbol);
-    assert_non_null(encode);
-    assert_non_null(decode);
+    *(void **)&encode = symbol(made, m, "encode");
+    *(void **)&decode = symbol(made, m, "decode");
     char *text = text_of(f.path[0]);
     const char *at = strstr(text, "_WORK = ");
     assert_non_null(at);
@@ -152,6 +167,39 @@ static void every_layer_in_c(void **state) {
     (void)state;
     elbo_model *m = trained("every", EVERY_LAYER);
     a_c_file_computes_the_same(m, "every.c");
+    elbo_model_close(m);
+}
+
+/* The class is one more array, behind features and as planes behind channels. */
+static void a_conditional_model_in_c(void **state) {
+    (void)state;
+    elbo_model *m = trained("told", TOLD);
+    elbo_export_files f = exported(m, ELBO_EXPORT_C, "told-model.c");
+    char *text = text_of(f.path[0]);
+    assert_non_null(strstr(text, "`label` is one of 10 classes"));
+    float *work = malloc((size_t)atol(strstr(text, "_WORK = ") + 8) * sizeof *work), image[SIZE], own[SIZE], z[4],
+          mu[4], label[10] = {[7] = 1};
+    void *made = compiled(f.path[0]);
+    void (*encode)(const float *, const float *, float *, float *, float *);
+    void (*decode)(const float *, const float *, float *, float *);
+    *(void **)&encode = symbol(made, m, "encode");
+    *(void **)&decode = symbol(made, m, "decode");
+    elbo_labels labels = {.size = sizeof labels, .count = 1, .weights = label};
+    uint32_t which = 3;
+    elbo_images_to_floats(&digits.train, &which, 1, 0, 1, image);
+    assert_ok(elbo_encode_labelled(m, 1, image, &labels, mu, NULL, &failure));
+    encode(image, label, z, NULL, work);
+    expect_near(z, mu, 4, "mu");
+    decode(z, label, own, work);
+    assert_ok(elbo_decode_labelled(m, 1, mu, &labels, image, &failure));
+    expect_near(own, image, SIZE, "image");
+    label[7] = 0;
+    decode(z, label, own, work);
+    assert_memory_not_equal(own, image, sizeof own);
+    free(work);
+    free(text);
+    dlclose(made);
+    elbo_export_files_free(&f);
     elbo_model_close(m);
 }
 
@@ -331,9 +379,13 @@ static void what_cannot_be_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_dense_model_in_c),          cmocka_unit_test(every_layer_in_c),
-        cmocka_unit_test(onnx_graphs_have_the_layers), cmocka_unit_test(a_module_has_the_layers_and_the_weights),
-        cmocka_unit_test(weights_come_back_as_a_run),  cmocka_unit_test(what_cannot_be_is_said),
+        cmocka_unit_test(a_dense_model_in_c),
+        cmocka_unit_test(every_layer_in_c),
+        cmocka_unit_test(a_conditional_model_in_c),
+        cmocka_unit_test(onnx_graphs_have_the_layers),
+        cmocka_unit_test(a_module_has_the_layers_and_the_weights),
+        cmocka_unit_test(weights_come_back_as_a_run),
+        cmocka_unit_test(what_cannot_be_is_said),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

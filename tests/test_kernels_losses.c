@@ -272,6 +272,51 @@ static void logvar_is_bounded(void **state) {
     }
 }
 
+/* log q(z|x) - log p(z) of a drawn z, as two densities. The bounds of logvar are as the KL's. */
+static void the_kl_of_a_sample(void **state) {
+    (void)state;
+    static const float extreme[] = {10, -29, 0, -10, 5, 1e-6f, 25, -35};
+    static row mu, logvar, eps, dz, z, dmu, dlogvar;
+    const float weight = 0.5f / 37;
+    FOR_EACH_SET(s) FOR_EACH_SIZE(n) {
+        fill(mu, n, 7, 1, NULL, 0);
+        fill(logvar, n, 8, 2, extreme, sizeof extreme / sizeof *extreme);
+        fill(eps, n, 9, 1, NULL, 0);
+        FILL_HARD(dz, n, 10, 1e3f);
+        s->loss->reparameterize(z, mu, logvar, eps, n);
+        double want = 0, size = 0;
+        for (size_t i = 0; i < n; i++) {
+            double b = fmin(fmax(logvar[i], -30), 20), log_q = -0.5 * (eps[i] * (double)eps[i] + b),
+                   log_p = -0.5 * ((double)z[i] * z[i]);
+            want += log_q - log_p;
+            size += fabs(log_q) + fabs(log_p);
+        }
+        assert_near("kl", n, s->loss->sampled_kl(z, logvar, eps, n), want, allowed(s, SUM) * size);
+        clear(dmu);
+        clear(dlogvar);
+        s->loss->sampled_kl_backward(dmu, dlogvar, dz, z, logvar, eps, n, weight);
+        assert_guard("dmu", dmu, n);
+        assert_guard("dlogvar", dlogvar, n);
+        for (size_t i = 0; i < n; i++) {
+            double b = fmin(fmax(logvar[i], -30), 20), part = eps[i] * exp(0.5 * b), own = weight * (double)z[i],
+                   d = b == logvar[i] ? dz[i] : 0;
+            assert_near("dmu", i, dmu[i], dz[i] + own, VALUE * (fabs(dz[i]) + fabs(own)) + TINY);
+            assert_near("dlogvar", i, dlogvar[i], 0.5 * ((own + d) * part - weight),
+                        allowed(s, VALUE) * ((fabs(d) + fabs(own)) * fabs(part) + weight) + TINY);
+        }
+        s->loss->scale(dmu, n, 0.3f);
+        assert_guard("scaled", dmu, n);
+    }
+    FOR_EACH_SET(s) {
+        const float lost[] = {NAN, INFINITY, -INFINITY}, one = 1;
+        float y[2] = {3, -2};
+        for (int i = 0; i < 3; i++) assert_false(isfinite(s->loss->sampled_kl(lost + i, &one, &one, 1)));
+        assert_true(isnan(s->loss->sampled_kl(&one, lost, &one, 1)));
+        s->loss->scale(y, 2, -0.5f);
+        assert_true(y[0] == -1.5f && y[1] == 1);
+    }
+}
+
 /* ---- what is not finite must be seen ---- */
 
 static float nan_of(uint32_t bits) {
@@ -372,6 +417,7 @@ int main(void) {
         cmocka_unit_test(continuous_bernoulli_integrates_to_1),
         cmocka_unit_test(losses_of_large_images),
         cmocka_unit_test(logvar_is_bounded),
+        cmocka_unit_test(the_kl_of_a_sample),
         cmocka_unit_test(reparameterization),
         cmocka_unit_test(nan_stays_nan),
         cmocka_unit_test(infinity_is_seen),

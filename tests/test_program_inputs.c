@@ -107,7 +107,6 @@ static void classes_are_refused_in_one_line(void **state) {
         {{"train", "mnist-cvae", "--data", "plain.npy", "-o", "y"}, "concat class: plain"},
         {{"denoise", "ae"}, "was trained without `corrupt`"},
         {{"denoise", "dae", "plain.npy"}, "add -o X.npy"},
-        {{"export", "cvae", "-o", "x.c"}, "cannot be exported yet"},
     };
     const float two[] = {1, 2};
     write_labels("few.npy", 2, 1, two);

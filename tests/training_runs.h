@@ -73,6 +73,8 @@ static const experiment experiments[] = {
     {"mnist-ae-2d", {"train.batch=150", "train.epochs=2", "loss.mmd={weight: 10, kernel: rbf}", "loss.penalty=0.1"}},
     {"mnist-cvae", {"train.batch=64", "train.epochs=2", "image.binary=dynamic"}},
     {"mnist-ae-2d", {"train.batch=77", "train.epochs=2", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]"}},
+    {"mnist-iwae", {"train.batch=64", "train.epochs=2", "loss.samples=3", "loss.reconstruction=gaussian"}},
+    {everything_recipe, {"train.epochs=1", "train.batch=50", "loss.samples=2", "loss.kl={free: 0.1}"}},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
 

@@ -33,7 +33,7 @@ def say(run, what, ours, theirs, bound):
     print(f"{run}: {what}: {error:.1e}{'' if error <= bound else '  too far'}")
 
 
-def by_torch(folder, x, z, skips):
+def by_torch(folder, x, z, skips, label):
     import torch
 
     spec = importlib.util.spec_from_file_location("model", folder / "model.py")
@@ -41,15 +41,16 @@ def by_torch(folder, x, z, skips):
     spec.loader.exec_module(module)
     model = module.Model.load(folder / "model.safetensors")
     with torch.no_grad():
-        code = model.encode(torch.from_numpy(x))
+        told = [torch.from_numpy(label)] if label is not None else []
+        code = model.encode(torch.from_numpy(x), *told)
         parts = code if isinstance(code, tuple) else (code,)
         kept = parts[-1] if skips else None
-        again = model.decode(parts[0] if skips else torch.from_numpy(z), *([kept] if skips else []))
-        model(torch.from_numpy(x))
+        again = model.decode(parts[0] if skips else torch.from_numpy(z), *([kept] if skips else []), *told)
+        model(torch.from_numpy(x), *told)
     return parts[0].numpy(), again.numpy()
 
 
-def by_c(folder, x, z):
+def by_c(folder, x, z, label):
     source = (folder / "model.c").read_text()
     name = source.split("_LATENT = ")[0].split()[-1]
     work = int(source.split("_WORK = ")[1].split()[0])
@@ -62,9 +63,9 @@ def by_c(folder, x, z):
     codes, images = np.zeros_like(z), np.zeros_like(x)
     vae = "float *logvar" in source
     for i in range(len(x)):
-        more = [None] if vae else []
-        getattr(c, name + "_encode")(pointer(x[i]), pointer(codes[i]), *more, pointer(memory))
-        getattr(c, name + "_decode")(pointer(z[i]), pointer(images[i]), pointer(memory))
+        more, told = [None] if vae else [], [pointer(label[i])] if label is not None else []
+        getattr(c, name + "_encode")(pointer(x[i]), *told, pointer(codes[i]), *more, pointer(memory))
+        getattr(c, name + "_decode")(pointer(z[i]), *told, pointer(images[i]), pointer(memory))
     return codes, images
 
 
@@ -73,14 +74,17 @@ const ort = require('onnxruntime-web'), fs = require('fs');
 ort.env.logLevel = 'error'; ort.env.wasm.numThreads = 1;
 const floats = f => { const b = fs.readFileSync(f); return new Float32Array(b.buffer, b.byteOffset, b.length / 4); };
 (async () => {
-  const [folder, shape, zshape] = [process.argv[2], JSON.parse(process.argv[3]), JSON.parse(process.argv[4])];
+  const [folder, ...shapes] = process.argv.slice(2), [shape, zshape, lshape] = shapes.map(s => JSON.parse(s));
+  const label = () => new ort.Tensor('float32', floats(folder + '/label.raw'), lshape);
   const encoder = await ort.InferenceSession.create(fs.readFileSync(folder + '/model-encoder.onnx'));
   const decoder = await ort.InferenceSession.create(fs.readFileSync(folder + '/model-decoder.onnx'));
-  const code = await encoder.run({images: new ort.Tensor('float32', floats(folder + '/x.raw'), shape)});
+  const images = new ort.Tensor('float32', floats(folder + '/x.raw'), shape);
+  const code = await encoder.run(encoder.inputNames.includes('label') ? {images, label: label()} : {images});
   const feeds = {};
   for (const name of decoder.inputNames)
-    feeds[name] = name === 'z' ? new ort.Tensor('float32', floats(folder + '/z.raw'), zshape) : code[name];
-  if (decoder.inputNames.length > 1) feeds.z = code.mu || code.z;
+    feeds[name] = name === 'z' ? new ort.Tensor('float32', floats(folder + '/z.raw'), zshape)
+      : name === 'label' ? label() : code[name];
+  if (decoder.inputNames.some(name => name.startsWith('v'))) feeds.z = code.mu || code.z;
   const out = await decoder.run(feeds);
   fs.writeFileSync(folder + '/code.raw', Buffer.from((code.mu || code.z).data.buffer.slice(0)));
   fs.writeFileSync(folder + '/image.raw', Buffer.from(out.images.data.buffer.slice(0)));
@@ -88,11 +92,15 @@ const floats = f => { const b = fs.readFileSync(f); return new Float32Array(b.bu
 """
 
 
-def by_onnx(folder, x, z):
+def by_onnx(folder, x, z, label):
+    shapes = [x.shape, z.shape]
+    if label is not None:
+        label.tofile(folder / "label.raw")
+        shapes.append(label.shape)
     x.tofile(folder / "x.raw")
     z.tofile(folder / "z.raw")
     (folder / "run.cjs").write_text(ONNX)
-    subprocess.run(["node", folder / "run.cjs", folder, json.dumps(x.shape), json.dumps(z.shape)], check=True)
+    subprocess.run(["node", folder / "run.cjs", folder, *map(json.dumps, shapes)], check=True)
     return (np.fromfile(folder / "code.raw", np.float32).reshape(z.shape),
             np.fromfile(folder / "image.raw", np.float32).reshape(x.shape))
 
@@ -103,27 +111,33 @@ def check(run, rng):
         elbo("export", run, "-o", folder / "model.py")
         elbo("export", run, "-o", folder / "model.onnx")
         header = (folder / "model.py").read_text()
-        shape = [int(v) for v in header.split("images (N, ")[1].split(")")[0].split(", ")]
+        shape = [int(v) for v in header.split("images: (N, ")[1].split(")")[0].split(", ")]
         low, high = (float(v) for v in header.split(") from ")[1].split(";")[0].split(" to "))
         skips = ", skips = model.encode" in header
+        label, told = None, []
+        if "label: (N, " in header:
+            classes = rng.integers(0, int(header.split("label: (N, ")[1].split(")")[0]), N)
+            label = np.eye(int(header.split("label: (N, ")[1].split(")")[0]), dtype=np.float32)[classes].copy()
+            np.save(folder / "label.npy", label)
+            told = ["--labels", folder / "label.npy"]
         x = rng.uniform(low, high, (N, *shape)).astype(np.float32)
         np.save(folder / "x.npy", x)
-        elbo("encode", run, folder / "x.npy", "-o", folder / "code.npy")
+        elbo("encode", run, folder / "x.npy", "-o", folder / "code.npy", *told)
         code = np.load(folder / "code.npy")
         z = np.ascontiguousarray(code + 0.1 * rng.standard_normal(code.shape).astype(np.float32))
         np.save(folder / "z.npy", z)
         if not skips:
-            elbo("decode", run, folder / "z.npy", "-o", folder / "again.npy")
+            elbo("decode", run, folder / "z.npy", "-o", folder / "again.npy", *told)
             again = np.load(folder / "again.npy")
             elbo("export", run, "-o", folder / "model.c")
         results = []
         if importlib.util.find_spec("torch"):
-            results.append(("PyTorch", by_torch(folder, x, z, skips), 1e-4))
+            results.append(("PyTorch", by_torch(folder, x, z, skips, label), 1e-4))
         if not skips:
-            results.append(("C", by_c(folder, x, z), 1e-5 * (high - low) if code.size < 1000 else 1e-4))
+            results.append(("C", by_c(folder, x, z, label), 1e-5 * (high - low) if code.size < 1000 else 1e-4))
         ort = any((pathlib.Path(p) / "onnxruntime-web").is_dir() for p in os.environ.get("NODE_PATH", "").split(":"))
         if shutil.which("node") and ort:
-            results.append(("ONNX", by_onnx(folder, x, z), 1e-4))
+            results.append(("ONNX", by_onnx(folder, x, z, label), 1e-4))
         for what, (theirs, picture), bound in results:
             say(run, what + " encoder", code, theirs, bound)
             if not skips:

@@ -188,6 +188,22 @@ TERMS = {
 }
 TERMS = {name: dict(spec, seed=25 + i) for i, (name, spec) in enumerate(TERMS.items())}
 
+# ---- several samples of an image, which lie one behind the other
+SAMPLES = {
+    "samples": dict(LINEAR_VAE, spread=6, samples=3, terms={"kl.free": 0.5}),
+    "iwae": dict(LINEAR_VAE, spread=6, samples=3, bound="iwae"),
+    "iwae-one": dict(LINEAR_VAE, spread=6, samples=1, bound="iwae", images="seven"),
+    "iwae-gaussian": dict(WHITE_1, spread=6, loss="gaussian", sigma=None, start=-0.8, scale="mean", kl=0.7, warmup=2,
+                          samples=4, bound="iwae", train=dict(optimizer="adam", lr=0.01, clip=0.5)),
+    "iwae-errors": dict(LINEAR_VAE, spread=6, loss=[(0.3, "mse"), (0.2, "l1")], samples=5, bound="iwae", images="seven"),
+    "iwae-conv": dict(
+        kind="vae", latent="9x2x2", head="conv2d kernel=3 stride=2 padding=1", images="square", spread=12, classes=4,
+        samples=3, bound="iwae", encoder=["concat class", "conv2d 9 kernel=3 stride=2 padding=1", "relu"],
+        decoder=["relu", "concat class", "conv2d 16 kernel=3 padding=1", "relu", "upsample scale=4",
+                 "conv2d 1 kernel=3 padding=1", "sigmoid"]),
+}
+SAMPLES = {name: dict(spec, seed=40 + i) for i, (name, spec) in enumerate(SAMPLES.items())}
+
 
 # Inputs besides the image: the class, in dense and in convolutional places, and a corrupted image. 9 and 5 channels do
 # not fill a block with the planes behind them.
@@ -511,6 +527,20 @@ def weights_of(model):
     return {name: w for name, w in model.state_dict().items() if w.is_floating_point()}
 
 
+def importance_bound(spec, output, x, model, limits, weight):
+    """-log mean exp of the importance weights, per image; the KL's sample by its weight."""
+    z, mu, logvar = model.posterior
+    normal = torch.distributions.Normal
+    kl = (normal(mu, (0.5 * logvar).exp()).log_prob(z) - normal(torch.zeros_like(z), torch.ones_like(z)).log_prob(z)).sum(1)
+    output, kinds = output.reshape(x.shape), spec["loss"] if isinstance(spec["loss"], list) else [(1, spec["loss"])]
+    each = {"bce": lambda: nn.functional.binary_cross_entropy(output, x, reduction="none"),
+            "mse": lambda: (output - x) ** 2, "l1": lambda: (output - x).abs(),
+            "gaussian": lambda: distribution_loss("gaussian", output, x, model.log_sigma(), limits)}
+    loss = sum(w * each[kind]().flatten(1).sum(1) for w, kind in kinds) + weight * kl
+    k = spec["samples"]
+    return -(torch.logsumexp(-loss.reshape(-1, k), 1) - np.log(k)).mean()
+
+
 def run(spec, images, seed):
     """The golden tensors of five steps on a batch of bytes (B, C, H, W)."""
     torch.manual_seed(seed)
@@ -527,6 +557,7 @@ def run(spec, images, seed):
         out.update({"vgg16." + name: w.numpy().copy() for name, w in features.state_dict().items()})
         features.double().requires_grad_(False)
     x = torch.from_numpy(low + (high - low) * images.astype(np.float64) / 255)
+    x = x.repeat_interleave(spec.get("samples", 1), 0)
     eps = torch.zeros(STEPS, len(x), 1)
     if spec["kind"] == "vae":
         eps = torch.randn(STEPS, len(x), int(np.prod(spec["code"])) if "head" in spec else int(spec["latent"]))
@@ -537,8 +568,9 @@ def run(spec, images, seed):
         out["draws"], draws = draws.numpy(), draws.double()
     picker = np.random.RandomState(seed)
     if "classes" in spec:
-        out["labels"] = picker.randint(0, spec["classes"], len(x)).astype(np.uint8)
+        out["labels"] = picker.randint(0, spec["classes"], len(images)).astype(np.uint8)
         model.label = torch.eye(spec["classes"]).double()[out["labels"].astype(np.int64)]
+        model.label = model.label.repeat_interleave(spec.get("samples", 1), 0)
     if "corrupt" in spec:
         noisy = np.clip(x.numpy() + 0.4 * picker.randn(STEPS, *x.shape), low, high)
         out["input"] = np.where(picker.rand(*noisy.shape) < 0.25, low, noisy).astype(np.float32)
@@ -559,10 +591,13 @@ def run(spec, images, seed):
         else:
             reconstruction = reconstruction_loss(spec["loss"], output, x, features)
         trained, named = latent_terms(spec, model, step, weight, draws[step])
+        if "bound" in spec:
+            trained = named["iwae"] = importance_bound(spec, output, x, model, (low, high), weight)
+            reconstruction, kl = reconstruction.detach(), kl.detach()
         for name, value in named.items():
             rows.setdefault(name, []).append(float(value))
         optimizer.zero_grad()
-        ((reconstruction + (weight * kl if trained is None else trained)) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
+        ((trained if "bound" in spec else reconstruction + (weight * kl if trained is None else trained)) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
         if step == 0:
             out.update({"grad." + name: w.grad.numpy().astype(np.float32) for name, w in model.named_parameters()})
         if "clip" in train:
@@ -574,7 +609,8 @@ def run(spec, images, seed):
     out.update({"after." + name: w.detach().numpy().astype(np.float32) for name, w in weights_of(model).items()})
     if "images" in spec:
         output, _, code = model.eval()(x, 0)
-        out.update(code=code.detach().numpy().astype(np.float32), output=output.detach().numpy().astype(np.float32))
+        one = slice(None, None, spec.get("samples", 1))  # of an image's equal rows
+        out.update({k: v[one].detach().numpy().astype(np.float32) for k, v in (("code", code), ("output", output))})
     out.update({name: np.array(values) for name, values in rows.items()})
     print("  loss", " ".join("%.4f" % v for v in rows["loss"]))
     for name in set(rows) - {"loss", "reconstruction", "kl", "lr", "kl_weight"}:
@@ -607,6 +643,8 @@ def recipe_text(name, spec, batch):
         loss = "[%s]" % ", ".join("%s %s" % term for term in loss)
     if "sigma" in spec:
         more += ", sigma: %s" % (spec["sigma"] or "learned")
+    for key in ("samples", "bound"):
+        more += ", %s: %s" % (key, spec[key]) if key in spec else ""
     if "scale" in spec:
         more += ", scale: " + spec["scale"]
     terms = spec.get("terms", {})
@@ -663,7 +701,7 @@ def main(arguments):
               "small photos": random_photos(9, 16), "seven": random_images(7, 6, 7)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
-                                     **OBSERVATIONS, **ATTENTION, **TERMS}.items()):
+                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

@@ -72,7 +72,11 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
     const elbo_device *where;
     ELBO_TRY(elbo_device_find(&where, device, err));
     ELBO_TRY(elbo_state_open(&b->state, where, &b->network, b->team, elbo_optimizer_rule_of(r->train.optimizer), err));
-    elbo_plan_options o = {.mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = b->features};
+    elbo_plan_options o = {.mode = ELBO_TRAIN,
+                           .batch = r->train.batch,
+                           .samples = r->loss.samples,
+                           .clip = r->train.clip,
+                           .features = b->features};
     ELBO_TRY(elbo_plan_make(&b->plan, &b->state, &o, err));
     ELBO_TRY(make_images(&b->images, shape, err));
     int classes = b->network.graph.classes;

@@ -25,8 +25,9 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     char weights[32], bytes[32];
     elbo_program_info program;
     p->state->device->program_info(p, &program);
-    printf("%s, %s parameters; a batch of %d in %d shards of %d images\n\n", r->name,
-           elbo_thousands((double)p->graph->weights, weights), p->options.batch, program.shards, program.shard_rows);
+    printf("%s, %s parameters; a batch of %d in %d shards of %d %s\n\n", r->name,
+           elbo_thousands((double)p->graph->weights, weights), p->options.batch, program.shards, program.shard_rows,
+           elbo_plan_samples(p) > 1 ? "samples" : "images");
     printf("%-5s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", "phase", "node", "step", "layer", "output", "pieces",
            "MFLOP", "kernel");
     double total = 0;
@@ -84,7 +85,8 @@ static elbo_status show(const elbo_recipe *r, elbo_image_shape shape, elbo_mode 
     if (status == ELBO_OK) status = elbo_team_make(&team, 1, err);
     const elbo_optimizer_rule *rule = mode == ELBO_TRAIN ? elbo_optimizer_rule_of(r->train.optimizer) : NULL;
     if (status == ELBO_OK) status = elbo_state_open(&state, device, &network, team, rule, err);
-    elbo_plan_options o = {.mode = mode, .batch = r->train.batch, .clip = r->train.clip, .features = features};
+    elbo_plan_options o = {
+        .mode = mode, .batch = r->train.batch, .samples = r->loss.samples, .clip = r->train.clip, .features = features};
     if (status == ELBO_OK) status = elbo_plan_make(&plan, &state, &o, err);
     if (status == ELBO_OK && json) cli_print_json(plan_json(&plan, r));
     if (status == ELBO_OK && !json) print_table(&plan, r);

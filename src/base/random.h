@@ -14,7 +14,8 @@
 typedef enum elbo_purpose {
     ELBO_FOR_WEIGHTS = 1,    /* sample: parameter index */
     ELBO_FOR_SHUFFLE,        /* epoch; element: position */
-    ELBO_FOR_NOISE,          /* epsilon of the reparameterisation, in training: epoch, sample: image index, element */
+    ELBO_FOR_NOISE,          /* epsilon of the reparameterisation, in training: epoch, sample: image index, element;
+                                + place among the image's samples << 8 */
     ELBO_FOR_TEST_NOISE,     /* the same in evaluation */
     ELBO_FOR_DROPOUT,        /* + layer number << 8 */
     ELBO_FOR_PRIOR,          /* elbo sample: sample: row */

@@ -38,7 +38,7 @@ typedef struct elbo_batch_args {
 
     elbo_stream noise;                  // seed, purpose and epoch; the sample is the image's index
     bool no_noise;                      // z = mu
-    const float *given_noise;           // (images->count, latent), used instead of drawing; or NULL
+    const float *given_noise;           // (images->count, samples, latent), used instead of drawing; or NULL
     const float *given_draws;           // the same of draws from the prior, which a term compares codes with
     const struct elbo_augment *augment; // of training images, by the numbers of noise's seed and epoch; or NULL
     bool binary;                        // images are made black and white by the fixed numbers of binary_seed or, where

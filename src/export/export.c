@@ -48,9 +48,6 @@ void elbo_export_files_free(elbo_export_files *f) {
 }
 
 elbo_status elbo_export(const elbo_model *m, elbo_export_format format, const elbo_export_files *f, elbo_error *err) {
-    if (elbo_model_is_conditional(m))
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: is conditional (a layer `concat class`); such a model cannot be exported yet", m->run);
     const elbo_term *logits = elbo_terms_of_logits(&m->recipe.loss.reconstruction);
     if (m->observation.is && m->observation.is->mean)
         return elbo_fail(

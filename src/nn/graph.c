@@ -339,8 +339,9 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
         int reads = regulariser ? elbo_latent_rows[n->op->which].reads : 0;
         if (regulariser) n->value[1] = r->loss.latent[n->op->which].choice;
         if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.logits), read_from(n, g->at.target);
-        if (reads & ELBO_LATENT_READS_CODE) read_from(n, g->at.latent);
-        if (m->role == ELBO_METRIC_KL || reads & ELBO_LATENT_READS_POSTERIOR) read_from(n, g->at.code);
+        bool bound = m->role == ELBO_METRIC_BOUND;
+        if (bound || reads & ELBO_LATENT_READS_CODE) read_from(n, g->at.latent);
+        if (bound || m->role == ELBO_METRIC_KL || reads & ELBO_LATENT_READS_POSTERIOR) read_from(n, g->at.code);
         ELBO_TRY(n->op->shape(g, n, err));
     }
     return ELBO_OK;

@@ -20,6 +20,7 @@ elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
     for (int i = 0; i < terms.count; i++)
         add(&m, elbo_reconstruction_name(terms.term[i].kind), terms.term[i].weight, false);
     if (elbo_posterior_of(r)) add(&m, elbo_prior_of(r)->loss, r->loss.kl, false);
+    if (elbo_posterior_of(r) && r->loss.bound == ELBO_BOUND_IWAE) add(&m, "iwae", 1, false);
     for (int t = 0; t < ELBO_LATENT_TERMS; t++) {
         double weight = elbo_latent_term_weight(r, (elbo_latent_term)t);
         if (weight != 0) add(&m, elbo_latent_rows[t].name, weight, elbo_latent_rows[t].use != ELBO_LATENT_WEIGHT);
@@ -37,7 +38,8 @@ int elbo_metrics_find(const elbo_metrics *m, const char *name) {
 }
 
 bool elbo_metric_is_trained(const elbo_metric *m) {
-    return m->role == ELBO_METRIC_RECONSTRUCTION || m->role == ELBO_METRIC_KL || m->role == ELBO_METRIC_REGULARISER;
+    return m->role == ELBO_METRIC_RECONSTRUCTION || m->role == ELBO_METRIC_KL || m->role == ELBO_METRIC_REGULARISER ||
+           m->role == ELBO_METRIC_BOUND;
 }
 
 double elbo_metric_weight(const elbo_metric *m, double kl_weight) {
@@ -86,7 +88,8 @@ void elbo_scores_set_objective(elbo_scores *s, const elbo_recipe *r, double kl_w
 static void fill(double *value, const elbo_metrics *m, const double *by_role) {
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
-        bool summed = k->role != ELBO_METRIC_MEASURED && k->role != ELBO_METRIC_REGULARISER;
+        bool summed =
+            k->role != ELBO_METRIC_MEASURED && k->role != ELBO_METRIC_REGULARISER && k->role != ELBO_METRIC_BOUND;
         if (!isnan(value[i]) || !summed || elbo_metrics_count(m, k->role) > 1) continue;
         value[i] = by_role[k->role] / (k->role == ELBO_METRIC_RECONSTRUCTION ? k->weight : 1);
     }
@@ -158,6 +161,8 @@ double elbo_objective(const elbo_recipe *r, const elbo_scores *s, double kl_weig
     elbo_metrics m = elbo_metrics_of(r);
     double sum = s->reconstruction + kl_weight * s->kl;
     for (int i = 0; i < m.count; i++)
+        if (m.metric[i].role == ELBO_METRIC_BOUND) sum = s->metric[i];
+    for (int i = 0; i < m.count; i++)
         if (m.metric[i].role == ELBO_METRIC_REGULARISER)
             sum += elbo_metric_weight(&m.metric[i], kl_weight) * s->metric[i];
     return r->loss.scale == ELBO_MEAN ? sum / (double)values_per_image : sum;
@@ -167,7 +172,8 @@ bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight) {
     elbo_terms t = elbo_terms_computed(r);
     bool one = t.count == 1 && t.term[0].weight == 1;
     for (int k = 0; k < ELBO_LATENT_TERMS; k++) one &= !elbo_latent_term_is_on(r, (elbo_latent_term)k);
-    return one && r->loss.scale == ELBO_SUM && (r->kind == ELBO_AE || kl_weight == 1);
+    return one && r->loss.scale == ELBO_SUM && r->loss.bound == ELBO_BOUND_ELBO &&
+           (r->kind == ELBO_AE || kl_weight == 1);
 }
 
 bool elbo_objective_moves(const elbo_recipe *r) {
@@ -187,7 +193,8 @@ static bool same_term(const elbo_recipe *a, const elbo_recipe *b, elbo_latent_te
 bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b) {
     elbo_terms s = elbo_terms_computed(a), t = elbo_terms_computed(b);
     char mine[ELBO_TERMS_TEXT], theirs[ELBO_TERMS_TEXT];
-    bool terms = a->kind == b->kind && a->loss.scale == b->loss.scale &&
+    bool terms = a->kind == b->kind && a->loss.scale == b->loss.scale && a->loss.bound == b->loss.bound &&
+                 (a->loss.bound == ELBO_BOUND_ELBO || a->loss.samples == b->loss.samples) &&
                  !strcmp(elbo_terms_text(&s, mine), elbo_terms_text(&t, theirs));
     for (int i = 0; i < ELBO_LATENT_TERMS; i++) terms &= same_term(a, b, (elbo_latent_term)i);
     if (!terms || a->kind == ELBO_AE) return terms;
@@ -204,7 +211,7 @@ const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, dou
     int terms = 0;
     for (int i = 0; i < m->count && used < sizeof sum; i++) {
         const elbo_metric *k = &m->metric[i];
-        if (!elbo_metric_is_trained(k)) continue;
+        if (!elbo_metric_is_trained(k) || k->role == ELBO_METRIC_BOUND) continue;
         char weight[32] = "";
         double w = elbo_metric_weight(k, kl_weight), factor = isnan(w) ? (k->times_kl ? k->weight : 1) : w;
         const char *sign = factor < 0 ? (terms ? " - " : "-") : terms ? " + " : ""; // of a part of the KL below 1
@@ -214,8 +221,11 @@ const char *elbo_objective_text(const elbo_recipe *r, const elbo_metrics *m, dou
         terms++;
     }
     bool mean = r->loss.scale == ELBO_MEAN;
-    const char *open = mean && terms > 1 ? "(" : "", *close = *open ? ")" : "";
-    int n = snprintf(out, ELBO_OBJECTIVE_TEXT, "%s%.200s%s", open, sum, close);
+    char iwae[32] = "";
+    if (r->kind == ELBO_VAE && r->loss.bound == ELBO_BOUND_IWAE)
+        snprintf(iwae, sizeof iwae, "iwae %d ", r->loss.samples);
+    const char *open = (mean && terms > 1) || *iwae ? "(" : "", *close = *open ? ")" : "";
+    int n = snprintf(out, ELBO_OBJECTIVE_TEXT, "%s%s%.180s%s", iwae, open, sum, close);
     if (mean) snprintf(out + n, ELBO_OBJECTIVE_TEXT - (size_t)n, " / %zu values", values_per_image);
     return out;
 }

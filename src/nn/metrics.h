@@ -13,6 +13,7 @@ typedef enum elbo_metric_role {
     ELBO_METRIC_REGULARISER,    // any other term of what is trained, by its weight; no part of the ELBO
     ELBO_METRIC_SQUARED_ERROR,  // of the reconstruction, summed over an image's values; no part of what is trained
     ELBO_METRIC_MEASURED,       // measured only, no part of what is trained
+    ELBO_METRIC_BOUND,          // what is trained of an image's samples, of reconstruction and KL by their weights
 } elbo_metric_role;
 
 typedef struct elbo_metric {

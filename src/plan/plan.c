@@ -183,7 +183,8 @@ static int parts_of(int batch) {
 }
 
 elbo_status elbo_plan_write(elbo_plan *p, const elbo_graph *g, const elbo_plan_options *options, elbo_error *err) {
-    *p = (elbo_plan){.options = *options, .graph = g, .parts = parts_of(options->batch)};
+    *p = (elbo_plan){.options = *options, .graph = g};
+    p->parts = parts_of(elbo_plan_rows(p));
     p->io = elbo_alloc((size_t)g->count, sizeof *p->io);
     p->watched = elbo_alloc((size_t)g->count, sizeof *p->watched);
     if (!p->io || !p->watched) return elbo_no_memory(err);

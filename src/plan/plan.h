@@ -18,6 +18,7 @@ typedef enum elbo_mode {
 typedef struct elbo_plan_options {
     elbo_mode mode;
     int batch;
+    int samples;                  // TRAIN, EVAL: codes drawn for each image, rows that lie one behind the other; 0: one
     float clip;                   // greatest norm of the gradient; 0: any
     const elbo_network *features; // what the perceptual loss looks with; NULL: that loss is left out
     bool frozen_backward;         // FEATURES: also back, to the gradient of the input
@@ -56,6 +57,12 @@ struct elbo_plan {
 elbo_status elbo_plan_write(elbo_plan *p, const elbo_graph *g, const elbo_plan_options *options, elbo_error *err);
 void elbo_plan_clear(elbo_plan *p);
 
+static inline int elbo_plan_samples(const elbo_plan *p) {
+    bool draws = p->options.mode == ELBO_TRAIN || p->options.mode == ELBO_EVAL;
+    return draws && p->options.samples > 1 ? p->options.samples : 1;
+}
+/* Rows of its tensors. */
+static inline int elbo_plan_rows(const elbo_plan *p) { return p->options.batch * elbo_plan_samples(p); }
 static inline bool elbo_plan_goes_back(const elbo_plan *p) {
     return p->options.mode == ELBO_TRAIN || p->options.frozen_backward;
 }

@@ -24,6 +24,7 @@ static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF]
 static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
 static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
+static const char *const bounds[] = {[ELBO_BOUND_ELBO] = "elbo", [ELBO_BOUND_IWAE] = "iwae", NULL};
 static const char *const scales[] = {[ELBO_SUM] = "sum", [ELBO_MEAN] = "mean", NULL};
 
 const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
@@ -120,6 +121,12 @@ const elbo_key elbo_keys[] = {
     {"loss.scale", ELBO_KEY_CHOICE, AT(loss.scale), DEFAULT("sum"), .choices = scales,
      .help = "reduction of the objective over an image's values: sum (nats) or mean, as reduction='mean' of PyTorch's "
              "mse_loss; logs are in nats either way"},
+    {"loss.samples", ELBO_KEY_WHOLE, AT(loss.samples), DEFAULT("1"), FROM_TO(1, 1000), .terse = true,
+     ONLY(is_vae, "kind: vae"), .help = "codes drawn for each image"},
+    {"loss.bound", ELBO_KEY_CHOICE, AT(loss.bound), DEFAULT("elbo"), .choices = bounds, .terse = true,
+     ONLY(is_vae, "kind: vae"),
+     .help = "what is trained of an image's samples: elbo, the mean of their ELBO; iwae, the log of the mean of their "
+             "importance weights p(x, z) / q(z|x), a tighter bound (IWAE)"},
     {"loss.kl.weight", ELBO_KEY_NUMBER, AT(loss.kl), DEFAULT("1"), AT_LEAST(0), ONLY(is_vae, "kind: vae"),
      .help = "weight of the KL term (beta); `kl: 4` is shorthand"},
     {"loss.kl.warmup", ELBO_KEY_NUMBER, AT(loss.kl_warmup), PLACE(warmup_place), DEFAULT("0"), AT_LEAST(0),

@@ -7,6 +7,7 @@
 #include "data/corrupt/corrupt.h"
 #include "base/memory.h"
 #include "recipe/keys.h"
+#include "recipe/latent_terms.h"
 #include "recipe/layers.h"
 #include "recipe/numbers.h"
 #include "recipe/terms.h"
@@ -344,6 +345,37 @@ static elbo_status check_validation(const elbo_recipe *r, const elbo_yaml_node *
     return ELBO_OK;
 }
 
+/* Several samples of an image: what reads codes as those of as many images, and what is no density. */
+static elbo_status check_samples(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    enum { MOST = 65536 };
+    bool iwae = r->loss.bound == ELBO_BOUND_IWAE;
+    if (r->kind != ELBO_VAE) return ELBO_OK;
+    if ((int64_t)r->loss.samples * r->train.batch > MOST)
+        return elbo_fail_at(err, place_at(r, root, "loss.samples"),
+                            "loss.samples: %d of train.batch %d images are %lld codes in a step; at most %d",
+                            r->loss.samples, r->train.batch, (long long)r->loss.samples * r->train.batch, MOST);
+    for (int t = 0; t < ELBO_LATENT_TERMS; t++) {
+        const elbo_latent_row *row = &elbo_latent_rows[t];
+        if (!elbo_latent_term_is_on(r, (elbo_latent_term)t)) continue;
+        if (iwae)
+            return elbo_fail_at(
+                err, place_at(r, root, "loss.bound"),
+                "loss.bound: iwae weights samples by p(x, z) / q(z|x) and does not go with %s, which is "
+                "no part of it; loss.bound: elbo would do",
+                row->key);
+        if (r->loss.samples > 1 && row->batch && row->reads & ELBO_LATENT_READS_CODE)
+            return elbo_fail_at(err, place_at(r, root, "loss.samples"),
+                                "loss.samples: %d does not go with %s, which compares codes of different images; "
+                                "loss.samples: 1 would do",
+                                r->loss.samples, row->key);
+    }
+    if (iwae && elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0)
+        return elbo_fail_at(
+            err, place_at(r, root, "loss.bound"),
+            "loss.bound: iwae needs a density p(x|z), which perceptual is not; loss.bound: elbo would do");
+    return ELBO_OK;
+}
+
 elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
     elbo_place whole = {r->file, 0};
     char shown[ELBO_SHOWN];
@@ -366,5 +398,6 @@ elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_er
     }
     r->loss_place = place_at(r, root, "loss");
     ELBO_TRY(check_validation(r, root, err));
+    ELBO_TRY(check_samples(r, root, err));
     return check_together(r, root, err);
 }

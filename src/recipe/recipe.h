@@ -31,6 +31,7 @@ typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedu
 typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
 typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNAMIC } elbo_binary;
 typedef enum elbo_keep { ELBO_KEEP_LAST, ELBO_KEEP_BEST } elbo_keep;
+typedef enum elbo_bound { ELBO_BOUND_ELBO, ELBO_BOUND_IWAE } elbo_bound;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
 /* Terms over the code, beside the KL (recipe/latent_terms.h). */
 typedef enum elbo_latent_term {
@@ -99,6 +100,8 @@ typedef struct elbo_recipe {
         elbo_terms reconstruction;
         float sigma;           // of gaussian and logistic, in image.range; 0: learned
         elbo_loss_scale scale; // of what is trained on: sums over an image's values, or means
+        int samples;           // codes drawn for each image
+        elbo_bound bound;      // what is trained of them: the mean ELBO, or that of Burda et al. 2015
         float kl;              // weight of the KL term (beta)
         float kl_warmup;       // epochs over which the weight grows linearly from 0; `kl: {weight: 1, warmup: 5}`
         elbo_kl_schedule kl_schedule;

@@ -12,9 +12,11 @@ enum { MOST = 512 }; // images at once
 
 elbo_status elbo_evaluator_make(elbo_evaluator *e, elbo_state *s, const elbo_recipe *r, const elbo_network *features,
                                 elbo_error *err) {
-    *e = (elbo_evaluator){.recipe = r, .batch = (uint32_t)elbo_graph_batch(s->graph, MOST)};
+    uint32_t samples = r->loss.samples > 1 ? (uint32_t)r->loss.samples : 1;
+    *e = (elbo_evaluator){.recipe = r, .batch = ((uint32_t)elbo_graph_batch(s->graph, MOST) + samples - 1) / samples};
     if (elbo_latent_terms_of_batches(r) && e->batch > (uint32_t)r->train.batch) e->batch = (uint32_t)r->train.batch;
-    elbo_plan_options options = {.mode = ELBO_EVAL, .batch = (int)e->batch, .features = features};
+    elbo_plan_options options = {
+        .mode = ELBO_EVAL, .batch = (int)e->batch, .samples = (int)samples, .features = features};
     e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
     elbo_status status = elbo_plan_make(&e->plan, s, &options, err);
@@ -51,6 +53,9 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };
+        const elbo_metrics *m = &e->plan.graph->metrics;
+        for (int k = 0; k < m->count && elbo_metrics_count(m, ELBO_METRIC_BOUND); k++)
+            args.loss_weight[k] = (float)elbo_metric_weight(&m->metric[k], e->recipe->loss.kl);
         elbo_loss_bounds(e->recipe, e->plan.graph, o->epochs > 0 ? o->epochs : INFINITY, args.loss_bound);
         memset(e->plan.total, 0, sizeof e->plan.total);
         ELBO_TRY(elbo_plan_run_one(&e->plan, &args, err));

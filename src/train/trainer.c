@@ -369,8 +369,11 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_team_make(&t->team, t->options.threads, err));
     ELBO_TRY(elbo_state_open(&t->state, device, &t->network, t->team, elbo_optimizer_rule_of(r->train.optimizer), err));
     ELBO_TRY(elbo_kept_make(&t->kept, &t->network, r, err));
-    elbo_plan_options options = {
-        .mode = ELBO_TRAIN, .batch = r->train.batch, .clip = r->train.clip, .features = t->features};
+    elbo_plan_options options = {.mode = ELBO_TRAIN,
+                                 .batch = r->train.batch,
+                                 .samples = r->loss.samples,
+                                 .clip = r->train.clip,
+                                 .features = t->features};
     ELBO_TRY(elbo_plan_make(&t->plan, &t->state, &options, err));
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->state, r, t->features, err));
     t->log.metrics = t->network.graph.metrics;

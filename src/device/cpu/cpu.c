@@ -34,7 +34,7 @@ static bool step_info(const elbo_plan *plan, int step, elbo_step_info *info) {
                              .what = s->what,
                              .kernel = s->kernel,
                              .tiles = s->tiles,
-                             .flop_per_image = s->flop_per_image};
+                             .flop_per_image = s->flop_per_image * p->samples};
     for (int t = 0; p->step_seconds && t < elbo_team_threads(p->team); t++)
         info->seconds += p->step_seconds[t * p->steps + step];
     return true;

@@ -113,21 +113,38 @@ static void run_batch(elbo_cpu_program *p, const elbo_batch_args *args) {
     if (!args->no_update && elbo_cpu_gradient_diverged(p)) p->diverged = p->too_long = true;
 }
 
+/* What the steps see of a batch whose images have several samples: a row for each. */
+static elbo_batch_args rows_of(const elbo_cpu_program *p, const elbo_batch_args *args) {
+    elbo_batch_args rows = *args;
+    if (p->samples == 1) return rows;
+    rows.count = args->count * p->samples;
+    rows.loss_scale = args->loss_scale / (float)p->samples;
+    rows.index = p->row_index;
+    if (args->label_row) rows.label_row = p->row_label;
+    for (int i = 0; i < rows.count; i++) {
+        p->row_index[i] = args->index[i / p->samples];
+        if (args->label_row) p->row_label[i] = args->label_row[i / p->samples];
+    }
+    return rows;
+}
+
 /* Image by image, so that a sum is the same however many steps were run at once. */
-static void add_losses(const elbo_cpu_program *p, int count) {
+static void add_losses(const elbo_cpu_program *p, int rows) {
     for (int k = 0; k < p->graph->metrics.count; k++) {
         const elbo_tensor *metric = p->plan->metric[k];
-        for (int i = 0; metric && i < count; i++) p->plan->total[k] += p->read[metric->index]->base[i];
+        for (int i = 0; metric && i < rows; i++)
+            p->plan->total[k] += (double)p->read[metric->index]->base[i] / p->samples;
     }
 }
 
 elbo_status elbo_cpu_run(elbo_plan *plan, const elbo_batch_args *args, int steps, elbo_error *err) {
     elbo_cpu_program *p = plan->program;
     for (p->steps_run = 0; p->steps_run < steps; p->steps_run++) {
-        run_batch(p, &args[p->steps_run]);
+        elbo_batch_args rows = rows_of(p, &args[p->steps_run]);
+        run_batch(p, &rows);
         if (atomic_load(p->no_memory)) return elbo_no_memory(err); // (weights may be half updated: the run is over)
         if (p->diverged) break;
-        add_losses(p, args[p->steps_run].count);
+        add_losses(p, rows.count);
     }
     return ELBO_OK;
 }
@@ -157,13 +174,14 @@ static bool is_finite(const elbo_cpu_tensor *t, int shard, size_t rows) {
 
 const elbo_node *elbo_cpu_find_nonfinite(elbo_plan *plan, const elbo_batch_args *args, const char **what) {
     elbo_cpu_program *p = plan->program;
+    elbo_batch_args rows = rows_of(p, args);
     for (int i = 0; i < p->steps; i++) {
         const elbo_cpu_step *s = &p->step[i];
-        for (int shard = 0; !s->tiles && shard * p->shard_rows < args->count; shard++) {
-            s->run(s, args, shard, 0);
-            size_t rows = (size_t)elbo_cpu_valid_rows(p, args, shard);
+        for (int shard = 0; !s->tiles && shard * p->shard_rows < rows.count; shard++) {
+            s->run(s, &rows, shard, 0);
+            size_t valid = (size_t)elbo_cpu_valid_rows(p, &rows, shard);
             for (int k = 0; k < ELBO_STEP_TENSORS; k++)
-                if (s->out[k] && !is_finite(s->out[k], shard, rows)) {
+                if (s->out[k] && !is_finite(s->out[k], shard, valid)) {
                     *what = s->what;
                     return s->node;
                 }

@@ -90,6 +90,13 @@ typedef struct elbo_loss_kernels {
     /* Gradients of both, `weight` being that of the KL term times the loss's scale. dmu may not be dz. */
     void (*reparameterize_backward)(float *dmu, float *dlogvar, const float *dz, const float *mu, const float *logvar,
                                     const float *eps, size_t n, float weight);
+    /* log q(z|x) - log p(z) of the z that eps made, 1/2 sum(z^2 - eps^2 - logvar): the KL of one sample. */
+    float (*sampled_kl)(const float *z, const float *logvar, const float *eps, size_t n);
+    /* Gradients of z and of it; as the KL's, its own goes on where logvar is out of its bounds. dmu may not be dz. */
+    void (*sampled_kl_backward)(float *dmu, float *dlogvar, const float *dz, const float *z, const float *logvar,
+                                const float *eps, size_t n, float weight);
+    /* y *= factor */
+    void (*scale)(float *y, size_t n, float factor);
 } elbo_loss_kernels;
 
 /* The codes of a batch, as terms over all of it read them: by dimension, (Z, stride), an image in each column, zeros in

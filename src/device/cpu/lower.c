@@ -89,6 +89,7 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
     case ELBO_WORK_PIXEL_LOSS:
     case ELBO_WORK_PERCEPTUAL: return lower_losses(p, err);
     case ELBO_WORK_KL: return ELBO_OK; // part of the sample's step
+    case ELBO_WORK_BOUND: return elbo_cpu_lower_bound(p, w->node, err);
     case ELBO_WORK_LATENT: return elbo_cpu_lower_latent_terms(p, err);
     default: break;
     }
@@ -156,6 +157,11 @@ static elbo_status make(elbo_cpu_program *p, elbo_error *err) {
     p->read = calloc((size_t)p->plan->tensors + 1, sizeof *p->read);
     p->no_memory = calloc(1, sizeof *p->no_memory);
     if (!p->node || !p->read || !p->no_memory) return elbo_no_memory(err);
+    if (p->samples > 1) {
+        p->row_index = calloc((size_t)elbo_plan_rows(p->plan), sizeof *p->row_index);
+        p->row_label = calloc((size_t)elbo_plan_rows(p->plan), sizeof *p->row_label);
+        if (!p->row_index || !p->row_label) return elbo_no_memory(err);
+    }
     ELBO_TRY(lower_work(p, err));
     ELBO_TRY(elbo_cpu_sort_steps(p, err));
     ELBO_TRY(elbo_cpu_cut_phases(p, err));
@@ -180,9 +186,9 @@ static bool is_convolutional(const elbo_graph *g) {
     return false;
 }
 
-static int rows_of_a_shard(const elbo_graph *g, const elbo_plan_options *o) {
-    int batch = o->batch;
-    if (batch == 1 && o->mode != ELBO_TRAIN) return 1; // one image at a time, in as little time as it takes
+static int rows_of_a_shard(const elbo_graph *g, const elbo_plan *p) {
+    int batch = elbo_plan_rows(p);
+    if (batch == 1 && p->options.mode != ELBO_TRAIN) return 1; // one image at a time, in as little time as it takes
     int rows = (batch + CONV_SHARDS - 1) / CONV_SHARDS;
     if (is_convolutional(g)) return rows < SHARD_ROWS ? rows : SHARD_ROWS;
     return batch < DENSE_SHARDS * SHARD_ROWS ? FEW_SHARD_ROWS : SHARD_ROWS;
@@ -192,11 +198,13 @@ elbo_status elbo_cpu_program_make(elbo_plan *plan, const elbo_kernels *kernels, 
                                   float *const *array, int shard_rows, elbo_error *err) {
     elbo_cpu_program *p = plan->program = calloc(1, sizeof *p);
     if (!p) return elbo_no_memory(err);
-    int batch = plan->options.batch;
+    int rows = elbo_plan_rows(plan), samples = elbo_plan_samples(plan);
     *p = (elbo_cpu_program){
         .plan = plan, .graph = plan->graph, .kernels = kernels, .team = team, .params = params, .array = array};
-    p->shard_rows = shard_rows ? shard_rows : rows_of_a_shard(plan->graph, &plan->options);
-    p->shards = (batch + p->shard_rows - 1) / p->shard_rows;
+    p->samples = samples;
+    p->shard_rows = shard_rows ? shard_rows : rows_of_a_shard(plan->graph, plan);
+    p->shard_rows = (p->shard_rows + samples - 1) / samples * samples; // an image's stay together
+    p->shards = (rows + p->shard_rows - 1) / p->shard_rows;
     p->part_rows = (p->shards + plan->parts - 1) / plan->parts * p->shard_rows;
     return make(p, err);
 }
@@ -207,6 +215,8 @@ void elbo_cpu_program_free(elbo_cpu_program *p) {
     free(p->node);
     free(p->read);
     free(p->no_memory);
+    free(p->row_index);
+    free(p->row_label);
     free(p->step);
     free(p->phase);
     free(p->tile);

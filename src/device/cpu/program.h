@@ -118,7 +118,9 @@ struct elbo_cpu_program {
     elbo_tile *tile; // of all tiled phases, in order
     int tiles;
     int shard_rows, shards;
-    int part_rows; // of the batch, whole shards: leaves of the tree in which gradients are summed
+    int samples;                     // rows of an image, in one shard
+    uint32_t *row_index, *row_label; // of a batch whose images have several: (rows), else NULL
+    int part_rows;                   // of the batch, whole shards: leaves of the tree in which gradients are summed
 
     elbo_owned *owned;
     int owned_count;
@@ -138,9 +140,13 @@ struct elbo_cpu_program {
     bool gradients_given, losses_lowered; // while lowering
     void *latent_terms;                   // the same: lower/latent.c's own
     bool latent_gradient_lowered;
-    int first_back;          // FEATURES: its first step that goes back
-    bool diverged, too_long; // of the last run
-    atomic_bool *no_memory;  // a step of the last batch could not do its part
+    struct {
+        elbo_cpu_tensor *kl, *share, *by_scale; // (B): the samples' KL, times its image's samples its share, a gradient
+        float *scale_sums;                      // (shards): of by_scale by their shares
+    } bound;                                    // IWAE: lower/bound.c; NULL of other recipes
+    int first_back;                             // FEATURES: its first step that goes back
+    bool diverged, too_long;                    // of the last run
+    atomic_bool *no_memory;                     // a step of the last batch could not do its part
     int steps_run;
 };
 

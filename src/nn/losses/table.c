@@ -8,6 +8,7 @@ const elbo_loss elbo_losses[] = {
 #define OTHER_LOSS PIXEL_LOSS
 #include "recipe/losses.def"
     {&elbo_loss_kl, "nats/image", ELBO_METRIC_KL},
+    {&elbo_loss_iwae, "nats/image", ELBO_METRIC_BOUND},
 #define ROW_TERM(name, NAME, key, use, reads, unit, help)                                                              \
     {&elbo_latent_ops[ELBO_LATENT_##NAME], unit, ELBO_METRIC_REGULARISER},
 #define BATCH_TERM ROW_TERM

@@ -51,7 +51,7 @@ extern const elbo_op elbo_op_input, elbo_op_corrupt, elbo_op_linear, elbo_op_fla
 #include "recipe/losses.def"
 #undef PIXEL_LOSS
 #undef OTHER_LOSS
-extern const elbo_op elbo_loss_kl;
+extern const elbo_op elbo_loss_kl, elbo_loss_iwae;
 extern const elbo_op elbo_latent_ops[ELBO_LATENT_TERMS]; // recipe/latent_terms.def
 
 /* Writes the one argument of a convolution, changed, that makes rows and columns of y from x; false: there is none. */

@@ -165,7 +165,7 @@ elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err) {
     if (q->count > q->batch_terms) ELBO_TRY(new_step(p, "terms", false, run_rows, err));
     if (!q->batch_terms) return ELBO_OK;
     ELBO_TRY(new_step(p, "batch terms", true, run_batch, err));
-    q->stride = stride_of((size_t)p->plan->options.batch);
+    q->stride = stride_of((size_t)elbo_plan_rows(p->plan));
     q->z->whole_batch = true; // every shard reads all of them
     if (q->code) q->code->whole_batch = true;
     q->shard_floats = (ARRAYS + (elbo_cpu_learns(p) ? PARTS : 0)) * q->latent * q->stride +

@@ -39,6 +39,8 @@ elbo_status elbo_cpu_lower_pixel_losses(elbo_cpu_program *p, elbo_cpu_tensor *pr
 /* The same of a loss with a scale, which stands alone: `node`. */
 elbo_status elbo_cpu_lower_scaled_loss(elbo_cpu_program *p, const elbo_node *node, elbo_cpu_tensor *prediction,
                                        elbo_cpu_tensor *gradient, elbo_error *err);
+/* Behind the losses: the shares of an image's samples, by which the gradients that have been computed are scaled. */
+elbo_status elbo_cpu_lower_bound(elbo_cpu_program *p, const elbo_node *node, elbo_error *err);
 /* The metric of the squared error, which each of them measures. */
 int elbo_cpu_squared_error(const elbo_cpu_program *p);
 /* Behind them: adds to their gradient. */

@@ -3,13 +3,16 @@
 
 #include "device/cpu/lower/lower.h"
 
-static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *room,
-                             size_t Z) {
+/* Each of an image's samples is a function of seed, epoch, image and its place among them. */
+static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, int sample,
+                             float *room) {
+    size_t Z = s->out[0]->per_image, samples = (size_t)s->program->samples;
     if (args->no_noise) return NULL;
     if (args->given_noise) {
-        memcpy(room, args->given_noise + image * Z, Z * sizeof *room);
+        memcpy(room, args->given_noise + (image * samples + (size_t)sample) * Z, Z * sizeof *room);
     } else {
         elbo_stream stream = args->noise;
+        stream.purpose |= (uint32_t)sample << 8;
         stream.sample = image;
         s->program->kernels->loss->normal(room, Z, stream);
     }
@@ -29,7 +32,10 @@ static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int
             continue;
         }
         uint32_t image = args->index[shard * s->program->shard_rows + r];
-        kl[r] = s->program->kernels->loss->reparameterize(z, code, code + Z, noise_of(s, args, image, eps, Z), Z);
+        const elbo_loss_kernels *k = s->program->kernels->loss;
+        const float *noise = noise_of(s, args, image, r % s->program->samples, eps);
+        kl[r] = k->reparameterize(z, code, code + Z, noise, Z);
+        if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = noise ? k->sampled_kl(z, code + Z, noise, Z) : kl[r];
     }
 }
 
@@ -56,6 +62,9 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
     if (code != np->x[0]) ELBO_TRY(elbo_cpu_convert(p, np->node, code, np->x[0], err));
     np->object = code; // backward reads it, too
     np->aux = elbo_cpu_new_tensor(p, "noise", np->y->per_image, false);
+    if (elbo_metrics_count(&p->graph->metrics, ELBO_METRIC_BOUND) &&
+        !(p->bound.kl = elbo_cpu_new_tensor(p, "kl", 1, false)))
+        return elbo_no_memory(err);
     int metric = kl_metric(p);
     elbo_cpu_tensor *kl = metric < 0 ? elbo_cpu_new_tensor(p, "kl", 1, false) : elbo_cpu_metric(p, metric);
     elbo_cpu_step *s = elbo_cpu_new_step(p, np->node, "forward", p->kernels->loss->name, run_forward);
@@ -64,23 +73,30 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
     s->out[0] = np->y;
     s->out[1] = kl;
     s->out[2] = np->aux;
+    s->out[3] = p->bound.kl;
     return ELBO_OK;
 }
 
+/* in: gradient of z, code, noise, z, the samples' shares where there is a bound */
 static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
+    const elbo_loss_kernels *k = s->program->kernels->loss;
     size_t Z = s->in[0]->per_image;
     const float *dz = elbo_cpu_rows(s->in[0], shard), *code = elbo_cpu_rows(s->in[1], shard),
                 *eps = elbo_cpu_rows(s->in[2], shard);
     float *dcode = elbo_cpu_rows(s->out[0], shard); // (rows, 2 Z)
-    float weight = s->number < 0 ? 0 : args->loss_weight[s->number];
+    const float *z = s->in[4] ? elbo_cpu_rows(s->in[3], shard) : NULL,
+                *share = z ? elbo_cpu_rows(s->in[4], shard) : NULL;
+    float weight = (s->number < 0 ? 0 : args->loss_weight[s->number]) * args->loss_scale;
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
     for (int r = 0; r < s->program->shard_rows; r++, dz += Z, code += 2 * Z, eps += Z, dcode += 2 * Z) {
         if (r >= valid)
             memset(dcode, 0, 2 * Z * sizeof *dcode);
+        else if (share && !args->no_noise)
+            k->sampled_kl_backward(dcode, dcode + Z, dz, z + (size_t)r * Z, code + Z, eps, Z, share[r] * weight);
         else
-            s->program->kernels->loss->reparameterize_backward(
-                dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z, weight * args->loss_scale);
+            k->reparameterize_backward(dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z,
+                                       share ? share[r] * weight : weight);
     }
 }
 
@@ -96,6 +112,7 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->in[0] = np->dy;
     s->in[1] = np->object;
     s->in[2] = np->aux;
+    if ((s->in[4] = p->bound.share)) s->in[3] = np->y;
     s->out[0] = gradient;
     s->number = kl_metric(p);
     return elbo_cpu_give_gradient(p, np->node, np->dx[0], gradient, np->accumulate[0], err);

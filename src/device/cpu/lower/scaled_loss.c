@@ -40,7 +40,7 @@ static double image_loss(const elbo_loss_kernels *k, const elbo_node *node, cons
     return (double)n * (HALF_LOG_2_PI + q->log_sigma) + 0.5 * *squared * precision;
 }
 
-/* in: reconstruction, image; out: squared error, gradient, loss, sigma. number: the loss's metric. */
+/* in: reconstruction, image; out: squared error, gradient, loss, sigma, the gradients of sigma. number: the loss's metric. */
 static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
     const elbo_cpu_program *p = s->program;
@@ -58,6 +58,7 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
         loss[r] = (float)image_loss(p->kernels->loss, s->node, &q, dy ? dy + (size_t)r * n : NULL, &squared[r],
                                     y + (size_t)r * n, x + (size_t)r * n, n, &d);
         sum += d;
+        if (s->out[4]) elbo_cpu_rows(s->out[4], shard)[r] = (float)(d * q.slope * q.weight);
         if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = (float)exp(q.log_sigma);
     }
     if (s->work) s->work[shard] = (float)(sum * q.slope * q.weight);
@@ -75,6 +76,11 @@ static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int 
 
 static elbo_status lower_scale(elbo_cpu_program *p, elbo_cpu_step *s, elbo_error *err) {
     float *sums = s->work = elbo_cpu_work(p, (size_t)p->shards);
+    if (p->bound.kl) { // the samples' shares are not known yet
+        s->out[4] = p->bound.by_scale = elbo_cpu_new_tensor(p, s->node->name, 1, true);
+        if (!s->out[4]) return elbo_no_memory(err);
+        p->bound.scale_sums = sums;
+    }
     elbo_cpu_step *finish =
         elbo_cpu_new_step(p, s->node, "sum and update", p->kernels->pointwise->name, run_finish); // moves s
     if (!sums || !finish) return elbo_no_memory(err);

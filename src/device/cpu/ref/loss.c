@@ -129,6 +129,26 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
+static float sampled_kl(const float *z, const float *logvar, const float *eps, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += 0.5 * ((double)z[i] * z[i] - (double)eps[i] * eps[i] - elbo_logvar_bounded(logvar[i]));
+    return (float)sum;
+}
+
+static void sampled_kl_backward(float *dmu, float *dlogvar, const float *dz, const float *z, const float *logvar,
+                                const float *eps, size_t n, float weight) {
+    for (size_t i = 0; i < n; i++) {
+        double v = elbo_logvar_bounded(logvar[i]), noise = eps[i] * exp(v / 2), own = (double)weight * z[i];
+        dmu[i] = (float)(dz[i] + own);
+        dlogvar[i] = (float)(0.5 * ((own + (v == logvar[i] ? dz[i] : 0)) * noise - weight));
+    }
+}
+
+static void scale_by(float *y, size_t n, float factor) {
+    for (size_t i = 0; i < n; i++) y[i] *= factor;
+}
+
 static void uniform(float *out, size_t n, elbo_stream s) { elbo_random_uniform(s, out, n); }
 static void normal(float *out, size_t n, elbo_stream s) { elbo_random_normal(s, out, n); }
 
@@ -146,4 +166,7 @@ const elbo_loss_kernels elbo_ref_loss = {
     .logistic = logistic,
     .reparameterize = reparameterize,
     .reparameterize_backward = reparameterize_backward,
+    .sampled_kl = sampled_kl,
+    .sampled_kl_backward = sampled_kl_backward,
+    .scale = scale_by,
 };

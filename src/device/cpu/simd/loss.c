@@ -223,6 +223,40 @@ static void reparameterize_backward(float *dmu, float *dlogvar, const float *dz,
     }
 }
 
+static inline float sampled_kl_piece(const float *z, const float *logvar, const float *eps, size_t n) {
+    vec sum[PARTS] = {};
+    for (size_t i = 0; i < n; i += LANES) EACH_PART(p) {
+            size_t at = i + (size_t)p * WIDTH;
+            if (at >= n) continue;
+            vec x = vload_of(z, at, n), e = vload_of(eps, at, n);
+            sum[p] += x * x - e * e - vlogvar(vload_of(logvar, at, n)); // 0 behind the end
+        }
+    return 0.5f * vsum(sum);
+}
+
+static float sampled_kl(const float *z, const float *logvar, const float *eps, size_t n) {
+    double sum = 0;
+    for (size_t i = 0, size; i < n; i += size) {
+        size = piece_of(n - i);
+        sum += sampled_kl_piece(z + i, logvar + i, eps + i, size);
+    }
+    return (float)sum;
+}
+
+static void sampled_kl_backward(float *dmu, float *dlogvar, const float *dz, const float *z, const float *logvar,
+                                const float *eps, size_t n, float weight) {
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vec d = vload_of(dz, i, n), raw = vload_of(logvar, i, n), v = vlogvar(raw), own = vload_of(z, i, n) * weight;
+        vec noise = vload_of(eps, i, n) * vexp(v * 0.5f);
+        vstore_of(dmu, i, n, d + own);
+        vstore_of(dlogvar, i, n, 0.5f * ((own + vselect(v == raw, d, vset(0))) * noise - weight));
+    }
+}
+
+static void scale_by(float *y, size_t n, float factor) {
+    for (size_t i = 0; i < n; i += WIDTH) vstore_of(y, i, n, vload_of(y, i, n) * factor);
+}
+
 const elbo_loss_kernels ELBO_SIMD(loss) = {
     .name = ELBO_ISA_NAME,
     .normal = ELBO_SIMD(normal),
@@ -237,4 +271,7 @@ const elbo_loss_kernels ELBO_SIMD(loss) = {
     .logistic = logistic,
     .reparameterize = reparameterize,
     .reparameterize_backward = reparameterize_backward,
+    .sampled_kl = sampled_kl,
+    .sampled_kl_backward = sampled_kl_backward,
+    .scale = scale_by,
 };

@@ -55,7 +55,7 @@ if [ ! -f "$build/elbo/build.ninja" ]; then
         { cat "$build/setup.log"; exit 1; }
 fi
 # (more would take hours in qemu, or start programs of this machine)
-[ $# -gt 0 ] || set -- base digits kernels kernels_losses kernels_update kernels_latent kernels_linear
+[ $# -gt 0 ] || set -- base digits kernels kernels_losses kernels_update kernels_latent kernels_linear \
     golden npy safetensors recipe
 targets=""
 for name; do targets="$targets tests/test-$name"; done

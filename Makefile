@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 SECONDS := 3600
 COUNT := 0
 
-.PHONY: all demo test torture bench asan tsan faults kills fuzz install clean format help packages test-packages photos
+.PHONY: all demo test torture bench asan tsan faults kills fuzz arm64 install clean format help packages test-packages photos
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -61,6 +61,9 @@ fuzz: ## fuzzes everything that reads files, an hour each (FUZZ_SECONDS=60 FUZZ_
 	@tools/packages.sh fuzz
 	@tools/fuzz.sh $(FUZZ_TARGETS)
 
+arm64: ## cross-builds for 64-bit ARM and runs a part of the tests in qemu (Debian on x86-64)
+	@tools/arm64.sh $(ARM64_TESTS)
+
 install: all ## installs program, library, header and pkg-config file (DESTDIR and meson's prefix are heeded)
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -77,7 +80,7 @@ format: ## lays the code out by .clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) build-asan build-tsan build-fuzz build.log build-asan.log build-tsan.log build-fuzz.log
+	@rm -rf $(BUILD) build-asan build-tsan build-fuzz build-arm64 build.log build-asan.log build-tsan.log build-fuzz.log
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \

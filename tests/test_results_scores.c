@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <jansson.h>
 #include <math.h>
 
 #include "base/file.h"
@@ -307,12 +309,56 @@ static void test_report_of_nothing(void **state) {
     elbo_report_data_free(&r);
 }
 
+/* jansson leaves out what it has no memory for, and says nothing. */
+static long json_left; // allocations until one fails
+static void *take_or_fail(size_t n) {
+    if (json_left-- != 0) return malloc(n);
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void test_scores_are_kept_whole_or_not(void **state) {
+    (void)state;
+    const elbo_evaluation_options o = elbo_evaluation_defaults();
+    elbo_evaluation v;
+    elbo_error err;
+    uint8_t *whole, *bytes;
+    size_t n, m;
+    assert_ok(elbo_evaluate_run(&v, &runs[VAE], &data, &o, &job, &failure));
+    char *path = elbo_path_join(folder[VAE], "scores.json");
+    assert_ok(elbo_quality_save(&v.quality, runs[VAE].model, &data, &failure));
+    assert_ok(elbo_file_read(path, 1 << 20, &whole, &n, &failure));
+    long failed = 0;
+    elbo_status status = ELBO_NO_MEMORY;
+    for (long at = 0; status != ELBO_OK; at++) {
+        assert_int_equal(unlink(path), 0);
+        assert_ok(elbo_file_write(path, "", 0, &failure));
+        json_left = at;
+        json_set_alloc_funcs(take_or_fail, free);
+        status = elbo_quality_save(&v.quality, runs[VAE].model, &data, &err);
+        json_set_alloc_funcs(malloc, free);
+        assert_ok(elbo_file_read(path, 1 << 20, &bytes, &m, &failure));
+        assert_true(status == ELBO_OK ? m == n && !memcmp(bytes, whole, n) : m == 0);
+        free(bytes);
+        failed += status != ELBO_OK;
+    }
+    assert_true(failed > 50);
+    free(whole);
+    free(path);
+    elbo_evaluation_free(&v);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_projection_pca),  cmocka_unit_test(test_projection_plane),
-        cmocka_unit_test(test_projection_tsne), cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_diagnosis),       cmocka_unit_test(test_comparison),
-        cmocka_unit_test(test_report),          cmocka_unit_test(test_report_of_nothing),
+        cmocka_unit_test(test_projection_pca),
+        cmocka_unit_test(test_projection_plane),
+        cmocka_unit_test(test_projection_tsne),
+        cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_scores_are_kept_whole_or_not),
+        cmocka_unit_test(test_diagnosis),
+        cmocka_unit_test(test_comparison),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_report_of_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian (or Ubuntu) packages that elbo needs and this machine lacks. `packages.sh test` adds those of the
 # tests, `packages.sh photos` what reading photographs needs, which elbo builds without, `packages.sh fuzz` a clang that
-# fuzzes.
+# fuzzes, `packages.sh arm64` a compiler for ARM and what runs its programs.
 # Asks for sudo only when it is not run by root, and does nothing at all when nothing is missing.
 set -eu
 
@@ -11,6 +11,7 @@ case "${1:-}" in
 test) needed="$needed libcmocka-dev libvips-dev" ;;
 photos) needed="$needed libvips-dev" ;;
 fuzz) needed="$needed libcmocka-dev libvips-dev clang libclang-rt-dev libomp-dev" ;;
+arm64) needed="meson ninja-build pkg-config gcc-aarch64-linux-gnu qemu-user" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

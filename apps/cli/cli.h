@@ -86,6 +86,8 @@ bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 void cli_open_streams(void);
 /* From now on the program ends with one line where oneDNN gets no memory. */
 void cli_expect_refusals(void);
+/* Notices where JSON is built without enough memory. */
+void cli_watch_json(void);
 /* One line that is drawn over the last of its kind, on a terminal's stderr; "" clears it. */
 void cli_draw_line(const char *text);
 

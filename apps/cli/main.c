@@ -66,6 +66,7 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
     keep_standard_streams();
     cli_expect_refusals();
+    cli_watch_json();
     cli_open_streams();
     signal(SIGXFSZ, SIG_IGN); // a file that grows beyond `ulimit -f` is an error to tell, not an end without a word
     return cli_finish(run(argc, argv));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "embedding_scores.h"
 #include "explore/projection.h"
 #include "formats/npy.h"
@@ -63,7 +64,7 @@ static void print_text(const elbo_projection *p) {
 
 /* NAME.json beside the picture. */
 static elbo_status save_scores(elbo_figure f, json_t *o, elbo_error *err) {
-    char *path = NULL, *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    char *path = NULL, *text = elbo_json_text(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     elbo_status status = text ? elbo_figure_path(f, ".json", &path, err) : elbo_no_memory(err);
     if (status == ELBO_OK) status = elbo_file_write(path, text, strlen(text), err);
     free(path);

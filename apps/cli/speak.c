@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "cli.h"
 
 int cli_fail(const elbo_error *err) {
@@ -27,7 +28,16 @@ int cli_fail_text(const char *format, ...) {
     return CLI_FAILED;
 }
 
-static bool json_failed;
+static bool json_failed, json_lacked; // lacked: memory
+
+/* jansson leaves out of an object what it has no memory for: what is printed would look whole. */
+static void *take_for_json(size_t n) {
+    void *p = malloc(n);
+    if (!p) json_lacked = true;
+    return p;
+}
+
+void cli_watch_json(void) { json_set_alloc_funcs(take_for_json, free); }
 
 /* jansson leaves DEL and Latin-1's control characters as they are. */
 static void print_json_text(const char *text) {
@@ -44,8 +54,8 @@ static void print_json_text(const char *text) {
 }
 
 void cli_print_json(json_t *o) {
-    char *text = o ? json_dumps(o, JSON_REAL_PRECISION(9)) : NULL;
-    if (text)
+    char *text = elbo_json_text(o, JSON_REAL_PRECISION(9));
+    if (text && !json_lacked)
         print_json_text(text);
     else
         json_failed = true;
@@ -74,6 +84,7 @@ int cli_finish(int code) {
     bool written = fflush(stdout) == 0 && !ferror(stdout);
     if (!written)
         return cli_fail_text("stdout: cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    if (json_failed && json_lacked) return cli_fail_text("out of memory");
     if (json_failed)
         return cli_fail_text(
             "the result cannot be written as JSON: a number in it is not finite, or a name in it is not UTF-8");

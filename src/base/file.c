@@ -263,6 +263,13 @@ bool elbo_file_exists(const char *path) {
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+elbo_status elbo_file_look(const char *path, bool *there, elbo_error *err) {
+    struct stat st;
+    bool found = stat(path, &st) == 0;
+    *there = found && S_ISREG(st.st_mode);
+    return found || errno == ENOENT || errno == ENOTDIR ? ELBO_OK : elbo_fail_errno(err, "%s: cannot be read", path);
+}
+
 bool elbo_folder_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);

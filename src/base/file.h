@@ -43,8 +43,12 @@ elbo_status elbo_make_folder(const char *path, elbo_error *err);
  * knows that no other process is writing it. */
 void elbo_writer_clean(const char *path);
 
+/* What cannot be looked at (EIO, no memory in the kernel) is "not there" to these two. */
 bool elbo_file_exists(const char *path);
 bool elbo_folder_exists(const char *path);
+/* Whether there is such a file, or a failure where nobody can say: for who would replace, or begin anew, what is not
+ * there. */
+elbo_status elbo_file_look(const char *path, bool *there, elbo_error *err);
 
 /* "a" or "a/" and "b" -> "a/b"; "" and "b" -> "b"; a new string, or NULL when memory is out. */
 char *elbo_path_join(const char *folder, const char *name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/options.h"
 
@@ -124,7 +125,7 @@ elbo_status elbo_explorer_data(elbo_explorer *e, elbo_error *err) {
 
 elbo_status elbo_result_new(elbo_result **result, json_t *json, elbo_error *err) {
     elbo_result *r = calloc(1, sizeof *r);
-    if (r && json) r->json = json_dumps(json, JSON_COMPACT);
+    if (r && json) r->json = elbo_json_text(json, JSON_COMPACT);
     json_decref(json);
     if (r && r->json) {
         *result = r;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/shown.h"
 #include "explore/sweep.h"
@@ -16,11 +17,11 @@ char *elbo_sweep_run_folder(const elbo_sweep *s, const elbo_sweep_run *run) {
     return elbo_path_join(s->folder, run->name);
 }
 
-static bool has_file(const char *folder, const char *name) {
+static elbo_status look(const char *folder, const char *name, bool *there, elbo_error *err) {
     char *path = elbo_path_join(folder, name);
-    bool there = path && elbo_file_exists(path);
+    elbo_status status = path ? elbo_file_look(path, there, err) : elbo_no_memory(err);
     free(path);
-    return there;
+    return status;
 }
 
 /* ---- sweep.json: what is swept ---- */
@@ -97,8 +98,10 @@ static elbo_status check_run(const elbo_sweep *s, const elbo_sweep_run *run, elb
     if (!folder) return elbo_no_memory(err);
     elbo_run_facts facts = {0};
     elbo_recipe theirs = {0};
-    elbo_status status = ELBO_OK;
-    if (has_file(folder, "model.safetensors") && has_file(folder, "recipe.yaml")) {
+    bool begun = false;
+    elbo_status status = look(folder, "model.safetensors", &begun, err);
+    if (status == ELBO_OK && begun) status = look(folder, "recipe.yaml", &begun, err);
+    if (status == ELBO_OK && begun) {
         status = elbo_run_facts_load(folder, &facts, err);
         if (status == ELBO_OK) status = elbo_run_recipe_open(&theirs, folder, &facts, NULL, 0, err);
         char *a = status == ELBO_OK ? elbo_recipe_text(&theirs) : NULL, *b = elbo_recipe_text(&run->recipe);
@@ -140,19 +143,22 @@ elbo_status elbo_sweep_claim(elbo_sweep *s, const char *folder, const char *data
     s->folder = strdup(folder);
     s->data = data ? strdup(data) : NULL;
     if (!s->folder || (data && !s->data)) return elbo_no_memory(err);
-    if (has_file(folder, "model.safetensors"))
-        return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a run, not a sweep; -o puts the sweep elsewhere", folder);
+    bool is_run, there = false;
+    ELBO_TRY(look(folder, "model.safetensors", &is_run, err));
+    if (is_run) return elbo_fail(err, ELBO_BAD_INPUT, "%s: is a run, not a sweep; -o puts the sweep elsewhere", folder);
     ELBO_TRY(lock(s, err));
     char *path = elbo_path_join(folder, "sweep.json"), *text = NULL;
     json_t *ours = about(s);
     elbo_status status = path && ours ? ELBO_OK : elbo_no_memory(err);
-    bool there = path && elbo_file_exists(path);
+    if (status == ELBO_OK) status = elbo_file_look(path, &there, err);
     if (status == ELBO_OK && there) status = compare_about(s, path, ours, err);
     for (int i = 0; i < s->runs && status == ELBO_OK; i++) status = check_run(s, &s->run[i], err);
     if (status == ELBO_OK && !there) {
-        text = json_dumps(ours, JSON_INDENT(1));
+        text = elbo_json_text(ours, JSON_INDENT(1));
         status = text ? elbo_file_write(path, text, strlen(text), err)
-                      : elbo_fail(err, ELBO_BAD_INPUT, "%s: its name is not UTF-8", data ? data : s->recipe);
+                 : errno == ENOMEM
+                     ? elbo_no_memory(err)
+                     : elbo_fail(err, ELBO_BAD_INPUT, "%s: its name is not UTF-8", data ? data : s->recipe);
     }
     free(text);
     json_decref(ours);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/shown.h"
 
@@ -74,8 +75,8 @@ static elbo_status make_header(char **text, const char *path, const elbo_st_tens
     char *json = NULL;
     elbo_status status = header ? add_metadata(header, path, metadata, pairs, err) : elbo_no_memory(err);
     for (int i = 0; status == ELBO_OK && i < count; i++) status = add_tensor(header, path, &tensors[i], begins[i], err);
-    if (status == ELBO_OK && !(json = json_dumps(header, JSON_COMPACT))) status = elbo_no_memory(err);
-    if (status == ELBO_OK) {
+    if (status == ELBO_OK && !(json = elbo_json_text(header, JSON_COMPACT))) status = elbo_no_memory(err);
+    if (json) {
         int blanks = (int)(-strlen(json) % 8);
         *text = elbo_format("%s%*s", json, blanks, "");
         if (!*text) status = elbo_no_memory(err);

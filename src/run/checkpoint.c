@@ -163,15 +163,16 @@ elbo_status elbo_run_facts_load(const char *run, elbo_run_facts *f, elbo_error *
     if (!path) return elbo_no_memory(err);
     elbo_safetensors file;
     int version;
-    elbo_status status = ELBO_OK;
-    if (!elbo_file_exists(path) && is_run_name(run))
+    bool there = false;
+    elbo_status status = elbo_file_look(path, &there, err);
+    if (status == ELBO_OK && !there && is_run_name(run))
         status = elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a run folder; did you mean runs/%s?", run, run);
-    else if (!elbo_file_exists(path))
+    else if (status == ELBO_OK && !there)
         status = elbo_fail(err, ELBO_NOT_FOUND,
                            "%s: is not a run folder (there is no model.safetensors in it); "
                            "`elbo train RECIPE -o RUN` makes one",
                            run);
-    else
+    else if (status == ELBO_OK)
         status = open_run_file(&file, path, &version, err);
     if (status == ELBO_OK) {
         const char *shape = elbo_safetensors_metadata(&file, "elbo_image_shape");

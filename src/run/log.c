@@ -53,6 +53,7 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
     if (status != ELBO_OK) return status;
     for (int i = 0; i < log->count; i++) {
         const elbo_epoch_log *e = &log->epoch[i];
+        errno = 0; // jansson leaves out what it has no memory for
         json_t *line =
             json_pack("{s:i, s:s, s:o, s:o, s:f, s:f, s:f, s:f}", "epoch", e->epoch, "unit", "nats/image", "train",
                       elbo_scores_to_json(&e->train, &log->metrics), "test",
@@ -61,8 +62,8 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
         if (line && e->validation.images)
             json_object_set_new(line, "validation", elbo_scores_to_json(&e->validation, &log->metrics));
         if (line && e->best) json_object_set_new(line, "best", json_integer(e->best));
-        errno = 0;
-        bool written = line && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
+        bool whole = line && errno != ENOMEM,
+             written = whole && json_dumpf(line, w.stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
         json_decref(line);
         if (!written) {
             if (!errno) errno = ENOMEM;

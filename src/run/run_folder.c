@@ -56,10 +56,12 @@ elbo_status elbo_run_recipe_save(const char *run, const elbo_recipe *r, elbo_err
 
 elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, elbo_error *err) {
     char *recipe = elbo_path_join(run, "recipe.yaml"), *model = elbo_path_join(run, "model.safetensors");
-    bool begun = model && recipe && elbo_file_exists(model) && elbo_file_exists(recipe), known = model && recipe;
+    bool begun = false;
+    elbo_status status = model && recipe ? elbo_file_look(model, &begun, err) : elbo_no_memory(err);
+    if (status == ELBO_OK && begun) status = elbo_file_look(recipe, &begun, err);
     free(recipe);
     free(model);
-    if (!known) return elbo_no_memory(err);
+    ELBO_TRY(status);
     if (resume && !begun)
         return elbo_fail(err, ELBO_BAD_INPUT,
                          "%s: is not a run to resume (there is no recipe.yaml and model.safetensors in it); leave "

@@ -142,7 +142,10 @@ static elbo_status find_neighbours(elbo_neighbours *nb, const elbo_tsne_placemen
     size_t m = what->m, n = what->n;
     int dims = what->dims;
     double scale = elbo_scale_of(what->x, n, dims), largest = 0;
-    for (size_t i = 0; i < m * (size_t)dims; i++) largest = fmax(largest, fabs((double)what->new_points[i]));
+    for (size_t i = 0; i < m * (size_t)dims; i++) {
+        double size = fabs((double)what->new_points[i]);
+        if (size > largest) largest = size; // (fmax made GCC 12 for ARM end with an internal error)
+    }
     if (scale * largest > 1e15) scale = 1; // more than distances take
     elbo_scaled points = {0}, queries = {0};
     elbo_status status = elbo_scaled_make(&points, what->x, n, dims, scale, err);

@@ -299,8 +299,10 @@ static elbo_status begin_again(trainer *t, elbo_error *err) {
     elbo_run_facts facts;
     char *model = elbo_path_join(run, "model.safetensors");
     if (!model) return elbo_no_memory(err);
-    bool there = elbo_file_exists(model);
+    bool there;
+    elbo_status status = elbo_file_look(model, &there, err);
     free(model);
+    ELBO_TRY(status);
     if (!there) return begin(t, err);
     ELBO_TRY(elbo_run_facts_load(run, &facts, err));
     bool imported = facts.imported;
@@ -317,8 +319,10 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     const char *run = t->options.run;
     char *path = elbo_path_join(run, "checkpoint.safetensors");
     if (!path) return elbo_no_memory(err);
-    bool there = elbo_file_exists(path);
+    bool there;
+    elbo_status status = elbo_file_look(path, &there, err);
     free(path);
+    ELBO_TRY(status);
     if (!there) return begin_again(t, err);
     uint32_t images = t->data->train.count;
     const elbo_position ours = t->at;

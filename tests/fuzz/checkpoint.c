@@ -53,4 +53,4 @@ static void run(const uint8_t *data, size_t size) {
     free(kept.best);
 }
 
-const fuzz_target fuzz_checkpoint = {"checkpoint", 4096, run};
+const fuzz_target fuzz_checkpoint = {"checkpoint", 6144, run};

@@ -25,10 +25,19 @@ static void write_back(const elbo_array *a) {
     elbo_array_free(&b);
 }
 
-static void read_array(const char *path) {
+/* Header and values, and not a byte more or less.  data: a file that was read */
+static void check_length(const elbo_array *a, const uint8_t *data, size_t size) {
+    size_t header = data[6] == 1 ? 10 + data[8] + 256 * (size_t)data[9]
+                                 : 12 + data[8] + 256 * (size_t)data[9] + 65536 * (size_t)data[10];
+    FUZZ_ASSERT(header + a->count * value_size(a->dtype) == size, "%zu values in a file of %zu bytes, %zu of header",
+                a->count, size, header);
+}
+
+static void read_array(const char *path, const uint8_t *data, size_t size) {
     elbo_error err;
     elbo_array a;
     if (!fuzz_succeeded(elbo_npy_read(&a, path, &err), &err)) return;
+    check_length(&a, data, size);
     fuzz_touch(a.data, a.count * value_size(a.dtype));
     if (a.count < 64) write_back(&a);
     if (fuzz_succeeded(elbo_array_narrow(&a, path, &err), &err)) {
@@ -48,7 +57,7 @@ static void touch_images(const elbo_images *images) {
 static void run(const uint8_t *data, size_t size) {
     fuzz_file(0, data, size);
     const char *path = fuzz_link(0, "npy/x.npy");
-    read_array(path);
+    read_array(path, data, size);
     elbo_error err;
     elbo_matrix m;
     if (fuzz_succeeded(elbo_matrix_read(&m, path, &err), &err)) {

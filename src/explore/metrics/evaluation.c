@@ -63,7 +63,12 @@ json_t *elbo_evaluation_json(const elbo_evaluation *v) {
                           elbo_metrics_to_json(&v->quality.metrics, v->quality.kl_weight));
     if (!o) return NULL;
     if (v->kind == ELBO_AE) json_object_set_new(o, "kl", json_real(0));
-    json_object_update_new(o, elbo_quality_to_json(&v->quality));
+    json_t *scores = elbo_quality_to_json(&v->quality);
+    if (!scores) {
+        json_decref(o);
+        return NULL;
+    }
+    json_object_update_new(o, scores);
     if (v->code_use.images)
         json_object_update_new(
             o, json_pack("{s:f, s:f}", "loss_own_code", v->code_use.own, "loss_other_code", v->code_use.other));

@@ -57,7 +57,7 @@ const char *elbo_quality_text(const elbo_quality_row *row, const elbo_quality *q
 bool elbo_quality_shown(const elbo_quality_row *row, const elbo_quality *q);
 
 /* The members of a JSON object: the rows' keys, every metric, and each dimension's kl and variance. NULL: no memory. */
-json_t *elbo_quality_to_json(const elbo_quality *q);
+json_t *elbo_quality_to_json(const elbo_quality *q); // NULL: no memory
 
 /* RUN/scores.json. It names the weights, the recipe and the test images that it was measured with, by their checksums:
  * where one of them is another now, elbo_quality_load finds nothing (ELBO_NOT_FOUND). `data` NULL: the images are not

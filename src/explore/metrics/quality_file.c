@@ -1,10 +1,12 @@
 /* Scores as JSON, and RUN/scores.json. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checksum.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "explore/metrics/quality.h"
 #include "run/scores_json.h"
@@ -29,6 +31,7 @@ static json_t *observation_to_json(const elbo_observation_model *m) {
 }
 
 json_t *elbo_quality_to_json(const elbo_quality *q) {
+    errno = 0; // jansson leaves out what it has no memory for
     json_t *o = json_object();
     for (const elbo_quality_row *r = elbo_quality_rows; r->key; r++) {
         double v = r->value(q);
@@ -46,7 +49,9 @@ json_t *elbo_quality_to_json(const elbo_quality *q) {
     if (q->latent.kl) json_object_set_new(o, "kl_per_dimension", array_of(q->latent.kl, q->latent.latent));
     json_object_set_new(o, "code_variance", array_of(q->latent.variance, q->latent.latent));
     json_object_set_new(o, "code_mean", array_of(q->latent.mean, q->latent.latent));
-    return o;
+    if (errno != ENOMEM) return o;
+    json_decref(o);
+    return NULL;
 }
 
 /* ---- what the scores belong to ---- */
@@ -81,7 +86,7 @@ elbo_status elbo_quality_save(const elbo_quality *q, const elbo_model *m, const 
                                             "data", "name", data->name, "checksum", images, "images",
                                             (json_int_t)q->losses.images, "scores", elbo_quality_to_json(q))
                                 : NULL;
-    if (o) text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (o) text = elbo_json_text(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     elbo_status status = path && text ? elbo_file_write(path, text, strlen(text), err) : elbo_no_memory(err);
     json_decref(o);
     free(text);

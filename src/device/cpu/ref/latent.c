@@ -63,8 +63,10 @@ static double log_density(const elbo_codes *c, size_t d, size_t i, size_t j) {
 
 /* log of the mean of exp(term), over j. */
 static double log_mean_exp(const float *term, size_t n) {
-    double most = -INFINITY, sum = 0;
-    for (size_t j = 0; j < n; j++) most = fmax(most, term[j]);
+    double sum = 0;
+    float largest = -INFINITY; // (a double made GCC 12 for ARM end with an internal error)
+    for (size_t j = 0; j < n; j++) largest = fmaxf(largest, term[j]);
+    const double most = largest;
     for (size_t j = 0; j < n; j++) sum += exp(term[j] - most);
     return most + log(sum / (double)n);
 }

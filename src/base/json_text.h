@@ -1,0 +1,22 @@
+/* JSON as text. jansson does not look whether there was memory for an object's key while it is printed: the key is then
+ * missing, and the rest looks well. */
+#ifndef ELBO_JSON_TEXT_H
+#define ELBO_JSON_TEXT_H
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+/* A new string, or NULL: there is no memory, or something in it is not UTF-8. errno is ENOMEM where it was memory. */
+static inline char *elbo_json_text(const json_t *o, size_t flags) {
+    errno = 0;
+    char *text = o ? json_dumps(o, flags) : NULL;
+    if (text && errno == ENOMEM) {
+        free(text);
+        text = NULL;
+        errno = ENOMEM;
+    }
+    return text;
+}
+
+#endif

@@ -76,6 +76,8 @@ static void an_unknown_device_is_refused(void **state) {
         {"project", "vae"},
         {"reconstruct", "vae"},
         {"outliers", "vae"},
+        {"denoise", "vae"},
+        {"sweep", "mnist-ae", "--over", "latent=2,3", "-o", "swept"},
         {"sample", "vae"},
         {"interpolate", "vae"},
         {"traverse", "vae"},
@@ -99,6 +101,7 @@ static void an_unknown_device_is_refused(void **state) {
         expect_refusal(&p, 1, WORDS("device `gpu`", "cpu or ref"));
     }
     assert_false(there("other/model.safetensors"));
+    assert_false(there("swept"));
 }
 
 int main(void) {

@@ -122,7 +122,8 @@ static void test_hangup_and_ignored_signals(void **state) {
         snprintf(name, sizeof name, "hangup-%d", ignored);
         snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", name);
         int ignore = ignored ? SIGHUP : SIGINT, stop = ignored ? SIGINT : SIGHUP;
-        signal(ignore, SIG_IGN); // inherited
+        signal(ignore, SIG_IGN); // inherited, as what nohup ignores of these tests themselves
+        signal(stop, SIG_DFL);
         program p = elbo_start("train", "mnist-vae", "-o", name, "-e", "100000", "-q");
         signal(ignore, SIG_DFL);
         wait_for_file(&p, checkpoint);

@@ -38,7 +38,7 @@ asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehavi
 	@test -f build-asan/build.ninja || meson setup build-asan --buildtype=debugoptimized \
 		-Dtests=true -Db_sanitize=address,undefined -Db_lundef=false >build-asan.log || { cat build-asan.log; exit 1; }
 	@ninja -C build-asan --quiet
-	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
+	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5 $(ASAN_TESTS)
 
 tsan: test-packages ## the tests that use threads with ThreadSanitizer
 	@test -f build-tsan/build.ninja || meson setup build-tsan --buildtype=debugoptimized \

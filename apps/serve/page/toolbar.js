@@ -15,8 +15,8 @@ export const COLOURS = {
   loss: "loss",
   density: "density",
   hole: "holes",
-  kl: "KL of the code",
-  distance: "distance from the mean",
+  kl: "KL",
+  distance: "distance",
 };
 
 /** One of several, as buttons. @param {string} label @param {[string, string][]} options @param {(value: string) => void} choose */

@@ -156,7 +156,7 @@ export class MapView {
     c.clearRect(0, 0, this.above.width, this.above.height);
     c.scale(this.ratio, this.ratio);
     const names = state.hidden.length || state.colour !== "class" ? [] : this.names;
-    drawOverlay(c, state, this.view, { xy: map.xy, names, lasso: this.lasso, focus: document.activeElement === this.above });
+    drawOverlay(c, state, this.view, { xy: map.xy, names, lasso: this.lasso, focus: this.above.matches(":focus-visible") });
   }
 
   // ---- asking ----

@@ -75,7 +75,7 @@ export function showToolbar(session, map) {
       toggle("Lasso", state.lasso, () => store.set({ lasso: !store.state.lasso })),
       h(
         "span",
-        { class: "segments" },
+        { class: "segments zoom" },
         h("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoomMiddle(map, 1 / 1.5) }, "−"),
         h("button", { type: "button", "aria-label": "The whole map", onclick: () => map.home() }, "Fit"),
         h("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoomMiddle(map, 1.5) }, "+"),

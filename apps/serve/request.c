@@ -1,4 +1,4 @@
-#include "serve/request.h"
+#include "request.h"
 
 #include <string.h>
 #include <strings.h>

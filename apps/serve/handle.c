@@ -1,4 +1,4 @@
-#include "serve/handle.h"
+#include "handle.h"
 
 #include <errno.h>
 #include <math.h>

@@ -95,6 +95,15 @@ static void print_samples(const elbo_sample_scores *s) {
     line("sharpness", "%.3f", s->sharpness, "", "of the data's: RMS of the Laplacian over the contrast, medians");
 }
 
+static void print_factors(const elbo_disentanglement *d) {
+    printf("disentanglement, of the factors that made the images\n");
+    line("MIG", "%.3f", d->mig, "", "mutual information gap, 20 bins (Chen et al. 2018)");
+    line("FactorVAE score", "%.1f", 100 * d->factor_vae, "%",
+         "factor told by the dimension of least variance (Kim, Mnih 2018)");
+    line("SAP", "%.3f", d->sap, "",
+         "R\xc2\xb2 or accuracy of the best dimension less the second's (Kumar et al. 2018)");
+}
+
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
 static void print_losses(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
@@ -148,6 +157,7 @@ static void print_table(const elbo_evaluation *v) {
         line("5-NN", "%.2f", 100 * q->knn, "%", "majority vote of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
+    if (isfinite(q->factors.mig)) print_factors(&q->factors);
     if (q->samples.images) print_samples(&q->samples);
     if (q->likelihood.samples) print_likelihood(q);
 }

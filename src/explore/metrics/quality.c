@@ -11,6 +11,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
                         .knn = NAN,
                         .probe = NAN,
+                        .factors = {.mig = NAN, .factor_vae = NAN, .sap = NAN},
                         .samples = {.precision = NAN, .recall = NAN, .test_precision = NAN, .test_recall = NAN},
                         .observation = elbo_observation_model_of(&m->recipe, &m->network.graph, m->network.params)};
     o.losses.threads = elbo_team_threads(m->team);
@@ -19,6 +20,7 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     if (status == ELBO_OK) status = elbo_evaluate(&q->losses, &m->network, &m->recipe, e->images, o.losses, err);
     if (status == ELBO_OK) elbo_quality_set_objective(q, m, e->log);
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
+    if (status == ELBO_OK) status = elbo_factor_score(&q->factors, e, &q->latent, err);
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
     if (status == ELBO_OK && o.classes) status = elbo_sample_score(&q->samples, e, err);
@@ -66,6 +68,9 @@ static double ssim(const elbo_quality *q) { return q->pictures.ssim; }
 static double active(const elbo_quality *q) { return q->latent.active; }
 static double knn(const elbo_quality *q) { return q->knn; }
 static double probe(const elbo_quality *q) { return q->probe; }
+static double mig(const elbo_quality *q) { return q->factors.mig; }
+static double factor_vae(const elbo_quality *q) { return q->factors.factor_vae; }
+static double sap(const elbo_quality *q) { return q->factors.sap; }
 static double precision(const elbo_quality *q) { return q->samples.images ? q->samples.precision : NAN; }
 static double recall(const elbo_quality *q) { return q->samples.images ? q->samples.recall : NAN; }
 static double sharpness(const elbo_quality *q) { return q->samples.images ? q->samples.sharpness : NAN; }
@@ -92,6 +97,9 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"active_units", "active units", "active", 0, 1, 0, active},
     {"knn_accuracy", "5-NN accuracy (%)", "5-NN %", 1, 100, 1, knn},
     {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
+    {"mig", "MIG", "MIG", 3, 1, 1, mig},
+    {"factor_vae_score", "FactorVAE score (%)", "FactorVAE %", 1, 100, 1, factor_vae},
+    {"sap", "SAP", "SAP", 3, 1, 1, sap},
     {"sample_precision", "precision of samples (%)", "prec. %", 1, 100, 1, precision},
     {"sample_recall", "recall of samples (%)", "recall %", 1, 100, 1, recall},
     {"sample_sharpness", "sharpness of samples", NULL, 3, 1, 0, sharpness},

@@ -17,8 +17,9 @@ typedef struct elbo_quality {
     elbo_scores losses;
     elbo_picture_scores pictures;
     elbo_latent_scores latent;
-    double knn;   // share of the test codes whose class most of the 5 nearest training codes have
-    double probe; // share that a linear classifier on the training codes tells right
+    double knn;                   // share of the test codes whose class most of the 5 nearest training codes have
+    double probe;                 // share that a linear classifier on the training codes tells right
+    elbo_disentanglement factors; // NaN where the data have none
     elbo_sample_scores samples;
     elbo_likelihood likelihood;
     elbo_observation_model observation; // p(x|z) as it was trained
@@ -47,7 +48,7 @@ typedef struct elbo_quality_row {
     double (*value)(const elbo_quality *q); // NaN: not there
 } elbo_quality_row;
 extern const elbo_quality_row elbo_quality_rows[]; // ended by a row without a key
-enum { ELBO_MOST_QUALITY_ROWS = 24 };
+enum { ELBO_MOST_QUALITY_ROWS = 48 };
 
 /* A score as a table shows it, "-101.31 ± 0.25", or "" where it is not there. */
 enum { ELBO_QUALITY_TEXT = 48 };

@@ -129,6 +129,8 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m, i
     q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
     q->knn = real_of(o, "knn_accuracy");
     q->probe = real_of(o, "probe_accuracy");
+    q->factors = (elbo_disentanglement){
+        .mig = real_of(o, "mig"), .factor_vae = real_of(o, "factor_vae_score"), .sap = real_of(o, "sap")};
     q->samples = (elbo_sample_scores){.images = (size_t)json_integer_value(json_object_get(o, "sample_images")),
                                       .k = (int)json_integer_value(json_object_get(o, "sample_neighbours")),
                                       .precision = real_of(o, "sample_precision"),

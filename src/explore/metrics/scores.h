@@ -4,6 +4,7 @@
 
 #include "explore/metrics/eval_context.h"
 #include "nn/observation.h"
+#include "stats/disentanglement.h"
 
 /* ---- the likelihood (likelihood.c) ---- */
 
@@ -60,6 +61,13 @@ void elbo_latent_scores_free(elbo_latent_scores *s);
  * classifier fitted on the training codes. NaN where there are no labels, only one class, or no training images
  * beside them. */
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context *e, elbo_error *err);
+
+/* ---- the factors (latent_scores.c) ---- */
+
+/* Whether each dimension stands for one of the factors that made the images, on those that are evaluated; NaN where the
+ * data have none. A dimension is used where it is active: `latent` says what that is. */
+elbo_status elbo_factor_score(elbo_disentanglement *d, const elbo_eval_context *e, const elbo_latent_scores *latent,
+                              elbo_error *err);
 
 /* ---- the samples (sample_scores.c) ---- */
 

@@ -264,6 +264,8 @@ const cli_command cli_eval = {
         "\n"
         "Reconstructions: PSNR and SSIM (Wang et al. 2004), from the mean code. Codes: active units (Burda et al. 2015), and\n"
         "the KL of each dimension. Classification: test accuracy of 5-NN and of a linear probe on the training codes.\n"
+        "Disentanglement, where the data's factors are known (dsprites): MIG (Chen et al. 2018), FactorVAE's score (Kim and Mnih\n"
+        "2018), SAP (Kumar et al. 2018).\n"
         "Likelihood: -k N or --all; log p(x) from N importance samples (Burda et al. 2015) is a tighter bound than the\n"
         "ELBO, the larger N, the tighter. On MNIST 64 samples take a few seconds.\n"
         "\n"

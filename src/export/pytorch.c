@@ -371,13 +371,16 @@ static elbo_status write_weights(const elbo_model *m, const char *path, elbo_err
     const elbo_graph *g = &m->network.graph;
     elbo_st_tensor *t = elbo_alloc((size_t)g->params + 1, sizeof *t);
     if (!t) return elbo_no_memory(err);
+    int count = 0;
     for (int i = 0; i < g->params; i++) {
         const elbo_param *p = &g->param[i];
-        t[i] = (elbo_st_tensor){
+        if (p->player != ELBO_PLAYER_MODEL) continue;
+        t[count] = (elbo_st_tensor){
             .name = p->name, .dtype = ELBO_ST_F32, .dims = p->rank, .data = m->network.params + p->offset};
-        for (int d = 0; d < p->rank; d++) t[i].shape[d] = (size_t)p->dim[d];
+        for (int d = 0; d < p->rank; d++) t[count].shape[d] = (size_t)p->dim[d];
+        count++;
     }
-    elbo_status status = elbo_safetensors_write(path, t, g->params, NULL, 0, err);
+    elbo_status status = elbo_safetensors_write(path, t, count, NULL, 0, err);
     free(t);
     return status;
 }

@@ -94,7 +94,7 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->accumulate = np->accumulate[0];
     if (s->accumulate) s->in[3] = np->dx[0];
     elbo_cpu_need_scratch(p, 3 * size_of(np->node));
-    return elbo_cpu_learns(p) ? elbo_cpu_finish_sums(p, np->node, sums, err) : ELBO_OK;
+    return elbo_cpu_finish_sums(p, np->node, sums, err);
 }
 
 const elbo_cpu_lowering elbo_cpu_lower_group_norm = {.forward = forward, .to_input = backward};

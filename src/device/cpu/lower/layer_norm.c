@@ -122,6 +122,7 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->accumulate = np->accumulate[0];
     if (s->accumulate) s->in[3] = np->dx[0];
     elbo_cpu_need_scratch(p, 3 * n > TILE ? 3 * n : TILE);
+    if (!elbo_cpu_learns_node(p, np->node)) return ELBO_OK;
     s = elbo_cpu_new_step(p, np->node, "sum and update", p->kernels->pointwise->name, run_finish);
     if (!s) return elbo_no_memory(err);
     s->work = sums;

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "render/fonts.h"
 #include "render/text.h"
+#include "render/colour.h"
 #include "render/render.h"
 
 /* All that gnuplot could take for something else than text. */
@@ -118,7 +119,7 @@ static void curves_leave_script_data_and_picture(void **state) {
     assert_string_equal(rows, "\n1,165,126\n2,121,\n3,115,113.5\n4,112,\n");
     assert_int_equal(strncmp(csv, "epoch,\"vae (train)\",\"it's \"\"q\"\" {/b}", 36), 0);
     free(csv);
-    assert_true(pixels_of("loss.png", 0x0069b0) > 500);                     // the lines are there
+    assert_true(pixels_of("loss.png", elbo_colour(0, 2)) > 500);            // the lines are there
     assert_says("loss.svg", "{/b} a_b^c \\n @x `id` $y %d # &amp; &lt;i>"); // drawn as it is, nothing interpreted
     assert_says("loss.gp", "\"it's \\\"q\\\" \\173/b\\175 a_b^c");
 
@@ -224,7 +225,9 @@ static void a_bad_first_epoch_does_not_flatten_the_rest(void **state) {
     double low, high;
     y_range(112, 10, &low, &high); // fits
     assert_true(low > 98 && low < 101 && high > 112 && high < 114);
-    y_range(545, 10, &low, &high); // does not
+    y_range(150, 10, &low, &high); // the fall is the story
+    assert_true(low > 95 && high > 150 && high < 156);
+    y_range(545, 10, &low, &high); // does not fit
     assert_true(low > 98 && low < 101 && high > 107 && high < 112);
     assert_says("range.gp", "up to 545 in epoch 1");
 }
@@ -269,8 +272,7 @@ static void a_scatter_has_a_row_per_point_and_a_colour_per_class(void **state) {
     assert_int_equal(sscanf(row, "%lf,%lf,%d,", &x, &y, &label), 3);
     assert_true(fabs(x - (double)xy[2]) < 1e-5 && fabs(y - (double)xy[3]) < 1e-5 && label == 1);
     free(csv);
-    const unsigned colours[3] = {0x0069b0, 0xe15f00, 0x009c67};
-    for (int k = 0; k < 3; k++) assert_true(pixels_of("map.png", colours[k]) > 50); // the legend's dots at least
+    for (int k = 0; k < 3; k++) assert_true(pixels_of("map.png", elbo_colour(k, 3)) > 50); // the legend's dots at least
     assert_true(pixels_of("map.png", 0xd27ab1) == 0);
 
     labels[7] = 3;
@@ -491,12 +493,39 @@ static void a_wrong_folder_or_name_is_one_line(void **state) {
 
 #define IN_A_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
+/* Oklab of a colour, by the formulas of its author. */
+static void oklab(unsigned rgb, double lab[3]) {
+    double v[3];
+    for (int i = 0; i < 3; i++) {
+        double byte = (rgb >> (16 - 8 * i) & 255) / 255.0;
+        v[i] = byte <= 0.04045 ? byte / 12.92 : pow((byte + 0.055) / 1.055, 2.4);
+    }
+    double l = cbrt(0.4122214708 * v[0] + 0.5363325363 * v[1] + 0.0514459929 * v[2]);
+    double m = cbrt(0.2119034982 * v[0] + 0.6806995451 * v[1] + 0.1073969566 * v[2]);
+    double s = cbrt(0.0883024619 * v[0] + 0.2817188376 * v[1] + 0.6299787005 * v[2]);
+    lab[0] = 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s;
+    lab[1] = 1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s;
+    lab[2] = 0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s;
+}
+
+static void ten_classes_have_ten_colours_that_differ(void **state) {
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < i; j++) {
+            double a[3], b[3];
+            oklab(elbo_colour(i, 10), a);
+            oklab(elbo_colour(j, 10), b);
+            assert_true(sqrt(pow(a[0] - b[0], 2) + pow(a[1] - b[1], 2) + pow(a[2] - b[2], 2)) > 0.165);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(curves_leave_script_data_and_picture),
         IN_A_FOLDER(any_name_is_drawn_as_it_is),
         IN_A_FOLDER(a_bad_first_epoch_does_not_flatten_the_rest),
         IN_A_FOLDER(no_value_is_no_chart),
+        cmocka_unit_test(ten_classes_have_ten_colours_that_differ),
         IN_A_FOLDER(a_scatter_has_a_row_per_point_and_a_colour_per_class),
         IN_A_FOLDER(far_points_do_not_shrink_the_rest),
         IN_A_FOLDER(a_grid_shows_each_pixel_as_it_is),

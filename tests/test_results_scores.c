@@ -282,7 +282,7 @@ static void check_confusion(const elbo_confusion *c, const elbo_data_sheet *d, d
 static void check_links(const char *page) {
     int links = 0;
     for (const char *at = page; (at = strstr(at, "href=\"")); links++) {
-        char name[300];
+        char name[200];
         at += strlen("href=\"");
         snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\""), at);
         assert_int_equal(strncmp(name, "figures/report/", 15), 0);

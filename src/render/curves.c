@@ -46,18 +46,19 @@ static bool extent(const curves *c, int first, double *low, double *high) {
     return *low <= *high;
 }
 
-/* The y axis. Of a long run the first epochs may lie so high that all that follows would be a flat line: as many of them
- * are cut off as it takes, a tenth of the run at most, and the figure says so. In a short run the fall is the story. What still spans a factor of 20 (two data sets in
+/* The y axis. The first epochs may lie so high that all that follows would be a flat line, a tenth of the axis or
+ * less: as many of them are cut off as it takes, a tenth of the run at most, and the figure says so. Where the curve falls
+ * less steeply, the fall is the story. What still spans a factor of 20 (two data sets in
  * one chart) gets a logarithmic axis. */
 static bool choose_range(curves *c) {
     double low, high;
     if (!extent(c, 0, &low, &high)) return false;
     double all_high = high;
-    int most = c->epochs > FEW_EPOCHS ? 1 + c->epochs / 10 : 0;
+    int most = c->epochs >= 3 ? 1 + c->epochs / 10 : 0;
     for (int first = 1; first <= most; first++) {
         double later_low, later_high;
         if (!extent(c, first, &later_low, &later_high)) break;
-        double worth = first == 1 ? 2 : 3; // by how much the rest must gain
+        double worth = high < all_high ? 3 : 10; // by how much the rest must gain
         if (high - low > worth * (later_high - low) && later_high > later_low) high = later_high;
     }
     c->log = low > 0 && high / low > 20;

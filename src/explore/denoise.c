@@ -8,20 +8,25 @@
 #include "data/corrupt/corrupt.h"
 #include "device/cpu/kernels.h"
 #include "explore/metrics/eval_context.h"
+#include "explore/metrics/scores.h"
 #include "explore/pick.h"
 #include "run/model.h"
-
-enum { AT_ONCE = 512 };
 
 /* ---- images as they come ---- */
 
 elbo_status elbo_denoise_images(elbo_model *m, const elbo_images *images, float *out, elbo_error *err) {
-    float *codes = elbo_alloc((size_t)images->count * (size_t)m->network.graph.latent, sizeof *codes);
-    if (!codes) return elbo_no_memory(err);
-    elbo_status status = elbo_model_encode_images(m, images, NULL, images->count, codes, NULL, err);
-    if (status == ELBO_OK) status = elbo_model_set_skips(m, images, NULL, images->count, err);
-    if (status == ELBO_OK && images->labels) status = elbo_model_set_labels_of(m, images, NULL, images->count, err);
-    if (status == ELBO_OK) status = elbo_model_decode_codes(m, images->count, codes, out, err);
+    uint32_t index[ELBO_EVAL_AT_ONCE], at_once = elbo_eval_at_once(m, images);
+    size_t size = elbo_image_size(images->shape);
+    float *codes = elbo_alloc((size_t)at_once * (size_t)m->network.graph.latent, sizeof *codes);
+    elbo_status status = codes ? ELBO_OK : elbo_no_memory(err);
+    for (uint32_t start = 0; status == ELBO_OK && start < images->count; start += at_once) {
+        uint32_t count = images->count - start < at_once ? images->count - start : at_once;
+        for (uint32_t i = 0; i < count; i++) index[i] = start + i;
+        status = elbo_model_encode_images(m, images, index, count, codes, NULL, err);
+        if (status == ELBO_OK) status = elbo_model_set_skips(m, images, index, count, err);
+        if (status == ELBO_OK && images->labels) status = elbo_model_set_labels_of(m, images, index, count, err);
+        if (status == ELBO_OK) status = elbo_model_decode_codes(m, count, codes, out + start * size, err);
+    }
     free(codes);
     return status;
 }
@@ -33,19 +38,9 @@ typedef struct part {
     const elbo_model *model;
     const elbo_images *images;
     uint32_t first, count;
-    float *original, *noisy, *denoised, *room; // (AT_ONCE, C, H, W)
-    double before[AT_ONCE], after[AT_ONCE];
+    float *original, *noisy, *denoised, *room; // (at once, C, H, W)
+    double before[ELBO_EVAL_AT_ONCE], after[ELBO_EVAL_AT_ONCE];
 } part;
-
-static double psnr(const elbo_model *m, const float *a, const float *b, size_t n) {
-    float low = m->recipe.image.low, scale = 1 / (m->recipe.image.high - low);
-    double squares = 0;
-    for (size_t k = 0; k < n; k++) {
-        float u = fminf(fmaxf((a[k] - low) * scale, 0), 1), v = fminf(fmaxf((b[k] - low) * scale, 0), 1);
-        squares += ((double)u - v) * ((double)u - v);
-    }
-    return -10 * log10(fmax(squares / (double)n, 1e-10));
-}
 
 /* As an evaluation's plan does it. */
 static void corrupt(void *context, size_t i) {
@@ -68,12 +63,13 @@ static void corrupt(void *context, size_t i) {
 static void compare(void *context, size_t i) {
     part *p = context;
     size_t n = elbo_image_size(p->images->shape);
-    p->before[i] = psnr(p->model, p->noisy + i * n, p->original + i * n, n);
-    p->after[i] = psnr(p->model, p->denoised + i * n, p->original + i * n, n);
+    float low = p->model->recipe.image.low, high = p->model->recipe.image.high;
+    p->before[i] = elbo_psnr(p->noisy + i * n, p->original + i * n, n, low, high);
+    p->after[i] = elbo_psnr(p->denoised + i * n, p->original + i * n, n, low, high);
 }
 
 static elbo_status run_part(part *p, elbo_model *m, elbo_error *err) {
-    uint32_t index[AT_ONCE];
+    uint32_t index[ELBO_EVAL_AT_ONCE];
     for (uint32_t i = 0; i < p->count; i++) index[i] = p->first + i;
     elbo_images_to_floats(p->images, index, p->count, m->recipe.image.low, m->recipe.image.high, p->original);
     elbo_eval_context_parallel(m, p->count, corrupt, p);
@@ -102,9 +98,10 @@ static void keep(elbo_denoise_result *r, const part *p) {
 }
 
 static elbo_status measure(elbo_denoise_result *r, part *p, elbo_model *m, const elbo_job *work, elbo_error *err) {
-    for (p->first = 0; p->first < p->images->count; p->first += AT_ONCE) {
+    uint32_t at_once = elbo_eval_at_once(m, p->images);
+    for (p->first = 0; p->first < p->images->count; p->first += at_once) {
         uint32_t left = p->images->count - p->first;
-        p->count = left < AT_ONCE ? left : AT_ONCE;
+        p->count = left < at_once ? left : at_once;
         ELBO_TRY(run_part(p, m, err));
         keep(r, p);
         for (uint32_t i = 0; i < p->count; i++) {
@@ -146,7 +143,7 @@ static elbo_status prepare(elbo_denoise_result *r, const elbo_model *m, const el
 
 static elbo_status run(elbo_denoise_result *r, elbo_model *m, const elbo_dataset *d, const elbo_job *work,
                        elbo_error *err) {
-    size_t values = AT_ONCE * elbo_image_size(r->format.shape);
+    size_t values = elbo_eval_at_once(m, &d->test) * elbo_image_size(r->format.shape);
     part *p = calloc(1, sizeof *p);
     if (!p) return elbo_no_memory(err);
     p->model = m;

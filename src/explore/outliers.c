@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "explore/metrics/scores.h"
+#include "nn/distributions.h"
 #include "stats/neighbours.h"
 
 const char *const elbo_outlier_score_name[ELBO_OUTLIER_SCORES] = {"reconstruction", "kl", "negative_elbo",
@@ -18,13 +20,9 @@ typedef struct codes {
     size_t Z;
 } codes;
 
-/* KL of a Gaussian to N(0, I): Kingma and Welling 2013, appendix B. */
 static double kl_of(const codes *c, size_t i) {
     double sum = 0;
-    for (size_t d = 0; d < c->Z; d++) {
-        double mu = c->mu[i * c->Z + d], v = c->logvar[i * c->Z + d];
-        sum += 0.5 * (mu * mu + exp(v) - 1 - v);
-    }
+    for (size_t d = i * c->Z; d < (i + 1) * c->Z; d++) sum += elbo_gaussian_kl(c->mu[d], c->logvar[d]);
     return sum;
 }
 
@@ -107,11 +105,6 @@ static int nearest_first(const void *a, const void *b) {
     return x->b < y->b ? -1 : x->b > y->b;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static elbo_status find_pairs(elbo_outliers *r, const codes *c, double at, const elbo_job *work, elbo_error *err) {
     enum { NEIGHBOURS = 5 };
     int k = r->n > NEIGHBOURS ? NEIGHBOURS : (int)r->n - 1;
@@ -124,7 +117,7 @@ static elbo_status find_pairs(elbo_outliers *r, const codes *c, double at, const
     size_t count = 0;
     if (status == ELBO_OK) {
         for (size_t i = 0; i < r->n; i++) nearest[i] = sqrt((double)nb.distance2[i * (size_t)k]);
-        qsort(nearest, r->n, sizeof *nearest, ascending);
+        qsort(nearest, r->n, sizeof *nearest, elbo_ascending);
         r->median_distance = nearest[r->n / 2];
         for (size_t i = 0; i < r->n * (size_t)k; i++) {
             uint32_t a = (uint32_t)(i / (size_t)k), b = nb.index[i];

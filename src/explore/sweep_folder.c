@@ -58,7 +58,8 @@ static elbo_status compare_about(const elbo_sweep *s, const char *path, json_t *
     json_t *theirs = json_loadb((const char *)text, size, 0, NULL);
     free(text);
     char shown[ELBO_SHOWN], a[200], b[200];
-    const char *recipe = json_string_value(json_object_get(theirs, "recipe"));
+    const char *recipe = json_string_value(json_object_get(theirs, "recipe")),
+               *data = json_string_value(json_object_get(theirs, "data"));
     elbo_status status = ELBO_OK;
     join(json_object_get(theirs, "keys"), a);
     join(json_object_get(ours, "keys"), b);
@@ -69,9 +70,8 @@ static elbo_status compare_about(const elbo_sweep *s, const char *path, json_t *
                            "%s: holds another sweep, of %s over %s; this one is of %s over %s; -o puts it elsewhere",
                            s->folder, elbo_text_shown(recipe, shown), a, s->recipe, b);
     else if (!same(theirs, ours, "data"))
-        status = elbo_fail(
-            err, ELBO_BAD_INPUT, "%s: holds a sweep on other data (%.150s); -o puts this one elsewhere", s->folder,
-            json_object_get(theirs, "data") ? json_string_value(json_object_get(theirs, "data")) : "the recipe's");
+        status = elbo_fail(err, ELBO_BAD_INPUT, "%s: holds a sweep on other data (%.150s); -o puts this one elsewhere",
+                           s->folder, data ? elbo_text_shown(data, shown) : "the recipe's");
     json_decref(theirs);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "export/formats.h"
 #include "formats/safetensors.h"
 #include "nn/losses/loss.h"
+#include "run/run_folder.h"
 
 typedef struct writer {
     const elbo_model *model;
@@ -367,21 +368,6 @@ static void put_module(const writer *w, const char *stem) {
     fputs(loader, w->out);
 }
 
-static elbo_status write_weights(const elbo_model *m, const char *path, elbo_error *err) {
-    const elbo_graph *g = &m->network.graph;
-    elbo_st_tensor *t = elbo_alloc((size_t)g->params + 1, sizeof *t);
-    if (!t) return elbo_no_memory(err);
-    for (int i = 0; i < g->params; i++) {
-        const elbo_param *p = &g->param[i];
-        t[i] = (elbo_st_tensor){
-            .name = p->name, .dtype = ELBO_ST_F32, .dims = p->rank, .data = m->network.params + p->offset};
-        for (int d = 0; d < p->rank; d++) t[i].shape[d] = (size_t)p->dim[d];
-    }
-    elbo_status status = elbo_safetensors_write(path, t, g->params, NULL, 0, err);
-    free(t);
-    return status;
-}
-
 elbo_status elbo_export_pytorch(const elbo_model *m, const elbo_export_files *f, elbo_error *err) {
     const elbo_graph *g = &m->network.graph;
     elbo_half encoder = elbo_half_of(g, false), decoder = elbo_half_of(g, true);
@@ -389,7 +375,7 @@ elbo_status elbo_export_pytorch(const elbo_model *m, const elbo_export_files *f,
     ELBO_TRY(check(g, &decoder, err));
     elbo_writer file;
     char stem[ELBO_IDENTIFIER];
-    ELBO_TRY(write_weights(m, f->path[1], err));
+    ELBO_TRY(elbo_params_write(f->path[1], g, m->network.params, NULL, 0, err));
     ELBO_TRY(elbo_writer_open(&file, f->path[0], err));
     put_module(&(writer){m, g, file.stream}, elbo_stem(f->path[0], stem));
     return elbo_writer_commit(&file, err);

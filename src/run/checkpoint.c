@@ -29,14 +29,22 @@ static char *join_names(const elbo_run_facts *f) {
     return text;
 }
 
+elbo_status elbo_params_write(const char *path, const elbo_graph *g, const float *weights, const elbo_st_pair *pairs,
+                              int count, elbo_error *err) {
+    elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
+    if (!tensors) return elbo_no_memory(err);
+    for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, weights);
+    elbo_status status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
+    free(tensors);
+    return status;
+}
+
 elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
                             elbo_error *err) {
     const elbo_graph *g = &n->graph;
-    elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
     char *path = elbo_path_join(run, "model.safetensors"), *names = join_names(facts);
     elbo_status status = ELBO_NO_MEMORY;
-    if (tensors && path && names) {
-        for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, weights);
+    if (path && names) {
         char shape[64], run_version[16], epoch[16];
         snprintf(epoch, sizeof epoch, "%d", facts->epoch);
         snprintf(run_version, sizeof run_version, "%d", ELBO_RUN_VERSION);
@@ -50,11 +58,10 @@ elbo_status elbo_model_save(const char *run, const elbo_network *n, const float 
         if (facts->imported) pairs[count++] = (elbo_st_pair){"elbo_imported", "true"};
         if (facts->data) pairs[count++] = (elbo_st_pair){"elbo_data", facts->data};
         if (facts->classes) pairs[count++] = (elbo_st_pair){"elbo_classes", names};
-        status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
+        status = elbo_params_write(path, g, weights, pairs, count, err);
     } else {
         elbo_no_memory(err);
     }
-    free(tensors);
     free(names);
     free(path);
     return status;

@@ -59,6 +59,9 @@ void elbo_run_facts_free(elbo_run_facts *f);
  * metadata.  weights: (param_floats) the network's own, or others for it. */
 elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
                             elbo_error *err);
+/* Writes a safetensors file of all of a graph's tensors.  weights: (param_floats) */
+elbo_status elbo_params_write(const char *path, const elbo_graph *g, const float *weights, const elbo_st_pair *pairs,
+                              int count, elbo_error *err);
 /* Reads weights into a network made from the run's recipe. */
 elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
 /* Copies a file's tensor PREFIX+name into its place in a block, its shape checked.  block: (param_floats) */

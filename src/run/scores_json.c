@@ -20,8 +20,7 @@ json_t *elbo_metrics_to_json(const elbo_metrics *m, double kl_weight) {
     for (int i = 0; i < m->count; i++) {
         const elbo_metric *k = &m->metric[i];
         json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:f}", "name", k->name, "unit", k->unit, "trained",
-                                              elbo_metric_is_trained(k), "weight",
-                                              elbo_metric_weight(k, kl_weight)));
+                                              elbo_metric_is_trained(k), "weight", elbo_metric_weight(k, kl_weight)));
     }
     return list;
 }

@@ -92,3 +92,12 @@ void elbo_eval_context_parallel(const elbo_model *m, size_t count, void (*work)(
     pieces p = {.work = work, .context = context, .count = count};
     elbo_team_run(m->team, run_pieces, &p);
 }
+
+uint32_t elbo_eval_at_once(const elbo_model *m, const elbo_images *images) {
+    const size_t room = (size_t)1 << 30;
+    size_t most = room / (2 * elbo_image_size(images->shape) * sizeof(float));
+    if (most > ELBO_EVAL_AT_ONCE) most = ELBO_EVAL_AT_ONCE;
+    if (m->network.graph.skips && most > (size_t)m->batch) most = (size_t)m->batch;
+    if (most > images->count) most = images->count;
+    return most ? (uint32_t)most : 1;
+}

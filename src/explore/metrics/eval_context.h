@@ -32,6 +32,11 @@ void elbo_eval_context_close(elbo_eval_context *e);
 /* At most n training images, evenly from train_index: index (n). Returns how many. */
 size_t elbo_eval_context_some_training(const elbo_eval_context *e, size_t n, uint32_t *index);
 
+/* How many of the images a score takes at once: with their reconstructions as floats they take at most a GiB; of a network
+ * with skips, which take memory too, as many as it computes at once. From 1 to ELBO_EVAL_AT_ONCE. */
+enum { ELBO_EVAL_AT_ONCE = 512 };
+uint32_t elbo_eval_at_once(const elbo_model *m, const elbo_images *images);
+
 /* For scores: says how far the work is, and whether to stop. */
 elbo_status elbo_eval_context_step(const elbo_job *work, const char *what, double done, elbo_error *err);
 /* Runs work(context, piece) for each piece on the model's own threads. */

@@ -95,6 +95,8 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
 /* SSIM of two images with values in [0, 1]: windows of 11 x 11 weighted by a Gaussian of sigma 1.5 (of a smaller image,
  * as large as fit), K1 = 0.01, K2 = 0.03; the mean over all windows that lie inside, and over channels.  a, b: (C, H,
  * W) */
+/* In dB, the values brought from low .. high to 0 .. 1 and clipped; at most 100.  a, b: (n) */
+double elbo_psnr(const float *a, const float *b, size_t n, float low, float high);
 double elbo_ssim(const float *a, const float *b, elbo_image_shape shape);
 
 #endif

@@ -6,8 +6,7 @@
 #include "base/memory.h"
 #include "explore/metrics/scores.h"
 
-enum { WINDOW = 11, AT_ONCE = 512 };
-static const size_t room = (size_t)1 << 30; // bytes for the originals and reconstructions that are held at once
+enum { WINDOW = 11 };
 
 static void gaussian(double *weight, int n) {
     double sum = 0;
@@ -64,34 +63,35 @@ double elbo_ssim(const float *a, const float *b, elbo_image_shape s) {
     return sum / s.channels;
 }
 
+static float to_picture(float v, float low, float scale) { return fminf(fmaxf((v - low) * scale, 0), 1); }
+
+double elbo_psnr(const float *a, const float *b, size_t n, float low, float high) {
+    float scale = 1 / (high - low);
+    double squares = 0;
+    for (size_t k = 0; k < n; k++) {
+        double off = (double)to_picture(a[k], low, scale) - to_picture(b[k], low, scale);
+        squares += off * off;
+    }
+    return -10 * log10(fmax(squares / (double)n, 1e-10));
+}
+
 typedef struct pair {
     elbo_image_shape shape;
     float *original, *decoded; // (at once, C, H, W)
-    float low, scale;
-    double psnr[AT_ONCE], ssim[AT_ONCE];
+    float low, high;
+    double psnr[ELBO_EVAL_AT_ONCE], ssim[ELBO_EVAL_AT_ONCE];
 } pair;
 
 static void compare(void *context, size_t i) {
     pair *p = context;
     size_t size = elbo_image_size(p->shape);
     float *a = p->original + i * size, *b = p->decoded + i * size;
-    double squares = 0;
+    p->psnr[i] = elbo_psnr(a, b, size, p->low, p->high);
     for (size_t k = 0; k < size; k++) {
-        a[k] = fminf(fmaxf((a[k] - p->low) * p->scale, 0), 1);
-        b[k] = fminf(fmaxf((b[k] - p->low) * p->scale, 0), 1);
-        squares += ((double)a[k] - b[k]) * ((double)a[k] - b[k]);
+        a[k] = to_picture(a[k], p->low, 1 / (p->high - p->low));
+        b[k] = to_picture(b[k], p->low, 1 / (p->high - p->low));
     }
-    p->psnr[i] = -10 * log10(fmax(squares / (double)size, 1e-10));
     p->ssim[i] = elbo_ssim(a, b, p->shape);
-}
-
-/* As many as there are and as fit; of a network with skips, which take room too, as many as it takes at once. */
-static uint32_t images_at_once(const elbo_model *m, const elbo_images *images) {
-    size_t most = room / (2 * elbo_image_size(images->shape) * sizeof(float));
-    if (most > AT_ONCE) most = AT_ONCE;
-    if (m->network.graph.skips && most > (size_t)m->batch) most = (size_t)m->batch;
-    if (most > images->count) most = images->count;
-    return most ? (uint32_t)most : 1;
 }
 
 elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo_images *images, const float *mu,
@@ -103,8 +103,8 @@ elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo
     if (!p) return elbo_no_memory(err);
     p->shape = images->shape;
     p->low = r->image.low;
-    p->scale = 1 / (r->image.high - r->image.low);
-    uint32_t index[AT_ONCE], at_once = images_at_once(m, images);
+    p->high = r->image.high;
+    uint32_t index[ELBO_EVAL_AT_ONCE], at_once = elbo_eval_at_once(m, images);
     p->original = elbo_alloc(at_once * size, sizeof *p->original);
     p->decoded = elbo_alloc(at_once * size, sizeof *p->decoded);
     elbo_status status = p->original && p->decoded ? ELBO_OK : elbo_no_memory(err);

@@ -16,6 +16,7 @@ typedef struct latent_terms {
     elbo_latent_term which[ELBO_LATENT_TERMS];
     elbo_cpu_tensor *value[ELBO_LATENT_TERMS]; // (B), unweighted
     elbo_cpu_tensor *z, *code;                 // plain; code: mu above logvar, NULL of an autoencoder
+    elbo_cpu_tensor *draws;                    // from the prior, one for each image; NULL: no term compares with them
     size_t latent, stride;
     size_t shard_floats; // of a shard's own memory: codes, room for a term, gradients
 } latent_terms;
@@ -49,23 +50,7 @@ static void transpose(float *to, const elbo_codes *c, const float *from, size_t 
     }
 }
 
-/* Each image's draw is a function of seed, epoch and image. */
-static void draw(const elbo_cpu_step *s, const elbo_batch_args *args, const elbo_codes *c, int shard, float *to) {
-    float *row = room_of(s, c, shard);
-    elbo_stream stream = args->noise;
-    stream.purpose = ELBO_FOR_CODES | stream.purpose << 8;
-    memset(to, 0, c->Z * c->stride * sizeof *to);
-    for (size_t i = 0; i < c->count; i++) {
-        stream.sample = args->index[i];
-        if (args->given_draws)
-            memcpy(row, args->given_draws + args->index[i] * c->Z, c->Z * sizeof *row);
-        else
-            s->program->kernels->loss->normal(row, c->Z, stream);
-        for (size_t d = 0; d < c->Z; d++) to[d * c->stride + i] = row[d];
-    }
-}
-
-static void read_codes(const elbo_cpu_step *s, const elbo_batch_args *args, elbo_codes *c, int shard) {
+static void read_codes(const elbo_cpu_step *s, elbo_codes *c, int shard) {
     const latent_terms *q = s->object;
     float *to[ARRAYS];
     for (int k = 0; k < ARRAYS; k++) to[k] = array_of(s, c, shard, k);
@@ -74,10 +59,7 @@ static void read_codes(const elbo_cpu_step *s, const elbo_batch_args *args, elbo
         transpose(to[MU], c, q->code->base, 2 * c->Z, 0), c->mu = to[MU];
         transpose(to[LOGVAR], c, q->code->base, 2 * c->Z, c->Z), c->logvar = to[LOGVAR];
     }
-    if ((q->reads & ELBO_LATENT_READS_DRAWS) == ELBO_LATENT_READS_DRAWS) {
-        draw(s, args, c, shard, to[DRAW]);
-        c->draw = to[DRAW];
-    }
+    if (q->draws) transpose(to[DRAW], c, q->draws->base, c->Z, 0), c->draw = to[DRAW];
 }
 
 /* ---- forward ---- */
@@ -101,11 +83,28 @@ static void run_rows(const elbo_cpu_step *s, const elbo_batch_args *args, int sh
     }
 }
 
+/* Each image's draw is a function of seed, epoch and image. */
+static void run_draws(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
+    (void)thread;
+    const latent_terms *q = s->object;
+    float *row = elbo_cpu_rows(q->draws, shard);
+    const uint32_t *index = args->index + shard * s->program->shard_rows;
+    elbo_stream stream = args->noise;
+    stream.purpose = ELBO_FOR_CODES | stream.purpose << 8;
+    for (int r = 0; r < elbo_cpu_valid_rows(s->program, args, shard); r++, row += q->latent) {
+        stream.sample = index[r];
+        if (args->given_draws)
+            memcpy(row, args->given_draws + index[r] * q->latent, q->latent * sizeof *row);
+        else
+            s->program->kernels->loss->normal(row, q->latent, stream);
+    }
+}
+
 static void run_batch(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
     const latent_terms *q = s->object;
     elbo_codes c = codes_of(s, args);
-    read_codes(s, args, &c, shard);
+    read_codes(s, &c, shard);
     elbo_code_gradients g = {gradient_of(s, &c, shard, Z), gradient_of(s, &c, shard, MU),
                              gradient_of(s, &c, shard, LOGVAR)};
     bool back = elbo_cpu_learns(s->program);
@@ -158,13 +157,26 @@ static elbo_status new_step(elbo_cpu_program *p, const char *what, bool of_batch
     return ELBO_OK;
 }
 
+static elbo_status new_draws(elbo_cpu_program *p, latent_terms *q, elbo_error *err) {
+    q->draws = elbo_cpu_new_tensor(p, "draws", q->latent, false);
+    if (!q->draws) return elbo_no_memory(err);
+    q->draws->whole_batch = true; // every shard reads all of them
+    ELBO_TRY(new_step(p, "draws", false, run_draws, err));
+    elbo_cpu_step *s = &p->step[p->steps - 1];
+    memset(s->out, 0, sizeof s->out);
+    s->out[0] = q->draws;
+    return ELBO_OK;
+}
+
 elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err) {
     if (p->latent_terms) return ELBO_OK;
     latent_terms *q;
     ELBO_TRY(new_terms(p, &q, err));
     if (q->count > q->batch_terms) ELBO_TRY(new_step(p, "terms", false, run_rows, err));
     if (!q->batch_terms) return ELBO_OK;
+    if ((q->reads & ELBO_LATENT_READS_DRAWS) == ELBO_LATENT_READS_DRAWS) ELBO_TRY(new_draws(p, q, err));
     ELBO_TRY(new_step(p, "batch terms", true, run_batch, err));
+    p->step[p->steps - 1].in[2] = q->draws;
     q->stride = stride_of((size_t)elbo_plan_rows(p->plan));
     q->z->whole_batch = true; // every shard reads all of them
     if (q->code) q->code->whole_batch = true;

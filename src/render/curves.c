@@ -58,7 +58,7 @@ static bool choose_range(curves *c) {
     for (int first = 1; first <= most; first++) {
         double later_low, later_high;
         if (!extent(c, first, &later_low, &later_high)) break;
-        double worth = high < all_high ? 3 : 10; // by how much the rest must gain
+        double worth = high < all_high ? 3 : 10 * first; // by how much the rest must gain
         if (high - low > worth * (later_high - low) && later_high > later_low) high = later_high;
     }
     c->log = low > 0 && high / low > 20;

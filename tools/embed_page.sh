@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the table of the explorer's files: embed_page.sh OUTPUT.c FILE...  Rows stand in the order given.
+# Writes the table of the explorer's files: embed_page.sh OUTPUT.c FILE...  Rows stand in the order given. Two question
+# marks, which could begin a trigraph, are kept apart.
 set -eu
 output=$1
 shift
@@ -13,7 +14,7 @@ shift
         *) type='text/javascript; charset=utf-8' ;;
         esac
         printf '    {"%s", "%s", %d,\n' "$(basename "$file")" "$type" "$(wc -c <"$file")"
-        sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/     "/' -e 's/$/\\n"/' "$file"
+        sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/??/?\\?/g' -e 's/^/     "/' -e 's/$/\\n"/' "$file"
         printf '    },\n'
     done
     printf '    {0},\n};\n'

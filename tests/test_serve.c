@@ -350,6 +350,59 @@ static void test_epochs_that_are_kept(void **state) {
     json_decref(o);
 }
 
+/* What needs no data works without. */
+static void test_run_whose_data_are_gone(void **state) {
+    (void)state;
+    write_data("moved", TRAIN, TEST);
+    run_well("train", "mnist-vae", "--data", "moved", "-o", "orphan", "-e", "1", "-q");
+    char *from = in_scratch("moved"), *to = in_scratch("elsewhere");
+    assert_int_equal(rename(from, to), 0);
+    server_start("orphan", "--port", "0");
+    json_t *o = get_json("/api/1/runs/orphan");
+    assert_non_null(strstr(text(o, "data_error"), "moved"));
+    assert_int_equal(json_array_size(json_object_get(o, "dimensions")), Z);
+    json_decref(o);
+    float z[Z] = {0};
+    reply r = ask_well("POST", "/api/1/runs/orphan/decode", z, sizeof z);
+    reply_free(&r);
+    uint8_t black[SIZE] = {0};
+    r = ask_well("POST", "/api/1/runs/orphan/encode", black, SIZE);
+    reply_free(&r);
+    refused_with(ask("GET", "/api/1/runs/orphan/map", NULL, 0), 404);
+    server_end();
+    free(from);
+    free(to);
+}
+
+/* Codes that take a while are made beside: another run is served meanwhile, and whoever waits is answered. */
+static void test_another_run_while_codes_are_made(void **state) {
+    (void)state;
+    run_well("train", "mnist-vae", "-o", "pair/one", "-e", "1", "-q");
+    run_well("train", "mnist-vae", "-o", "pair/two", "-e", "1", "-q");
+    server_start("pair", "--port", "0", "--read-only");
+    enum { ASKED = 8 };
+    int fd[ASKED];
+    char head[400];
+    for (int i = 0; i < ASKED; i++) {
+        fd[i] = dial();
+        int n = snprintf(head, sizeof head,
+                         "GET /api/1/runs/one/map HTTP/1.1\r\nHost: localhost:%d\r\nAuthorization: Bearer %s\r\n\r\n",
+                         serve_port, serve_token);
+        say(fd[i], head, (size_t)n);
+    }
+    float z[Z] = {0};
+    reply r = ask_well("POST", "/api/1/runs/two/decode", z, sizeof z);
+    reply_free(&r);
+    for (int i = 0; i < ASKED; i++) {
+        r = hear(fd[i], SECONDS_TO_LIVE);
+        assert_int_equal(r.status, 200);
+        assert_shape(&r, "f32", "360,2");
+        reply_free(&r);
+        close(fd[i]);
+    }
+    server_end();
+}
+
 /* ---- a training beside ---- */
 
 static double wall_clock(void) {
@@ -440,6 +493,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_token_outlives_the_server, serve_runs, end_server),
         cmocka_unit_test_setup_teardown(test_clients_do_not_supersede_each_other, serve_runs, end_server),
         cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_run_whose_data_are_gone),
+        cmocka_unit_test(test_another_run_while_codes_are_made),
         cmocka_unit_test(test_epochs_that_are_kept),
         cmocka_unit_test(test_epochs_of_a_training_are_told),
     };

@@ -54,6 +54,12 @@ static void write_codes(const char *name, const float *z, size_t n, size_t width
     free(path);
 }
 
+static float float_of(const uint8_t *body, size_t i) {
+    float v;
+    memcpy(&v, body + i * sizeof v, sizeof v);
+    return v;
+}
+
 static void some_codes(float *z, size_t n) {
     for (size_t i = 0; i < n; i++) z[i] = sinf(0.7f * (float)i);
 }
@@ -337,6 +343,15 @@ static void test_epochs_that_are_kept(void **state) {
     assert_memory_not_equal(r.body, own.body, SIZE);
     reply map = ask_well("GET", "/api/1/runs/past/map?method=pca&epoch=0", NULL, 0);
     assert_shape(&map, "f32", "360,2");
+    run_well("encode", "past/history/00000", "test", "-o",
+             "first.npy"); // codes of that epoch lie where its map has them
+    elbo_array first = array_of("first.npy");
+    reply placed = ask_well("POST", "/api/1/runs/past/place?method=pca&epoch=0", first.data, 3 * Z * sizeof(float));
+    for (size_t i = 0; i < 6; i++)
+        assert_true(fabsf(float_of(placed.body, i) - float_of(map.body, 2 * TRAIN + i)) < 1e-4f);
+    reply_free(&placed);
+    elbo_array_free(&first);
+    refused_with(ask("GET", "/api/1/runs/past/map?method=tsne&epoch=0", NULL, 0), 400);
     refused_with(ask("POST", "/api/1/runs/past/decode?epoch=3", z, sizeof z), 404);
     refused_with(ask("POST", "/api/1/runs/past/decode?epoch=-1", z, sizeof z), 400);
     refused_with(ask("GET", "/api/1/runs/past/map?method=dims&epoch=1", NULL, 0), 404);

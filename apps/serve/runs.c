@@ -147,6 +147,8 @@ static void forget_model(serve_run *run) {
         elbo_model_close(run->epoch[i].model);
         run->epoch[i] = (serve_epoch){0};
     }
+    elbo_latent_map_free(&run->epoch_map);
+    elbo_latent_map_free(&run->growing);
     serve_tsne_release(run->tsne);
     run->tsne = NULL;
     json_decref(run->doctor);

@@ -56,11 +56,15 @@ struct serve_run {
     elbo_log log;
     serve_data *data;
     serve_points *points;
-    elbo_latent_map map[3];             // by method; n = 0: none. That of dimensions is of those last asked for
-    double trust[3];                    // of a map; NaN: not measured
-    serve_epoch epoch[SERVE_EPOCHS];    // the last opened first
-    bool loading;                       // its points, by the loader;
-    serve_call *waiting;                // calls that are parked until they are there
+    elbo_latent_map map[3];          // by method; n = 0: none. That of dimensions is of those last asked for
+    double trust[3];                 // of a map; NaN: not measured
+    serve_epoch epoch[SERVE_EPOCHS]; // the last opened first
+    bool loading;                    // its points, by the loader;
+    serve_call *waiting;             // calls that are parked until they are there
+    elbo_latent_map epoch_map;       // of the epoch asked for last
+    int epoch_of_map;
+    elbo_latent_map growing; // the t-SNE as it was when it was grown_by done
+    double grown_by;
     struct serve_tsne *tsne;            // that is computed, or NULL
     double nearest_usual, nearest_rare; // of reconstructed test images, to their nearest training image; NaN: not known
     serve_stamp model_stamp, log_stamp;

@@ -9,11 +9,12 @@ shift
     for file; do
         case "$file" in
         *.html) type='text/html; charset=utf-8' ;;
+        *.svg) type='image/svg+xml' ;;
         *.css) type='text/css; charset=utf-8' ;;
         *) type='text/javascript; charset=utf-8' ;;
         esac
         printf '    {"%s", "%s", %d,\n' "$(basename "$file")" "$type" "$(wc -c <"$file")"
-        sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/     "/' -e 's/$/\\n"/' "$file"
+        sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/??/?\\?/g' -e 's/^/     "/' -e 's/$/\\n"/' "$file"
         printf '    },\n'
     done
     printf '    {0},\n};\n'

@@ -11,6 +11,7 @@
 #include "recipe_for.h"
 #include "run/run_folder.h"
 #include "run/scores_json.h"
+#include "training_figure.h"
 
 /* A resumed run goes by its own recipe; only how long it lasts may change. */
 static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, const elbo_run_facts *facts,
@@ -209,6 +210,11 @@ static int train(const request *q, const char *folder, const elbo_recipe *recipe
                             .device = q->device,
                             .progress = cli_bar_update,
                             .context = &bar};
+    cli_training_figure figure = {.run = folder, .data = dataset, .device = q->device, .threads = q->threads};
+    if (!bar.off) {
+        o.saved = cli_training_figure_draw;
+        o.saved_context = &figure;
+    }
     if (!bar.off) cli_say_losses(recipe);
     if (!bar.off) cli_bar_begin(&bar, recipe, dataset);
     elbo_error err;
@@ -318,7 +324,7 @@ const cli_command cli_train = {
         "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
         "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
         "28 x 28), with more epochs for fewer images. The run folder gets recipe.yaml, model.safetensors,\n"
-        "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
+        "checkpoint.safetensors and log.jsonl; figures/training.png shows reconstructions after each epoch. Ctrl-C stops after the current step with a usable model. The same seed\n"
         "gives the same bits, for any number of threads and for a run that was interrupted.\n"
         "\n"
         "examples:\n"

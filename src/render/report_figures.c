@@ -36,7 +36,7 @@ bool elbo_draft_is_vae(const elbo_report_draft *d, int i) { return d->c->run[i].
 
 static elbo_status add_reconstructions(elbo_report_draft *d, elbo_error *err) {
     elbo_figure f = elbo_draft_figure(d, "reconstructions", "Test images and their reconstructions");
-    ELBO_TRY(elbo_figure_reconstruct(f, &d->r->reconstructions, err));
+    ELBO_TRY(elbo_figure_reconstruct(f, &d->r->reconstructions, 0, err));
     bool both = false;
     for (int i = 1; i < d->c->count; i++) both = both || elbo_draft_is_vae(d, i) != elbo_draft_is_vae(d, 0);
     elbo_draft_show(d, f, "Reconstructions",

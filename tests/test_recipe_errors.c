@@ -78,7 +78,7 @@ static const struct {
     {"kind: \"a\\0e\"\n", "x.yaml:1: a string with a zero byte"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
     {"<<: {kind: ae}",
-     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
      "encoder, decoder, labels, loss and train"},
     {"about: x\n", "x.yaml: kind is missing; expected ae or vae"},
     {"kind: vea\n", "x.yaml:1: kind: expected ae or vae, got `vea`"},
@@ -141,7 +141,7 @@ static const struct {
     {VAE "kl: 3\n", "x.yaml:5: kl: unknown key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
     {AE "wibble: 0.1\n",
-     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
      "encoder, decoder, labels, loss and train"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",

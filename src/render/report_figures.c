@@ -110,6 +110,7 @@ static elbo_status add_samples(elbo_report_draft *d, elbo_error *err) {
 }
 
 elbo_status elbo_draft_pictures(elbo_report_draft *d, elbo_error *err) {
+    if (!d->r->reconstructions.count) return ELBO_OK; // of a table there are none
     elbo_draft_add(d, (elbo_report_item){.heading = "Pictures"});
     ELBO_TRY(add_reconstructions(d, err));
     ELBO_TRY(add_interpolation(d, err));

@@ -306,7 +306,7 @@ static const struct {
     {"train.lr=-1", "--set train.lr=-1: train.lr: expected a number > 0, got `-1`"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
     {"wibble=3",
-     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, "
+     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, "
      "corrupt, encoder, decoder, labels, loss and train"},
     {".=3", "--set .=3: the key has an empty part; expected one such as train.lr"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; expected one such as train.lr"},

@@ -6,12 +6,14 @@
 #include "data/augment/augment.h"
 #include "data/binarise.h"
 #include "data/corrupt/corrupt.h"
+#include "data/sprites.h"
 
 void elbo_give_image(const elbo_kernels *k, const elbo_batch_args *args, bool target, uint32_t index, float *row,
                      size_t n, float *scratch) {
     const elbo_images *images = target ? args->target : args->images;
     bool binary = args->binary && !target;
     const elbo_augment *augment = target ? NULL : args->augment;
+    if (images->sprites && !augment) binary = false; // they are
     if (binary) k->loss->uniform(scratch, n, elbo_binarise_stream(args->binary_seed, args->binary_draw, index));
     if (binary && images->bytes && !augment) {
         elbo_binarise_bytes(row, images->bytes + index * n, scratch, n, args->low, args->high);
@@ -19,6 +21,8 @@ void elbo_give_image(const elbo_kernels *k, const elbo_batch_args *args, bool ta
     }
     if (images->floats)
         memcpy(row, images->floats + index * n, n * sizeof *row);
+    else if (images->sprites)
+        elbo_sprites_draw(images, index, row, args->low, args->high);
     else
         k->pointwise->from_bytes(row, images->bytes + index * n, n, args->low, args->high);
     if (augment) {

@@ -32,15 +32,20 @@ void elbo_gpu_take_gradient(elbo_gpu_program *p, elbo_gpu_work *w, size_t weight
 }
 
 /* Parameters that learn and lie one behind the other are one item. */
+static bool learns(const elbo_gpu_program *p, int param) {
+    const elbo_param *q = &p->graph->param[param];
+    return !q->buffer && q->player == p->plan->options.player;
+}
+
 static elbo_status add_updates(elbo_gpu_program *p, elbo_error *err) {
     const elbo_graph *g = p->graph;
     for (int i = 0; i < g->params;) {
-        if (g->param[i].buffer) {
+        if (!learns(p, i)) {
             i++;
             continue;
         }
         size_t first = g->param[i].offset, end = first;
-        for (; i < g->params && !g->param[i].buffer; i++) end = g->param[i].offset + g->param[i].count;
+        for (; i < g->params && learns(p, i); i++) end = g->param[i].offset + g->param[i].count;
         size_t n = end - first;
         elbo_gpu_work *w =
             elbo_gpu_new_work(p, ELBO_GPU_update, &g->node[0], "update", (n + GPU_THREADS - 1) / GPU_THREADS);

@@ -231,6 +231,9 @@ ADVERSARIES = {
         adversary=dict(on="image", weight=5, lr=0.004, betas=[0.5, 0.999], layers=[
             "conv2d 9 kernel=4 stride=2 padding=1", "leaky_relu negative_slope=0.2", "group_norm 3", "save a",
             "conv2d 9 kernel=3 padding=1", "add a", "leaky_relu negative_slope=0.2", "flatten", "linear 1"])),
+    "sigma-gan": dict(SMALL_VAE, loss="gaussian", sigma=None, start=-1.2, scale="mean", kl=0.7,
+                      train=dict(optimizer="adam", lr=0.01, clip=0.5),
+                      adversary=dict(on="image", layers=["flatten"] + CRITIC, weight=20, lr=0.01)),
     "ae-gan": dict(SMALL_AE, loss="mse", train=dict(optimizer="adamw", lr=0.01, weight_decay=0.2, clip=0.5),
                    adversary=dict(on="image", layers=["flatten"] + CRITIC, weight=0.5, lr=0.003, betas=[0.5, 0.9])),
 }
@@ -640,7 +643,9 @@ def run(spec, images, seed):
         out["eps"] = eps.numpy()
     draws = [None] * STEPS
     game = spec.get("adversary", {})
-    if "mmd.weight" in spec.get("terms", {}) or (game.get("on") == "code" and game.get("against") != "shuffled"):
+    draws_images = game.get("on") == "image" and spec["kind"] == "vae"
+    against_prior = game.get("on") == "code" and game.get("against") != "shuffled"
+    if "mmd.weight" in spec.get("terms", {}) or against_prior or draws_images:
         draws = torch.randn(STEPS, len(x), int(spec["latent"]))
         out["draws"], draws = draws.numpy(), draws.double()
     picker = np.random.RandomState(seed)
@@ -676,8 +681,13 @@ def run(spec, images, seed):
         objective = reconstruction + (weight * kl if trained is None else trained)
         if adversary:
             fake, real = adversary.sides(model.posterior[0], output, x, draws[step])
+            both = fake
+            if draws_images:  # images of draws, in the adversary's own step every other one
+                drawn = model.decoder(draws[step]).reshape(x.shape)
+                both = torch.cat([fake, drawn])
+                fake = torch.where(torch.arange(len(x)).reshape(-1, 1, 1, 1) % 2 == 1, drawn, fake)
             found, gradients = adversary.step(fake, real)
-            named = {**named, "adversary": adversary.term(fake), **found}
+            named = {**named, "adversary": adversary.term(both), **found}
             objective = objective + game["weight"] * named["adversary"]
         for name, value in named.items():
             rows.setdefault(name, []).append(float(value))

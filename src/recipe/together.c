@@ -92,6 +92,14 @@ static elbo_status check_adversary(const elbo_recipe *r, const elbo_yaml_node *r
         return elbo_fail_at(err, r->adversary.place,
                             "adversary: cannot be combined with loss.samples: %d; use loss.samples: 1",
                             r->loss.samples);
+    bool draws = r->kind == ELBO_VAE && r->adversary.on == ELBO_ADVERSARY_IMAGE; // of images beside reconstructions
+    for (int t = 0; draws && t < ELBO_LATENT_TERMS; t++)
+        if (elbo_latent_term_is_on(r, (elbo_latent_term)t))
+            return elbo_fail_at(err, r->adversary.place, "adversary.on: image: cannot be combined with %s in a vae",
+                                elbo_latent_rows[t].key);
+    if (draws && elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0)
+        return elbo_fail_at(err, r->adversary.place,
+                            "adversary.on: image: cannot be combined with perceptual in a vae");
     if (r->train.keep == ELBO_KEEP_BEST || r->train.patience > 0) {
         const char *key = r->train.keep == ELBO_KEEP_BEST ? "train.keep" : "train.patience";
         return elbo_fail_at(

@@ -170,7 +170,9 @@ static bool splits_rows(const elbo_plan *plan) {
     const elbo_graph *g = plan->graph;
     if (plan->options.player == ELBO_PLAYER_ADVERSARY) return true;
     if (elbo_plan_samples(plan) == 1 || g->skips || g->decoder_reads_label || plan->options.features) return false;
-    return !elbo_metrics_count(&g->metrics, ELBO_METRIC_REGULARISER);
+    for (int k = 0; k < g->metrics.count; k++)
+        if (g->loss[k] >= 0 && elbo_loss_latent_row(&g->node[g->loss[k]])) return false;
+    return true;
 }
 
 /* Steps that see images have the whole program, but for its rows. */

@@ -29,6 +29,9 @@ extern const elbo_cpu_lowering elbo_cpu_lower_corrupt, elbo_cpu_lower_linear, el
 size_t elbo_cpu_learned_floats(const elbo_cpu_program *p, const elbo_node *n);
 elbo_status elbo_cpu_finish_sums(elbo_cpu_program *p, const elbo_node *n, float *sums, elbo_error *err);
 
+/* sample.c: a draw from the prior, z (Z), a function of seed, epoch and image. */
+void elbo_cpu_draw_prior(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *z, size_t Z);
+
 /* rows.c: what the caller gives; `target`: the images that codes are compared with. */
 elbo_status elbo_cpu_lower_rows(elbo_cpu_program *p, elbo_cpu_node *np, bool target, elbo_error *err);
 elbo_status elbo_cpu_lower_label(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);

@@ -39,11 +39,10 @@ elbo_sample_options elbo_sample_defaults(void) { return (elbo_sample_options){.c
 /* ---- drawing codes ---- */
 
 /* Code i is drawn from the seed and i.  z: (n, latent) */
-static void draw_prior(const elbo_sample_result *r, const elbo_prior *prior, size_t n, size_t latent, float *z) {
+static void draw_prior(const elbo_sample_result *r, const elbo_prior_model *prior, size_t n, float *z) {
     for (size_t i = 0; i < n; i++)
-        prior->sample(z + i * latent, latent,
-                      (elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
-    for (size_t k = 0; r->temperature != 1 && k < n * latent; k++) z[k] *= (float)r->temperature;
+        prior->is->sample(prior, z + i * prior->Z, (float)r->temperature,
+                          (elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
 }
 
 /* Which classes are decoded, and the labels for them. */
@@ -80,7 +79,7 @@ static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_
     if (status == ELBO_OK && density)
         status = elbo_density_draw(density, r->seed, codes, r->temperature, z, err);
     else if (status == ELBO_OK)
-        draw_prior(r, m->network.graph.prior, codes, Z, z);
+        draw_prior(r, &m->prior, codes, z);
     if (status == ELBO_OK) repeat(z, n, Z, times);
     if (status == ELBO_OK)
         status = r->drawn_pixels ? elbo_model_draw_images(m, n, z, r->seed, r->images, err)

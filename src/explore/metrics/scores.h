@@ -74,8 +74,9 @@ typedef struct elbo_sample_scores {
     double realism; // of the median sample: 1 is the border of the data's manifold
     double test_precision, test_recall, test_realism;
     double
-        sharpness; // of the median sample in that of the median training image: the root mean square of the Laplacian
-                   // over the standard deviation of the pixels
+        sharpness;  // of the median sample in that of the median training image: the root mean square of the Laplacian
+                    // over the standard deviation of the pixels
+    double variety; // variance of the samples' features in that of training images'
 } elbo_sample_scores;
 
 elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e, elbo_error *err);

@@ -53,6 +53,9 @@ elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_
 /* adversary.c: what the player whose step it is gains from the adversary's logits, and their gradient. */
 elbo_status elbo_cpu_lower_adversary(elbo_cpu_program *p, const elbo_node *loss, elbo_cpu_node *verdict,
                                      elbo_error *err);
+/* mixture.c: behind the sample, the KL from a mixture prior. */
+elbo_status elbo_cpu_lower_mixture(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
+elbo_status elbo_cpu_lower_mixture_gradient(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
 /* The terms over the code, together: they share what they read, and the meetings of threads. */
 elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err);
 elbo_status elbo_cpu_lower_latent_gradient(elbo_cpu_program *p, elbo_error *err);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "device/cpu/lower/lower.h"
+#include "nn/mixture_prior.h"
 
 void elbo_cpu_draw_prior(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *z, size_t Z) {
     elbo_stream stream = args->noise;
@@ -38,12 +39,16 @@ static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args
     return room;
 }
 
+/* Whether the KL is that of the sample: log q(z|x) - log N(z; 0, I), to which lower/mixture.c adds its part. */
+static bool kl_is_sampled(const elbo_cpu_step *s) { return elbo_prior_node(s->program->graph) != NULL; }
+
 static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
     size_t Z = s->out[0]->per_image;
     float *z = elbo_cpu_rows(s->out[0], shard), *kl = elbo_cpu_rows(s->out[1], shard),
           *eps = elbo_cpu_rows(s->out[2], shard);
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
+    bool sampled = kl_is_sampled(s);
     for (int r = 0; r < s->program->shard_rows; r++, z += Z, eps += Z) {
         if (r >= valid) {
             memset(z, 0, Z * sizeof *z);
@@ -55,6 +60,7 @@ static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int
         const float *noise = noise_of(s, args, image, sample, eps);
         const float *code = elbo_cpu_image_row(s->program, s->in[0], shard, r); // (2 Z)
         kl[r] = k->reparameterize(z, code, code + Z, noise, Z);
+        if (noise && sampled) kl[r] = k->sampled_kl(z, code + Z, noise, Z);
         if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = noise ? k->sampled_kl(z, code + Z, noise, Z) : kl[r];
         if (is_draw(s, shard, r)) elbo_cpu_draw_prior(s, args, image, z, Z);
     }
@@ -110,14 +116,14 @@ static void sample_backward(const elbo_cpu_step *s, const elbo_batch_args *args,
                 *eps = elbo_cpu_rows(s->in[2], shard) + (size_t)r * Z;
     float weight = (s->number < 0 ? 0 : args->loss_weight[s->number]) * args->loss_scale;
     if (s->in[4]) weight *= elbo_cpu_rows(s->in[4], shard)[r];
-    if (s->in[4] && !args->no_noise)
+    if (s->in[3] && !args->no_noise)
         k->sampled_kl_backward(dcode, dcode + Z, dz, elbo_cpu_rows(s->in[3], shard) + (size_t)r * Z, code + Z, eps, Z,
                                weight);
     else
         k->reparameterize_backward(dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z, weight);
 }
 
-/* in: gradient of z, code, noise, z, the samples' shares where there is a bound. The gradient of a code is the sum over
+/* in: gradient of z, code, noise, z where the KL is that of the sample, the samples' shares where there is a bound. The gradient of a code is the sum over
  * its samples. */
 static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     const elbo_cpu_program *p = s->program;
@@ -149,7 +155,8 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->in[0] = np->dy;
     s->in[1] = np->object;
     s->in[2] = np->aux;
-    if ((s->in[4] = p->bound.share)) s->in[3] = np->y;
+    s->in[4] = p->bound.share;
+    if (p->bound.share || kl_is_sampled(s)) s->in[3] = np->y;
     s->out[0] = gradient;
     s->number = kl_metric(p);
     elbo_cpu_of_images(p, true); // until the next work

@@ -198,7 +198,7 @@ static void test_discriminator_won(void **state) {
         train(fair ? "fair" : "won", "many", recipe, "6");
         json_t *o = examine(fair ? "fair" : "won");
         expect(o, "adversary", fair ? "ok" : "problem");
-        assert_true((measured(o, "adversary", "discriminator_accuracy") > 0.97) != fair);
+        assert_true((measured(o, "adversary", "d_accuracy") > 0.97) != fair);
         assert_true((measured(o, "adversary", "discriminator") < 0.2) != fair);
         json_decref(o);
     }

@@ -603,7 +603,7 @@ class Adversary:
             nn.utils.clip_grad_norm_(self.layers.parameters(), self.clip)
         self.optimizer.step()
         right = ((logits[0] <= 0).double().mean() + (logits[1] > 0).double().mean()) / 2
-        return {"discriminator": loss, "discriminator_accuracy": right}, gradients
+        return {"discriminator": loss, "d_accuracy": right}, gradients
 
     def term(self, fake):
         logit = self.layers(fake)

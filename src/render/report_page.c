@@ -64,6 +64,14 @@ static elbo_status add_curves(page *p, elbo_error *err) {
         show(p, "terms", "Terms of the loss",
              "Terms of the loss on the test images: reconstruction (solid) and KL (dashed), "
              "in nats per image, unweighted.");
+    ELBO_TRY(
+        elbo_figure_players(figure_of(p, "players", "Model and discriminator over the epochs"), p->c, &drawn, err));
+    if (drawn)
+        show(
+            p, "players", "The adversary",
+            "In training: the model's term, unweighted (adversary), the discriminator's loss (0.693 where it can only "
+            "guess) and the share that it tells right (d_accuracy). Near 1 it has won, and the model learns nothing from "
+            "it.");
     return ELBO_OK;
 }
 

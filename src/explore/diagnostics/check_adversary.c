@@ -14,9 +14,9 @@ elbo_status elbo_check_adversary(elbo_check *v, const elbo_eval_context *e, elbo
     if (!elbo_has_adversary(r) || !log->count) return ELBO_OK;
     const elbo_scores *last = &log->epoch[log->count - 1].train;
     double loss = elbo_scores_value(last, &log->metrics, "discriminator"),
-           accuracy = elbo_scores_value(last, &log->metrics, "discriminator_accuracy");
+           accuracy = elbo_scores_value(last, &log->metrics, "d_accuracy");
     elbo_number(v, "discriminator", loss);
-    elbo_number(v, "discriminator_accuracy", accuracy);
+    elbo_number(v, "d_accuracy", accuracy);
     bool code = r->adversary.on == ELBO_ADVERSARY_CODE, won = accuracy > ELBO_DISCRIMINATOR_WON;
     elbo_found(v, won ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
                "%sthe discriminator tells %.1f %% of %s right in the last epoch's training, with a loss of %.3f (0.693 "

@@ -49,10 +49,10 @@ static double log_normal(const elbo_prior_model *p, const float *z) {
     return sum;
 }
 
-static const elbo_prior normal = {
+const elbo_prior elbo_standard_normal = {
     .name = "standard normal", .loss = "kl", .sample = sample_normal, .log_p = log_normal};
 
 const elbo_prior *elbo_prior_of(const elbo_recipe *r) {
     if (r->kind == ELBO_VAE && r->mixture) return &elbo_prior_mixture;
-    return r->kind == ELBO_VAE || elbo_codes_match_prior(r) ? &normal : NULL;
+    return r->kind == ELBO_VAE || elbo_codes_match_prior(r) ? &elbo_standard_normal : NULL;
 }

@@ -93,6 +93,9 @@ elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, el
  * earlier process that was killed left half-written and, unless `resume`, the earlier run. */
 elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool replace, elbo_error *err);
 void elbo_run_folder_close(int *lock);
+/* Whether some process holds that lock; false where nobody can say. It is not touched: a training that begins in that
+ * moment is not disturbed. */
+bool elbo_run_is_training(const char *run);
 
 /* checkpoint.safetensors: weights, what the optimiser keeps of each (their host blocks: elbo_state_get before, put after),
  * position, and what is kept beside the weights (which blocks `kept` has is the recipe's business; NULL: none of them is

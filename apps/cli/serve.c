@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "cli.h"
-#include "serve/server.h"
+#include "apps/serve/server.h"
 
 enum { PORT = 8642, PORTS_TRIED = 20 };
 

@@ -1,4 +1,4 @@
-#include "serve/guard.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #define SERVE_GUARD_H
 
 #include "base/status.h"
-#include "serve/request.h"
+#include "request.h"
 
 enum { SERVE_TOKEN = 32 }; // letters: 128 bits in hexadecimal
 

@@ -2,8 +2,8 @@
 #ifndef SERVE_HANDLE_H
 #define SERVE_HANDLE_H
 
-#include "serve/routes.h"
-#include "serve/runs.h"
+#include "routes.h"
+#include "runs.h"
 
 enum { SERVE_ROWS_MOST = 256, SERVE_ENCODE_MOST = 16, SERVE_NEAREST_MOST = 16, SERVE_THUMBS_MOST = 4096 };
 

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "serve/maps.h"
+#include "explore/map_file.h"
+#include "maps.h"
+#include "tsne_job.h"
 
 static elbo_status method_of_query(const serve_call *c, elbo_map_method *method, elbo_error *err) {
     char text[16] = "pca";
@@ -16,17 +18,41 @@ static elbo_status method_of_query(const serve_call *c, elbo_map_method *method,
     return elbo_fail(err, ELBO_BAD_INPUT, "method: expected pca, tsne or dims");
 }
 
+/* Kept with the run, or begun: there when it is done. */
+static elbo_status find_tsne(serve_call *c, elbo_error *err) {
+    serve_run *run = c->run;
+    elbo_latent_map *m = &run->map[ELBO_MAP_TSNE];
+    float *xy;
+    if (m->n) return ELBO_OK;
+    if (!run->tsne && elbo_map_load(run->folder, ELBO_MAP_TSNE, &xy, &run->trust[ELBO_MAP_TSNE], &run->points->of)) {
+        elbo_status status = elbo_latent_map_tsne(m, &run->points->of, xy, err);
+        free(xy);
+        return status;
+    }
+    return ELBO_NOT_FOUND;
+}
+
+/* Made at once; its trust is measured behind. */
+static elbo_status find_pca(serve_call *c, elbo_error *err) {
+    serve_run *run = c->run;
+    elbo_latent_map *m = &run->map[ELBO_MAP_PCA];
+    if (m->n) return ELBO_OK;
+    ELBO_TRY(elbo_latent_map_pca(m, &run->points->of, serve_get_options(c->server)->threads, err));
+    return serve_trust_begin(c->server, run, ELBO_MAP_PCA, false, err);
+}
+
 elbo_status serve_map_of_query(serve_call *c, elbo_latent_map **map, elbo_error *err) {
     elbo_map_method method;
     ELBO_TRY(serve_need_points(c, err));
     ELBO_TRY(method_of_query(c, &method, err));
     const elbo_points *p = &c->run->points->of;
     elbo_latent_map *m = *map = &c->run->map[method];
-    if (method == ELBO_MAP_TSNE)
-        return m->n ? ELBO_OK
-                    : elbo_fail(err, ELBO_NOT_FOUND, "t-SNE of this run is not there yet: GET .../map?method=tsne");
-    if (method == ELBO_MAP_PCA)
-        return m->n ? ELBO_OK : elbo_latent_map_pca(m, p, serve_get_options(c->server)->threads, err);
+    if (method == ELBO_MAP_PCA) return find_pca(c, err);
+    if (method == ELBO_MAP_TSNE) {
+        elbo_status status = find_tsne(c, err);
+        if (status != ELBO_NOT_FOUND) return status;
+        return elbo_fail(err, status, "t-SNE of this run is not there yet: GET .../map?method=tsne computes it");
+    }
     long x, y;
     ELBO_TRY(serve_query_int(c, "x", 0, p->latent - 1, p->order[0], &x, err));
     ELBO_TRY(serve_query_int(c, "y", 0, p->latent - 1, p->order[p->latent > 1], &y, err));
@@ -53,9 +79,24 @@ static void add_description(serve_call *c, const elbo_latent_map *m, double done
     json_decref(o);
 }
 
+/* A t-SNE as far as it is. */
+static elbo_status show_unfinished(serve_call *c, elbo_error *err) {
+    serve_run *run = c->run;
+    double done;
+    ELBO_TRY(find_pca(c, err)); // from which it begins
+    ELBO_TRY(serve_tsne_begin(c->server, run, err));
+    float *xy = serve_tsne_copy(run->tsne, &done);
+    if (!xy) return elbo_no_memory(err);
+    serve_answer_array(&c->response, (serve_array){"f32", 2, {run->points->of.n, 2}}, xy);
+    add_description(c, &(elbo_latent_map){.method = ELBO_MAP_TSNE}, done);
+    return ELBO_OK;
+}
+
 elbo_status serve_show_map(serve_call *c, elbo_error *err) {
     elbo_latent_map *m;
-    ELBO_TRY(serve_map_of_query(c, &m, err));
+    elbo_status status = serve_map_of_query(c, &m, err);
+    if (status == ELBO_NOT_FOUND && c->run->points) return show_unfinished(c, err);
+    if (status != ELBO_OK) return status;
     float *xy = malloc(2 * m->n * sizeof *xy);
     if (!xy) return elbo_no_memory(err);
     memcpy(xy, m->xy, 2 * m->n * sizeof *xy);
@@ -88,9 +129,11 @@ static elbo_status locate(serve_call *c, const elbo_latent_map *m, const json_t 
     ELBO_TRY(serve_read_floats(body, "from", from, Z, err));
     ELBO_TRY(serve_read_floats(body, "to", to, 2, err));
     ELBO_TRY(elbo_latent_map_locate(m, &c->run->points->of, from, to, &at, z, err));
-    serve_answer_json(&c->response, json_pack("{s:o, s:o, s:f, s:f, s:f, s:b}", "z", serve_floats_json(z, Z), "place",
-                                              serve_floats_json(at.place, 2), "gap", at.gap, "off_plane", at.off_plane,
-                                              "spread", at.spread, "exact", at.exact));
+    bool off = m->method == ELBO_MAP_PCA && !m->raw;
+    serve_answer_json(&c->response, json_pack("{s:o, s:o, s:f, s:o, s:f, s:b}", "z", serve_floats_json(z, Z), "place",
+                                              serve_floats_json(at.place, 2), "gap", at.gap, "off_plane",
+                                              off ? json_real(at.off_plane) : json_null(), "doubt", fmin(at.spread, 1),
+                                              "exact", at.exact));
     return ELBO_OK;
 }
 

@@ -1,12 +1,12 @@
 /* What the model does: codes to images, images to codes. Image after image, so that a result is the same alone or among
  * others. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "serve/handle.h"
-#include "serve/maps.h"
+#include "handle.h"
+#include "maps.h"
+#include "nn/distributions.h"
 
 elbo_status serve_decode(serve_call *c, elbo_error *err) {
     ELBO_TRY(serve_need_model(c, err));
@@ -30,11 +30,9 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     return status;
 }
 
-/* KL(N(mu, sigma^2) || N(0, I)) in nats. */
 static double kl_of(const float *mu, const float *logvar, size_t Z) {
     double sum = 0;
-    for (size_t k = 0; k < Z; k++)
-        sum += 0.5 * ((double)mu[k] * mu[k] + exp((double)logvar[k]) - 1 - (double)logvar[k]);
+    for (size_t k = 0; k < Z; k++) sum += elbo_gaussian_kl((double)mu[k], (double)logvar[k]);
     return sum;
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "run/scores_json.h"
-#include "serve/handle.h"
+#include "handle.h"
 
 static json_t *class_names(const serve_run *run) {
     const elbo_run_facts *f = &run->model->facts;

@@ -1,4 +1,4 @@
-#include "serve/request.h"
+#include "request.h"
 
 #include <string.h>
 #include <strings.h>
@@ -32,8 +32,8 @@ static int digit(char c) {
                                   : -1;
 }
 
-/* In place; false: no hexadecimal, or a control character. `plus`: a + is a space, as in queries. */
-static bool decode(char *text, bool plus) {
+/* In place; false: no hexadecimal, a control character, or a slash of a path that is no slash between its parts. */
+static bool decode(char *text, bool query) {
     char *to = text;
     for (const char *c = text; *c; c++) {
         int value = (unsigned char)*c;
@@ -42,7 +42,8 @@ static bool decode(char *text, bool plus) {
             if (low < 0) return false;
             value = high << 4 | low;
             c += 2;
-        } else if (plus && *c == '+') {
+            if (!query && value == '/') return false;
+        } else if (query && *c == '+') {
             value = ' ';
         }
         if (value < ' ' || value == 127) return false;

@@ -1,4 +1,4 @@
-#include "serve/response.h"
+#include "response.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "serve/runs.h"
+#include "runs.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "tsne_job.h"
 
 /* ---- what is shared ---- */
 
@@ -71,7 +72,7 @@ static elbo_status add(serve_runs *r, const char *folder, bool *changed, elbo_er
     if (r->count == SERVE_RUNS) return elbo_fail(err, ELBO_BAD_INPUT, "more than %d runs; name fewer", SERVE_RUNS);
     serve_run *run = calloc(1, sizeof *run);
     if (!run) return elbo_no_memory(err);
-    *run = (serve_run){.there = true, .trust = {NAN, NAN, NAN}, .tsne_done = -1};
+    *run = (serve_run){.there = true, .trust = {NAN, NAN, NAN}, .nearest_usual = NAN, .nearest_rare = NAN};
     run->folder = strdup(folder);
     run->name = name_of(folder);
     r->run[r->count] = run;
@@ -122,7 +123,7 @@ elbo_status serve_runs_find(serve_runs *r, bool *changed, elbo_error *err) {
 
 serve_run *serve_runs_get(serve_runs *r, const char *id) {
     for (int i = 0; i < r->count; i++)
-        if (r->run[i]->there && !strcmp(r->run[i]->id, id)) return r->run[i];
+        if (!strcmp(r->run[i]->id, id)) return r->run[i];
     return NULL;
 }
 
@@ -134,6 +135,11 @@ static void forget_model(serve_run *run) {
         elbo_latent_map_free(&run->map[m]);
         run->trust[m] = NAN;
     }
+    serve_tsne_release(run->tsne);
+    run->tsne = NULL;
+    json_decref(run->doctor);
+    run->doctor = NULL;
+    run->nearest_usual = run->nearest_rare = NAN;
     serve_points_release(run->points);
     elbo_model_close(run->one);
     elbo_model_close(run->model);
@@ -152,6 +158,9 @@ void serve_runs_close(serve_runs *r) {
     }
     for (serve_data *d = r->data, *next; d; d = next) {
         next = d->next;
+        elbo_image_index *index = atomic_load(&d->index);
+        if (index) elbo_image_index_free(index);
+        free(index);
         elbo_dataset_close(&d->set);
         free(d->key);
         free(d);

@@ -6,11 +6,12 @@
 #include <sys/stat.h>
 
 #include "data/data.h"
+#include "explore/image_index.h"
 #include "explore/latent_map.h"
 #include "explore/points.h"
 #include "run/model.h"
 #include "run/run_folder.h"
-#include "serve/server.h"
+#include "server.h"
 
 enum { SERVE_RUNS = 64 };
 
@@ -27,6 +28,7 @@ typedef struct serve_data {
     char *key; // what opens the same
     elbo_dataset set;
     uint64_t fingerprint;
+    _Atomic(elbo_image_index *) index; // of the training images; made by the background when it is first asked for
     struct serve_data *next;
 } serve_data;
 
@@ -47,11 +49,13 @@ struct serve_run {
     elbo_log log;
     serve_data *data;
     serve_points *points;
-    elbo_latent_map map[3]; // by method; n = 0: none. That of dimensions is of those last asked for
-    double trust[3];        // of a map; NaN: not measured
-    double tsne_done;       // of the t-SNE that is computed: 0 to 1; negative: none is
+    elbo_latent_map map[3];             // by method; n = 0: none. That of dimensions is of those last asked for
+    double trust[3];                    // of a map; NaN: not measured
+    struct serve_tsne *tsne;            // that is computed, or NULL
+    double nearest_usual, nearest_rare; // of reconstructed test images, to their nearest training image; NaN: not known
     serve_stamp model_stamp, log_stamp;
     bool training;
+    json_t *doctor; // what `elbo doctor` says; NULL before
 };
 
 typedef struct serve_runs {
@@ -64,7 +68,7 @@ typedef struct serve_runs {
 /* Looks for runs in what the command named; those that are known stay. */
 elbo_status serve_runs_find(serve_runs *r, bool *changed, elbo_error *err);
 void serve_runs_close(serve_runs *r);
-/* NULL: there is none of that id. */
+/* NULL: there never was one of that id. */
 serve_run *serve_runs_get(serve_runs *r, const char *id);
 
 /* Each opens what it is about where that is not open yet. */

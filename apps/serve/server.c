@@ -1,4 +1,4 @@
-#include "serve/server.h"
+#include "server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,12 +11,13 @@
 
 #include "base/json_text.h"
 #include "base/memory.h"
-#include "serve/events.h"
-#include "serve/http.h"
-#include "serve/page.h"
-#include "serve/routes.h"
-#include "serve/runs.h"
-#include "serve/work.h"
+#include "base/threads.h"
+#include "events.h"
+#include "http.h"
+#include "page_file.h"
+#include "routes.h"
+#include "runs.h"
+#include "work.h"
 
 enum { LOOK_MILLISECONDS = 250 };
 
@@ -81,7 +82,9 @@ static void take_step(serve_call *c) {
     elbo_error err = {0};
     elbo_status status = ELBO_OK;
     c->goes_on = false;
-    if (c->run_name[0] && !c->in_background && !(c->run = serve_runs_get(&c->server->runs, c->run_name)))
+    bool needs_run = c->run_name[0] && !c->in_background;
+    if (needs_run) c->run = serve_runs_get(&c->server->runs, c->run_name);
+    if (needs_run && (!c->run || (c->request && !c->run->there)))
         status = elbo_fail(&err, ELBO_NOT_FOUND, "run %s: there is none; GET /api/1/runs lists them", c->run_name);
     if (status == ELBO_OK) status = c->step(c, &err);
     if (status != ELBO_OK) {
@@ -137,7 +140,8 @@ elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_s
 static bool is_stopping(void *context) { return atomic_load(&((serve *)context)->stopping); }
 
 elbo_job serve_job(serve *s) {
-    return (elbo_job){.threads = s->options.threads, .interrupted = is_stopping, .context = s};
+    int all = s->options.threads ? s->options.threads : elbo_threads_default();
+    return (elbo_job){.threads = all > 1 ? all - 1 : 1, .interrupted = is_stopping, .context = s};
 }
 
 /* ---- events ---- */
@@ -213,7 +217,7 @@ static int admit(void *context, const serve_request *r, const char **why) {
     if (status) return status;
     if (strncmp(r->path, "/api/", 5)) {
         *why = r->method == SERVE_GET ? "there is no such page" : "a page is asked for by GET";
-        return r->method != SERVE_GET ? 405 : serve_page_find(r->path) ? 0 : 404;
+        return r->method != SERVE_GET ? 405 : serve_page_has(r->path) ? 0 : 404;
     }
     status = serve_route_find(&route, r, run, name);
     *why = status == 404 ? "there is no such path; docs/explorer-api.md lists them" : "this path has another method";

@@ -15,9 +15,9 @@
 
 #include "base/job.h"
 #include "base/status.h"
-#include "serve/guard.h"
-#include "serve/request.h"
-#include "serve/response.h"
+#include "guard.h"
+#include "request.h"
+#include "response.h"
 
 typedef struct serve serve;
 typedef struct serve_run serve_run;       // runs.h
@@ -57,7 +57,7 @@ void serve_hand_on(serve_call *c, serve_step step, serve_step then, void *work, 
 /* The same of work that nobody waits for. */
 elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
                         void (*free_work)(void *work), elbo_error *err);
-/* What background work is told: all cores, and to stop when the server does. */
+/* What background work is told: all cores but the worker's, and to stop when the server does. */
 elbo_job serve_job(serve *s);
 
 /* An event for every page that listens; frees `data`. From any thread. */

@@ -9,11 +9,12 @@
 typedef struct elbo_points {
     size_t n, train; // point p < train is train:p, the others are test:(p - train)
     int latent;
-    float *mu;       // (n, latent)
-    float *logvar;   // (n, latent); NULL of an autoencoder
-    uint8_t *labels; // (n); NULL where some image has none
-    int *order;      // (latent): dimensions, the most informative first: by KL or, of an autoencoder, by their spread
-    double *kl;      // (latent) mean KL to the prior in nats; NULL of an autoencoder
+    char model[17], data[33]; // fingerprints: other weights, or other images, have others
+    float *mu;                // (n, latent)
+    float *logvar;            // (n, latent); NULL of an autoencoder
+    uint8_t *labels;          // (n); NULL where some image has none
+    int *order; // (latent): dimensions, the most informative first: by KL or, of an autoencoder, by their spread
+    double *kl; // (latent) mean KL to the prior in nats; NULL of an autoencoder
     double *mean, *deviation; // (latent) of the codes
 } elbo_points;
 

@@ -68,12 +68,13 @@ function curvesOf(log) {
   const epochs = log.epochs.map((/** @type {any} */ e) => e.epoch);
   const of = (/** @type {string} */ split, /** @type {string} */ name) =>
     log.epochs.map((/** @type {any} */ e) => e[split]?.[name] ?? e[split]?.metrics?.[name] ?? null);
-  const rows = [{ name: "loss", unit: "nats per image" }, ...(log.metrics ?? [])];
-  const seen = new Set();
-  return rows
-    .filter((/** @type {any} */ m) => !seen.has(m.name) && seen.add(m.name))
-    .map((/** @type {any} */ m) => ({ name: m.name, unit: m.unit ?? "", epochs, train: of("train", m.name), test: of("test", m.name) }))
-    .filter((/** @type {any} */ c) => [...c.train, ...c.test].some((v) => v !== null));
+  const names = ["loss", "objective", "reconstruction", "kl", ...(log.metrics ?? []).map((/** @type {any} */ m) => m.name)];
+  return [...new Set(names)]
+    .map((name) => {
+      const unit = (log.metrics ?? []).find((/** @type {any} */ m) => m.name === name)?.unit ?? "nats/image";
+      return { name, unit, epochs, train: of("train", name), test: of("test", name) };
+    })
+    .filter((c) => [...c.train, ...c.test].some((v) => v !== null));
 }
 
 /** Lines of an event stream, one event after the other. @param {ReadableStream<BufferSource>} body @param {(kind: string, data: any) => void} heard */

@@ -166,11 +166,11 @@ static const struct {
      "x.yaml:7: train.optimiser: unknown key; did you mean train.optimizer?"},
     {AE "train: {zzzzz: 3}\n",
      "x.yaml:5: train.zzzzz: unknown key; train has epochs, batch, optimizer, lr, momentum, weight_decay, "
-     "betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed"},
+     "betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed"},
     {AE "train: 3\n",
-     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got `3`"},
+     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed, got `3`"},
     {AE "train:\n",
-     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got nothing"},
+     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed, got nothing"},
     {AE "loss: {sigma: 0.1}\n",
      "x.yaml:5: loss.sigma: has no effect here; it needs gaussian or logistic in loss.reconstruction"},
     {AE "loss: {reconstruction: gaussian, sigma: 0}\n",
@@ -265,7 +265,7 @@ static const struct {
     {AE "train: {lr: 0x10}\n", "x.yaml:5: train.lr: expected a number > 0, got `0x10`"},
     {AE "train: {lr: 0,1}\n",
      "x.yaml:5: train.1: unknown key; train has epochs, batch, optimizer, lr, "
-     "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed"},
+     "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed"},
     {AE "train: {lr: 1 2}\n", "x.yaml:5: train.lr: expected a number > 0, got `1 2`"},
     {AE "train: {lr: '0.1'}\n", "x.yaml:5: train.lr: expected a number > 0, got \"0.1\""},
     {AE "train: {lr: e5}\n", "x.yaml:5: train.lr: expected a number > 0, got `e5`"},
@@ -338,7 +338,7 @@ static const struct {
     {"encoder=[relu, 'conv2d kernel=']",
      "--set encoder=[relu, 'conv2d kernel=']: conv2d kernel=: misplaced '='; expected a number or name=value, without blanks"},
     {"train=3",
-     "--set train=3: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got `3`"},
+     "--set train=3: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed, got `3`"},
     {"train={lr: 1, lr: 2}", "--set train={lr: 1, lr: 2}: lr: is given twice"},
     {"train={lr: 1", "--set train={lr: 1: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"},
     {"latent.channels=3", "--set latent.channels=3: latent: has no head; write a size, or {channels: 256, head: conv2d "

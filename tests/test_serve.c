@@ -316,6 +316,40 @@ static void test_read_only(void **state) {
     assert_false(there("kept/vectors"));
 }
 
+/* An epoch that is kept is decoded as the command decodes its run; maps go through epochs. */
+static void test_epochs_that_are_kept(void **state) {
+    (void)state;
+    run_well("train", "mnist-vae", "-o", "past", "-e", "4", "--set", "train.history=3", "-q");
+    server_start("past", "--port", "0");
+    json_t *o = get_json("/api/1/runs/past"), *history = json_object_get(o, "history"),
+           *expected = json_pack("[i,i,i]", 0, 2, 4);
+    assert_true(json_equal(history, expected));
+    float z[Z];
+    some_codes(z, Z);
+    write_codes("z.npy", z, 1, Z);
+    run_well("decode", "past/history/00002", "z.npy", "-o", "images.npy");
+    elbo_array images = array_of("images.npy");
+    reply r = ask_well("POST", "/api/1/runs/past/decode?epoch=2", z, sizeof z),
+          last = ask_well("POST", "/api/1/runs/past/decode?epoch=4", z, sizeof z),
+          own = ask_well("POST", "/api/1/runs/past/decode", z, sizeof z);
+    for (size_t i = 0; i < SIZE; i++) assert_true(fabsf((float)r.body[i] - 255 * ((const float *)images.data)[i]) <= 1);
+    assert_memory_equal(last.body, own.body, SIZE);
+    assert_memory_not_equal(r.body, own.body, SIZE);
+    reply map = ask_well("GET", "/api/1/runs/past/map?method=pca&epoch=0", NULL, 0);
+    assert_shape(&map, "f32", "360,2");
+    refused_with(ask("POST", "/api/1/runs/past/decode?epoch=3", z, sizeof z), 404);
+    refused_with(ask("POST", "/api/1/runs/past/decode?epoch=-1", z, sizeof z), 400);
+    refused_with(ask("GET", "/api/1/runs/past/map?method=dims&epoch=1", NULL, 0), 404);
+    server_end();
+    reply_free(&r);
+    reply_free(&last);
+    reply_free(&own);
+    reply_free(&map);
+    elbo_array_free(&images);
+    json_decref(expected);
+    json_decref(o);
+}
+
 /* ---- a training beside ---- */
 
 static double wall_clock(void) {
@@ -406,6 +440,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_token_outlives_the_server, serve_runs, end_server),
         cmocka_unit_test_setup_teardown(test_clients_do_not_supersede_each_other, serve_runs, end_server),
         cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_epochs_that_are_kept),
         cmocka_unit_test(test_epochs_of_a_training_are_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

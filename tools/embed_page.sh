@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the table of the explorer's files: embed_page.sh OUTPUT.c FILE...  Rows stand in the order given.
+# Writes the table of the explorer's files: embed_page.sh OUTPUT.c FILE...  Rows stand in the order given. Two question
+# marks, which could begin a trigraph, are kept apart.
 set -eu
 output=$1
 shift

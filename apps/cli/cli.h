@@ -77,6 +77,9 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
  * the first ending is .png, a name without an ending will do: the figure's gets it. */
 elbo_status cli_check_output(const char *option, const char *argument, const char *path, elbo_error *err);
 
+/* "elbo report runs/a -o 'my page.html'", a new string: what was typed, as a shell takes it. Before cli_parse. */
+char *cli_command_text(const cli_command *c, int argc, char **argv);
+
 bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 
 /* ---- speaking ---- */

@@ -114,6 +114,7 @@ int cli_look_open(cli_look *look, char **folders, int count, int splits) {
     int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->device, look->threads);
     if (code == CLI_OK)
         look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);
+    if (code == CLI_OK && count == 1) look->figure.model = look->runs.run[0].label;
     return code;
 }
 

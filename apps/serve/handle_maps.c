@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "epochs.h"
 #include "explore/map_file.h"
 #include "maps.h"
 #include "tsne_job.h"
@@ -92,8 +93,31 @@ static elbo_status show_unfinished(serve_call *c, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* The map of an earlier epoch, laid on the run's own. */
+static elbo_status show_epoch(serve_call *c, int epoch, elbo_error *err) {
+    elbo_latent_map *own, shown;
+    char tag[120];
+    ELBO_TRY(serve_map_of_query(c, &own, err));
+    if (own->method == ELBO_MAP_TSNE)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "epoch: t-SNE is of the run's own weights alone; pca and dims go through epochs");
+    snprintf(tag, sizeof tag, "map-%s-%d-%d-%d-%s-%s", elbo_map_method_name(own->method), own->x, own->y, epoch,
+             c->run->points->of.model, c->run->points->of.data);
+    if (serve_has(&c->response, c->request, tag)) return ELBO_OK;
+    shown = *own;
+    ELBO_TRY(serve_epoch_map(c, epoch, own, &shown.xy, shown.explained, err));
+    serve_answer_array(&c->response, (serve_array){"f32", 2, {own->n, 2}}, shown.xy);
+    add_description(c, &shown, 1);
+    serve_answer_tag(&c->response, c->request, "%s", tag);
+    return ELBO_OK;
+}
+
 elbo_status serve_show_map(serve_call *c, elbo_error *err) {
     elbo_latent_map *m;
+    int epoch;
+    ELBO_TRY(serve_need_points(c, err));
+    ELBO_TRY(serve_epoch_of_query(c, &epoch, err));
+    if (epoch >= 0) return show_epoch(c, epoch, err);
     elbo_status status = serve_map_of_query(c, &m, err);
     if (status == ELBO_NOT_FOUND && c->run->points) return show_unfinished(c, err);
     if (status != ELBO_OK) return status;

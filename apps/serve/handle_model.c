@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "epochs.h"
 #include "handle.h"
 #include "maps.h"
 #include "nn/distributions.h"
@@ -12,7 +13,10 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     ELBO_TRY(serve_need_model(c, err));
     elbo_model *m = c->run->one;
     size_t size = elbo_image_size(m->network.graph.image), n;
+    int epoch;
     float *z;
+    ELBO_TRY(serve_epoch_of_query(c, &epoch, err));
+    if (epoch >= 0) ELBO_TRY(serve_epoch_open(c->run, epoch, &m, err));
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(serve_set_class(c, m, err));
     ELBO_TRY(serve_body_codes(c, SERVE_ROWS_MOST, &z, &n, err));

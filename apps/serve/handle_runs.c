@@ -4,6 +4,7 @@
 
 #include "run/scores_json.h"
 #include "handle.h"
+#include "run/history.h"
 
 static json_t *class_names(const serve_run *run) {
     const elbo_run_facts *f = &run->model->facts;
@@ -24,6 +25,22 @@ static json_t *count_of(const serve_run *run, bool train) {
                               : (json_int_t)e->test.images);
 }
 
+/* Epochs whose weights are there: those kept in RUN/history/, and the run's own. */
+static json_t *history_of(const serve_run *run) {
+    int *epochs = NULL, count = 0, own = run->model->facts.epoch;
+    elbo_error ignored;
+    bool listed = false;
+    json_t *list = json_array();
+    elbo_history_list(run->folder, &epochs, &count, &ignored);
+    for (int i = 0; i < count; i++) {
+        json_array_append_new(list, json_integer(epochs[i]));
+        listed = listed || epochs[i] == own;
+    }
+    if (count && !listed) json_array_append_new(list, json_integer(own));
+    free(epochs);
+    return list;
+}
+
 static json_t *describe(const serve_run *run) {
     const elbo_model *m = run->model;
     elbo_image_shape s = m->network.graph.image;
@@ -33,7 +50,7 @@ static json_t *describe(const serve_run *run) {
                           s.channels, s.height, s.width, "classes", class_names(run), "conditional",
                           elbo_model_is_conditional(m));
     if (!o) return NULL;
-    json_t *maps = json_pack("[s, s, s]", "dims", "pca", "tsne"), *history = json_array();
+    json_t *maps = json_pack("[s, s, s]", "dims", "pca", "tsne"), *history = history_of(run);
     json_object_update_new(o,
                            json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o, s:o, s:o}", "epoch", m->facts.epoch, "logged",
                                      run->log.count, "epochs", m->recipe.train.epochs, "training", run->training,

@@ -135,6 +135,10 @@ static void forget_model(serve_run *run) {
         elbo_latent_map_free(&run->map[m]);
         run->trust[m] = NAN;
     }
+    for (int i = 0; i < SERVE_EPOCHS; i++) {
+        elbo_model_close(run->epoch[i].model);
+        run->epoch[i] = (serve_epoch){0};
+    }
     serve_tsne_release(run->tsne);
     run->tsne = NULL;
     json_decref(run->doctor);

@@ -13,7 +13,7 @@
 #include "run/run_folder.h"
 #include "server.h"
 
-enum { SERVE_RUNS = 64 };
+enum { SERVE_RUNS = 64, SERVE_EPOCHS = 4 };
 
 /* Codes of all images. They are never written, and freed by the last who holds them: from any thread. */
 struct serve_points {
@@ -31,6 +31,12 @@ typedef struct serve_data {
     _Atomic(elbo_image_index *) index; // of the training images; made by the background when it is first asked for
     struct serve_data *next;
 } serve_data;
+
+/* Earlier weights of a run. */
+typedef struct serve_epoch {
+    int number;
+    elbo_model *model; // as serve_run.one
+} serve_epoch;
 
 /* When a file was written; zero where there is none. */
 typedef struct serve_stamp {
@@ -51,6 +57,7 @@ struct serve_run {
     serve_points *points;
     elbo_latent_map map[3];             // by method; n = 0: none. That of dimensions is of those last asked for
     double trust[3];                    // of a map; NaN: not measured
+    serve_epoch epoch[SERVE_EPOCHS];    // the last opened first
     struct serve_tsne *tsne;            // that is computed, or NULL
     double nearest_usual, nearest_rare; // of reconstructed test images, to their nearest training image; NaN: not known
     serve_stamp model_stamp, log_stamp;

@@ -203,6 +203,8 @@ const elbo_key elbo_keys[] = {
              "KL weight, after its warm-up"},
     {"train.patience", ELBO_KEY_WHOLE, AT(train.patience), DEFAULT("0"), FROM_TO(0, 1000000), .terse = true,
      .help = "early stopping: epochs without a lower validation objective; 0 disables"},
+    {"train.history", ELBO_KEY_WHOLE, AT(train.history), DEFAULT("0"), FROM_TO(0, 1000), .terse = true,
+     .help = "keeps the weights of at most so many epochs, the one before training among them, in RUN/history/; 0: none"},
     {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"),
      .help = "random seed; the same seed gives the same bits"},
     {"adversary.on", ELBO_KEY_CHOICE, AT(adversary.on), PLACE(adversary.place), DEFAULT("none"), .choices = adversaries,

@@ -138,6 +138,7 @@ typedef struct elbo_recipe {
         float validation; // share of the training images that are held out
         elbo_keep keep;   // whose weights are saved: the last epoch's, or those with the lowest validation objective
         int patience;     // epochs without a lower one before training stops; 0: off
+        int history;      // epochs whose weights are kept (run/history.h); 0: none
         uint64_t seed;
     } train;
 

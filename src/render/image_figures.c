@@ -121,6 +121,8 @@ elbo_status elbo_figure_sample(elbo_figure f, const elbo_sample_result *r, elbo_
                                          [ELBO_SAMPLE_GMM] = "Samples from a Gaussian mixture fitted to the codes"};
     char drawn[100];
     snprintf(drawn, sizeof drawn, "%s, pixels drawn from p(x|z)", titles[r->source]);
+    if (!f.title && r->no_prior && r->source == ELBO_SAMPLE_PRIOR && !r->has_nearest)
+        f.title = "N(0, I) decoded: not where these codes lie";
     if (!f.title && r->drawn_pixels && !r->has_nearest) f.title = drawn;
     if (!f.title) f.title = r->has_nearest ? "Samples above their nearest training images" : titles[r->source];
     return r->has_nearest ? draw_above_nearest(f, r, err) : draw_square(f, r, err);

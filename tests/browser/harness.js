@@ -66,7 +66,7 @@ export function prepare() {
   makeData();
   writeFileSync(join(folder, "conv.yaml"), CONV);
   const runs = [["vae", "mnist-vae", "8"], ["other", "mnist-vae", "3"], ["plane", "mnist-vae-2d", "3"], ["ae", "mnist-ae", "3"], ["conv", "conv.yaml", "2"]];
-  for (const [run, recipe, epochs] of runs) elbo("train", recipe, "--data", "shapes", "-e", epochs, "-q", "-o", `runs/${run}`);
+  for (const [run, recipe, epochs] of runs) elbo("train", recipe, "--data", "shapes", "-e", epochs, "-q", "-o", `runs/${run}`, "--set", "train.history=24");
 }
 
 /** A page without a server. */

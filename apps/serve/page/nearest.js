@@ -40,7 +40,7 @@ export function showNearest(session) {
 function wordsOf({ run, points, backend }, found) {
   const nearest = found.distances[0];
   if (found.verdict)
-    return h("p", { class: "verdict" }, h("b", {}, found.verdict === "remembered" ? "Remembered" : "New"), found.ratio === null ? "" : ` · ${shortNumber(found.ratio, 2)} of the distance that reconstructions of test images have`);
+    return h("p", { class: "verdict" }, h("b", {}, found.verdict === "remembered" ? "Remembered" : "New"), found.ratio === null ? "" : `: ${shortNumber(found.ratio, 2)} times as far as a test image's reconstruction is`);
   const among = backend.isLocal ? ` among ${thousands(points)} ${run.train ? "training" : "test"} images` : "";
   return h("p", { class: "verdict", title: "0: a copy but for contrast; 1.41: nothing in common" }, h("b", {}, shortNumber(nearest, 2)), ` to the nearest${among}`);
 }

@@ -102,6 +102,5 @@ function trustOf({ map, run }) {
   if (map.explained) parts.push(`${Math.round(100 * (map.explained[0] + map.explained[1]))} % of the variance`);
   if (map.method === "pca" && run.latent === 2) parts.push("the whole latent space");
   else if (map.trust !== null) parts.push(`trustworthiness ${shortNumber(map.trust, 2)}`);
-  else if (map.method === "dims") parts.push(`two of ${run.latent} dimensions`);
   return parts.join(" · ");
 }

@@ -5,7 +5,7 @@ import { byId, h } from "./dom.js";
 import { shortNumber, thousands } from "./maths.js";
 import { pictureOf } from "./pixels.js";
 
-const NEAREST_SHOWN = 4, WAIT = 160;
+const NEAREST_SHOWN = 4, WAIT = 120;
 
 /** @param {import("./session.js").Session} session */
 export function showNearest(session) {
@@ -30,9 +30,11 @@ export function showNearest(session) {
     () => (e.hidden = true),
   );
   let timer = 0;
-  store.on(["z", "moving", "run"], (s) => {
-    clearTimeout(timer);
-    if (s.z && !s.moving) timer = window.setTimeout(() => s.z && ask(s.z), WAIT);
+  store.on(["z", "run"], () => {
+    timer ||= window.setTimeout(() => {
+      timer = 0;
+      if (store.state.z) ask(store.state.z);
+    }, WAIT);
   });
 }
 

@@ -211,15 +211,36 @@ static void maps_are_laid_on_each_other(void **state) {
     (void)state;
     for (int mirrored = 0; mirrored < 2; mirrored++) {
         float a[2 * K], b[2 * K];
+        double turn[4];
         for (size_t i = 0; i < 2 * K; i++) a[i] = codes[i];
         for (size_t i = 0; i < K; i++) { // turned by 2 rad, mirrored or not, moved
             double x = a[2 * i], y = mirrored ? -(double)a[2 * i + 1] : (double)a[2 * i + 1];
             b[2 * i] = (float)(cos(2) * x - sin(2) * y + 5);
             b[2 * i + 1] = (float)(sin(2) * x + cos(2) * y - 1);
         }
-        elbo_procrustes_align(b, a, K);
-        for (size_t i = 0; i < 2 * K; i++) assert_true(fabsf(a[i] - b[i]) < 1e-4f);
+        elbo_procrustes(b, a, K, turn);
+        for (size_t i = 1; i < K; i++) // differences, which no move changes
+            for (size_t c = 0; c < 2; c++) {
+                double dx = (double)b[2 * i] - b[0], dy = (double)b[2 * i + 1] - b[1];
+                double turned = turn[2 * c] * dx + turn[2 * c + 1] * dy;
+                assert_true(fabs(turned - ((double)a[2 * i + c] - a[c])) < 1e-4);
+            }
     }
+    elbo_latent_map own, turned; // a map's own axes go with it
+    assert_ok(elbo_latent_map_pca(&own, &points, 1, &failure));
+    assert_ok(elbo_latent_map_pca(&turned, &points, 1, &failure));
+    for (size_t i = 0; i < 2 * N; i += 2) own.xy[i] *= -1;
+    elbo_latent_map_lay_on(&turned, &own);
+    float placed[2];
+    for (size_t i = 0; i < N; i += 100) {
+        assert_ok(elbo_latent_map_place(&turned, &points, codes + i * Z, 1, placed, &failure));
+        for (size_t c = 0; c < 2; c++) {
+            assert_true(fabsf(placed[c] - turned.xy[2 * i + c]) < 1e-4f);
+            assert_true(fabsf(placed[c] - own.xy[2 * i + c]) < 1e-3f);
+        }
+    }
+    elbo_latent_map_free(&own);
+    elbo_latent_map_free(&turned);
 }
 
 /* ---- images ---- */

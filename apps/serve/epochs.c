@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "explore/procrustes.h"
 #include "run/history.h"
 
 elbo_status serve_epoch_of_query(const serve_call *c, int *epoch, elbo_error *err) {
@@ -49,25 +48,31 @@ elbo_status serve_epoch_open(serve_run *run, int epoch, elbo_model **one, elbo_e
     return ELBO_OK;
 }
 
-elbo_status serve_epoch_map(serve_call *c, int epoch, const elbo_latent_map *own, float **xy, double explained[2],
+static bool is_kept(const serve_run *run, int epoch, const elbo_latent_map *own) {
+    const elbo_latent_map *m = &run->epoch_map;
+    return m->n && run->epoch_of_map == epoch && m->method == own->method && m->x == own->x && m->y == own->y;
+}
+
+elbo_status serve_epoch_map(serve_call *c, int epoch, const elbo_latent_map *own, elbo_latent_map **map,
                             elbo_error *err) {
     const serve_options *o = serve_get_options(c->server);
+    serve_run *run = c->run;
+    *map = &run->epoch_map;
+    if (own->method == ELBO_MAP_TSNE)
+        return elbo_fail(err, ELBO_BAD_INPUT,
+                         "epoch: t-SNE is of the run's own weights; pca and dims go through epochs");
+    if (is_kept(run, epoch, own)) return ELBO_OK;
     elbo_model_options many = {.size = sizeof many, .threads = o->threads};
     elbo_model *m;
     elbo_points p = {0};
-    elbo_latent_map map = {0};
-    ELBO_TRY(open_epoch(&m, c->run, epoch, &many, err));
-    elbo_status status = elbo_points_open(&p, m, &c->run->data->set, !o->read_only && !o->data, err);
+    ELBO_TRY(open_epoch(&m, run, epoch, &many, err));
+    elbo_latent_map_free(*map);
+    run->epoch_of_map = epoch;
+    elbo_status status = elbo_points_open(&p, m, &run->data->set, !o->read_only && !o->data, err);
     if (status == ELBO_OK)
-        status = own->method == ELBO_MAP_DIMS ? elbo_latent_map_dims(&map, &p, own->x, own->y, err)
-                                              : elbo_latent_map_pca(&map, &p, o->threads, err);
-    if (status == ELBO_OK) {
-        if (own->method == ELBO_MAP_PCA && !own->raw) elbo_procrustes_align(map.xy, own->xy, own->n);
-        memcpy(explained, map.explained, sizeof map.explained);
-        *xy = map.xy; // the caller's from now on
-        map.xy = NULL;
-    }
-    elbo_latent_map_free(&map);
+        status = own->method == ELBO_MAP_DIMS ? elbo_latent_map_dims(*map, &p, own->x, own->y, err)
+                                              : elbo_latent_map_pca(*map, &p, o->threads, err);
+    if (status == ELBO_OK) elbo_latent_map_lay_on(*map, own);
     elbo_points_free(&p);
     elbo_model_close(m);
     return status;

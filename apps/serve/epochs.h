@@ -10,10 +10,8 @@ elbo_status serve_epoch_of_query(const serve_call *c, int *epoch, elbo_error *er
 /* A session of one row of that epoch's weights, the run's to close: a few are kept open. */
 elbo_status serve_epoch_open(serve_run *run, int epoch, elbo_model **one, elbo_error *err);
 
-/* Its map, method pca or dims: PCA turned so that its points lie as near as they can to those of the run's own map
- * (orthogonal Procrustes), so that a scrubber shows what moves, not what is mirrored. `explained` of PCA.
- * xy: (n, 2), malloc'd */
-elbo_status serve_epoch_map(serve_call *c, int epoch, const elbo_latent_map *own, float **xy, double explained[2],
+/* Its map of the same kind as `own`, the run's: PCA laid on it (elbo_latent_map_lay_on). Kept until another is asked for. */
+elbo_status serve_epoch_map(serve_call *c, int epoch, const elbo_latent_map *own, elbo_latent_map **map,
                             elbo_error *err);
 
 #endif

@@ -47,7 +47,8 @@ static elbo_status encoded(serve_call *c, const float *mu, const float *logvar, 
     if (!place) return elbo_no_memory(err);
     elbo_latent_map *map;
     elbo_error ignored; // (t-SNE may not be there yet)
-    bool placed = serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
+    bool placed = serve_run_find_points(serve_get_runs(c->server), c->run, &ignored) == ELBO_OK &&
+                  serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
                   elbo_latent_map_place(map, &c->run->points->of, mu, n, place, &ignored) == ELBO_OK;
     json_t *mus = json_array(), *logvars = json_array(), *kls = json_array(), *places = json_array();
     for (size_t i = 0; i < n; i++) {

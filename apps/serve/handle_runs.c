@@ -78,23 +78,30 @@ elbo_status serve_list_runs(serve_call *c, elbo_error *err) {
     return ELBO_OK;
 }
 
-static json_t *dimensions_of(const elbo_points *p) {
+/* Without points: as they come, each as wide as the prior. */
+static json_t *dimensions_of(const serve_run *run) {
+    const elbo_points *p = run->points ? &run->points->of : NULL;
     json_t *list = json_array();
-    for (int i = 0; i < p->latent; i++) {
-        int d = p->order[i];
+    for (int i = 0; i < run->model->network.graph.latent; i++) {
+        int d = p ? p->order[i] : i;
         json_array_append_new(list, json_pack("{s:i, s:o, s:f, s:f}", "index", d, "kl",
-                                              p->kl ? json_real(p->kl[d]) : json_null(), "mean", p->mean[d], "std",
-                                              p->deviation[d]));
+                                              p && p->kl ? json_real(p->kl[d]) : json_null(), "mean",
+                                              p ? p->mean[d] : 0.0, "std", p ? p->deviation[d] : 1.0));
     }
     return list;
 }
 
+/* A run whose data are gone can still be decoded. */
 elbo_status serve_show_run(serve_call *c, elbo_error *err) {
-    ELBO_TRY(serve_need_points(c, err));
+    elbo_error why = {0};
+    ELBO_TRY(serve_need_model(c, err));
+    elbo_status status = serve_need_points(c, &why);
+    if (c->parked) return status;
     json_t *o = describe(c->run);
     if (!o) return elbo_no_memory(err);
-    json_object_set_new(o, "dimensions", dimensions_of(&c->run->points->of));
+    json_object_set_new(o, "dimensions", dimensions_of(c->run));
     json_object_set_new(o, "command", json_sprintf("elbo train %s/recipe.yaml -o %s", c->run->folder, c->run->folder));
+    if (status != ELBO_OK) json_object_set_new(o, "data_error", json_string(why.message));
     serve_answer_json(&c->response, o);
     return ELBO_OK;
 }

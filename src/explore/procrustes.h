@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Turns, mirrors and moves xy (n, 2), but does not stretch it, so that its points lie as near as they can to those of
- * `to` (n, 2): orthogonal Procrustes in the plane. */
-void elbo_procrustes_align(float *xy, const float *to, size_t n);
+/* How to turn or mirror xy about its mean, so that its points lie as near as they can to those of `to`, each seen from its
+ * own mean: orthogonal Procrustes in the plane.  xy, to: (n, 2); turn: 2 x 2, row by row: new = turn old */
+void elbo_procrustes(const float *xy, const float *to, size_t n, double turn[4]);
 
 #endif

@@ -309,7 +309,10 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     ELBO_TRY(keep_history(t, err));
     bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
     bool last = t->at.epoch == r->train.epochs || is_patience_over(t);
-    return due || *stop || last ? save(t, err) : check_weights(t, err);
+    if (!due && !*stop && !last) return check_weights(t, err);
+    ELBO_TRY(save(t, err));
+    if (t->options.run && t->options.saved) t->options.saved(t->options.saved_context);
+    return ELBO_OK;
 }
 
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {

@@ -14,7 +14,7 @@ export function showNearest(session) {
   e.append(h("h3", {}, backend.isLocal ? "Nearest images of this page" : "Nearest training images"), strip, verdict);
   const ask = newestOnly(
     async (/** @type {Float32Array} */ z) => {
-      const found = await backend.nearest(session.id, z), points = found.points.slice(0, NEAREST_SHOWN);
+      const found = await backend.nearest(session.id, z, session.decodeOptions()), points = found.points.slice(0, NEAREST_SHOWN);
       return { found, points, images: await backend.images(session.id, points) };
     },
     ({ found, points, images }) => {
@@ -30,7 +30,7 @@ export function showNearest(session) {
     () => (e.hidden = true),
   );
   let timer = 0;
-  store.on(["z", "run"], () => {
+  store.on(["z", "run", "classNumber"], () => {
     timer ||= window.setTimeout(() => {
       timer = 0;
       if (store.state.z) ask(store.state.z);

@@ -1,4 +1,5 @@
 /* All kernels, as one program. */
+#include "device/cuda/kernels/conv.cu"
 #include "device/cuda/kernels/given.cu"
 #include "device/cuda/kernels/loss.cu"
 #include "device/cuda/kernels/pointwise.cu"

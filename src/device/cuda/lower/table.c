@@ -10,6 +10,7 @@ elbo_gpu_lowering *const elbo_gpu_lowerings[ELBO_WORK_KINDS] = {
     [ELBO_WORK_SKIP] = elbo_gpu_lower_given,
     [ELBO_WORK_READ] = elbo_gpu_lower_read,
     [ELBO_WORK_LINEAR] = elbo_gpu_lower_linear,
+    [ELBO_WORK_CONV] = elbo_gpu_lower_conv,
     [ELBO_WORK_ACTIVATION] = elbo_gpu_lower_activation,
     [ELBO_WORK_GATE] = elbo_gpu_lower_gate,
     [ELBO_WORK_DROPOUT] = elbo_gpu_lower_dropout,

@@ -11,7 +11,8 @@ extern elbo_gpu_lowering *const elbo_gpu_lowerings[ELBO_WORK_KINDS];
 
 elbo_gpu_lowering elbo_gpu_lower_given, elbo_gpu_lower_read, elbo_gpu_lower_linear, elbo_gpu_lower_activation,
     elbo_gpu_lower_pixel_loss, elbo_gpu_lower_kl, elbo_gpu_lower_sample, elbo_gpu_lower_reshape, elbo_gpu_lower_gate,
-    elbo_gpu_lower_dropout, elbo_gpu_lower_add, elbo_gpu_lower_concat, elbo_gpu_lower_conv;
+    elbo_gpu_lower_dropout, elbo_gpu_lower_add, elbo_gpu_lower_concat, elbo_gpu_lower_conv, elbo_gpu_lower_batch_norm,
+    elbo_gpu_lower_pool, elbo_gpu_lower_upsample;
 
 /* A layer's place, what it is, and that this device has no kernel for it (or for `why`). */
 elbo_status elbo_gpu_refuse(const elbo_gpu_program *p, const elbo_node *n, const char *why, elbo_error *err);

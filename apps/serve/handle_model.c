@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "epochs.h"
 #include "handle.h"
 #include "maps.h"
 #include "nn/distributions.h"
@@ -12,7 +13,10 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     ELBO_TRY(serve_need_model(c, err));
     elbo_model *m = c->run->one;
     size_t size = elbo_image_size(m->network.graph.image), n;
+    int epoch;
     float *z;
+    ELBO_TRY(serve_epoch_of_query(c, &epoch, err));
+    if (epoch >= 0) ELBO_TRY(serve_epoch_open(c->run, epoch, &m, err));
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(serve_set_class(c, m, err));
     ELBO_TRY(serve_body_codes(c, SERVE_ROWS_MOST, &z, &n, err));
@@ -38,7 +42,8 @@ static elbo_status encoded(serve_call *c, const float *mu, const float *logvar, 
     if (!place) return elbo_no_memory(err);
     elbo_latent_map *map;
     elbo_error ignored; // (t-SNE may not be there yet)
-    bool placed = serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
+    bool placed = serve_run_find_points(serve_get_runs(c->server), c->run, &ignored) == ELBO_OK &&
+                  serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
                   elbo_latent_map_place(map, &c->run->points->of, mu, n, place, &ignored) == ELBO_OK;
     json_t *mus = json_array(), *logvars = json_array(), *kls = json_array(), *places = json_array();
     for (size_t i = 0; i < n; i++) {

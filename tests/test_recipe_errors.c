@@ -78,7 +78,7 @@ static const struct {
     {"kind: \"a\\0e\"\n", "x.yaml:1: a string with a zero byte"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
     {"<<: {kind: ae}",
-     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
      "encoder, decoder, labels, loss, train and adversary"},
     {AE "adversary: {on: code}\n",
      "x.yaml:5: adversary.layers is missing; expected a list of layers, such as [flatten, linear 128, relu]"},
@@ -159,7 +159,7 @@ static const struct {
     {VAE "kl: 3\n", "x.yaml:5: kl: unknown key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
     {AE "wibble: 0.1\n",
-     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
      "encoder, decoder, labels, loss, train and adversary"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
@@ -324,7 +324,7 @@ static const struct {
     {"train.lr=-1", "--set train.lr=-1: train.lr: expected a number > 0, got `-1`"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
     {"wibble=3",
-     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, "
+     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, "
      "corrupt, encoder, decoder, labels, loss, train and adversary"},
     {".=3", "--set .=3: the key has an empty part; expected one such as train.lr"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; expected one such as train.lr"},

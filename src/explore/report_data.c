@@ -1,6 +1,7 @@
 #include "explore/report_data.h"
 
 #include "base/memory.h"
+#include "data/table.h"
 #include "explore/pick.h"
 #include "explore/run_density.h"
 
@@ -145,9 +146,10 @@ static elbo_status analyse(elbo_report_data *r, elbo_run *runs, const elbo_datas
         ELBO_TRY(examine(&r->run[i], &runs[i], d, keep, job, err));
     }
     ELBO_TRY(elbo_comparison_take_scores(&r->comparison, runs, err));
+    for (int i = 0; i < count; i++) ELBO_TRY(project(&r->run[i], runs[i].model, d, o->tsne_points, job, err));
+    if (elbo_shape_is_row(r->data.shape)) return ELBO_OK; // rows of numbers are no pictures
     elbo_reconstruct_options some = {.count = o->images};
     ELBO_TRY(elbo_reconstruct(&r->reconstructions, runs, count, d, &some, err));
-    for (int i = 0; i < count; i++) ELBO_TRY(project(&r->run[i], runs[i].model, d, o->tsne_points, job, err));
     ELBO_TRY(interpolate(r, runs, d, o->steps, err));
     for (int i = 0; i < count; i++) {
         bool keep = o->own_data && elbo_runs_same_data(&runs[i], &runs[0]);

@@ -21,6 +21,7 @@ static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
 static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELBO_KL_SINE] = "sine", NULL};
 static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF] = "rbf", NULL};
+static const char *const standards[] = {[ELBO_STANDARDISE_NONE] = "none", [ELBO_STANDARDISE_COLUMNS] = "columns", NULL};
 static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
 static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
@@ -81,6 +82,12 @@ const elbo_key elbo_keys[] = {
      .help = "classes to train on, by name or number: 3, or [0, 1]; the test split keeps all"},
     {"exclude", ELBO_KEY_WORDS, AT(exclude), DEFAULT("none"), .terse = true,
      .help = "classes not to train on, by name or number: 8, or [Bag, Sandal]; the test split keeps all"},
+    {"label_file", ELBO_KEY_TEXT, AT(label_file), DEFAULT("''"), .terse = true,
+     .help = "of a .npy or a .csv: a file with a label for each row, .npy or text; `elbo train --labels FILE` sets it"},
+    {"standardise", ELBO_KEY_CHOICE, AT(standardise), DEFAULT("none"), .choices = standards, .terse = true,
+     .help =
+         "columns: values less their mean over the training rows, divided by their standard deviation, each place of an "
+         "image by itself; for tables"},
     {"latent", ELBO_KEY_LATENT, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
      .help = "size of the code; none: the encoder's output is the code; {channels: 256, head: conv2d kernel=4 stride=2 "
              "padding=1}: a code of channels x height x width, made by such a layer"},

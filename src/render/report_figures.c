@@ -36,7 +36,7 @@ bool elbo_draft_is_vae(const elbo_report_draft *d, int i) { return d->c->run[i].
 
 static elbo_status add_reconstructions(elbo_report_draft *d, elbo_error *err) {
     elbo_figure f = elbo_draft_figure(d, "reconstructions", "Test images and their reconstructions");
-    ELBO_TRY(elbo_figure_reconstruct(f, &d->r->reconstructions, err));
+    ELBO_TRY(elbo_figure_reconstruct(f, &d->r->reconstructions, 0, err));
     bool both = false;
     for (int i = 1; i < d->c->count; i++) both = both || elbo_draft_is_vae(d, i) != elbo_draft_is_vae(d, 0);
     elbo_draft_show(d, f, "Reconstructions",
@@ -110,6 +110,7 @@ static elbo_status add_samples(elbo_report_draft *d, elbo_error *err) {
 }
 
 elbo_status elbo_draft_pictures(elbo_report_draft *d, elbo_error *err) {
+    if (!d->r->reconstructions.count) return ELBO_OK; // of a table there are none
     elbo_draft_add(d, (elbo_report_item){.heading = "Pictures"});
     ELBO_TRY(add_reconstructions(d, err));
     ELBO_TRY(add_interpolation(d, err));

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/shown.h"
+#include "data/table.h"
 #include "render/report_figures.h"
 #include "render/report_sentences.h"
 #include "render/report_tables.h"
@@ -89,13 +90,17 @@ static void add_data(elbo_report_draft *d, const parts *p) {
     const elbo_data_sheet *s = &d->r->data;
     char train[32], test[32];
     elbo_draft_add(d, (elbo_report_item){.heading = "Data"});
-    elbo_draft_add(d, (elbo_report_item){
-                          .paragraph = SAY(
-                              d, "%s (%s): %s training and %s test images of %d x %d pixels, %d channel%s, %s; %s.",
-                              s->name, s->source, elbo_thousands((double)s->train, train),
-                              elbo_thousands((double)s->test, test), s->shape.width, s->shape.height, s->shape.channels,
-                              s->shape.channels == 1 ? "" : "s", s->bytes ? "a byte for each value" : "floats",
-                              s->classes ? SAY(d, "%d classes", s->classes) : "no classes")});
+    const char *classes = s->classes ? SAY(d, "%d classes", s->classes) : "no classes";
+    elbo_thousands((double)s->train, train);
+    elbo_thousands((double)s->test, test);
+    const char *text =
+        elbo_shape_is_row(s->shape)
+            ? SAY(d, "%s (%s): %s training and %s test rows of %d columns; %s.", s->name, s->source, train, test,
+                  s->shape.width, classes)
+            : SAY(d, "%s (%s): %s training and %s test images of %d x %d pixels, %d channel%s, %s; %s.", s->name,
+                  s->source, train, test, s->shape.width, s->shape.height, s->shape.channels,
+                  s->shape.channels == 1 ? "" : "s", s->bytes ? "a byte for each value" : "floats", classes);
+    elbo_draft_add(d, (elbo_report_item){.paragraph = text});
     add_table(d, &p->tables.data);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/shown.h"
+#include "data/table.h"
 
 enum { COLUMNS = 11, FINDING_COLUMNS = 5 };
 
@@ -132,17 +133,20 @@ static elbo_status fill_bytes(elbo_report_table *table, const elbo_report_data *
     memcpy(cells, head, sizeof head);
     for (int i = 0; i < c->count; i++) {
         const char **row = cells + (size_t)(i + 1) * BYTE_COLUMNS;
-        size_t image = elbo_image_size(r->data.shape), code = sizeof(float) * (size_t)c->run[i].latent;
+        size_t image = elbo_image_bytes(r->data.shape), code = sizeof(float) * (size_t)c->run[i].latent;
         char number[2][32];
         row[0] = c->run[i].label;
         row[1] = elbo_report_say(t, "%s", elbo_thousands((double)image, number[0]));
         row[2] = elbo_report_say(t, "%s", elbo_thousands((double)code, number[1]));
         row[3] = elbo_report_say(t, "%.2f", (double)image / (double)code);
     }
-    *table = (elbo_report_table){.title = "Compression (a byte for each value of an image, four for each of a code)",
-                                 .rows = c->count + 1,
-                                 .columns = BYTE_COLUMNS,
-                                 .cells = cells};
+    *table =
+        (elbo_report_table){.title = elbo_shape_is_row(r->data.shape)
+                                         ? "Compression (four bytes for each value)"
+                                         : "Compression (a byte for each value of an image, four for each of a code)",
+                            .rows = c->count + 1,
+                            .columns = BYTE_COLUMNS,
+                            .cells = cells};
     return ELBO_OK;
 }
 

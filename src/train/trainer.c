@@ -120,6 +120,7 @@ static elbo_status check_weights(const trainer *t, elbo_error *err) {
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
 static elbo_status report_divergence(trainer *t, elbo_plan *plan, const elbo_batch_args *args, bool too_long,
                                      elbo_error *err) {
+    ELBO_TRY(elbo_state_get(&t->state, err));
     ELBO_TRY(check_weights(t, err));
     const char *what = "sum";
     const elbo_node *n = t->state.device->find_nonfinite(plan, args, &what);
@@ -309,7 +310,10 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
     ELBO_TRY(keep_history(t, err));
     bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
     bool last = t->at.epoch == r->train.epochs || is_patience_over(t);
-    return due || *stop || last ? save(t, err) : check_weights(t, err);
+    if (!due && !*stop && !last) return check_weights(t, err);
+    ELBO_TRY(save(t, err));
+    if (t->options.run && t->options.saved) t->options.saved(t->options.saved_context);
+    return ELBO_OK;
 }
 
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/table.h"
 #include "run/scores_json.h"
 
 elbo_evaluation_options elbo_evaluation_defaults(void) {
@@ -22,7 +23,7 @@ static elbo_status describe(elbo_evaluation *v, const elbo_run *run, const elbo_
                            .elbo = computed.count == 1 && computed.term[0].weight == 1,
                            .low = r->image.low,
                            .high = r->image.high,
-                           .image_bytes = elbo_image_size(run->model->network.graph.image),
+                           .image_bytes = elbo_image_bytes(run->model->network.graph.image),
                            .code_bytes = sizeof(float) * (size_t)run->model->network.graph.latent,
                            .skips = run->model->network.graph.skips > 0};
     elbo_terms_text(&computed, v->reconstruction);

@@ -348,6 +348,25 @@ static void test_kept_scores(void **state) {
         assert_near("kl of each", 1, back.latent.kl[1], q.latent.kl[1], 1e-6);
         elbo_quality_free(&back);
     }
+    // every row comes back, those too that this small run has not
+    q.samples = (elbo_sample_scores){60,         3, 0.11, 0.12, 0.13, 0.14, 0.15,       0.16,      {1.1, 1.2},
+                                     {1.3, 1.4}, 1, 0.17, 0.18, 1,    0.19, {2.1, 2.2}, {2.3, 2.4}};
+    q.factors = (elbo_disentanglement){.mig = 0.2, .factor_vae = 0.3, .sap = 0.4};
+    q.lpips = 0.5;
+    assert_ok(elbo_quality_save(&q, bernoulli, &data, &failure));
+    assert_ok(elbo_quality_load(&back, bernoulli, &data, &failure));
+    int rows = 0;
+    for (const elbo_quality_row *row = elbo_quality_rows; row->key; row++, rows++)
+        assert_near(row->key, 0, row->value(&back), row->value(&q), 1e-6 * fabs(row->value(&q)));
+    assert_true(rows > 35);
+    elbo_quality_free(&back);
+    // scores by VGG16 stay where a later evaluation has none
+    q.lpips = q.samples.vgg.frechet = q.samples.vgg.kid = NAN;
+    assert_ok(elbo_quality_keep(&q, bernoulli, &data, &failure));
+    assert_ok(elbo_quality_load(&back, bernoulli, &data, &failure));
+    assert_near("LPIPS", 0, back.lpips, 0.5, 1e-9);
+    assert_near("FD-VGG16", 0, back.samples.vgg.frechet, 2.1, 1e-9);
+    elbo_quality_free(&back);
     data.test.bytes[5] ^= 1; // other images
     assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
     data.test.bytes[5] ^= 1;

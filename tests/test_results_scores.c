@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "base/json_text.h"
 #include "base/file.h"
 #include "close.h"
 #include "engine.h"
@@ -389,6 +390,26 @@ static void test_scores_are_kept_whole_or_not(void **state) {
     elbo_evaluation_free(&v);
 }
 
+/* Nor of a string's characters, while it reads. */
+static void test_json_is_read_whole_or_not(void **state) {
+    (void)state;
+    static const char text[] = "{\"a name that is long enough\": \"1,28,28\", \"list\": [1, 2.5, \"\\u00e9\"]}";
+    json_t *whole = json_loads(text, 0, NULL), *o = NULL;
+    long failed = 0;
+    for (long at = 0; !o; at++) {
+        json_error_t why;
+        json_left = at;
+        json_set_alloc_funcs(take_or_fail, free);
+        o = elbo_json_read(text, strlen(text), 0, &why);
+        if (!o) assert_int_equal(errno, ENOMEM);
+        json_set_alloc_funcs(malloc, free);
+        failed += !o;
+    }
+    assert_true(json_equal(o, whole) && failed > 10);
+    json_decref(o);
+    json_decref(whole);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_projection_pca),
@@ -396,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_projection_tsne),
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_scores_are_kept_whole_or_not),
+        cmocka_unit_test(test_json_is_read_whole_or_not),
         cmocka_unit_test(test_diagnosis),
         cmocka_unit_test(test_comparison),
         cmocka_unit_test(test_report),

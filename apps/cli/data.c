@@ -21,15 +21,15 @@ typedef struct data_options {
 static int list(const data_options *o) {
     json_t *all = json_array();
     for (const elbo_dataset_info *d = elbo_known_datasets; d->name; d++) {
-        const char *where = d->made ? "built in" : elbo_dataset_present(d->name) ? "present" : "missing";
+        const char *where = d->make ? "built in" : elbo_dataset_present(d->name) ? "present" : "missing";
         char train[32], test[32];
         if (o->json)
             json_array_append_new(all, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:b}", "name", d->name, "about",
                                                  d->about, "shape", d->shape.channels, d->shape.height, d->shape.width,
                                                  "train", (json_int_t)d->train_count, "test", (json_int_t)d->test_count,
-                                                 "present", d->made || elbo_dataset_present(d->name)));
+                                                 "present", d->make || elbo_dataset_present(d->name)));
         else
-            printf("%-14s %-9s %dx%dx%d, %s + %s  %s\n", d->name, where, d->shape.channels, d->shape.height,
+            printf("%-15s %-9s %dx%dx%d, %s + %s  %s\n", d->name, where, d->shape.channels, d->shape.height,
                    d->shape.width, elbo_thousands(d->train_count, train), elbo_thousands(d->test_count, test),
                    d->about);
     }
@@ -72,6 +72,33 @@ static int fetch(const char *name, const data_options *o) {
 
 /* ---- info ---- */
 
+/* How many values of a factor the images have. */
+static int values_of(const elbo_dataset *d, int factor) {
+    bool seen[256] = {false};
+    int values = 0;
+    const elbo_images *splits[] = {&d->train, &d->test};
+    for (int s = 0; s < 2; s++)
+        for (size_t i = 0; splits[s]->factors && i < splits[s]->count; i++)
+            seen[splits[s]->factors[i * (size_t)splits[s]->factor_count + (size_t)factor]] = true;
+    for (int v = 0; v < 256; v++) values += seen[v];
+    return values;
+}
+
+static json_t *factors_json(const elbo_dataset *d) {
+    json_t *all = json_array();
+    for (int k = 0; k < d->train.factor_count; k++)
+        json_array_append_new(all, json_pack("{s:s, s:i, s:b}", "name", d->factor[k].name, "values", values_of(d, k),
+                                             "ordered", d->factor[k].ordered));
+    return all;
+}
+
+static void print_factors(const elbo_dataset *d) {
+    printf("  factors:");
+    for (int k = 0; k < d->train.factor_count; k++)
+        printf("%s %s (%d values)", k ? "," : "", d->factor[k].name, values_of(d, k));
+    putchar('\n');
+}
+
 static json_t *split_json(const elbo_images *images, const elbo_dataset *d) {
     json_t *o = json_pack("{s:I}", "images", (json_int_t)images->count);
     if (!images->labels) return o;
@@ -102,6 +129,7 @@ static int info(const elbo_dataset *d, const data_options *o) {
                                    json_pack("{s:i, s:i, s:[i,i], s:[i,i], s:o}", "skipped", (int)d->skipped,
                                              "duplicates", (int)d->duplicates, "smallest", d->smallest[0],
                                              d->smallest[1], "largest", d->largest[0], d->largest[1], "notes", notes));
+        if (d->factor) json_object_set_new(all, "factors", factors_json(d));
         cli_print_json(all);
         return CLI_OK;
     }
@@ -111,6 +139,7 @@ static int info(const elbo_dataset *d, const data_options *o) {
     if (d->largest[0] > 0) // 0: they were of this shape already
         printf("  files of %dx%d to %dx%d pixels (width, height)\n", d->smallest[1], d->smallest[0], d->largest[1],
                d->largest[0]);
+    if (d->factor) print_factors(d);
     if (!d->prepared_now) cli_say_notes(d); // else they were just told
     if (!d->train.labels) {
         puts("  no labels");

@@ -81,6 +81,19 @@ static void print_observation(const elbo_quality *q, bool elbo) {
     if (elbo) line("bits/dim", "%.4f", elbo_bits_per_dim(p, nats), "", note);
 }
 
+/* Between two sets of images, and test images' in the samples' place. */
+static void print_distances(const char *fd, const char *kid, const elbo_cloud_distances *d,
+                            const elbo_cloud_distances *test) {
+    char note[120];
+    snprintf(note, sizeof note,
+             "Fr\xc3\xa9"
+             "chet distance of Gaussians; test images: %.4g",
+             test->frechet);
+    line(fd, "%.4g", d->frechet, "", note);
+    snprintf(note, sizeof note, "squared MMD, cubic kernel, unbiased; test images: %.4g", test->kid);
+    line(kid, "%.4g", d->kid, "", note);
+}
+
 static void print_samples(const elbo_sample_scores *s) {
     char images[32], note[120];
     printf(
@@ -92,7 +105,25 @@ static void print_samples(const elbo_sample_scores *s) {
     snprintf(note, sizeof note, "of the data inside the %d-NN balls of samples; test images: %.1f %%", s->k,
              100 * s->test_recall);
     line("recall", "%.1f", 100 * s->recall, "%", note);
+    snprintf(note, sizeof note, "data's 5-NN balls that a sample lies in, over 5; test images: %.2f", s->test_density);
+    line("density", "%.2f", s->density, "", note);
+    snprintf(note, sizeof note, "data's 5-NN balls with a sample in them; test images: %.1f %%",
+             100 * s->test_coverage);
+    line("coverage", "%.1f", 100 * s->coverage, "%", note);
+    print_distances("FD", "KID", &s->distance, &s->test_distance);
     line("sharpness", "%.3f", s->sharpness, "", "of the data's: RMS of the Laplacian over the contrast, medians");
+    if (!isfinite(s->vgg.frechet)) return;
+    printf("the same samples in features of VGG16, relu5_3, mean over positions\n");
+    print_distances("FD-VGG16", "KID-VGG16", &s->vgg, &s->test_vgg);
+}
+
+static void print_factors(const elbo_disentanglement *d) {
+    printf("disentanglement, of the factors that made the images\n");
+    line("MIG", "%.3f", d->mig, "", "mutual information gap, 20 bins (Chen et al. 2018)");
+    line("FactorVAE score", "%.1f", 100 * d->factor_vae, "%",
+         "factor told by the dimension of least variance (Kim, Mnih 2018)");
+    line("SAP", "%.3f", d->sap, "",
+         "R\xc2\xb2 or accuracy of the best dimension less the second's (Kumar et al. 2018)");
 }
 
 /* What it was trained for, where that is not the loss; then the loss and what it is made of, term by term. */
@@ -161,6 +192,9 @@ static void print_table(const elbo_evaluation *v) {
     printf("reconstructions from the mean code\n");
     line("PSNR", "%.2f", q->pictures.psnr, "dB", "");
     line("SSIM", "%.4f", q->pictures.ssim, "", "");
+    snprintf(note, sizeof note, "%d scales", q->pictures.scales);
+    if (q->pictures.scales > 1) line("MS-SSIM", "%.4f", q->pictures.ms_ssim, "", note);
+    if (isfinite(q->lpips)) line("LPIPS", "%.4f", q->lpips, "", "VGG16, at most 1,000 images");
     cli_say_code_use(v->run, &v->code_use, v->skips);
     printf("code of %d dimensions\n", q->latent.latent);
     if (vae)
@@ -181,6 +215,7 @@ static void print_table(const elbo_evaluation *v) {
         line("5-NN", "%.2f", 100 * q->knn, "%", "majority vote of the 5 nearest codes");
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
+    if (isfinite(q->factors.mig)) print_factors(&q->factors);
     if (v->confusion.classes) print_confusion(&v->confusion, "5-NN", v->confusion.knn);
     if (v->confusion.classes) print_confusion(&v->confusion, "linear probe", v->confusion.probe);
     if (q->samples.images) print_samples(&q->samples);
@@ -246,6 +281,10 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"all", 'a', CLI_FLAG, &all, NULL, "every score, including the likelihood of a VAE (64 samples without -k)", 0,
          0},
         {"brief", 'b', CLI_FLAG, &brief, NULL, "leaves out classification, which needs the training images", 0, 0},
+        {"vgg16", 0, CLI_TEXT, &measure->vgg16, "FILE",
+         "torchvision's vgg16 as safetensors: distances of samples in its features, and LPIPS", 0, 0},
+        {"lpips", 0, CLI_TEXT, &measure->lpips, "FILE",
+         "linear layers of LPIPS for vgg, as safetensors, for LPIPS of reconstructions; with --vgg16", 0, 0},
         {"confusion", 0, CLI_FLAG, &q.options.confusion, NULL, "also which classes 5-NN and probe take for which", 0,
          0},
         {"noise", 0, CLI_TEXT, &q.noise, "EPS.npy", "use this noise, (images, latent) float32, to reproduce a loss", 0,
@@ -261,6 +300,11 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (CLI_DONE(words)) return CLI_CODE(words);
     int code = find_split(split_name, &q.options.split);
     if (code != CLI_OK) return code;
+    if (measure->lpips && !measure->vgg16) {
+        cli_fail_text("--lpips %s: LPIPS weighs features of VGG16; name its weights too (--vgg16 FILE)",
+                      measure->lpips);
+        return CLI_USAGE;
+    }
     measure->classes = !brief && q.options.split == ELBO_TEST_SPLIT;
     cli_runs r;
     code = cli_runs_open(&r, argv, 1, data, measure->classes ? ELBO_BOTH_SPLITS : (int)q.options.split, q.device,
@@ -291,6 +335,11 @@ const cli_command cli_eval = {
         "\n"
         "Reconstructions: PSNR and SSIM (Wang et al. 2004), from the mean code. Codes: active units (Burda et al. 2015), and\n"
         "the KL of each dimension. Classification: test accuracy of 5-NN and of a linear probe on the training codes.\n"
+        "Samples against training images, in features of a fixed random network: precision and recall (Kynkaanniemi et al.\n"
+        "2019), density and coverage (Naeem et al. 2020), Frechet distance and KID, which are not FID and KID of Inception\n"
+        "features; with --vgg16 in features of VGG16. Reconstructions then have LPIPS, where --lpips has its weights.\n"
+        "Disentanglement, where the data's factors are known (dsprites): MIG (Chen et al. 2018), FactorVAE's score (Kim and Mnih\n"
+        "2018), SAP (Kumar et al. 2018).\n"
         "Likelihood: -k N or --all; log p(x) from N importance samples (Burda et al. 2015) is a tighter bound than the\n"
         "ELBO, the larger N, the tighter. On MNIST 64 samples take a few seconds.\n"
         "\n"

@@ -18,6 +18,7 @@ void elbo_binarise_floats(float *x, const float *u, size_t n, float low, float h
 
 elbo_status elbo_images_binarise(elbo_images *images, uint64_t seed, float low, float high, elbo_error *err) {
     size_t n = elbo_image_size(images->shape);
+    if (images->sprites) return ELBO_OK; // (they are binary)
     float *u = elbo_alloc(n, sizeof *u);
     uint8_t *bytes = images->bytes ? elbo_alloc(images->count * n, sizeof *bytes) : NULL;
     if (!u || (images->bytes && !bytes)) {

@@ -19,14 +19,24 @@ static inline size_t elbo_image_size(elbo_image_shape s) {
     return (size_t)s.channels * (size_t)s.height * (size_t)s.width;
 }
 
-/* A set of images. Exactly one of `bytes` and `floats` is there. */
+/* What an image was made by, where that is known: a property that takes `values` values, 0 to values - 1. */
+typedef struct elbo_factor {
+    const char *name; // "orientation"
+    int values;       // at most 256
+    bool ordered;     // a larger number is more of it, as a scale is; a shape is not
+} elbo_factor;
+
+/* A set of images. Exactly one of `bytes`, `floats` and `sprites` is there. */
 typedef struct elbo_images {
     elbo_image_shape shape;
     uint32_t count;
-    uint8_t *bytes;  // (count, C, H, W), 0..255; or NULL
-    float *floats;   // (count, C, H, W), already in the recipe's range; or NULL
-    uint8_t *labels; // (count), each below `classes`; or NULL
-    void *map;       // `bytes` lie in a mapped file of so many bytes; else NULL
+    uint8_t *bytes;   // (count, C, H, W), 0..255; or NULL
+    float *floats;    // (count, C, H, W), already in the recipe's range; or NULL
+    uint8_t *labels;  // (count), each below `classes`; or NULL
+    uint8_t *factors; // (count, factor_count): the value of each of the data set's factors; or NULL
+    int factor_count;
+    uint32_t *sprites; // images are drawn of their factors when they are read (sprites.h); or NULL
+    void *map;         // `bytes` lie in a mapped file of so many bytes; else NULL
     size_t map_size;
 } elbo_images;
 
@@ -36,8 +46,9 @@ typedef struct elbo_dataset {
     char *name;   // "mnist", as a recipe names it
     char *source; // where it came from: a folder, a file, or "built in"
     elbo_images train, test;
-    int classes;        // 0: no labels
-    char **class_names; // (classes), e.g. "Trouser"; for digits "0".."9"
+    int classes;               // 0: no labels
+    char **class_names;        // (classes), e.g. "Trouser"; for digits "0".."9"
+    const elbo_factor *factor; // (the images' factor_count), or NULL
 
     /* Of a folder of photographs; zero for all else. */
     bool prepared_now;            // decoded in this call, not read from the cache
@@ -57,7 +68,7 @@ typedef enum elbo_splits { ELBO_TRAIN_SPLIT = 1, ELBO_TEST_SPLIT = 2, ELBO_BOTH_
  *   name  what the recipe says: a built-in name (`elbo data list`), a folder of IDX files, or a .npy file
  *   path  what the user says (--data), or NULL: a folder or file that takes the place of the name's default one
  * A name is looked up at `path`, in $ELBO_DATA/NAME, in the user's cache ($XDG_CACHE_HOME or ~/.cache)/elbo/NAME;
- * `digits` is made, not read. Not found: one line with the places looked at and the command that fetches it.
+ * `digits` and `dsprites` are made, not read. Not found: one line with the places looked at and the command that fetches it.
  * A folder with the binary version of CIFAR-10, and a folder with photographs anywhere below it, are read too.
  * `path` may hold the files itself or be the parent of a folder NAME that does; it may also be the name of another
  * data set, looked up as `name` is. A .npy file has no splits of its own: its last tenth (at least one image) is always the test split,
@@ -106,7 +117,9 @@ typedef struct elbo_dataset_info {
     elbo_image_shape shape;
     uint32_t train_count, test_count;
     const char *const *class_names; // ended by NULL
-    bool made;                      // by elbo itself, not from files
+    /* By elbo itself, not from files: fills the splits that are asked for. NULL: from files. */
+    elbo_status (*make)(elbo_dataset *d, const struct elbo_dataset_info *info, const elbo_data_options *options,
+                        elbo_error *err);
 } elbo_dataset_info;
 extern const elbo_dataset_info elbo_known_datasets[]; // ended by a row whose name is NULL
 

@@ -13,6 +13,7 @@
 #include "data/data.h"
 #include "data/readers.h"
 #include "data/table.h"
+#include "data/sprites.h"
 
 static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",      "Coat", "Sandal",
@@ -20,11 +21,45 @@ static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover"
 static const char *const cifar_names[] = {"airplane", "automobile", "bird", "cat",   "deer", "dog",
                                           "frog",     "horse",      "ship", "truck", NULL};
 
+static const char *const sprite_names[] = {"square", "ellipse", "heart", NULL};
+
+static elbo_status make_digits(elbo_dataset *d, const elbo_dataset_info *info, const elbo_data_options *o,
+                               elbo_error *err) {
+    d->classes = 10;
+    if (o->splits & ELBO_TRAIN_SPLIT) ELBO_TRY(elbo_digits_make(&d->train, false, info->train_count, o->threads, err));
+    if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY(elbo_digits_make(&d->test, true, info->test_count, o->threads, err));
+    return ELBO_OK;
+}
+
+static elbo_status make_sprites(elbo_dataset *d, const elbo_dataset_info *info, const elbo_data_options *o,
+                                elbo_error *err) {
+    bool small = !strcmp(info->name, "dsprites-small");
+    d->classes = elbo_sprite_factors[0].values;
+    d->factor = elbo_sprite_factors;
+    if (o->splits & ELBO_TRAIN_SPLIT) ELBO_TRY(elbo_sprites_make(&d->train, false, small, err));
+    if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY(elbo_sprites_make(&d->test, true, small, err));
+    return ELBO_OK;
+}
+
 const elbo_dataset_info elbo_known_datasets[] = {
-    {"mnist", "handwritten digits (LeCun, Cortes, Burges)", {1, 28, 28}, 60000, 10000, digit_names, false},
-    {"fashion-mnist", "clothing articles (Zalando)", {1, 28, 28}, 60000, 10000, fashion_names, false},
-    {"cifar10", "small photographs of ten classes (Krizhevsky)", {3, 32, 32}, 50000, 10000, cifar_names, false},
-    {"digits", "synthetic handwritten digits, built in", {1, 28, 28}, 60000, 10000, digit_names, true},
+    {"mnist", "handwritten digits (LeCun, Cortes, Burges)", {1, 28, 28}, 60000, 10000, digit_names, NULL},
+    {"fashion-mnist", "clothing articles (Zalando)", {1, 28, 28}, 60000, 10000, fashion_names, NULL},
+    {"cifar10", "small photographs of ten classes (Krizhevsky)", {3, 32, 32}, 50000, 10000, cifar_names, NULL},
+    {"digits", "synthetic handwritten digits, built in", {1, 28, 28}, 60000, 10000, digit_names, make_digits},
+    {"dsprites",
+     "shapes by five factors (after Matthey et al.), built in",
+     {1, 64, 64},
+     663552,
+     73728,
+     sprite_names,
+     make_sprites},
+    {"dsprites-small",
+     "every second orientation and position of dsprites",
+     {1, 64, 64},
+     82944,
+     9216,
+     sprite_names,
+     make_sprites},
     {0},
 };
 
@@ -43,6 +78,8 @@ void elbo_images_free(elbo_images *images) {
         free(images->bytes);
     free(images->floats);
     free(images->labels);
+    free(images->factors);
+    free(images->sprites);
     *images = (elbo_images){0};
 }
 
@@ -212,7 +249,7 @@ static elbo_status locate_path(place *p, const char *name, char *path, elbo_erro
         p->info = file || photos ? NULL : find_info(p->name);
         p->sure = p->info != NULL;
         if (!p->info && !file && !photos && find_info(name) &&
-            !find_info(name)->made) { // some folder that takes the name's place
+            !find_info(name)->make) { // some folder that takes the name's place
             p->info = find_info(name);
             free(p->name);
             p->name = strdup(name);
@@ -250,7 +287,7 @@ static elbo_status locate(place *p, const char *name, const char *given, elbo_er
     p->name = strdup(name);
     if (!p->name) return elbo_no_memory(err);
     if (p->info) {
-        if (p->info->made || try_usual_places(p, name)) return ELBO_OK;
+        if (p->info->make || try_usual_places(p, name)) return ELBO_OK;
         return fail_not_found(name, err);
     }
     char *path = expand_home(name);
@@ -285,14 +322,6 @@ bool elbo_dataset_present(const char *name) {
 }
 
 /* ---- from a place to images ---- */
-
-static elbo_status make_digits(elbo_dataset *d, const elbo_dataset_info *info, elbo_splits splits, int threads,
-                               elbo_error *err) {
-    if (splits & ELBO_TRAIN_SPLIT) ELBO_TRY(elbo_digits_make(&d->train, false, info->train_count, threads, err));
-    if (splits & ELBO_TEST_SPLIT) ELBO_TRY(elbo_digits_make(&d->test, true, info->test_count, threads, err));
-    d->classes = 10;
-    return ELBO_OK;
-}
 
 static elbo_status name_classes(elbo_dataset *d, const place *p, elbo_error *err) {
     if (d->classes == 0 || d->class_names) return ELBO_OK;
@@ -366,7 +395,7 @@ elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char
     if (p.reader)
         ELBO_TRY_GOTO(status, p.reader->read(d, p.path, o, err), done);
     else
-        ELBO_TRY_GOTO(status, make_digits(d, p.info, o->splits, o->threads, err), done);
+        ELBO_TRY_GOTO(status, p.info->make(d, p.info, o, err), done);
     ELBO_TRY_GOTO(status, check_shapes(d, err), done);
     ELBO_TRY_GOTO(status, check_wish(d, o, err), done);
     ELBO_TRY_GOTO(status, name_classes(d, &p, err), done);

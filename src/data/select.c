@@ -50,10 +50,13 @@ static elbo_status choose(const elbo_dataset *d, const elbo_words *words, const 
 static elbo_status keep(elbo_images *images, const bool *chosen, uint32_t count, elbo_error *err) {
     size_t size = elbo_image_size(images->shape), k = 0;
     elbo_images kept = {.shape = images->shape, .count = count};
+    size_t factors = (size_t)images->factor_count;
     kept.labels = elbo_alloc(count, 1);
+    if (images->factors) kept.factors = elbo_alloc(count, factors);
     if (images->bytes) kept.bytes = elbo_alloc(count, size);
     if (images->floats) kept.floats = elbo_alloc(count, size * sizeof(float));
-    if (!kept.labels || (images->bytes && !kept.bytes) || (images->floats && !kept.floats)) {
+    if (!kept.labels || (images->factors && !kept.factors) || (images->bytes && !kept.bytes) ||
+        (images->floats && !kept.floats)) {
         elbo_images_free(&kept);
         return elbo_no_memory(err);
     }
@@ -62,8 +65,12 @@ static elbo_status keep(elbo_images *images, const bool *chosen, uint32_t count,
         kept.labels[k] = images->labels[i];
         if (kept.bytes) memcpy(kept.bytes + k * size, images->bytes + i * size, size);
         if (kept.floats) memcpy(kept.floats + k * size, images->floats + i * size, size * sizeof(float));
+        if (kept.factors) memcpy(kept.factors + k * factors, images->factors + i * factors, factors);
         k++;
     }
+    kept.factor_count = images->factor_count;
+    kept.sprites = images->sprites; // handed on
+    images->sprites = NULL;
     elbo_images_free(images);
     *images = kept;
     return ELBO_OK;

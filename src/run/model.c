@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "data/binarise.h"
+#include "data/sprites.h"
 #include "device/cpu/kernels.h"
 #include "run/run_folder.h"
 
@@ -418,6 +419,7 @@ uint64_t elbo_images_fingerprint(const elbo_images *images) {
     uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, &images->shape, sizeof images->shape);
     if (images->bytes) h = elbo_checksum_large(h, images->bytes, values);
     if (images->floats) h = elbo_checksum_large(h, images->floats, values * sizeof *images->floats);
+    if (images->sprites) h = elbo_checksum_large(h, images->factors, images->count * (size_t)images->factor_count);
     return h;
 }
 
@@ -427,6 +429,7 @@ uint64_t elbo_images_fingerprint_1(const elbo_images *images) {
     size_t some = size < LOOKED_AT ? size : LOOKED_AT, from = (size - some) / 2;
     const uint8_t *first = images->bytes ? images->bytes : (const uint8_t *)images->floats;
     uint64_t h = elbo_checksum(ELBO_CHECKSUM_START, &images->shape, sizeof images->shape);
+    if (images->sprites) return 0; // (they came later)
     for (uint32_t i = 0; i < images->count; i++) h = elbo_checksum(h, first + i * size + from, some);
     return h >> 11;
 }
@@ -438,6 +441,8 @@ void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, siz
         size_t row = index ? index[i] : i;
         if (images->floats)
             memcpy(out, images->floats + row * size, size * sizeof *out);
+        else if (images->sprites)
+            elbo_sprites_draw(images, (uint32_t)row, out, low, high);
         else
             elbo_kernels_here()->pointwise->from_bytes(out, images->bytes + row * size, size, low, high);
     }

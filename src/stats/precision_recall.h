@@ -29,4 +29,17 @@ typedef struct elbo_clouds {
 elbo_status elbo_precision_recall_of(elbo_precision_recall *p, const elbo_clouds *clouds, int k, const elbo_job *work,
                                      elbo_error *err);
 
+/* Naeem, Oh, Uh, Choi and Yoo, "Reliable fidelity and diversity metrics for generative models", 2020, equations 3 and 5. One outlier
+ * of the data, whose ball is large, makes everything precise; here it counts as one ball of many. */
+typedef struct elbo_density_coverage {
+    double
+        density; // in how many balls of the first cloud a point of the second lies, over k; 1 for equal clouds, may be more
+    double
+        coverage; // share of the first cloud's balls that hold one of the second: at most 1, 1 - 2^-k for equal clouds
+} elbo_density_coverage;
+
+/* k is below n. The same for any number of threads. */
+elbo_status elbo_density_coverage_of(elbo_density_coverage *r, const elbo_clouds *c, int k, const elbo_job *work,
+                                     elbo_error *err);
+
 #endif

@@ -75,7 +75,7 @@ static elbo_status fail_unknown(const char *name, elbo_error *err) {
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
     for (const elbo_dataset_info *i = elbo_known_datasets; i->name; i++)
-        if (i->made && strcmp(i->name, name) == 0)
+        if (i->make && strcmp(i->name, name) == 0)
             return elbo_fail(err, ELBO_BAD_INPUT, "%s: is built in; there is nothing to download", name);
     const char *near = elbo_nearest_word(name, names);
     return elbo_fail(err, ELBO_NOT_FOUND, "%s: is not a data set that elbo can download (%s)%s%s%s", name, list,

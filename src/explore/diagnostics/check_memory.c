@@ -79,7 +79,7 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
 
 elbo_status elbo_check_samples(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
     elbo_sample_scores s;
-    ELBO_TRY(elbo_sample_score(&s, e, err));
+    ELBO_TRY(elbo_sample_score(&s, e, NULL, err));
     if (!s.images) return ELBO_OK; // an autoencoder, or too few images
     double share = s.test_precision > 0 ? s.precision / s.test_precision : 1;
     bool blurred = share < ELBO_FEW_SAMPLES && s.sharpness < ELBO_BLURRED, unlike = share < ELBO_NO_SAMPLES;

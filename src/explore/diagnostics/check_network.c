@@ -11,7 +11,7 @@
 /* ---- the output layer and the data ---- */
 
 static void widen(double *low, double *high, const elbo_images *images, const elbo_recipe *r) {
-    if (images->bytes && images->count) { // bytes are read into the recipe's range, whatever they are
+    if ((images->bytes || images->sprites) && images->count) { // bytes are read into the recipe's range, whatever they are
         *low = fmin(*low, r->image.low);
         *high = fmax(*high, r->image.high);
     }

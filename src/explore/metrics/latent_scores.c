@@ -47,3 +47,18 @@ void elbo_latent_scores_free(elbo_latent_scores *s) {
     free(s->kl);
     *s = (elbo_latent_scores){0};
 }
+
+elbo_status elbo_factor_score(elbo_disentanglement *d, const elbo_eval_context *e, const elbo_latent_scores *latent,
+                              elbo_error *err) {
+    *d = (elbo_disentanglement){.mig = NAN, .factor_vae = NAN, .sap = NAN};
+    if (!e->images->factors || !e->data->factor || e->n < 2) return ELBO_OK;
+    ELBO_TRY(elbo_eval_context_step(e->work, "disentanglement", 0, err));
+    elbo_factor_codes c = {.codes = e->mu,
+                           .factors = e->images->factors,
+                           .factor = e->data->factor,
+                           .n = e->n,
+                           .dims = (int)e->Z,
+                           .count = e->images->factor_count,
+                           .least = latent->least};
+    return elbo_disentanglement_of(d, &c, e->work, err);
+}

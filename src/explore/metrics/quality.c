@@ -11,17 +11,24 @@ elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, el
     *q = (elbo_quality){.metrics = elbo_metrics_of(&m->recipe),
                         .knn = NAN,
                         .probe = NAN,
-                        .samples = {.precision = NAN, .recall = NAN, .test_precision = NAN, .test_recall = NAN},
+                        .factors = {.mig = NAN, .factor_vae = NAN, .sap = NAN},
+                        .lpips = NAN,
+                        .samples = elbo_no_sample_scores(),
                         .observation = elbo_observation_model_of(&m->recipe, &m->network.graph, m->network.params)};
     o.losses.threads = elbo_team_threads(m->team);
     o.losses.device = m->state.device;
+    elbo_vgg *vgg = NULL;
+    if (o.vgg16) ELBO_TRY(elbo_vgg_open(&vgg, o.vgg16, o.lpips, e->images->shape, m->team, err));
     elbo_status status = elbo_eval_context_step(e->work, "losses", 0, err);
     if (status == ELBO_OK) status = elbo_evaluate(&q->losses, &m->network, &m->recipe, e->images, o.losses, err);
     if (status == ELBO_OK) elbo_quality_set_objective(q, m, e->log);
     if (status == ELBO_OK) status = elbo_latent_score(&q->latent, e->mu, e->logvar, e->n, (int)e->Z, err);
+    if (status == ELBO_OK) status = elbo_factor_score(&q->factors, e, &q->latent, err);
     if (status == ELBO_OK) status = elbo_picture_score(&q->pictures, m, e->images, e->mu, e->work, err);
     if (status == ELBO_OK && o.classes) status = elbo_class_score(&q->knn, &q->probe, e, err);
-    if (status == ELBO_OK && o.classes) status = elbo_sample_score(&q->samples, e, err);
+    if (status == ELBO_OK && o.classes) status = elbo_sample_score(&q->samples, e, vgg, err);
+    if (status == ELBO_OK && vgg && elbo_vgg_has_lpips(vgg)) status = elbo_lpips_score(&q->lpips, e, vgg, err);
+    elbo_vgg_close(vgg);
     if (status == ELBO_OK && o.importance > 0)
         status = elbo_likelihood_estimate(&q->likelihood, m, e->images, e->mu, e->logvar,
                                           &(elbo_likelihood_options){.samples = o.importance, .seed = o.losses.seed},
@@ -66,8 +73,27 @@ static double ssim(const elbo_quality *q) { return q->pictures.ssim; }
 static double active(const elbo_quality *q) { return q->latent.active; }
 static double knn(const elbo_quality *q) { return q->knn; }
 static double probe(const elbo_quality *q) { return q->probe; }
+static double mig(const elbo_quality *q) { return q->factors.mig; }
+static double factor_vae(const elbo_quality *q) { return q->factors.factor_vae; }
+static double sap(const elbo_quality *q) { return q->factors.sap; }
 static double precision(const elbo_quality *q) { return q->samples.images ? q->samples.precision : NAN; }
 static double recall(const elbo_quality *q) { return q->samples.images ? q->samples.recall : NAN; }
+static double ms_ssim(const elbo_quality *q) { return q->pictures.scales > 1 ? q->pictures.ms_ssim : NAN; }
+static double lpips(const elbo_quality *q) { return q->lpips; }
+#define OF_SAMPLES(name, member)                                                                                       \
+    static double name(const elbo_quality *q) { return q->samples.images ? q->samples.member : NAN; }
+OF_SAMPLES(density, density)
+OF_SAMPLES(coverage, coverage)
+OF_SAMPLES(test_density, test_density)
+OF_SAMPLES(test_coverage, test_coverage)
+OF_SAMPLES(frechet, distance.frechet)
+OF_SAMPLES(kid, distance.kid)
+OF_SAMPLES(test_frechet, test_distance.frechet)
+OF_SAMPLES(test_kid, test_distance.kid)
+OF_SAMPLES(frechet_vgg16, vgg.frechet)
+OF_SAMPLES(kid_vgg16, vgg.kid)
+OF_SAMPLES(test_frechet_vgg16, test_vgg.frechet)
+OF_SAMPLES(test_kid_vgg16, test_vgg.kid)
 static double sharpness(const elbo_quality *q) { return q->samples.images ? q->samples.sharpness : NAN; }
 static double test_precision(const elbo_quality *q) { return q->samples.images ? q->samples.test_precision : NAN; }
 static double test_recall(const elbo_quality *q) { return q->samples.images ? q->samples.test_recall : NAN; }
@@ -89,14 +115,31 @@ const elbo_quality_row elbo_quality_rows[] = {
     {"mse", "MSE", "MSE", 4, 1, -1, mse},
     {"psnr", "PSNR (dB)", "PSNR dB", 2, 1, 1, psnr},
     {"ssim", "SSIM", "SSIM", 3, 1, 1, ssim},
+    {"ms_ssim", "MS-SSIM", NULL, 3, 1, 1, ms_ssim},
+    {"lpips", "LPIPS (VGG16)", "LPIPS", 3, 1, -1, lpips},
     {"active_units", "active units", "active", 0, 1, 0, active},
     {"knn_accuracy", "5-NN accuracy (%)", "5-NN %", 1, 100, 1, knn},
     {"probe_accuracy", "linear probe (%)", "probe %", 1, 100, 1, probe},
+    {"mig", "MIG", "MIG", 3, 1, 1, mig},
+    {"factor_vae_score", "FactorVAE score (%)", "FactorVAE %", 1, 100, 1, factor_vae},
+    {"sap", "SAP", "SAP", 3, 1, 1, sap},
     {"sample_precision", "precision of samples (%)", "prec. %", 1, 100, 1, precision},
     {"sample_recall", "recall of samples (%)", "recall %", 1, 100, 1, recall},
+    {"sample_density", "density of samples", "density", 2, 1, 1, density},
+    {"sample_coverage", "coverage of samples (%)", "cover. %", 1, 100, 1, coverage},
+    {"sample_frechet_random", "FD of samples, random features", NULL, 4, 1, -1, frechet},
+    {"sample_kid_random", "KID of samples, random features", NULL, 5, 1, -1, kid},
+    {"sample_frechet_vgg16", "FD-VGG16 of samples", "FD-VGG16", 3, 1, -1, frechet_vgg16},
+    {"sample_kid_vgg16", "KID-VGG16 of samples", NULL, 5, 1, -1, kid_vgg16},
     {"sample_sharpness", "sharpness of samples", NULL, 3, 1, 0, sharpness},
     {"test_precision", "precision of test images (%)", NULL, 1, 100, 0, test_precision},
     {"test_recall", "recall of test images (%)", NULL, 1, 100, 0, test_recall},
+    {"test_density", "density of test images", NULL, 2, 1, 0, test_density},
+    {"test_coverage", "coverage of test images (%)", NULL, 1, 100, 0, test_coverage},
+    {"test_frechet_random", "FD of test images, random features", NULL, 4, 1, 0, test_frechet},
+    {"test_kid_random", "KID of test images, random features", NULL, 5, 1, 0, test_kid},
+    {"test_frechet_vgg16", "FD-VGG16 of test images", NULL, 3, 1, 0, test_frechet_vgg16},
+    {"test_kid_vgg16", "KID-VGG16 of test images", NULL, 5, 1, 0, test_kid_vgg16},
     {"log_likelihood", "log p(x) (nats)", "log p(x)", 2, 1, 1, log_p},
     {"bits_per_dim", "bits/dim of the ELBO", "bits/dim", 4, 1, -1, bits},
     {"log_likelihood_bits_per_dim", "bits/dim of log p(x)", NULL, 4, 1, -1, bits_of_log_p},

@@ -17,8 +17,10 @@ typedef struct elbo_quality {
     elbo_scores losses;
     elbo_picture_scores pictures;
     elbo_latent_scores latent;
-    double knn;   // share of the test codes whose class most of the 5 nearest training codes have
-    double probe; // share that a linear classifier on the training codes tells right
+    double knn;                   // share of the test codes whose class most of the 5 nearest training codes have
+    double probe;                 // share that a linear classifier on the training codes tells right
+    double lpips;                 // of reconstructions, with the user's VGG16
+    elbo_disentanglement factors; // NaN where the data have none
     elbo_sample_scores samples;
     elbo_likelihood likelihood;
     elbo_observation_model observation; // p(x|z) as it was trained
@@ -28,6 +30,9 @@ typedef struct elbo_quality_options {
     elbo_eval_options losses; // its device and threads are the model's
     bool classes;             // knn and probe, and samples, which need training images too; on the test split only
     int importance;           // samples for the likelihood of a VAE; 0: not measured
+    const char *vgg16,
+        *lpips; // safetensors files (vgg_features.h), or NULL: LPIPS, and distances of samples in VGG16's
+                // features
 } elbo_quality_options;
 
 elbo_status elbo_quality_measure(elbo_quality *q, const elbo_eval_context *e, elbo_quality_options o, elbo_error *err);
@@ -47,7 +52,7 @@ typedef struct elbo_quality_row {
     double (*value)(const elbo_quality *q); // NaN: not there
 } elbo_quality_row;
 extern const elbo_quality_row elbo_quality_rows[]; // ended by a row without a key
-enum { ELBO_MOST_QUALITY_ROWS = 24 };
+enum { ELBO_MOST_QUALITY_ROWS = 48 };
 
 /* A score as a table shows it, "-101.31 ± 0.25", or "" where it is not there. */
 enum { ELBO_QUALITY_TEXT = 48 };
@@ -63,7 +68,8 @@ json_t *elbo_quality_to_json(const elbo_quality *q); // NULL: no memory
  * where one of them is another now, elbo_quality_load finds nothing (ELBO_NOT_FOUND). `data` NULL: the images are not
  * open, and are taken to be the same. */
 elbo_status elbo_quality_save(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
-/* The same, except that a likelihood kept earlier stays where q has none: it costs more than all the rest. */
+/* The same, except that a likelihood and scores by VGG16 that were kept earlier stay where q has none: they cost more than
+ * all the rest, or need files. */
 elbo_status elbo_quality_keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
 elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err);
 

@@ -126,16 +126,31 @@ static bool read_scores(elbo_quality *q, const json_t *o, const elbo_model *m, i
     elbo_metric_values_from_json(q->losses.metric, json_object_get(o, "metrics"), &q->metrics);
     elbo_scores_fill(&q->losses, &q->metrics, elbo_image_size(m->network.graph.image));
     elbo_quality_set_objective(q, m, &(elbo_log){0});
-    q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"), .ssim = real_of(o, "ssim")};
+    q->pictures = (elbo_picture_scores){.psnr = real_of(o, "psnr"),
+                                        .ssim = real_of(o, "ssim"),
+                                        .ms_ssim = real_of(o, "ms_ssim"),
+                                        .scales = elbo_ms_ssim_scales(m->network.graph.image)};
+    q->lpips = real_of(o, "lpips");
     q->knn = real_of(o, "knn_accuracy");
     q->probe = real_of(o, "probe_accuracy");
-    q->samples = (elbo_sample_scores){.images = (size_t)json_integer_value(json_object_get(o, "sample_images")),
-                                      .k = (int)json_integer_value(json_object_get(o, "sample_neighbours")),
-                                      .precision = real_of(o, "sample_precision"),
-                                      .recall = real_of(o, "sample_recall"),
-                                      .test_precision = real_of(o, "test_precision"),
-                                      .test_recall = real_of(o, "test_recall"),
-                                      .sharpness = real_of(o, "sample_sharpness")};
+    q->factors = (elbo_disentanglement){
+        .mig = real_of(o, "mig"), .factor_vae = real_of(o, "factor_vae_score"), .sap = real_of(o, "sap")};
+    q->samples =
+        (elbo_sample_scores){.images = (size_t)json_integer_value(json_object_get(o, "sample_images")),
+                             .k = (int)json_integer_value(json_object_get(o, "sample_neighbours")),
+                             .precision = real_of(o, "sample_precision"),
+                             .recall = real_of(o, "sample_recall"),
+                             .test_precision = real_of(o, "test_precision"),
+                             .test_recall = real_of(o, "test_recall"),
+                             .sharpness = real_of(o, "sample_sharpness"),
+                             .density = real_of(o, "sample_density"),
+                             .coverage = real_of(o, "sample_coverage"),
+                             .test_density = real_of(o, "test_density"),
+                             .test_coverage = real_of(o, "test_coverage"),
+                             .distance = {real_of(o, "sample_frechet_random"), real_of(o, "sample_kid_random")},
+                             .test_distance = {real_of(o, "test_frechet_random"), real_of(o, "test_kid_random")},
+                             .vgg = {real_of(o, "sample_frechet_vgg16"), real_of(o, "sample_kid_vgg16")},
+                             .test_vgg = {real_of(o, "test_frechet_vgg16"), real_of(o, "test_kid_vgg16")}};
     if (likelihood_holds(q, version))
         q->likelihood = (elbo_likelihood){.samples = (int)json_integer_value(json_object_get(o, "importance_samples")),
                                           .log_p = real_of(o, "log_likelihood"),
@@ -163,7 +178,8 @@ elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_d
     elbo_status status = path && model && (images || !data) ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK)
         status = elbo_file_exists(path) ? elbo_file_read(path, LARGEST, &bytes, &size, err) : ELBO_NOT_FOUND;
-    json_t *o = status == ELBO_OK ? json_loadb((const char *)bytes, size, 0, NULL) : NULL;
+    json_t *o = status == ELBO_OK ? elbo_json_read((const char *)bytes, size, 0, NULL) : NULL;
+    if (status == ELBO_OK && !o && errno == ENOMEM) status = elbo_no_memory(err);
     const json_t *about = json_object_get(o, "data");
     int version = (int)json_integer_value(json_object_get(o, "version"));
     bool fits = version >= 1 && version <= VERSION && same_text(o, "model", model) &&
@@ -186,8 +202,13 @@ elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_d
 elbo_status elbo_quality_keep(const elbo_quality *q, const elbo_model *m, const elbo_dataset *data, elbo_error *err) {
     elbo_quality whole = *q, before;
     elbo_error none;
-    if (!q->likelihood.samples && elbo_quality_load(&before, m, data, &none) == ELBO_OK) {
-        whole.likelihood = before.likelihood;
+    if (elbo_quality_load(&before, m, data, &none) == ELBO_OK) {
+        if (!q->likelihood.samples) whole.likelihood = before.likelihood;
+        if (!isfinite(q->lpips)) whole.lpips = before.lpips;
+        if (!isfinite(q->samples.vgg.frechet)) {
+            whole.samples.vgg = before.samples.vgg;
+            whole.samples.test_vgg = before.samples.test_vgg;
+        }
         elbo_quality_free(&before);
     }
     return elbo_quality_save(&whole, m, data, err);

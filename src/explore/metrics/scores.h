@@ -3,7 +3,10 @@
 #define ELBO_SCORES_H
 
 #include "explore/metrics/eval_context.h"
+#include "explore/metrics/vgg_features.h"
 #include "nn/observation.h"
+#include "stats/cloud_distances.h"
+#include "stats/disentanglement.h"
 
 /* ---- the likelihood (likelihood.c) ---- */
 
@@ -61,6 +64,13 @@ void elbo_latent_scores_free(elbo_latent_scores *s);
  * beside them. */
 elbo_status elbo_class_score(double *knn, double *probe, const elbo_eval_context *e, elbo_error *err);
 
+/* ---- the factors (latent_scores.c) ---- */
+
+/* Whether each dimension stands for one of the factors that made the images, on those that are evaluated; NaN where the
+ * data have none. A dimension is used where it is active: `latent` says what that is. */
+elbo_status elbo_factor_score(elbo_disentanglement *d, const elbo_eval_context *e, const elbo_latent_scores *latent,
+                              elbo_error *err);
+
 /* ---- the samples (sample_scores.c) ---- */
 
 /* Whether samples from the prior look like the data: precision and recall (stats/precision_recall.h) in the features of a
@@ -71,32 +81,50 @@ typedef struct elbo_sample_scores {
     size_t images; // of each kind, at most 1000; 0: not measured
     int k;         // neighbours that a ball reaches to
     double precision, recall;
+    double density, coverage, test_density, test_coverage; // in the balls to 5 neighbours, as Naeem et al. 2020
+    elbo_cloud_distances distance, test_distance;          // Frechet and KID in these features
     double realism; // of the median sample: 1 is the border of the data's manifold
     double test_precision, test_recall, test_realism;
     double
         sharpness; // of the median sample in that of the median training image: the root mean square of the Laplacian
                    // over the standard deviation of the pixels
+    elbo_cloud_distances vgg, test_vgg; // the same distances in features of VGG16 (vgg_features.h); NaN without weights
 } elbo_sample_scores;
+elbo_sample_scores elbo_no_sample_scores(void); // not measured: NaN
 
-elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e, elbo_error *err);
+/* vgg: or NULL */
+elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e, elbo_vgg *vgg, elbo_error *err);
+/* The mean LPIPS of reconstructions from the mean code, of at most 1,000 images; `vgg` has its weights. */
+elbo_status elbo_lpips_score(double *lpips, const elbo_eval_context *e, elbo_vgg *vgg, elbo_error *err);
 
 /* ---- the pictures (ssim.c) ---- */
 
 /* Reconstructions from the mean code against the images, values clipped to the range as a picture's are; means over
  * images. */
 typedef struct elbo_picture_scores {
-    double psnr; // 10 log10(range^2 / mse) of each image, in dB; at most 100
-    double ssim; // structural similarity: Wang, Bovik, Sheikh and Simoncelli 2004
+    double psnr;    // 10 log10(range^2 / mse) of each image, in dB; at most 100
+    double ssim;    // structural similarity: Wang, Bovik, Sheikh and Simoncelli 2004
+    double ms_ssim; // at several scales: elbo_ms_ssim; NaN where there is one
+    int scales;     // that it looks at
 } elbo_picture_scores;
 
 elbo_status elbo_picture_score(elbo_picture_scores *s, elbo_model *m, const elbo_images *images, const float *mu,
                                const elbo_job *work, elbo_error *err);
 
+/* In dB, the values brought from low .. high to 0 .. 1 and clipped; at most 100.  a, b: (n) */
+double elbo_psnr(const float *a, const float *b, size_t n, float low, float high);
+
 /* SSIM of two images with values in [0, 1]: windows of 11 x 11 weighted by a Gaussian of sigma 1.5 (of a smaller image,
  * as large as fit), K1 = 0.01, K2 = 0.03; the mean over all windows that lie inside, and over channels.  a, b: (C, H,
  * W) */
-/* In dB, the values brought from low .. high to 0 .. 1 and clipped; at most 100.  a, b: (n) */
-double elbo_psnr(const float *a, const float *b, size_t n, float low, float high);
 double elbo_ssim(const float *a, const float *b, elbo_image_shape shape);
+
+/* Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image quality assessment", 2003: the product of contrast and
+ * structure at each scale and of the luminance at the last, to the powers of the paper, a channel at a time; between scales 2x2 averages.
+ * The paper's five scales need 176 pixels: smaller images have as many as hold a window of 11 x 11, 28 x 28 two, 64 x 64
+ * three, the powers over their sum. A mean below 0 counts as 0.  scratch: (elbo_ms_ssim_scratch) */
+double elbo_ms_ssim(const float *a, const float *b, elbo_image_shape shape, float *scratch);
+int elbo_ms_ssim_scales(elbo_image_shape shape);
+size_t elbo_ms_ssim_scratch(elbo_image_shape shape);
 
 #endif

@@ -6,6 +6,7 @@
 #include "data/augment/augment.h"
 #include "data/binarise.h"
 #include "data/corrupt/corrupt.h"
+#include "data/sprites.h"
 #include "device/cpu/lower/lower.h"
 
 /* An image of the batch: gathered, augmented, made binary. */
@@ -15,6 +16,7 @@ static void give_image(const elbo_cpu_step *s, const elbo_batch_args *args, cons
     size_t n = s->out[0]->per_image;
     bool target = s->number, binary = args->binary && !target;
     const elbo_augment *augment = target ? NULL : args->augment;
+    if (images->sprites && !augment) binary = false; // they are
     if (binary) k->loss->uniform(scratch, n, elbo_binarise_stream(args->binary_seed, args->binary_draw, index));
     if (binary && images->bytes && !augment) {
         elbo_binarise_bytes(row, images->bytes + index * n, scratch, n, args->low, args->high);
@@ -22,6 +24,8 @@ static void give_image(const elbo_cpu_step *s, const elbo_batch_args *args, cons
     }
     if (images->floats)
         memcpy(row, images->floats + index * n, n * sizeof *row);
+    else if (images->sprites)
+        elbo_sprites_draw(images, index, row, args->low, args->high);
     else
         k->pointwise->from_bytes(row, images->bytes + index * n, n, args->low, args->high);
     if (augment) {

@@ -36,6 +36,12 @@ static const layer convolutions[] = {
     {false, 1, 80, 3, 3, 16, 3, 1, 2, 1, 0, true},
     {false, 2, 16, 1, 1, 96, 3, 1, 1, 1, 0, true},
     {false, 3, 16, 16, 13, 16, 3, 1, 1, 1, 0, true},
+    {false, 2, 16, 16, 18, 32, 4, 2, 1, 1, 0, true},
+    {false, 3, 32, 13, 12, 16, 4, 2, 0, 1, 0, false},
+    {false, 1, 48, 15, 17, 80, 4, 2, 2, 1, 0, true},
+    {true, 2, 16, 8, 9, 32, 4, 2, 1, 1, 0, true},
+    {true, 1, 80, 6, 6, 16, 4, 2, 0, 1, 1, true},
+    {true, 3, 32, 8, 7, 48, 4, 2, 2, 1, 1, false},
 };
 
 static elbo_conv_shape shape_of(const layer *l) {

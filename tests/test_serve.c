@@ -54,6 +54,12 @@ static void write_codes(const char *name, const float *z, size_t n, size_t width
     free(path);
 }
 
+static float float_of(const uint8_t *body, size_t i) {
+    float v;
+    memcpy(&v, body + i * sizeof v, sizeof v);
+    return v;
+}
+
 static void some_codes(float *z, size_t n) {
     for (size_t i = 0; i < n; i++) z[i] = sinf(0.7f * (float)i);
 }
@@ -316,6 +322,123 @@ static void test_read_only(void **state) {
     assert_false(there("kept/vectors"));
 }
 
+/* An epoch that is kept is decoded as the command decodes its run; maps go through epochs. */
+static void test_epochs_that_are_kept(void **state) {
+    (void)state;
+    run_well("train", "mnist-vae", "-o", "past", "-e", "4", "--set", "train.history=3", "-q");
+    server_start("past", "--port", "0");
+    json_t *o = get_json("/api/1/runs/past"), *history = json_object_get(o, "history"),
+           *expected = json_pack("[i,i,i]", 0, 2, 4);
+    assert_true(json_equal(history, expected));
+    float z[Z];
+    some_codes(z, Z);
+    write_codes("z.npy", z, 1, Z);
+    run_well("decode", "past/history/00002", "z.npy", "-o", "images.npy");
+    elbo_array images = array_of("images.npy");
+    reply r = ask_well("POST", "/api/1/runs/past/decode?epoch=2", z, sizeof z),
+          last = ask_well("POST", "/api/1/runs/past/decode?epoch=4", z, sizeof z),
+          own = ask_well("POST", "/api/1/runs/past/decode", z, sizeof z);
+    for (size_t i = 0; i < SIZE; i++) assert_true(fabsf((float)r.body[i] - 255 * ((const float *)images.data)[i]) <= 1);
+    assert_memory_equal(last.body, own.body, SIZE);
+    assert_memory_not_equal(r.body, own.body, SIZE);
+    reply map = ask_well("GET", "/api/1/runs/past/map?method=pca&epoch=0", NULL, 0);
+    assert_shape(&map, "f32", "360,2");
+    run_well("encode", "past/history/00000", "test", "-o",
+             "first.npy"); // codes of that epoch lie where its map has them
+    elbo_array first = array_of("first.npy");
+    reply placed = ask_well("POST", "/api/1/runs/past/place?method=pca&epoch=0", first.data, 3 * Z * sizeof(float));
+    for (size_t i = 0; i < 6; i++)
+        assert_true(fabsf(float_of(placed.body, i) - float_of(map.body, 2 * TRAIN + i)) < 1e-4f);
+    reply_free(&placed);
+    elbo_array_free(&first);
+    refused_with(ask("GET", "/api/1/runs/past/map?method=tsne&epoch=0", NULL, 0), 400);
+    refused_with(ask("POST", "/api/1/runs/past/decode?epoch=3", z, sizeof z), 404);
+    refused_with(ask("POST", "/api/1/runs/past/decode?epoch=-1", z, sizeof z), 400);
+    refused_with(ask("GET", "/api/1/runs/past/map?method=dims&epoch=1", NULL, 0), 404);
+    server_end();
+    reply_free(&r);
+    reply_free(&last);
+    reply_free(&own);
+    reply_free(&map);
+    elbo_array_free(&images);
+    json_decref(expected);
+    json_decref(o);
+}
+
+static void test_what_is_no_run(void **state) {
+    (void)state;
+    refused(1, WORDS("nowhere", "neither a run nor a folder of runs"), "serve", "nowhere", "--no-open", "--port", "0");
+    copy_run("runs/vae", "broken");
+    scratch_write(&here, "broken/model.safetensors", "damaged", 7);
+    refused(1, WORDS("broken/model.safetensors"), "serve", "broken", "--no-open", "--port", "0");
+    refused(2, WORDS("--port"), "serve", "runs/vae", "--port", "65536");
+    server_start("runs", "--port", "0");
+    char port[12];
+    snprintf(port, sizeof port, "%d", serve_port);
+    refused(1, WORDS("127.0.0.1", port, "in use"), "serve", "runs/vae", "--no-open", "--port", port);
+    server_end();
+    server_start("broken", "runs", "--port", "0"); // among others it is listed with what is wrong
+    json_t *o = get_json("/api/1/runs");
+    assert_non_null(strstr(text(json_array_get(json_object_get(o, "runs"), 0), "error"), "broken/model.safetensors"));
+    assert_int_equal(json_array_size(json_object_get(o, "runs")), 4);
+    json_decref(o);
+    refused_with(ask("GET", "/api/1/runs/broken", NULL, 0), 400);
+    server_end();
+}
+
+/* What needs no data works without. */
+static void test_run_whose_data_are_gone(void **state) {
+    (void)state;
+    write_data("moved", TRAIN, TEST);
+    run_well("train", "mnist-vae", "--data", "moved", "-o", "orphan", "-e", "1", "-q");
+    char *from = in_scratch("moved"), *to = in_scratch("elsewhere");
+    assert_int_equal(rename(from, to), 0);
+    server_start("orphan", "--port", "0");
+    json_t *o = get_json("/api/1/runs/orphan");
+    assert_non_null(strstr(text(o, "data_error"), "moved"));
+    assert_int_equal(json_array_size(json_object_get(o, "dimensions")), Z);
+    json_decref(o);
+    float z[Z] = {0};
+    reply r = ask_well("POST", "/api/1/runs/orphan/decode", z, sizeof z);
+    reply_free(&r);
+    uint8_t black[SIZE] = {0};
+    r = ask_well("POST", "/api/1/runs/orphan/encode", black, SIZE);
+    reply_free(&r);
+    refused_with(ask("GET", "/api/1/runs/orphan/map", NULL, 0), 404);
+    server_end();
+    free(from);
+    free(to);
+}
+
+/* Codes that take a while are made beside: another run is served meanwhile, and whoever waits is answered. */
+static void test_another_run_while_codes_are_made(void **state) {
+    (void)state;
+    run_well("train", "mnist-vae", "-o", "pair/one", "-e", "1", "-q");
+    run_well("train", "mnist-vae", "-o", "pair/two", "-e", "1", "-q");
+    server_start("pair", "--port", "0", "--read-only");
+    enum { ASKED = 8 };
+    int fd[ASKED];
+    char head[400];
+    for (int i = 0; i < ASKED; i++) {
+        fd[i] = dial();
+        int n = snprintf(head, sizeof head,
+                         "GET /api/1/runs/one/map HTTP/1.1\r\nHost: localhost:%d\r\nAuthorization: Bearer %s\r\n\r\n",
+                         serve_port, serve_token);
+        say(fd[i], head, (size_t)n);
+    }
+    float z[Z] = {0};
+    reply r = ask_well("POST", "/api/1/runs/two/decode", z, sizeof z);
+    reply_free(&r);
+    for (int i = 0; i < ASKED; i++) {
+        r = hear(fd[i], SECONDS_TO_LIVE);
+        assert_int_equal(r.status, 200);
+        assert_shape(&r, "f32", "360,2");
+        reply_free(&r);
+        close(fd[i]);
+    }
+    server_end();
+}
+
 /* ---- a training beside ---- */
 
 static double wall_clock(void) {
@@ -405,7 +528,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_nearest_values_and_figures, serve_runs, end_server),
         cmocka_unit_test_setup_teardown(test_token_outlives_the_server, serve_runs, end_server),
         cmocka_unit_test_setup_teardown(test_clients_do_not_supersede_each_other, serve_runs, end_server),
+        cmocka_unit_test(test_what_is_no_run),
         cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_run_whose_data_are_gone),
+        cmocka_unit_test(test_another_run_while_codes_are_made),
+        cmocka_unit_test(test_epochs_that_are_kept),
         cmocka_unit_test(test_epochs_of_a_training_are_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

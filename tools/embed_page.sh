@@ -10,6 +10,7 @@ shift
     for file; do
         case "$file" in
         *.html) type='text/html; charset=utf-8' ;;
+        *.svg) type='image/svg+xml' ;;
         *.css) type='text/css; charset=utf-8' ;;
         *) type='text/javascript; charset=utf-8' ;;
         esac

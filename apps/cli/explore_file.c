@@ -87,6 +87,7 @@ static elbo_status put_page(FILE *out, const elbo_page_data *d, const elbo_page_
         end = strchr(line, '\n');
         end = end ? end + 1 : line + strlen(line);
         size_t n = (size_t)(end - line);
+        if (memmem(line, n, "rel=\"icon\"", 10)) continue; // a file of its own
         if (memmem(line, n, "rel=\"stylesheet\"", 16)) {
             fputs(policy, out);
             fprintf(out, "<style>\n%s</style>\n", file_named("style.css")->text);

@@ -16,10 +16,6 @@ elbo_status serve_need_data(serve_call *c, elbo_error *err) {
     return serve_run_open_data(serve_get_runs(c->server), c->run, err);
 }
 
-elbo_status serve_need_points(serve_call *c, elbo_error *err) {
-    return serve_run_open_points(serve_get_runs(c->server), c->run, err);
-}
-
 elbo_status serve_query_int(const serve_call *c, const char *name, long least, long most, long otherwise, long *value,
                             elbo_error *err) {
     char text[24], *end;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "epochs.h"
 #include "handle.h"
 #include "maps.h"
 #include "nn/distributions.h"
@@ -12,7 +13,10 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     ELBO_TRY(serve_need_model(c, err));
     elbo_model *m = c->run->one;
     size_t size = elbo_image_size(m->network.graph.image), n;
+    int epoch;
     float *z;
+    ELBO_TRY(serve_epoch_of_query(c, &epoch, err));
+    if (epoch >= 0) ELBO_TRY(serve_epoch_open(c->run, epoch, &m, err));
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(serve_set_class(c, m, err));
     ELBO_TRY(serve_body_codes(c, SERVE_ROWS_MOST, &z, &n, err));
@@ -30,26 +34,23 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     return status;
 }
 
-static double kl_of(const float *mu, const float *logvar, size_t Z) {
-    double sum = 0;
-    for (size_t k = 0; k < Z; k++) sum += elbo_gaussian_kl((double)mu[k], (double)logvar[k]);
-    return sum;
-}
-
 static elbo_status encoded(serve_call *c, const float *mu, const float *logvar, size_t n, elbo_error *err) {
     size_t Z = (size_t)c->run->model->network.graph.latent;
     bool vae = c->run->model->recipe.kind == ELBO_VAE;
+    const elbo_prior_model *prior = &c->run->model->prior;
     float *place = elbo_alloc(2 * n, sizeof *place);
     if (!place) return elbo_no_memory(err);
     elbo_latent_map *map;
     elbo_error ignored; // (t-SNE may not be there yet)
-    bool placed = serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
+    bool placed = serve_run_find_points(serve_get_runs(c->server), c->run, &ignored) == ELBO_OK &&
+                  serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
                   elbo_latent_map_place(map, &c->run->points->of, mu, n, place, &ignored) == ELBO_OK;
     json_t *mus = json_array(), *logvars = json_array(), *kls = json_array(), *places = json_array();
     for (size_t i = 0; i < n; i++) {
         json_array_append_new(mus, serve_floats_json(mu + i * Z, Z));
         json_array_append_new(logvars, vae ? serve_floats_json(logvar + i * Z, Z) : json_null());
-        json_array_append_new(kls, vae ? json_real(kl_of(mu + i * Z, logvar + i * Z, Z)) : json_null());
+        json_array_append_new(kls, vae ? json_real(elbo_prior_kl(prior, mu + i * Z, logvar + i * Z, (uint32_t)i))
+                                       : json_null());
         json_array_append_new(places, placed ? serve_floats_json(place + 2 * i, 2) : json_null());
     }
     free(place);

@@ -17,6 +17,14 @@ serve_points *serve_points_hold(serve_points *p) {
     return p;
 }
 
+serve_points *serve_points_new(const elbo_points *of) {
+    serve_points *p = elbo_alloc(1, sizeof *p);
+    if (!p) return NULL;
+    atomic_init(&p->holders, 1);
+    p->of = *of;
+    return p;
+}
+
 void serve_points_release(serve_points *p) {
     if (!p || atomic_fetch_sub(&p->holders, 1) > 1) return;
     elbo_points_free(&p->of);
@@ -135,6 +143,12 @@ static void forget_model(serve_run *run) {
         elbo_latent_map_free(&run->map[m]);
         run->trust[m] = NAN;
     }
+    for (int i = 0; i < SERVE_EPOCHS; i++) {
+        elbo_model_close(run->epoch[i].model);
+        run->epoch[i] = (serve_epoch){0};
+    }
+    elbo_latent_map_free(&run->epoch_map);
+    elbo_latent_map_free(&run->growing);
     serve_tsne_release(run->tsne);
     run->tsne = NULL;
     json_decref(run->doctor);
@@ -152,6 +166,10 @@ static void forget_model(serve_run *run) {
 void serve_runs_close(serve_runs *r) {
     for (int i = 0; i < r->count; i++) {
         forget_model(r->run[i]);
+        for (serve_call *c = r->run[i]->waiting, *next; c; c = next) {
+            next = c->next;
+            serve_call_free(c);
+        }
         free(r->run[i]->folder);
         free(r->run[i]->name);
         free(r->run[i]);
@@ -253,19 +271,14 @@ elbo_status serve_run_open_data(serve_runs *r, serve_run *run, elbo_error *err) 
     return status;
 }
 
-elbo_status serve_run_open_points(serve_runs *r, serve_run *run, elbo_error *err) {
+elbo_status serve_run_find_points(serve_runs *r, serve_run *run, elbo_error *err) {
     ELBO_TRY(serve_run_open_data(r, run, err));
     if (run->points) return ELBO_OK;
-    serve_points *p = elbo_alloc(1, sizeof *p);
-    if (!p) return elbo_no_memory(err);
-    atomic_init(&p->holders, 1);
-    bool keep = !r->options->read_only && !r->options->data && !run->training;
-    elbo_status status = elbo_points_open(&p->of, run->model, &run->data->set, keep, err);
-    if (status == ELBO_OK)
-        run->points = p;
-    else
-        free(p);
-    return status;
+    elbo_points p;
+    if (!elbo_points_load(&p, run->model, &run->data->set)) return elbo_fail(err, ELBO_NOT_FOUND, "not encoded yet");
+    if ((run->points = serve_points_new(&p))) return ELBO_OK;
+    elbo_points_free(&p);
+    return elbo_no_memory(err);
 }
 
 bool serve_run_refresh(serve_run *run, const serve_options *o, int *epochs) {

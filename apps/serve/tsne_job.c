@@ -97,6 +97,7 @@ static elbo_status adopt(serve_call *c, elbo_error *err) {
     elbo_status status = ELBO_OK;
     if (!c->failed) status = elbo_latent_map_tsne(&c->run->map[ELBO_MAP_TSNE], &t->points->of, t->y, err);
     c->run->tsne = NULL;
+    elbo_latent_map_free(&c->run->growing);
     serve_tsne_release(t);
     if (c->failed || status != ELBO_OK) return status;
     tell_map(c->server, c->run->id, ELBO_MAP_TSNE, 1, NAN);

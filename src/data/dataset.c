@@ -12,8 +12,8 @@
 #include "base/shown.h"
 #include "data/data.h"
 #include "data/readers.h"
-#include "data/table.h"
 #include "data/sprites.h"
+#include "data/table.h"
 
 static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",      "Coat", "Sandal",

@@ -57,7 +57,7 @@ static bool take(const elbo_safetensors *s, const char *name, float *to, const e
 static bool load(elbo_points *p, const char *path) {
     elbo_safetensors s;
     elbo_error ignored;
-    if (!elbo_file_exists(path) || elbo_safetensors_open(&s, path, &ignored) != ELBO_OK) return false;
+    if (elbo_safetensors_open(&s, path, &ignored) != ELBO_OK) return false;
     const char *model = elbo_safetensors_metadata(&s, "model"), *data = elbo_safetensors_metadata(&s, "data");
     bool good = model && data && !strcmp(model, p->model) && !strcmp(data, p->data) && take(&s, "mu", p->mu, p) &&
                 (!p->logvar || take(&s, "logvar", p->logvar, p));
@@ -110,16 +110,31 @@ static elbo_status summarise(elbo_points *p, elbo_error *err) {
     return status;
 }
 
-elbo_status elbo_points_open(elbo_points *p, elbo_model *m, const elbo_dataset *d, bool keep, elbo_error *err) {
-    elbo_status status = allocate(p, m, d, err);
-    if (status == ELBO_OK && p->n == 0) status = elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images", d->source);
+static elbo_status begin(elbo_points *p, const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
+    ELBO_TRY(allocate(p, m, d, err));
+    if (p->n == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images", d->source);
+    identify(p, m, d);
+    return ELBO_OK;
+}
+
+bool elbo_points_load(elbo_points *p, const elbo_model *m, const elbo_dataset *d) {
+    elbo_error ignored; // they are encoded, then
     char *path = path_of(m);
-    if (status == ELBO_OK && !path) status = elbo_no_memory(err);
-    if (status == ELBO_OK) identify(p, m, d);
-    if (status == ELBO_OK && !load(p, path)) {
-        status = encode(p, m, d, err);
-        if (status == ELBO_OK && keep) save(p, m, path);
-    }
+    *p = (elbo_points){0};
+    bool there = path && elbo_file_exists(path) && begin(p, m, d, &ignored) == ELBO_OK && load(p, path) &&
+                 summarise(p, &ignored) == ELBO_OK;
+    free(path);
+    if (!there) elbo_points_free(p);
+    return there;
+}
+
+elbo_status elbo_points_open(elbo_points *p, elbo_model *m, const elbo_dataset *d, bool keep, elbo_error *err) {
+    *p = (elbo_points){0};
+    if (elbo_points_load(p, m, d)) return ELBO_OK;
+    char *path = path_of(m);
+    elbo_status status = path ? begin(p, m, d, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = encode(p, m, d, err);
+    if (status == ELBO_OK && keep) save(p, m, path);
     if (status == ELBO_OK) status = summarise(p, err);
     free(path);
     if (status != ELBO_OK) elbo_points_free(p);

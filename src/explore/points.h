@@ -21,6 +21,8 @@ typedef struct elbo_points {
 /* Reads what was kept of this model and these images, else encodes them and, where `keep`, keeps them (where the folder
  * may only be read, they are encoded again the next time). */
 elbo_status elbo_points_open(elbo_points *p, elbo_model *m, const elbo_dataset *d, bool keep, elbo_error *err);
+/* What was kept alone. False: there is nothing, and *p is empty. */
+bool elbo_points_load(elbo_points *p, const elbo_model *m, const elbo_dataset *d);
 void elbo_points_free(elbo_points *p);
 
 /* Which image a point is. */

@@ -1,6 +1,6 @@
 // The page without a server: elbo report --explore.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ROOT, closeBrowser, data, decodeByElbo, elbo, explorePage, folder, largest, openBrowser, openPage, prepare, readNpy, screenOf, settled, until, writeImages, TRAIN } from "./harness.js";
@@ -84,7 +84,7 @@ test("arithmetic as elbo computes it, a direction of two lassos, and the path be
     await page.locator("#panel-directions button", { hasText: sign }).first().click();
   }
   await page.getByLabel("Name of the direction").fill("slant");
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByLabel("Amount of slant").waitFor();
   const command = await page.evaluate(() => window.elbo.store.state.command);
   assert.equal(command.includes("mean(test:1, test:2, test:3) - mean(test:4, test:5)"), true);
@@ -115,9 +115,16 @@ test("what a browser cannot compute in time is refused in one line, and so is a 
   assert.match(refuse("runs/vae", "runs/ae"), /^elbo: --explore takes one run, not 2.*\n$/);
 });
 
-test("a class named as a script is text", async () => {
-  const html = readFileSync(join(folder, "vae.html"), "utf8");
-  assert.equal(html.split("</script>").length, html.split("<script").length, "as many scripts end as begin");
+test("a folder named as a script is text", async () => {
+  const name = "runs/x</script><script>window.hacked=1</script>"; // a folder in a folder
+  cpSync(join(folder, "runs/vae"), join(folder, name), { recursive: true });
+  elbo("report", name, "--explore", "-o", "hostile.html");
+  const page = await openPage(`file://${join(folder, "hostile.html")}`);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.evaluate(() => window.elbo.session.run.folder), name);
+  assert.deepEqual(page.errors, []);
+  rmSync(join(folder, "runs/x<"), { recursive: true });
+  await page.context().close();
 });
 
 test("the ten colours are those of the figures", () => {

@@ -62,8 +62,9 @@ function sidesOf(session, changed) {
     const { plus, minus } = sides;
     if (!plus || !minus || !name.reportValidity()) return;
     try {
-      await backend.keepVector(session.id, name.value, plus.mean.map((v, d) => v - minus.mean[d]));
-      const words = plus.words && minus.words ? `elbo vector save ${name.value} '${plus.words} - ${minus.words}' ${session.folder}` : "";
+      const expression = plus.words && minus.words ? `${plus.words} - ${minus.words}` : "";
+      await backend.keepVector(session.id, name.value, plus.mean.map((v, d) => v - minus.mean[d]), expression);
+      const words = expression ? `elbo vector save ${name.value} '${expression}' ${session.folder}` : "";
       store.set({ command: words || `elbo arithmetic ${session.folder} ${shellWord(`${session.codeName ?? "test:17"} + ${name.value}`)}` });
       changed();
     } catch (e) {

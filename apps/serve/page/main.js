@@ -6,6 +6,7 @@ import { comparison } from "./compare.js";
 import { showDirections } from "./directions.js";
 import { byId, h } from "./dom.js";
 import { listenToKeys, listenToPointers } from "./gestures.js";
+import { showExports } from "./exports.js";
 import { showHead } from "./head.js";
 import { showHelp } from "./help.js";
 import { showHoles } from "./holes.js";
@@ -63,6 +64,7 @@ function showParts(session, map) {
   showImagePanel(session);
   showNearest(session);
   showCommand(store);
+  showExports(session, map);
   showLegend(session);
   showSearch(session);
   showEllipse(session);

@@ -74,7 +74,6 @@ export function showPosterior(session, panel) {
       showPixels(mean, r.middle);
       showPixels(deviation, deviationOf(r.samples));
       grid.replaceChildren(...Array.from({ length: SAMPLES }, (_, k) => pictureOf(r.samples, k, "")));
-      grid.querySelectorAll("canvas").forEach((c) => c.setAttribute("aria-hidden", "true"));
       store.set({ cloud: r.cloud });
     },
     session.complain,

@@ -141,7 +141,7 @@ export async function remoteBackend() {
     place: async (id, c, z) => /** @type {Float32Array} */ ((await arrayOf(await sendBytes(`${one(id)}/place?${mapWords(c)}`, z))).data),
     locate: async (id, c, from, to) => {
       const r = await (await send(`${one(id)}/locate?${mapWords(c)}`, { from: [...from], to })).json();
-      return { z: Float32Array.from(r.z), place: r.place, gap: r.gap ?? 0, offPlane: r.off_plane ?? null, exact: r.exact, doubt: r.doubt };
+      return { z: Float32Array.from(r.z), place: r.place, gap: r.gap ?? 0, offPlane: r.off_plane ?? null, exact: r.exact, doubt: r.doubt ?? undefined };
     },
     nearest: async (id, z) => {
       const r = await (await sendBytes(`${one(id)}/nearest`, z)).json(), first = r.nearest?.[0] ?? { points: [], distances: [] };
@@ -157,9 +157,9 @@ export async function remoteBackend() {
       return { z: Float32Array.from(r.z), command: r.command };
     },
     vectors: async (id) => (await json(`${one(id)}/vectors`)).map((/** @type {any} */ v) => ({ name: v.name, z: Float32Array.from(v.z) })),
-    keepVector: async (id, name, z) => {
+    keepVector: async (id, name, z, expression) => {
       const path = `${one(id)}/vectors/${encodeURIComponent(name)}`;
-      await (z ? send(path, { z: [...z] }, "PUT") : ask(path, { method: "DELETE" }));
+      await (z ? send(path, { z: [...z], ...(expression ? { expression } : {}) }, "PUT") : ask(path, { method: "DELETE" }));
     },
     log: async (id) => curvesOf(await json(`${one(id)}/log`)),
     doctor: (id) => json(`${one(id)}/doctor`),

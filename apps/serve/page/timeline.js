@@ -11,7 +11,7 @@ export function showTimeline(session) {
   if (backend.isLocal) return { refresh: () => {} };
   /** @type {Curve[]} */
   let curves = [];
-  const canvas = h("canvas", { role: "img" });
+  const canvas = h("canvas", { role: "img", "aria-label": "Curves: none yet" });
   const choice = h("select", { "aria-label": "Curve", onchange: () => draw() });
   const scrub = h("input", { type: "range", "aria-label": "Epoch", step: "1" });
   const epochText = h("output", { class: "small" });
@@ -25,7 +25,10 @@ export function showTimeline(session) {
 
   const draw = () => {
     const curve = curves.find((c) => c.name === choice.value) ?? curves[0];
-    if (curve) drawCurve(canvas, curve, session.state.epoch ?? session.run.epoch);
+    if (!curve) return;
+    const last = (/** @type {(number|null)[]} */ v) => shortNumber(v[v.length - 1] ?? NaN, 4);
+    canvas.setAttribute("aria-label", `${curve.name} over ${curve.epochs.length} epochs: train ${last(curve.train)}, test ${last(curve.test)}`);
+    drawCurve(canvas, curve, session.state.epoch ?? session.run.epoch);
   };
   const refresh = async () => {
     if (!session.run) return;

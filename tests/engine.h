@@ -26,9 +26,9 @@ typedef struct engine {
     elbo_network network, *features;
     elbo_team *team;
     elbo_state state;
-    elbo_plan plan;
-    float *grads;  // (param_floats) of the last run
-    bool diverged; // the last run
+    elbo_plan plan, adversary; // adversary: of its own step, where the recipe has one
+    float *grads;              // (param_floats) of the last run
+    bool diverged;             // the last run
 } engine;
 
 /* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
@@ -51,6 +51,9 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
                                  .features = e->features,
                                  .keep_gradients = true};
     assert_ok(elbo_plan_make(&e->plan, &e->state, &options, &failure));
+    options.player = ELBO_PLAYER_ADVERSARY;
+    if (elbo_has_adversary(r) && (mode == ELBO_TRAIN || mode == ELBO_EVAL))
+        assert_ok(elbo_plan_make(&e->adversary, &e->state, &options, &failure));
     e->grads = calloc(e->network.graph.param_floats + 1, sizeof *e->grads);
     assert_non_null(e->grads);
 }
@@ -72,6 +75,7 @@ static inline void engine_run(engine *e, const elbo_batch_args *args) {
 
 static inline void engine_close(engine *e) {
     elbo_plan_free(&e->plan);
+    elbo_plan_free(&e->adversary);
     elbo_state_close(&e->state);
     elbo_team_free(e->team);
     elbo_network_free(&e->network);

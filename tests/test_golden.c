@@ -111,17 +111,57 @@ static void load_weights(engine *e, const golden *g) {
     }
 }
 
-static void take_step(engine *e, elbo_plan *plan, const golden *g, const uint32_t *index, int step) {
+/* Of the model's parameters: an adversary's have been read when it was its turn. */
+static void read_gradients(engine *e) {
+    const elbo_graph *g = &e->network.graph;
+    float *grads = malloc(g->param_floats * sizeof *grads + 1);
+    assert_non_null(grads);
+    elbo_plan_read_gradients(&e->plan, grads);
+    for (int i = 0; i < g->params; i++)
+        if (g->param[i].player == ELBO_PLAYER_MODEL)
+            memcpy(e->grads + g->param[i].offset, grads + g->param[i].offset, g->param[i].count * sizeof *grads);
+    free(grads);
+}
+
+/* An adversary's part, which comes first; of the model's noise each image has one. */
+static void take_adversary_step(engine *e, elbo_plan *plan, const golden *g, elbo_batch_args args, int step) {
+    const elbo_graph *graph = plan->graph;
+    float *grads = malloc(graph->param_floats * sizeof *grads);
+    assert_non_null(grads);
+    args = elbo_adversary_args(&e->recipe, &args, step, (uint64_t)step + 1);
+    elbo_run_report report;
+    memset(plan->total, 0, sizeof plan->total);
+    assert_ok(elbo_plan_run(plan, &args, 1, &failure));
+    assert_ok(elbo_plan_wait(plan, &report, &failure));
+    assert_false(report.diverged);
+    for (int k = 0; k < graph->metrics.count; k++) {
+        const elbo_metric *m = &graph->metrics.metric[k];
+        if (m->player != ELBO_PLAYER_ADVERSARY) continue;
+        double want = row(g, m->name, step), got = plan->total[k] / g->batch;
+        assert_near(m->name, (size_t)step, got, want, BOUND);
+    }
+    if (plan->options.keep_gradients) elbo_plan_read_gradients(plan, grads);
+    for (int i = 0; plan == &e->adversary && i < graph->params; i++) {
+        const elbo_param *p = &graph->param[i];
+        if (p->player == ELBO_PLAYER_ADVERSARY)
+            memcpy(e->grads + p->offset, grads + p->offset, p->count * sizeof *grads);
+    }
+    free(grads);
+}
+
+static void take_step(engine *e, elbo_plan *plan, elbo_plan *adversary, const golden *g, const uint32_t *index,
+                      int step) {
     elbo_batch_args args = engine_args(e, &g->images, index, g->batch, step, (uint64_t)step + 1, 1);
     size_t at = (size_t)step * (size_t)g->batch * (size_t)e->network.graph.latent;
     if (g->eps) args.given_noise = g->eps + at * (size_t)elbo_plan_samples(plan);
     if (g->draws) args.given_draws = g->draws + at;
     if (g->input) args.given_input = g->input + (size_t)step * (size_t)g->batch * elbo_image_size(g->images.shape);
     elbo_run_report report;
+    if (adversary->program) take_adversary_step(e, adversary, g, args, step);
     assert_ok(elbo_plan_run(plan, &args, 1, &failure));
     assert_ok(elbo_plan_wait(plan, &report, &failure));
     assert_false(report.diverged);
-    if (plan == &e->plan) elbo_plan_read_gradients(plan, e->grads);
+    if (plan == &e->plan) read_gradients(e);
 }
 
 /* `scale` is what errors are relative to; NaN counts as an error. Only weights may have exceptions. */
@@ -194,7 +234,7 @@ static void check_steps(engine *e, const golden *g, const uint32_t *index, worst
     const elbo_graph *graph = &e->network.graph;
     load_weights(e, g);
     for (int step = 0; step < g->steps; step++) {
-        take_step(e, &e->plan, g, index, step);
+        take_step(e, &e->plan, &e->adversary, g, index, step);
         elbo_scores s = engine_scores(e, g->batch);
         const double got[] = {s.loss, s.reconstruction, s.kl, elbo_learning_rate(&e->recipe, step),
                               elbo_kl_weight(&e->recipe, (uint64_t)step, 1)};
@@ -286,11 +326,14 @@ static void check_without_gradients(engine *e, const golden *g, const uint32_t *
     assert_ok(elbo_team_make(&team, 3, &failure));
     elbo_state state;
     assert_ok(elbo_state_open(&state, e->state.device, &e->network, team, e->state.optimizer, &failure));
-    elbo_plan plan;
+    elbo_plan plan, adversary = {0};
     assert_ok(elbo_plan_make(&plan, &state, &options, &failure));
+    options.player = ELBO_PLAYER_ADVERSARY;
+    if (e->adversary.program) assert_ok(elbo_plan_make(&adversary, &state, &options, &failure));
     load_weights(e, g);
-    for (int step = 0; step < g->steps; step++) take_step(e, &plan, g, index, step);
+    for (int step = 0; step < g->steps; step++) take_step(e, &plan, &adversary, g, index, step);
     assert_memory_equal(e->network.params, kept, bytes);
+    elbo_plan_free(&adversary);
     elbo_plan_free(&plan);
     elbo_state_close(&state);
     elbo_team_free(team);
@@ -355,8 +398,8 @@ int main(int argc, char **argv) {
     if (argc > 1) folder = argv[1];
     struct dirent **entries;
     int count = scandir(folder, &entries, is_recipe, alphasort);
-    if (count < (argc > 1 ? 1 : 43)) {
-        fprintf(stderr, "%s: %d golden files; 43 are in git, tools/golden.py writes them\n", folder, count);
+    if (count < (argc > 1 ? 1 : 55)) {
+        fprintf(stderr, "%s: %d golden files; 55 are in git, tools/golden.py writes them\n", folder, count);
         return 1;
     }
     struct CMUnitTest *tests = calloc((size_t)count, sizeof *tests);

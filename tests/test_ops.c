@@ -280,8 +280,9 @@ static void every_op(void **state) {
 static void none_is_forgotten(void **state) {
     (void)state;
     for (int i = 0; elbo_ops[i]; i++) {
-        bool found = elbo_ops[i] == &elbo_op_input || // it is in front of all of them
-                     elbo_ops[i] == &elbo_op_corrupt; // test_inputs.c
+        bool found = elbo_ops[i] == &elbo_op_input ||   // it is in front of all of them
+                     elbo_ops[i] == &elbo_op_corrupt || // test_inputs.c
+                     elbo_ops[i] == &elbo_op_versus;    // test_adversary.c
         for (size_t k = 0; k < sizeof problems / sizeof *problems && !found; k++) {
             problem p = parse_problem(problems[k]);
             found = !strcmp(p.op, elbo_ops[i]->name);

@@ -79,7 +79,25 @@ static const struct {
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
     {"<<: {kind: ae}",
      "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
-     "encoder, decoder, labels, loss and train"},
+     "encoder, decoder, labels, loss, train and adversary"},
+    {AE "adversary: {on: code}\n",
+     "x.yaml:5: adversary.layers is missing; expected a list of layers, such as [flatten, linear 128, relu]"},
+    {AE "adversary: {on: everything}\n", "x.yaml:5: adversary.on: expected none, code or image, got `everything`"},
+    {AE "adversary: {weight: 3}\n",
+     "x.yaml:5: adversary.weight: has no effect here; it needs adversary.on: code or image"},
+    {AE "adversary: {on: image, against: prior, layers: [linear 1]}\n",
+     "x.yaml:5: adversary.against: has no effect here; it needs adversary.on: code"},
+    {VAE "adversary: {on: code, layers: [linear 1]}\nloss: {samples: 3, bound: iwae}\n",
+     "x.yaml:5: adversary: loss.bound: iwae weights samples by p(x, z) / q(z|x), of which an adversary's term is not a "
+     "part; use loss.bound: elbo"},
+    {VAE "adversary: {on: code, layers: [linear 1]}\nloss: {samples: 3}\n",
+     "x.yaml:5: adversary: cannot be combined with loss.samples: 3; use loss.samples: 1"},
+    {AE "adversary: {on: code, layers: [linear 1]}\ntrain: {keep: best, validation: 0.1}\n",
+     "x.yaml:6: train.keep: cannot be combined with an adversary, against whom the lowest objective is not the best; "
+     "leave it out"},
+    {AE "train: {optimizer: sgd}\nadversary: {on: code, layers: [linear 1], betas: [0.5, 0.9]}\n",
+     "x.yaml:6: adversary.betas: has no effect here; it needs adversary.on: code or image and train.optimizer: adam or "
+     "adamw"},
     {"about: x\n", "x.yaml: kind is missing; expected ae or vae"},
     {"kind: vea\n", "x.yaml:1: kind: expected ae or vae, got `vea`"},
     {"kind: [ae]\n", "x.yaml:1: kind: expected ae or vae, got a list"},
@@ -142,7 +160,7 @@ static const struct {
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
     {AE "wibble: 0.1\n",
      "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
-     "encoder, decoder, labels, loss and train"},
+     "encoder, decoder, labels, loss, train and adversary"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
      "x.yaml:7: train.optimiser: unknown key; did you mean train.optimizer?"},
@@ -307,7 +325,7 @@ static const struct {
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
     {"wibble=3",
      "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, "
-     "corrupt, encoder, decoder, labels, loss and train"},
+     "corrupt, encoder, decoder, labels, loss, train and adversary"},
     {".=3", "--set .=3: the key has an empty part; expected one such as train.lr"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; expected one such as train.lr"},
     {"train.=3", "--set train.=3: the key has an empty part; expected one such as train.lr"},

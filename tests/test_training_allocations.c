@@ -89,6 +89,7 @@ static void a_step_allocates_nothing(void **state) {
                 {"mnist-vae-2d", "train.clip=0", "ref", 12}, // slow
                 {"mnist-conv-vae", "latent=5", "cpu", 20},
                 {"mnist-cvae", "image.binary=dynamic", "cpu", 30},
+                {"mnist-ae-2d", "adversary={on: code, layers: [linear 16, relu, linear 1]}", "cpu", 30},
                 {"mnist-ae-2d", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]", "cpu", 30}};
     for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
         engine e;
@@ -100,6 +101,8 @@ static void a_step_allocates_nothing(void **state) {
             if (step == 10) before = atomic_load(&allocations);
             elbo_batch_args args =
                 engine_args(&e, &digits.train, index, step % 2 ? 64 : 50, 0, (uint64_t)step + 1, 100);
+            elbo_batch_args own = elbo_adversary_args(&e.recipe, &args, 0, (uint64_t)step + 1);
+            if (e.adversary.program) assert_ok(elbo_plan_run_one(&e.adversary, &own, &failure));
             engine_run(&e, &args);
         }
         during = atomic_load(&allocations) - before;

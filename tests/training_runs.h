@@ -46,7 +46,27 @@ static const char attention_recipe[] =
     "kernel=3 padding=1, sigmoid]\n"
     "train: {epochs: 1, batch: 77, lr: 0.002}\n";
 
+/* Adversaries of codes and of images, with what of each step must be the same in both players'. */
+static const char aae_recipe[] =
+    "kind: ae\nlatent: 4\nencoder: [flatten, linear 64, batch_norm1d, relu, dropout p=0.2]\n"
+    "decoder: [linear 64, relu, linear 784, sigmoid]\n"
+    "train: {epochs: 2, batch: 77, lr: 0.002, clip: 1, ema: 0.9}\n"
+    "adversary: {on: code, layers: [linear 32, layer_norm, relu, dropout p=0.1, linear 1], weight: 10}\n";
+static const char gan_recipe[] =
+    "kind: vae\nlatent: 3\nencoder: [conv2d 9 kernel=3 stride=2 padding=1, batch_norm2d, relu, flatten]\n"
+    "decoder: [linear 441, unflatten 9 7 7, upsample 4, conv2d 1 kernel=3 padding=1, sigmoid]\n"
+    "corrupt: [noise 0.1]\nimage: {binary: dynamic}\ntrain: {epochs: 2, batch: 64}\n"
+    "adversary: {on: image, layers: [conv2d 9 kernel=4 stride=4, group_norm 3, silu, flatten, linear 1], weight: 3}\n";
+static const char factor_recipe[] =
+    "kind: vae\nlatent: 5\nencoder: [flatten, concat class, linear 32, relu]\n"
+    "decoder: [concat class, linear 64, relu, linear 784, sigmoid]\nlabels: 10\n"
+    "train: {epochs: 2, batch: 64, optimizer: sgd, lr: 0.001, momentum: 0.9}\n"
+    "adversary: {on: code, against: shuffled, layers: [linear 32, leaky_relu, linear 1], weight: 6, lr: 0.01}\n";
+
 static const experiment experiments[] = {
+    {aae_recipe, {NULL}},
+    {gan_recipe, {NULL}},
+    {factor_recipe, {NULL}},
     {"mnist-ae", {"train.batch=64", "train.epochs=2"}},
     {"mnist-ae-2d", {"train.batch=64", "train.epochs=2"}},
     {"mnist-vae", {"train.batch=64", "train.epochs=2"}},

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build=$(pwd)/build-arm64
 root=$build/root
 libraries="libc6-dev libgomp1 libdnnl-dev liblapacke-dev libyaml-dev libjansson-dev libdeflate-dev libspng-dev libgif-dev
-  libcurl4-openssl-dev libssl-dev librandom123-dev libcmocka-dev"
+  libcurl4-openssl-dev libevent-dev libssl-dev librandom123-dev libcmocka-dev"
 
 tools/packages.sh arm64
 if [ ! -f "$root/complete" ]; then

@@ -211,6 +211,30 @@ SAMPLES = {
 }
 SAMPLES = {name: dict(spec, seed=40 + i) for i, (name, spec) in enumerate(SAMPLES.items())}
 
+# ---- an adversary with an optimizer of its own: in each step first it, then the model.
+CRITIC = ["linear 9", "leaky_relu negative_slope=0.2", "linear 1"]
+ADVERSARIES = {
+    "aae": dict(LINEAR_AE, spread=3, images="seven",
+                adversary=dict(on="code", layers=CRITIC, weight=2, lr=0.01, betas=[0.5, 0.99])),
+    "factor-vae": dict(LINEAR_VAE, kl=0.8, spread=6, scale="mean", adversary=dict(
+        on="code", against="shuffled", layers=["linear 8", "layer_norm", "tanh", "linear 1"], weight=6, lr=0.02)),
+    "factor-vae-conv": dict(
+        kind="vae", latent="9x2x2", head="conv2d kernel=3 stride=2 padding=1", images="square", spread=2,
+        encoder=["conv2d 9 kernel=3 stride=2 padding=1 bias=false", "batch_norm2d", "relu"], terms={"kl.tc": 3},
+        decoder=["relu", "conv2d 9 kernel=3 padding=1", "flatten", "linear 64", "unflatten 1 8 8", "sigmoid"],
+        train=dict(optimizer="sgd", lr=0.01, momentum=0.9, clip=1),
+        adversary=dict(on="code", against="shuffled", weight=2, lr=0.02,
+                       layers=["conv2d 9 kernel=3 padding=1", "self_attention heads=3", "group_norm 3", "silu", "flatten", "linear 1"])),
+    "vae-gan": dict(
+        kind="vae", latent="2", images="square", encoder=CONV_ENCODER,
+        decoder=["linear 12", "unflatten 3 2 2"] + CONV_DECODER, train=dict(optimizer="adam", lr=0.003),
+        adversary=dict(on="image", weight=5, lr=0.004, betas=[0.5, 0.999], layers=[
+            "conv2d 9 kernel=4 stride=2 padding=1", "leaky_relu negative_slope=0.2", "group_norm 3", "save a",
+            "conv2d 9 kernel=3 padding=1", "add a", "leaky_relu negative_slope=0.2", "flatten", "linear 1"])),
+    "ae-gan": dict(SMALL_AE, loss="mse", train=dict(optimizer="adamw", lr=0.01, weight_decay=0.2, clip=0.5),
+                   adversary=dict(on="image", layers=["flatten"] + CRITIC, weight=0.5, lr=0.003, betas=[0.5, 0.9])),
+}
+ADVERSARIES = {name: dict(spec, seed=60 + i) for i, (name, spec) in enumerate(ADVERSARIES.items())}
 
 # Inputs besides the image: the class, in dense and in convolutional places, and a corrupted image. 9 and 5 channels do
 # not fill a block with the planes behind them.
@@ -401,6 +425,9 @@ class Model(nn.Module):
         if self.sigma is None:
             self.loss = nn.Module()
             self.loss.log_sigma = nn.Parameter(torch.full((1,), spec["start"]))
+        game = spec.get("adversary")
+        if game:
+            self.adversary = Layers(game["layers"], shape if game["on"] == "code" else self.encoder.first, 1)
 
     def log_sigma(self):
         if self.sigma is None:  # Rybkin's soft floor
@@ -535,6 +562,44 @@ def latent_terms(spec, model, step, weight, draws):
 
 # ---- training ----
 
+class Adversary:
+    """Tells codes or images from what they should be like; its optimizer is as the model's, with its own lr and betas."""
+
+    def __init__(self, spec, model):
+        self.game, self.layers = spec["adversary"], model.adversary
+        own = {"lr": self.game["lr"]}
+        if spec["train"]["optimizer"] != "sgd":
+            own["betas"] = self.game.get("betas", [0.5, 0.999])
+        self.clip = spec["train"].get("clip")
+        self.optimizer = optimizer_of({**spec["train"], **own}, self.layers.parameters())
+        self.entropy = nn.functional.binary_cross_entropy_with_logits
+
+    def sides(self, z, output, x, draws):
+        """What the model gives, and what that is held against, in the shape that the layers take."""
+        if self.game["on"] == "image":
+            return output.reshape(x.shape), x
+        if self.game.get("against") != "shuffled":
+            return z, draws
+        shuffled = torch.stack([torch.roll(z[:, d], -1 - d) for d in range(z.shape[1])], 1)
+        return z.reshape(len(z), *self.layers.first), shuffled.reshape(len(z), *self.layers.first)
+
+    def step(self, fake, real):
+        logits = self.layers(fake.detach()), self.layers(real.detach())
+        loss = sum(self.entropy(l, torch.full_like(l, target)) for target, l in enumerate(logits)) / 2
+        self.optimizer.zero_grad()
+        loss.backward()
+        gradients = {"grad.adversary." + name: w.grad.numpy().astype(np.float32) for name, w in self.layers.named_parameters()}
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.layers.parameters(), self.clip)
+        self.optimizer.step()
+        right = ((logits[0] <= 0).double().mean() + (logits[1] > 0).double().mean()) / 2
+        return {"discriminator": loss, "discriminator_accuracy": right}, gradients
+
+    def term(self, fake):
+        logit = self.layers(fake)
+        return -logit.mean() if self.game.get("against") == "shuffled" else self.entropy(logit, torch.ones_like(logit))
+
+
 def optimizer_of(train, parameters):
     known = {k: train[k] for k in ("lr", "momentum", "weight_decay", "betas", "eps") if k in train}
     rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[train["optimizer"]]
@@ -590,7 +655,8 @@ def run(spec, images, seed):
         eps = torch.randn(STEPS, len(x), int(np.prod(spec["code"])) if "head" in spec else int(spec["latent"]))
         out["eps"] = eps.numpy()
     draws = [None] * STEPS
-    if "mmd.weight" in spec.get("terms", {}):
+    game = spec.get("adversary", {})
+    if "mmd.weight" in spec.get("terms", {}) or (game.get("on") == "code" and game.get("against") != "shuffled"):
         draws = torch.randn(STEPS, len(x), int(spec["latent"]))
         out["draws"], draws = draws.numpy(), draws.double()
     picker = np.random.RandomState(seed)
@@ -602,7 +668,9 @@ def run(spec, images, seed):
         noisy = np.clip(x.numpy() + 0.4 * picker.randn(STEPS, *x.shape), low, high)
         out["input"] = np.where(picker.rand(*noisy.shape) < 0.25, low, noisy).astype(np.float32)
     train = spec["train"]
-    optimizer = optimizer_of(train, model.parameters())
+    own = [w for name, w in model.named_parameters() if not name.startswith("adversary.")]
+    optimizer = optimizer_of(train, own)
+    adversary = Adversary(spec, model) if game else None
     scheduler = scheduler_of(train, optimizer)
     rows = {"loss": [], "reconstruction": [], "kl": [], "lr": [], "kl_weight": []}
     for step in range(STEPS):
@@ -621,14 +689,21 @@ def run(spec, images, seed):
         if "bound" in spec:
             trained = named["iwae"] = importance_bound(spec, output, x, model, (low, high), weight)
             reconstruction, kl = reconstruction.detach(), kl.detach()
+        objective = reconstruction + (weight * kl if trained is None else trained)
+        if adversary:
+            fake, real = adversary.sides(model.posterior[0], output, x, draws[step])
+            found, gradients = adversary.step(fake, real)
+            named = {**named, "adversary": adversary.term(fake), **found}
+            objective = objective + game["weight"] * named["adversary"]
         for name, value in named.items():
             rows.setdefault(name, []).append(float(value))
         optimizer.zero_grad()
-        ((trained if "bound" in spec else reconstruction + (weight * kl if trained is None else trained)) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
+        ((trained if "bound" in spec else objective) / (x[0].numel() if spec.get("scale") == "mean" else 1)).backward()
         if step == 0:
             out.update({"grad." + name: w.grad.numpy().astype(np.float32) for name, w in model.named_parameters()})
+            out.update(gradients if adversary else {})
         if "clip" in train:
-            nn.utils.clip_grad_norm_(model.parameters(), train["clip"])
+            nn.utils.clip_grad_norm_(own, train["clip"])
         for name, value in zip(rows, (reconstruction + kl, reconstruction, kl, scheduler.get_last_lr()[0], weight)):
             rows[name].append(float(value))
         optimizer.step()
@@ -682,11 +757,14 @@ def recipe_text(name, spec, batch):
         spec.get("kl", 1), spec.get("warmup", 0),
         ", schedule: sine, period: %g, min: %g" % spec["sine"] if "sine" in spec else "",
         "".join(", %s: %s" % (k[3:], v) for k, v in terms.items() if k.startswith("kl."))) if spec["kind"] == "vae" else ""
+    game = "adversary: {%s}\n" % ", ".join(
+        "%s: %s" % (k, "[%s]" % ", ".join(v) if k == "layers" else v) for k, v in spec["adversary"].items()
+    ) if "adversary" in spec else ""
     inputs = "".join("%s: %s\n" % (key, spec[k]) for k, key in (("corrupt", "corrupt"), ("classes", "labels")) if k in spec)
     return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n%s"
-            "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n" %
+            "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n%s" %
             (name, spec["kind"], latent, image, inputs, ", ".join(spec["encoder"]),
-             ", ".join(spec["decoder"]), loss, more, kl, train))
+             ", ".join(spec["decoder"]), loss, more, kl, train, game))
 
 
 def sized(text, pixels, full):
@@ -728,7 +806,8 @@ def main(arguments):
               "small photos": random_photos(9, 16), "seven": random_images(7, 6, 7)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
-                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES, **SIDES}.items()):
+                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES, **ADVERSARIES,
+                                     **SIDES}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

@@ -6,7 +6,7 @@
 set -eu
 
 needed="gcc libc6-dev meson ninja-build pkg-config libdnnl-dev liblapacke-dev libyaml-dev libjansson-dev libdeflate-dev
-  libspng-dev libgif-dev libcurl4-openssl-dev libssl-dev librandom123-dev gnuplot-nox fonts-dejavu-core"
+  libspng-dev libgif-dev libcurl4-openssl-dev libevent-dev libssl-dev librandom123-dev gnuplot-nox fonts-dejavu-core"
 case "${1:-}" in
 test) needed="$needed libcmocka-dev libvips-dev" ;;
 photos) needed="$needed libvips-dev" ;;

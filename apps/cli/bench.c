@@ -30,7 +30,7 @@ typedef struct bench {
     elbo_recipe recipe;
     elbo_network network, *features;
     elbo_team *team;
-    elbo_plan plan;
+    elbo_plan plan, adversary; // adversary: of its own step, where the recipe has one
     elbo_images images;
     elbo_state state;
     uint32_t *index;
@@ -45,6 +45,10 @@ static elbo_status run_step(bench *b, int step, double *seconds, elbo_error *err
     double start = elbo_now();
     elbo_batch_args args =
         elbo_training_args(&b->recipe, &b->network.graph, &b->images, b->index, batch, 0, (uint64_t)step + 1, 469);
+    if (elbo_has_adversary(&b->recipe)) {
+        elbo_batch_args own = elbo_adversary_args(&b->recipe, &args, 0, (uint64_t)step + 1);
+        ELBO_TRY(elbo_plan_run_one(&b->adversary, &own, err));
+    }
     ELBO_TRY(elbo_plan_run_one(&b->plan, &args, err));
     *seconds = elbo_now() - start;
     return ELBO_OK;
@@ -78,6 +82,8 @@ static elbo_status prepare(bench *b, const char *device, elbo_image_shape shape,
                            .clip = r->train.clip,
                            .features = b->features};
     ELBO_TRY(elbo_plan_make(&b->plan, &b->state, &o, err));
+    o.player = ELBO_PLAYER_ADVERSARY;
+    if (elbo_has_adversary(r)) ELBO_TRY(elbo_plan_make(&b->adversary, &b->state, &o, err));
     ELBO_TRY(make_images(&b->images, shape, err));
     int classes = b->network.graph.classes;
     if (classes && !(b->images.labels = calloc(b->images.count, 1))) return elbo_no_memory(err);
@@ -108,6 +114,8 @@ static void print_result(const bench *b, bool json) {
     double flop = 0, batch = b->recipe.train.batch;
     elbo_step_info s;
     for (int i = 0; b->state.device->step_info(&b->plan, i, &s); i++) flop += s.flop_per_image * batch;
+    for (int i = 0; b->adversary.program && b->state.device->step_info(&b->adversary, i, &s); i++)
+        flop += s.flop_per_image * batch;
     double median = b->seconds[b->steps / 2], best = b->seconds[0], peak = elbo_measure_peak(b->threads);
     double rate = batch / median, best_rate = batch / best, gflops = flop / median * 1e-9;
     if (json) {
@@ -158,6 +166,7 @@ static int run(const cli_command *self, int argc, char **argv) {
         print_result(&b, json);
     }
     elbo_plan_free(&b.plan);
+    elbo_plan_free(&b.adversary);
     elbo_state_close(&b.state);
     elbo_team_free(b.team);
     elbo_network_free(&b.network);

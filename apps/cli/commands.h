@@ -25,6 +25,7 @@ extern const cli_command cli_recipes;
 extern const cli_command cli_reconstruct;
 extern const cli_command cli_report;
 extern const cli_command cli_sample;
+extern const cli_command cli_serve;
 extern const cli_command cli_sweep;
 extern const cli_command cli_train;
 extern const cli_command cli_traverse;

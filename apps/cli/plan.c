@@ -25,9 +25,14 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     char weights[32], bytes[32];
     elbo_program_info program;
     p->state->device->program_info(p, &program);
-    printf("%s, %s parameters; a batch of %d in %d shards of %d %s\n\n", r->name,
-           elbo_thousands((double)p->graph->weights, weights), p->options.batch, program.shards, program.shard_rows,
-           elbo_plan_samples(p) > 1 ? "samples" : "images");
+    bool adversary = p->options.player == ELBO_PLAYER_ADVERSARY;
+    if (adversary)
+        printf("\nThe adversary's step, before it; a batch of %d in %d shards of %d rows, 2 an image\n\n",
+               p->options.batch, program.shards, program.shard_rows);
+    else
+        printf("%s, %s parameters; a batch of %d in %d shards of %d %s\n\n", r->name,
+               elbo_thousands((double)p->graph->weights, weights), p->options.batch, program.shards, program.shard_rows,
+               elbo_plan_samples(p) > 1 ? "samples" : "images");
     printf("%-5s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", "phase", "node", "step", "layer", "output", "pieces",
            "MFLOP", "kernel");
     double total = 0;
@@ -46,6 +51,7 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     if (program.work_floats)
         printf("packed weights and partial gradients of the shards: %s bytes\n",
                elbo_thousands(4.0 * (double)program.work_floats, bytes));
+    if (adversary) return; // parameters are of both
     const elbo_optimizer_rule *optimizer = p->state->optimizer;
     int copies = 1 + (optimizer ? optimizer->arrays : 0);
     printf("parameters%s: %s bytes\n", copies > 1 ? " and optimizer state" : "",
@@ -64,8 +70,9 @@ static json_t *plan_json(const elbo_plan *p, const elbo_recipe *r) {
                                                elbo_shape_text(s.node->shape, shape), "tiles", s.tiles, "flop",
                                                s.flop_per_image * p->options.batch, "kernel", s.kernel));
     }
-    return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:o}", "recipe", r->name, "batch", p->options.batch, "shards",
-                     program.shards, "parameters", (json_int_t)p->graph->weights, "parameter_bytes",
+    return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:o}", "recipe", r->name, "player",
+                     p->options.player == ELBO_PLAYER_ADVERSARY ? "adversary" : "model", "batch", p->options.batch,
+                     "shards", program.shards, "parameters", (json_int_t)p->graph->weights, "parameter_bytes",
                      (json_int_t)(4 * p->graph->param_floats), "activation_bytes",
                      (json_int_t)(4 * program.activation_floats), "steps", steps);
 }
@@ -78,7 +85,9 @@ static elbo_status show(const elbo_recipe *r, elbo_image_shape shape, elbo_mode 
     elbo_network network = {0}, *features = NULL;
     elbo_team *team = NULL;
     elbo_state state = {0};
-    elbo_plan plan = {0};
+    elbo_plan plan[ELBO_PLAYERS] = {0};
+    json_t *shown = NULL;
+    int players = mode == ELBO_TRAIN || mode == ELBO_EVAL ? elbo_recipe_players(r) : 1;
     elbo_status status = elbo_device_find(&device, device_name, err);
     if (status == ELBO_OK) status = elbo_network_make(&network, r, shape, err);
     if (status == ELBO_OK) status = elbo_features_open(&features, r, shape, err);
@@ -87,10 +96,20 @@ static elbo_status show(const elbo_recipe *r, elbo_image_shape shape, elbo_mode 
     if (status == ELBO_OK) status = elbo_state_open(&state, device, &network, team, rule, err);
     elbo_plan_options o = {
         .mode = mode, .batch = r->train.batch, .samples = r->loss.samples, .clip = r->train.clip, .features = features};
-    if (status == ELBO_OK) status = elbo_plan_make(&plan, &state, &o, err);
-    if (status == ELBO_OK && json) cli_print_json(plan_json(&plan, r));
-    if (status == ELBO_OK && !json) print_table(&plan, r);
-    elbo_plan_free(&plan);
+    for (int i = 0; i < players && status == ELBO_OK; i++) {
+        o.player = (elbo_player)i;
+        status = elbo_plan_make(&plan[i], &state, &o, err);
+    }
+    for (int i = 0; i < players && status == ELBO_OK; i++) {
+        if (!json)
+            print_table(&plan[i], r);
+        else if (i == 0)
+            shown = plan_json(&plan[i], r);
+        else
+            json_object_set_new(shown, "adversary", plan_json(&plan[i], r));
+    }
+    if (shown) cli_print_json(shown);
+    for (int i = 0; i < players; i++) elbo_plan_free(&plan[i]);
     elbo_state_close(&state);
     elbo_team_free(team);
     elbo_features_free(features);

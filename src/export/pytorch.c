@@ -386,7 +386,7 @@ elbo_status elbo_export_pytorch(const elbo_model *m, const elbo_export_files *f,
     ELBO_TRY(check(g, &decoder, err));
     elbo_writer file;
     char stem[ELBO_IDENTIFIER];
-    ELBO_TRY(elbo_params_write(f->path[1], g, m->network.params, NULL, 0, err));
+    ELBO_TRY(elbo_params_write(f->path[1], g, 1, m->network.params, NULL, 0, err));
     ELBO_TRY(elbo_writer_open(&file, f->path[0], err));
     put_module(&(writer){m, g, file.stream}, elbo_stem(f->path[0], stem));
     return elbo_writer_commit(&file, err);

@@ -49,5 +49,5 @@ static const elbo_prior normal = {
     .name = "standard normal", .loss = "kl", .sample = sample_normal, .log_p = log_normal};
 
 const elbo_prior *elbo_prior_of(const elbo_recipe *r) {
-    return r->kind == ELBO_VAE || elbo_latent_terms_match_prior(r) ? &normal : NULL;
+    return r->kind == ELBO_VAE || elbo_codes_match_prior(r) ? &normal : NULL;
 }

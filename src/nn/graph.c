@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "nn/graph_adversary.h"
 #include "nn/graph_output.h"
 #include "nn/losses/loss.h"
 #include "recipe/latent_terms.h"
@@ -41,14 +42,14 @@ elbo_status elbo_node_fail(const elbo_node *n, elbo_error *err, const char *form
 
 /* ---- adding nodes and parameters ---- */
 
-static elbo_status new_node(elbo_graph *g, char *name, elbo_node **node, elbo_error *err) {
+elbo_status elbo_graph_new_node(elbo_graph *g, char *name, elbo_node **node, elbo_error *err) {
     *node = NULL;
     if (!name || !elbo_grow(&g->node, (size_t)g->count, &g->capacity, sizeof *g->node)) {
         free(name);
         return elbo_no_memory(err);
     }
     *node = &g->node[g->count++];
-    **node = (elbo_node){.name = name, .text = ""};
+    **node = (elbo_node){.name = name, .text = "", .player = g->player};
     return ELBO_OK;
 }
 
@@ -56,7 +57,7 @@ static void read_from(elbo_node *n, int input) { n->input[n->inputs++] = input; 
 
 elbo_status elbo_graph_add_input(elbo_graph *g, const char *name, elbo_shape shape, int *at, elbo_error *err) {
     elbo_node *n;
-    ELBO_TRY(new_node(g, strdup(name), &n, err));
+    ELBO_TRY(elbo_graph_new_node(g, strdup(name), &n, err));
     n->op = &elbo_op_input;
     n->shape = shape;
     *at = g->count - 1;
@@ -76,6 +77,7 @@ static elbo_status add_one_param(elbo_graph *g, char *name, int rank, const int 
                       .bound = like.bound,
                       .start = like.start,
                       .buffer = like.buffer,
+                      .player = g->player,
                       .offset = g->param_floats,
                       .count = 1};
     for (int i = 0; i < rank; i++) {
@@ -159,9 +161,10 @@ static elbo_status read_saved(elbo_graph *g, elbo_node *n, elbo_error *err) {
                           n->word, n->word);
 }
 
-static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, const elbo_layer *layer, elbo_error *err) {
+elbo_status elbo_graph_add_layer(elbo_graph *g, const char *prefix, int number, const elbo_layer *layer,
+                                 elbo_error *err) {
     elbo_node *n;
-    ELBO_TRY(new_node(g, elbo_format("%s.%d", prefix, number), &n, err));
+    ELBO_TRY(elbo_graph_new_node(g, elbo_format("%s.%d", prefix, number), &n, err));
     n->place = layer->place;
     n->text = layer->text;
     ELBO_TRY(elbo_op_read_layer(n, layer, err));
@@ -180,7 +183,7 @@ static elbo_status add_layer(elbo_graph *g, const char *prefix, int number, cons
 
 /* "code" for an AE; for a VAE what its posterior takes, "mu" above "logvar": one product computes both. */
 static elbo_status new_head(elbo_graph *g, const elbo_recipe *r, elbo_node **n, elbo_error *err) {
-    ELBO_TRY(new_node(g, strdup(g->posterior ? "mu+logvar" : "code"), n, err));
+    ELBO_TRY(elbo_graph_new_node(g, strdup(g->posterior ? "mu+logvar" : "code"), n, err));
     (*n)->place = r->latent_place;
     (*n)->stacked = g->posterior ? g->posterior->params : NULL;
     return ELBO_OK;
@@ -211,7 +214,7 @@ static elbo_status add_conv_head(elbo_graph *g, const elbo_recipe *r, elbo_error
 static elbo_status add_head(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     elbo_node *n;
     if (g->node[g->count - 1].shape.rank != 1) { // as tutorials do: x.view(-1, features)
-        ELBO_TRY(new_node(g, strdup("flatten"), &n, err));
+        ELBO_TRY(elbo_graph_new_node(g, strdup("flatten"), &n, err));
         n->op = &elbo_op_flatten;
         n->place = r->latent_place;
         read_from(n, g->count - 2);
@@ -239,7 +242,7 @@ static elbo_status add_latent(elbo_graph *g, const elbo_recipe *r, elbo_error *e
                              "%slatent: none has no room for mu and logvar; a vae needs a number, as `latent: 20`",
                              place);
         }
-        ELBO_TRY(new_node(g, strdup("sample"), &n, err));
+        ELBO_TRY(elbo_graph_new_node(g, strdup("sample"), &n, err));
         n->op = &elbo_op_sample;
         n->place = r->latent_place;
         n->text = "mu + eps * exp(logvar / 2)";
@@ -259,23 +262,26 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
     for (int k = 0; k < g->metrics.count; k++) {
         const elbo_metric *m = &g->metrics.metric[k];
         g->loss[k] = -1;
-        if (!elbo_metric_is_trained(m)) continue;
+        const elbo_loss *loss = elbo_loss_find(m->name);
+        if (!loss) continue;
         elbo_node *n;
-        ELBO_TRY(new_node(g, strdup(m->name), &n, err));
-        n->op = elbo_loss_find(m->name)->op;
+        ELBO_TRY(elbo_graph_new_node(g, strdup(m->name), &n, err));
+        n->op = loss->op;
         n->text = "loss";
+        n->player = m->player;
         n->value[ELBO_LOSS_WEIGHT] = m->weight;
         n->value[ELBO_LOSS_SIGMA] = r->loss.sigma;
         n->value[ELBO_LOSS_LOW] = r->image.low;
         n->value[ELBO_LOSS_HIGH] = r->image.high;
         g->loss[k] = g->count - 1;
-        bool regulariser = m->role == ELBO_METRIC_REGULARISER;
-        int reads = regulariser ? elbo_latent_rows[n->op->which].reads : 0;
-        if (regulariser) n->value[1] = r->loss.latent[n->op->which].choice;
+        const elbo_latent_row *latent = elbo_loss_latent_row(n);
+        int reads = latent ? latent->reads : 0;
+        if (latent) n->value[1] = r->loss.latent[n->op->which].choice;
         if (m->role == ELBO_METRIC_RECONSTRUCTION) read_from(n, g->at.logits), read_from(n, g->at.target);
         bool bound = m->role == ELBO_METRIC_BOUND;
         if (bound || reads & ELBO_LATENT_READS_CODE) read_from(n, g->at.latent);
         if (bound || m->role == ELBO_METRIC_KL || reads & ELBO_LATENT_READS_POSTERIOR) read_from(n, g->at.code);
+        if (n->op == &elbo_loss_adversary || n->op == &elbo_loss_discriminator) read_from(n, g->at.verdict);
         ELBO_TRY(n->op->shape(g, n, err));
     }
     return ELBO_OK;
@@ -304,12 +310,15 @@ int elbo_graph_batch(const elbo_graph *g, int most) {
 
 static elbo_status build(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
     ELBO_TRY(elbo_graph_add_inputs(g, r, image, err));
-    for (int i = 0; i < r->encoder.count; i++) ELBO_TRY(add_layer(g, "encoder", i, &r->encoder.layer[i], err));
+    for (int i = 0; i < r->encoder.count; i++)
+        ELBO_TRY(elbo_graph_add_layer(g, "encoder", i, &r->encoder.layer[i], err));
     ELBO_TRY(add_latent(g, r, err));
-    for (int i = 0; i < r->decoder.count; i++) ELBO_TRY(add_layer(g, "decoder", i, &r->decoder.layer[i], err));
+    for (int i = 0; i < r->decoder.count; i++)
+        ELBO_TRY(elbo_graph_add_layer(g, "decoder", i, &r->decoder.layer[i], err));
     ELBO_TRY(elbo_graph_check_output(g, r, err));
     find_skips(g);
     elbo_graph_find_label_readers(g);
+    ELBO_TRY(elbo_graph_add_adversary(g, r, err));
     ELBO_TRY(add_losses(g, r, err));
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     return ELBO_OK;
@@ -324,15 +333,15 @@ elbo_status elbo_graph_build(elbo_graph *g, const elbo_recipe *r, elbo_image_sha
 
 elbo_status elbo_graph_build_features(elbo_graph *g, const elbo_layers *layers, elbo_image_shape image,
                                       elbo_error *err) {
-    *g = (elbo_graph){.image = image, .inputs = 1, .at.label = -1};
+    *g = (elbo_graph){.image = image, .inputs = 1, .at.label = -1, .at.versus = -1};
     elbo_node *n;
-    elbo_status status = new_node(g, strdup("input"), &n, err);
+    elbo_status status = elbo_graph_new_node(g, strdup("input"), &n, err);
     if (status == ELBO_OK) {
         n->op = &elbo_op_input;
         n->shape = (elbo_shape){3, {image.channels, image.height, image.width}};
     }
     for (int i = 0; status == ELBO_OK && i < layers->count; i++)
-        status = add_layer(g, "features", i, &layers->layer[i], err);
+        status = elbo_graph_add_layer(g, "features", i, &layers->layer[i], err);
     g->at.output = g->at.logits = g->count - 1;
     g->param_floats = (g->param_floats + 15) / 16 * 16;
     if (status != ELBO_OK) elbo_graph_free(g);

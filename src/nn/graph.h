@@ -32,6 +32,7 @@ typedef struct elbo_param {
     size_t offset, count; // floats, in the block that holds all parameters
     float bound;          // initially uniform in [-bound, bound): PyTorch's default is 1 / sqrt(fan_in)
     float start;          // where bound is 0: initially this
+    elbo_player player;   // who learns it
     bool buffer;          // kept with the weights but not learned: running statistics
 } elbo_param;
 
@@ -50,6 +51,7 @@ typedef struct elbo_node {
         across[ELBO_OP_MAX_VALUES]; // the columns' side of those of kind ELBO_SIDES, kernel=3x5; `value` is the rows'
     const char *word;               // an argument that is a name: of a saved activation, of a mode; or NULL
     int first_param, params;
+    elbo_player player;         // whose parameters they are
     const char *const *stacked; // names of layers that stand one above the other in this one: {"mu", "logvar", NULL}
 } elbo_node;
 
@@ -57,11 +59,13 @@ typedef struct elbo_node {
 typedef struct elbo_taps {
     int input; // the image that the encoder reads
     int target; // the image that the reconstruction is compared with: the same, or the clean one where `input` is corrupted
-    int label;  // the class, one weight for each; -1: the model is not conditional
-    int code;   // AE: the code; VAE: mu above logvar, (2 latent)
-    int latent; // what the decoder reads: z; AE: the code again
-    int logits; // AE or VAE whose last layer is a sigmoid: what goes into it; else the output again
-    int output; // the reconstruction
+    int label;   // the class, one weight for each; -1: the model is not conditional
+    int code;    // AE: the code; VAE: mu above logvar, (2 latent)
+    int latent;  // what the decoder reads: z; AE: the code again
+    int logits;  // AE or VAE whose last layer is a sigmoid: what goes into it; else the output again
+    int output;  // the reconstruction
+    int versus;  // what the adversary's layers read; -1: there is none
+    int verdict; // the logit that they end in
 } elbo_taps;
 
 /* `save NAME`: an activation that `add NAME` or `concat NAME` reads later. */
@@ -85,7 +89,8 @@ typedef struct elbo_graph {
     int skip[ELBO_MAX_SAVED], skips; // the encoder's nodes that the decoder reads
     size_t skip_floats;              // of all of them, for one image
     elbo_taps at;
-    int inputs; // nodes in front of the encoder's layers: what the caller gives
+    elbo_player player; // whose nodes are being added
+    int inputs;         // nodes in front of the encoder's layers: what the caller gives
     bool encoder_reads_label, decoder_reads_label;
     const elbo_posterior *posterior; // NULL: an autoencoder
     const elbo_prior *prior;         // the same

@@ -16,7 +16,7 @@ static elbo_status add_label(elbo_graph *g, const elbo_recipe *r, elbo_error *er
 
 elbo_status elbo_graph_add_inputs(elbo_graph *g, const elbo_recipe *r, elbo_image_shape image, elbo_error *err) {
     elbo_shape shape = {3, {image.channels, image.height, image.width}};
-    g->at.label = -1;
+    g->at.label = g->at.versus = -1;
     ELBO_TRY(add_label(g, r, err));
     if (r->corrupts) {
         ELBO_TRY(elbo_corrupt_check(r->corrupts, image, err));

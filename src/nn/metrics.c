@@ -11,7 +11,13 @@
 
 static void add(elbo_metrics *m, const char *loss, double weight, bool times_kl) {
     const elbo_loss *l = elbo_loss_find(loss);
-    m->metric[m->count++] = (elbo_metric){l->op->name, l->unit, l->role, weight, times_kl};
+    m->metric[m->count++] =
+        (elbo_metric){.name = l->op->name, .unit = l->unit, .role = l->role, .weight = weight, .times_kl = times_kl};
+}
+
+static void add_measured(elbo_metrics *m, const char *name, const char *unit, elbo_metric_role role,
+                         elbo_player player) {
+    m->metric[m->count++] = (elbo_metric){.name = name, .unit = unit, .role = role, .player = player};
 }
 
 elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
@@ -25,9 +31,14 @@ elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
         double weight = elbo_latent_term_weight(r, (elbo_latent_term)t);
         if (weight != 0) add(&m, elbo_latent_rows[t].name, weight, elbo_latent_rows[t].use != ELBO_LATENT_WEIGHT);
     }
-    m.metric[m.count++] = (elbo_metric){"squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0, false};
+    if (elbo_has_adversary(r)) add(&m, "adversary", r->adversary.weight, false);
+    add_measured(&m, "squared_error", "sum/image", ELBO_METRIC_SQUARED_ERROR, ELBO_PLAYER_MODEL);
     if (elbo_terms_scaled(&terms) && r->loss.sigma == 0)
-        m.metric[m.count++] = (elbo_metric){"sigma", "in image.range", ELBO_METRIC_MEASURED, 0, false};
+        add_measured(&m, "sigma", "in image.range", ELBO_METRIC_MEASURED, ELBO_PLAYER_MODEL);
+    if (elbo_has_adversary(r)) {
+        add_measured(&m, "discriminator", "nats", ELBO_METRIC_MEASURED, ELBO_PLAYER_ADVERSARY);
+        add_measured(&m, "discriminator_accuracy", "share", ELBO_METRIC_MEASURED, ELBO_PLAYER_ADVERSARY);
+    }
     return m;
 }
 
@@ -172,7 +183,7 @@ bool elbo_objective_is_elbo(const elbo_recipe *r, double kl_weight) {
     elbo_terms t = elbo_terms_computed(r);
     bool one = t.count == 1 && t.term[0].weight == 1;
     for (int k = 0; k < ELBO_LATENT_TERMS; k++) one &= !elbo_latent_term_is_on(r, (elbo_latent_term)k);
-    return one && r->loss.scale == ELBO_SUM && r->loss.bound == ELBO_BOUND_ELBO &&
+    return one && !elbo_has_adversary(r) && r->loss.scale == ELBO_SUM && r->loss.bound == ELBO_BOUND_ELBO &&
            (r->kind == ELBO_AE || kl_weight == 1);
 }
 
@@ -190,10 +201,20 @@ static bool same_term(const elbo_recipe *a, const elbo_recipe *b, elbo_latent_te
     return s->number == o->number && s->argument == o->argument && s->choice == o->choice;
 }
 
+/* The term is what the adversary has learned: of two runs with the same layers and weight it means the same. */
+static bool same_adversary(const elbo_recipe *a, const elbo_recipe *b) {
+    const elbo_layers *s = &a->adversary.layers, *t = &b->adversary.layers;
+    bool same = a->adversary.on == b->adversary.on && a->adversary.against == b->adversary.against &&
+                a->adversary.weight == b->adversary.weight && s->count == t->count;
+    for (int i = 0; same && i < s->count; i++) same = !strcmp(s->layer[i].text, t->layer[i].text);
+    return same;
+}
+
 bool elbo_objective_same(const elbo_recipe *a, const elbo_recipe *b) {
     elbo_terms s = elbo_terms_computed(a), t = elbo_terms_computed(b);
     char mine[ELBO_TERMS_TEXT], theirs[ELBO_TERMS_TEXT];
-    bool terms = a->kind == b->kind && a->loss.scale == b->loss.scale && a->loss.bound == b->loss.bound &&
+    bool terms = a->kind == b->kind && same_adversary(a, b) && a->loss.scale == b->loss.scale &&
+                 a->loss.bound == b->loss.bound &&
                  (a->loss.bound == ELBO_BOUND_ELBO || a->loss.samples == b->loss.samples) &&
                  !strcmp(elbo_terms_text(&s, mine), elbo_terms_text(&t, theirs));
     for (int i = 0; i < ELBO_LATENT_TERMS; i++) terms &= same_term(a, b, (elbo_latent_term)i);

@@ -20,8 +20,9 @@ typedef struct elbo_metric {
     const char *name; // "bce", "kl": a word that logs, tables and JSON use
     const char *unit; // "nats/image"
     elbo_metric_role role;
-    double weight; // in the objective; of the KL the highest that its schedule reaches
-    bool times_kl; // the weight is a factor of the KL's
+    double weight;      // in the objective; of the KL the highest that its schedule reaches
+    bool times_kl;      // the weight is a factor of the KL's
+    elbo_player player; // in whose step it is measured
 } elbo_metric;
 
 enum { ELBO_MAX_METRICS = 16 };

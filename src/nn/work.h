@@ -33,6 +33,8 @@ typedef enum elbo_work_kind {
     ELBO_WORK_PERCEPTUAL, // the same in the features of a frozen network
     ELBO_WORK_KL,         // of a diagonal Gaussian from the standard normal
     ELBO_WORK_BOUND,      // of an image's samples together: what weight each has, and with them the gradients
+    ELBO_WORK_VERSUS,     // the adversary's step: what the model gives and what that is held against, a row each
+    ELBO_WORK_ADVERSARY,  // what either player gains from the adversary's logits
     ELBO_WORK_LATENT,     // another term over the codes: of each image, or of the batch together
     ELBO_WORK_FEATURES,   // FEATURES: here the caller writes the gradient of the last node
     ELBO_WORK_KINDS,

@@ -6,8 +6,18 @@
 #include "base/memory.h"
 #include "nn/ops/op.h"
 
+bool elbo_plan_learns_node(const elbo_plan *p, const elbo_node *n) {
+    return p->options.mode == ELBO_TRAIN && n->player == p->options.player;
+}
+
+/* The latent's sample, or the adversary's two sides, are where one image becomes several rows. */
+bool elbo_plan_is_of_images(const elbo_plan *p, const elbo_node *n) {
+    const elbo_taps *at = &p->graph->at;
+    return n - p->graph->node < (p->options.player == ELBO_PLAYER_ADVERSARY ? at->versus : at->code + 1);
+}
+
 elbo_status elbo_plan_append(elbo_plan *p, elbo_work w, elbo_error *err) {
-    if (p->options.mode != ELBO_TRAIN) w.direction &= ~ELBO_TO_WEIGHTS; // frozen
+    if (!elbo_plan_learns_node(p, w.node)) w.direction &= ~ELBO_TO_WEIGHTS; // frozen
     if (!w.direction) return ELBO_OK;
     if (!elbo_grow(&p->work, (size_t)p->works, &p->work_capacity, sizeof *p->work)) return elbo_no_memory(err);
     for (int k = 0; k < ELBO_WORK_TENSORS; k++)
@@ -51,7 +61,8 @@ static elbo_status forward_node(elbo_plan *p, int node, elbo_error *err) {
     const elbo_node *n = &p->graph->node[node];
     elbo_node_io *io = &p->io[node];
     for (int k = 0; k < n->inputs; k++) io->x[k] = p->io[n->input[k]].y;
-    io->learns = n->params > 0 || p->options.frozen_backward || elbo_plan_learns_before(p, n);
+    bool own = n->params > 0 && n->player == p->options.player;
+    io->learns = own || p->options.frozen_backward || elbo_plan_learns_before(p, n);
     io->y = new_tensor(p, n, false);
     if (!io->y) return elbo_no_memory(err);
     return n->op->forward(p, n, io, err);
@@ -81,25 +92,29 @@ static elbo_status plan_forward(elbo_plan *p, int first, int last, elbo_error *e
     return ELBO_OK;
 }
 
-/* The loss nodes that this mode computes: a code that is scored has no posterior. */
-static bool has_loss(const elbo_plan *p, int metric) {
+/* The metrics that this plan computes: a code that is scored has no posterior. */
+static bool has_metric(const elbo_plan *p, int metric) {
+    const elbo_metric *m = &p->graph->metrics.metric[metric];
+    if (m->player != p->options.player) return false;
+    if (p->graph->loss[metric] < 0) return true;
     const elbo_op *op = p->graph->node[p->graph->loss[metric]].op;
     if (op == &elbo_loss_perceptual && !p->options.features) return false;
-    return p->options.mode != ELBO_SCORE || p->graph->metrics.metric[metric].role == ELBO_METRIC_RECONSTRUCTION;
+    return p->options.mode != ELBO_SCORE || m->role == ELBO_METRIC_RECONSTRUCTION;
 }
 
 static elbo_status plan_losses(elbo_plan *p, elbo_error *err) {
     const elbo_graph *g = p->graph;
     for (int k = 0; k < g->metrics.count; k++) {
+        if (!has_metric(p, k)) continue;
         if (g->loss[k] < 0) { // measured beside the losses, in the same pass
             p->metric[k] = new_tensor(p, &(elbo_node){.shape = {1, {1}}}, false);
             if (!p->metric[k]) return elbo_no_memory(err);
             p->metric[k]->name = g->metrics.metric[k].name;
-        } else if (has_loss(p, k)) {
+        } else {
             ELBO_TRY(forward_node(p, g->loss[k], err));
             p->metric[k] = p->io[g->loss[k]].y;
         }
-        if (p->metric[k]) p->metric[k]->read = true;
+        p->metric[k]->read = true;
     }
     return ELBO_OK;
 }
@@ -125,13 +140,36 @@ static elbo_status give_skips(elbo_plan *p, elbo_error *err) {
     return ELBO_OK;
 }
 
+/* What the adversary tells apart. No gradient goes back from there: the model stands still. */
+static elbo_status plan_sides(elbo_plan *p, elbo_error *err) {
+    const elbo_node *n = &p->graph->node[p->graph->at.versus];
+    elbo_node_io *io = &p->io[p->graph->at.versus];
+    for (int k = 0; k < n->inputs; k++) io->x[k] = p->io[n->input[k]].y;
+    io->y = new_tensor(p, n, false);
+    if (!io->y) return elbo_no_memory(err);
+    ELBO_TRY(elbo_append_forward(p, ELBO_WORK_VERSUS, n, io, err));
+    return watch(p, p->graph->at.versus, err);
+}
+
+/* The model's layers, and the adversary's: in its own step all that the model has to do is to give what it looks at. */
+static elbo_status plan_layers(elbo_plan *p, elbo_error *err) {
+    const elbo_taps *at = &p->graph->at;
+    bool own = p->options.player == ELBO_PLAYER_ADVERSARY;
+    int judged = at->versus < 0 ? 0 : p->graph->node[at->versus].input[0], last = at->logits;
+    if (judged > last || own) last = judged;
+    ELBO_TRY(plan_forward(p, p->graph->inputs, last, err));
+    if (at->versus < 0) return ELBO_OK;
+    ELBO_TRY(own ? plan_sides(p, err) : plan_forward(p, at->versus, at->versus, err));
+    return plan_forward(p, at->versus + 1, at->verdict, err);
+}
+
 /* From an image to the loss. */
 static elbo_status plan_whole(elbo_plan *p, elbo_error *err) {
     const elbo_graph *g = p->graph;
     ELBO_TRY(give_label(p, g->encoder_reads_label || g->decoder_reads_label, err));
     ELBO_TRY(give_rows(p, g->at.target, err));
     if (g->at.input != g->at.target) ELBO_TRY(plan_forward(p, g->at.input, g->at.input, err));
-    ELBO_TRY(plan_forward(p, g->inputs, g->at.logits, err));
+    ELBO_TRY(plan_layers(p, err));
     return plan_losses(p, err);
 }
 
@@ -164,7 +202,9 @@ static elbo_status plan_mode(elbo_plan *p, elbo_error *err) {
         ELBO_TRY(plan_decoder(p, at->logits, err));
         ELBO_TRY(give_node(p, at->target, ELBO_WORK_TARGET, err));
         return plan_losses(p, err);
-    case ELBO_TRAIN: ELBO_TRY(plan_whole(p, err)); return plan_backward(p, at->logits, err);
+    case ELBO_TRAIN:
+        ELBO_TRY(plan_whole(p, err));
+        return plan_backward(p, at->versus < 0 ? at->logits : at->verdict, err);
     case ELBO_FEATURES:
         ELBO_TRY(give_rows(p, 0, err));
         ELBO_TRY(plan_forward(p, 1, at->output, err));

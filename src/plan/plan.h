@@ -17,6 +17,7 @@ typedef enum elbo_mode {
 
 typedef struct elbo_plan_options {
     elbo_mode mode;
+    elbo_player player; // TRAIN, EVAL: whose step; the other's parameters stay as they are
     int batch;
     int samples;                  // TRAIN, EVAL: codes drawn for each image, rows that lie one behind the other; 0: one
     float clip;                   // greatest norm of the gradient; 0: any
@@ -57,8 +58,11 @@ struct elbo_plan {
 elbo_status elbo_plan_write(elbo_plan *p, const elbo_graph *g, const elbo_plan_options *options, elbo_error *err);
 void elbo_plan_clear(elbo_plan *p);
 
+/* Rows of each image in the adversary's step: what the model gives of it, and what that is held against. */
+enum { ELBO_SIDES = 2 };
 static inline int elbo_plan_samples(const elbo_plan *p) {
     bool draws = p->options.mode == ELBO_TRAIN || p->options.mode == ELBO_EVAL;
+    if (draws && p->options.player == ELBO_PLAYER_ADVERSARY) return ELBO_SIDES;
     return draws && p->options.samples > 1 ? p->options.samples : 1;
 }
 /* Rows of its tensors. */
@@ -66,6 +70,10 @@ static inline int elbo_plan_rows(const elbo_plan *p) { return p->options.batch *
 static inline bool elbo_plan_goes_back(const elbo_plan *p) {
     return p->options.mode == ELBO_TRAIN || p->options.frozen_backward;
 }
+/* Whether a node's tensors have a row for each image, where a plan may have more rows than images. */
+bool elbo_plan_is_of_images(const elbo_plan *p, const elbo_node *n);
+/* Whether a node's parameters are learned here, if it has any. */
+bool elbo_plan_learns_node(const elbo_plan *p, const elbo_node *n);
 /* Whether a node's input has anything to learn before it: then its gradient is asked for. */
 bool elbo_plan_learns_before(const elbo_plan *p, const elbo_node *n);
 /* The shape of a node's input. */

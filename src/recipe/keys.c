@@ -25,6 +25,9 @@ static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
 static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
 static const char *const bounds[] = {[ELBO_BOUND_ELBO] = "elbo", [ELBO_BOUND_IWAE] = "iwae", NULL};
+static const char *const adversaries[] = {
+    [ELBO_ADVERSARY_NONE] = "none", [ELBO_ADVERSARY_CODE] = "code", [ELBO_ADVERSARY_IMAGE] = "image", NULL};
+static const char *const opponents[] = {[ELBO_AGAINST_PRIOR] = "prior", [ELBO_AGAINST_SHUFFLED] = "shuffled", NULL};
 static const char *const scales[] = {[ELBO_SUM] = "sum", [ELBO_MEAN] = "mean", NULL};
 
 const char *elbo_kind_name(elbo_kind kind) { return kinds[kind]; }
@@ -49,6 +52,8 @@ static bool is_sine(const elbo_recipe *r) { return r->kind == ELBO_VAE && r->los
     }
 #define BATCH_TERM ROW_TERM
 #include "recipe/latent_terms.def"
+static bool judges_codes(const elbo_recipe *r) { return r->adversary.on == ELBO_ADVERSARY_CODE; }
+static bool has_fast_adversary(const elbo_recipe *r) { return elbo_has_adversary(r) && r->train.optimizer != ELBO_SGD; }
 static bool is_sgd(const elbo_recipe *r) { return r->train.optimizer == ELBO_SGD; }
 static bool is_adam_or_adamw(const elbo_recipe *r) { return r->train.optimizer != ELBO_SGD; }
 static bool is_adamw(const elbo_recipe *r) { return r->train.optimizer == ELBO_ADAMW; }
@@ -63,6 +68,7 @@ static bool is_step(const elbo_recipe *r) { return r->train.schedule == ELBO_STE
 #define ANY .low = -INFINITY, .high = INFINITY
 #define AT_LEAST(a) .low = a, .high = INFINITY
 #define ABOVE(a) .low = a, .above = true, .high = INFINITY
+#define NEEDS_ADVERSARY "adversary.on: code or image"
 #define ONLY(test, words) .applies = test, .goes_with = words
 
 /* The order is that of the resolved recipe; a key stands behind those that decide whether it applies. */
@@ -199,6 +205,26 @@ const elbo_key elbo_keys[] = {
      .help = "early stopping: epochs without a lower validation objective; 0 disables"},
     {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"),
      .help = "random seed; the same seed gives the same bits"},
+    {"adversary.on", ELBO_KEY_CHOICE, AT(adversary.on), PLACE(adversary.place), DEFAULT("none"), .choices = adversaries,
+     .terse = true,
+     .help = "a discriminator with an optimizer of its own, in turns with the model: of codes (AAE, FactorVAE), or of "
+             "images (VAE-GAN)"},
+    {"adversary.against", ELBO_KEY_CHOICE, AT(adversary.against), DEFAULT("prior"), .choices = opponents,
+     ONLY(judges_codes, "adversary.on: code"),
+     .help =
+         "what it tells codes from: draws from the prior (AAE), or codes each dimension of which is another image's, "
+         "for the total correlation (FactorVAE)"},
+    {"adversary.layers", ELBO_KEY_LAYERS, AT(adversary.layers), ONLY(elbo_has_adversary, NEEDS_ADVERSARY),
+     .help = "its layers, from a code or an image to one value, a logit: they end with `linear 1`"},
+    {"adversary.weight", ELBO_KEY_NUMBER, AT(adversary.weight), DEFAULT("1"), AT_LEAST(0),
+     ONLY(elbo_has_adversary, NEEDS_ADVERSARY),
+     .help = "weight, in the model's objective, of -log D of what it gives; shuffled: of the total correlation "
+             "(FactorVAE's gamma)"},
+    {"adversary.lr", ELBO_KEY_NUMBER, AT(adversary.lr), DEFAULT("0.0002"), ABOVE(0),
+     ONLY(elbo_has_adversary, NEEDS_ADVERSARY), .help = "its learning rate, on train.schedule"},
+    {"adversary.betas", ELBO_KEY_NUMBERS, AT(adversary.betas), DEFAULT("[0.5, 0.999]"), FROM_TO(0, 1), .below = true,
+     ONLY(has_fast_adversary, NEEDS_ADVERSARY " and train.optimizer: adam or adamw"),
+     .help = "decay rates of its moment estimates"},
     {0},
 };
 

@@ -23,10 +23,13 @@ bool elbo_latent_term_is_on(const elbo_recipe *r, elbo_latent_term term) {
 }
 
 bool elbo_latent_terms_of_batches(const elbo_recipe *r) {
-    bool any = false;
+    bool any = r->adversary.on == ELBO_ADVERSARY_CODE && r->adversary.against == ELBO_AGAINST_SHUFFLED;
     for (int t = 0; t < ELBO_LATENT_TERMS; t++)
         any |= elbo_latent_rows[t].batch && elbo_latent_term_is_on(r, (elbo_latent_term)t);
     return any;
 }
 
-bool elbo_latent_terms_match_prior(const elbo_recipe *r) { return elbo_latent_term_is_on(r, ELBO_LATENT_MMD); }
+bool elbo_codes_match_prior(const elbo_recipe *r) {
+    bool aae = r->adversary.on == ELBO_ADVERSARY_CODE && r->adversary.against == ELBO_AGAINST_PRIOR;
+    return aae || elbo_latent_term_is_on(r, ELBO_LATENT_MMD);
+}

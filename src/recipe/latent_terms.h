@@ -27,7 +27,7 @@ bool elbo_latent_term_is_on(const elbo_recipe *r, elbo_latent_term term);
 double elbo_latent_term_weight(const elbo_recipe *r, elbo_latent_term term);
 /* Whether some term looks at all of a batch: then what a split scores depends on how it is cut into batches. */
 bool elbo_latent_terms_of_batches(const elbo_recipe *r);
-/* Whether codes are trained towards the prior, and so can be drawn from it. */
-bool elbo_latent_terms_match_prior(const elbo_recipe *r);
+/* Whether an autoencoder's codes are trained towards the prior, by a term or an adversary, and so can be drawn from it. */
+bool elbo_codes_match_prior(const elbo_recipe *r);
 
 #endif

@@ -9,4 +9,7 @@
  * with the recipe. */
 elbo_status elbo_recipe_read(elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err);
 
+/* together.c: whether its keys go with each other. */
+elbo_status elbo_recipe_check_together(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err);
+
 #endif

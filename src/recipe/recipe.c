@@ -18,6 +18,7 @@ void elbo_recipe_close(elbo_recipe *r) {
     elbo_layers_free(&r->decoder);
     elbo_layers_free(&r->augment);
     elbo_layers_free(&r->corrupt);
+    elbo_layers_free(&r->adversary.layers);
     elbo_words_free(&r->classes);
     elbo_words_free(&r->exclude);
     free(r->augments);

@@ -33,6 +33,13 @@ typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNA
 typedef enum elbo_keep { ELBO_KEEP_LAST, ELBO_KEEP_BEST } elbo_keep;
 typedef enum elbo_bound { ELBO_BOUND_ELBO, ELBO_BOUND_IWAE } elbo_bound;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
+/* Who learns in a step of training: the model, or an adversary that tells what the model gives from what it should be
+ * like. Each has parameters and an optimizer of its own; they take turns (train/trainer.h). */
+typedef enum elbo_player { ELBO_PLAYER_MODEL, ELBO_PLAYER_ADVERSARY, ELBO_PLAYERS } elbo_player;
+/* What the adversary looks at, and what it tells codes from: draws from the prior (AAE), or codes each of whose dimensions
+ * is another image's (FactorVAE). Images it tells from those of the data. */
+typedef enum elbo_adversary_on { ELBO_ADVERSARY_NONE, ELBO_ADVERSARY_CODE, ELBO_ADVERSARY_IMAGE } elbo_adversary_on;
+typedef enum elbo_adversary_against { ELBO_AGAINST_PRIOR, ELBO_AGAINST_SHUFFLED } elbo_adversary_against;
 /* Terms over the code, beside the KL (recipe/latent_terms.h). */
 typedef enum elbo_latent_term {
 #define ROW_TERM(name, NAME, ...) ELBO_LATENT_##NAME,
@@ -110,6 +117,15 @@ typedef struct elbo_recipe {
     } loss;
 
     struct {
+        elbo_adversary_on on;
+        elbo_adversary_against against; // of codes
+        elbo_layers layers;             // to one value, the logit that what it looks at is real
+        float weight;                   // of the term that the model gains from it
+        float lr, betas[2];             // of its optimizer; the rest is the model's
+        elbo_place place;
+    } adversary;
+
+    struct {
         int epochs, batch;
         elbo_optimizer optimizer;
         float lr, momentum, weight_decay, betas[2], eps;
@@ -137,6 +153,9 @@ void elbo_recipe_close(elbo_recipe *r);
 /* Before a training begins: schedules that its epochs would cut off. An epoch number that was set beside the recipe is
  * a wish for a short trial, and stands. Runs that were trained so can be opened. */
 elbo_status elbo_recipe_check_schedules(const elbo_recipe *r, elbo_error *err);
+
+static inline bool elbo_has_adversary(const elbo_recipe *r) { return r->adversary.on != ELBO_ADVERSARY_NONE; }
+static inline int elbo_recipe_players(const elbo_recipe *r) { return elbo_has_adversary(r) ? ELBO_PLAYERS : 1; }
 
 /* Where a layer `concat class` stands first, or NULL: the model is not conditional. */
 const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r);

@@ -86,18 +86,6 @@ static void put_with_code(FILE *out, const char *text) {
     put(out, text);
 }
 
-static void write_base64(FILE *out, const uint8_t *bytes, size_t n) {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        unsigned v =
-            (unsigned)bytes[i] << 16 | (left > 1 ? (unsigned)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
-        char four[4] = {digit[v >> 18], digit[v >> 12 & 63], left > 1 ? digit[v >> 6 & 63] : '=',
-                        left > 2 ? digit[v & 63] : '='};
-        fwrite(four, 1, 4, out);
-    }
-}
-
 static unsigned big_endian(const uint8_t b[4]) {
     return (unsigned)b[0] << 24 | (unsigned)b[1] << 16 | (unsigned)b[2] << 8 | b[3];
 }
@@ -119,7 +107,7 @@ static elbo_status write_figure(FILE *out, const elbo_report_figure *figure, elb
     if (figure->sentence && figure->sentence[0]) fputs(": ", out);
     put(out, figure->sentence);
     fputs("\" src=\"data:image/png;base64,", out);
-    write_base64(out, png, size);
+    elbo_text_base64(out, png, size);
     fputs("\"></div>\n<figcaption><b>", out);
     put(out, figure->title);
     fputs("</b> ", out);

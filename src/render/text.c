@@ -82,3 +82,15 @@ void elbo_text_to_html(FILE *out, const char *s, int keep_lines) {
         }
     }
 }
+
+void elbo_text_base64(FILE *out, const uint8_t *bytes, size_t n) {
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < n; i += 3) {
+        size_t left = n - i;
+        unsigned v =
+            (unsigned)bytes[i] << 16 | (left > 1 ? (unsigned)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+        char four[4] = {digit[v >> 18], digit[v >> 12 & 63], left > 1 ? digit[v >> 6 & 63] : '=',
+                        left > 2 ? digit[v & 63] : '='};
+        fwrite(four, 1, 4, out);
+    }
+}

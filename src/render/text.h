@@ -3,6 +3,7 @@
 #define ELBO_VIEW_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* The next character of UTF-8 text and its length in *bytes; '?' with length 1 where the bytes are no UTF-8, a space
@@ -26,5 +27,7 @@ void elbo_text_to_csv(FILE *out, const char *s);
 
 /* Writes s as HTML text, fit for attributes in double quotes too. Newlines and tabs stay where `keep_lines`. */
 void elbo_text_to_html(FILE *out, const char *s, int keep_lines);
+
+void elbo_text_base64(FILE *out, const uint8_t *bytes, size_t n);
 
 #endif

@@ -29,12 +29,14 @@ static char *join_names(const elbo_run_facts *f) {
     return text;
 }
 
-elbo_status elbo_params_write(const char *path, const elbo_graph *g, const float *weights, const elbo_st_pair *pairs,
-                              int count, elbo_error *err) {
+elbo_status elbo_params_write(const char *path, const elbo_graph *g, int players, const float *weights,
+                              const elbo_st_pair *pairs, int count, elbo_error *err) {
     elbo_st_tensor *tensors = calloc((size_t)g->params + 1, sizeof *tensors);
     if (!tensors) return elbo_no_memory(err);
-    for (int i = 0; i < g->params; i++) tensors[i] = tensor_of(&g->param[i], g->param[i].name, weights);
-    elbo_status status = elbo_safetensors_write(path, tensors, g->params, pairs, count, err);
+    int written = 0;
+    for (int i = 0; i < g->params; i++)
+        if ((int)g->param[i].player < players) tensors[written++] = tensor_of(&g->param[i], g->param[i].name, weights);
+    elbo_status status = elbo_safetensors_write(path, tensors, written, pairs, count, err);
     free(tensors);
     return status;
 }
@@ -58,7 +60,7 @@ elbo_status elbo_model_save(const char *run, const elbo_network *n, const float 
         if (facts->imported) pairs[count++] = (elbo_st_pair){"elbo_imported", "true"};
         if (facts->data) pairs[count++] = (elbo_st_pair){"elbo_data", facts->data};
         if (facts->classes) pairs[count++] = (elbo_st_pair){"elbo_classes", names};
-        status = elbo_params_write(path, g, weights, pairs, count, err);
+        status = elbo_params_write(path, g, ELBO_PLAYERS, weights, pairs, count, err);
     } else {
         elbo_no_memory(err);
     }

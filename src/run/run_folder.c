@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -100,4 +102,21 @@ elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool r
 void elbo_run_folder_close(int *lock) {
     if (*lock >= 0) close(*lock);
     *lock = -1;
+}
+
+/* /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF". */
+bool elbo_run_is_training(const char *run) {
+    struct stat at;
+    if (stat(run, &at) != 0) return false;
+    FILE *locks = fopen("/proc/locks", "re");
+    char line[200];
+    bool found = false;
+    while (locks && !found && fgets(line, sizeof line, locks)) {
+        unsigned long long inode;
+        char kind[16], mode[16];
+        found = sscanf(line, "%*d: %15s %*s %15s %*d %*x:%*x:%llu", kind, mode, &inode) == 3 &&
+                !strcmp(kind, "FLOCK") && !strcmp(mode, "WRITE") && inode == (unsigned long long)at.st_ino;
+    }
+    if (locks) fclose(locks);
+    return found;
 }

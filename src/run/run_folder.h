@@ -59,9 +59,10 @@ void elbo_run_facts_free(elbo_run_facts *f);
  * metadata.  weights: (param_floats) the network's own, or others for it. */
 elbo_status elbo_model_save(const char *run, const elbo_network *n, const float *weights, const elbo_run_facts *facts,
                             elbo_error *err);
-/* Writes a safetensors file of all of a graph's tensors.  weights: (param_floats) */
-elbo_status elbo_params_write(const char *path, const elbo_graph *g, const float *weights, const elbo_st_pair *pairs,
-                              int count, elbo_error *err);
+/* Writes a safetensors file of a graph's tensors: those of the first so many players, 1 being the model alone.
+ * weights: (param_floats) */
+elbo_status elbo_params_write(const char *path, const elbo_graph *g, int players, const float *weights,
+                              const elbo_st_pair *pairs, int count, elbo_error *err);
 /* Reads weights into a network made from the run's recipe. */
 elbo_status elbo_model_load(const char *run, elbo_network *n, elbo_error *err);
 /* Copies a file's tensor PREFIX+name into its place in a block, its shape checked.  block: (param_floats) */
@@ -92,6 +93,9 @@ elbo_status elbo_run_folder_check(const char *run, bool resume, bool replace, el
  * earlier process that was killed left half-written and, unless `resume`, the earlier run. */
 elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool replace, elbo_error *err);
 void elbo_run_folder_close(int *lock);
+/* Whether some process holds that lock; false where nobody can say. It is not touched: a training that begins in that
+ * moment is not disturbed. */
+bool elbo_run_is_training(const char *run);
 
 /* checkpoint.safetensors: weights, what the optimiser keeps of each (their host blocks: elbo_state_get before, put after),
  * position, and what is kept beside the weights (which blocks `kept` has is the recipe's business; NULL: none of them is

@@ -19,14 +19,19 @@ elbo_status elbo_evaluator_make(elbo_evaluator *e, elbo_state *s, const elbo_rec
         .mode = ELBO_EVAL, .batch = (int)e->batch, .samples = (int)samples, .features = features};
     e->index = malloc(e->batch * sizeof *e->index);
     if (!e->index) return elbo_no_memory(err);
-    elbo_status status = elbo_plan_make(&e->plan, s, &options, err);
+    elbo_status status = ELBO_OK;
+    e->players = elbo_recipe_players(r);
+    for (int i = 0; i < e->players && status == ELBO_OK; i++) {
+        options.player = (elbo_player)i;
+        status = elbo_plan_make(&e->plan[i], s, &options, err);
+    }
     if (status != ELBO_OK) elbo_evaluator_free(e); // the caller may free it again
     return status;
 }
 
 void elbo_evaluator_free(elbo_evaluator *e) {
     if (!e->index) return;
-    elbo_plan_free(&e->plan);
+    for (int i = 0; i < ELBO_PLAYERS; i++) elbo_plan_free(&e->plan[i]);
     free(e->index);
     e->index = NULL;
 }
@@ -34,7 +39,9 @@ void elbo_evaluator_free(elbo_evaluator *e) {
 elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_images *images, const elbo_eval_options *o,
                                elbo_error *err) {
     elbo_metric_sums sums = {0};
-    if (e->plan.graph->at.label >= 0 && !images->labels)
+    const elbo_graph *g = e->plan[0].graph;
+    const elbo_metrics *m = &g->metrics;
+    if (g->at.label >= 0 && !images->labels)
         return elbo_fail(err, ELBO_BAD_INPUT, "the images have no labels, which a conditional model needs");
     uint32_t all = o->only ? o->only_count : images->count;
     for (uint32_t start = 0; start < all; start += e->batch) {
@@ -53,16 +60,17 @@ elbo_status elbo_evaluator_run(elbo_evaluator *e, elbo_scores *s, const elbo_ima
             .no_noise = o->mean_code,
             .given_noise = o->noise,
         };
-        const elbo_metrics *m = &e->plan.graph->metrics;
         for (int k = 0; k < m->count && elbo_metrics_count(m, ELBO_METRIC_BOUND); k++)
             args.loss_weight[k] = (float)elbo_metric_weight(&m->metric[k], e->recipe->loss.kl);
-        elbo_loss_bounds(e->recipe, e->plan.graph, o->epochs > 0 ? o->epochs : INFINITY, args.loss_bound);
-        memset(e->plan.total, 0, sizeof e->plan.total);
-        ELBO_TRY(elbo_plan_run_one(&e->plan, &args, err));
-        elbo_metric_sums_add(&sums, &e->plan.graph->metrics, e->plan.total);
+        elbo_loss_bounds(e->recipe, g, o->epochs > 0 ? o->epochs : INFINITY, args.loss_bound);
+        for (int i = 0; i < e->players; i++) {
+            memset(e->plan[i].total, 0, sizeof e->plan[i].total);
+            ELBO_TRY(elbo_plan_run_one(&e->plan[i], &args, err));
+            elbo_metric_sums_add(&sums, m, e->plan[i].total);
+        }
     }
     size_t values = elbo_image_size(images->shape);
-    *s = elbo_scores_of(&e->plan.graph->metrics, &sums, all, values);
+    *s = elbo_scores_of(m, &sums, all, values);
     elbo_scores_set_objective(s, e->recipe, e->recipe->loss.kl, values);
     return ELBO_OK;
 }

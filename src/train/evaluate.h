@@ -1,4 +1,4 @@
-/* An evaluator kept ready, so that the test loss of every epoch uses one plan. `features`: of the perceptual term, or
+/* An evaluator kept ready, so that the test loss of every epoch uses one plan for each player. `features`: of the perceptual term, or
  * NULL. */
 #ifndef ELBO_EVALUATE_H
 #define ELBO_EVALUATE_H
@@ -6,7 +6,8 @@
 #include "train/trainer.h"
 
 typedef struct elbo_evaluator {
-    elbo_plan plan;
+    elbo_plan plan[ELBO_PLAYERS];
+    int players;
     const elbo_recipe *recipe;
     uint32_t *index; // (batch)
     uint32_t batch;

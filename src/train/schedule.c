@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "nn/ops/op.h"
+#include "nn/losses/loss.h"
 #include "train/trainer.h"
 
 double elbo_learning_rate(const elbo_recipe *r, int epoch) {
@@ -33,7 +33,7 @@ double elbo_kl_weight(const elbo_recipe *r, uint64_t step, uint64_t steps_per_ep
 void elbo_loss_bounds(const elbo_recipe *r, const elbo_graph *g, double epochs, float *bound) {
     for (int k = 0; k < g->metrics.count; k++) {
         bound[k] = 0;
-        if (g->metrics.metric[k].role != ELBO_METRIC_REGULARISER) continue;
+        if (g->loss[k] < 0 || !elbo_loss_latent_row(&g->node[g->loss[k]])) continue;
         const elbo_latent_setting *s = &r->loss.latent[g->node[g->loss[k]].op->which];
         double over = s->argument; // of the capacity, the only one that moves
         bound[k] = epochs < over ? (float)(s->number * epochs / over) : s->number;

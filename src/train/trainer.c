@@ -27,7 +27,8 @@ typedef struct trainer {
     elbo_network *features; // of the perceptual term, or NULL
     elbo_state state;
     elbo_team *team;
-    elbo_plan plan;
+    elbo_plan plan[ELBO_PLAYERS];
+    int players;
     elbo_evaluator evaluator;
     size_t values;   // of an image
     uint32_t *order; // (held.train_count): this epoch's permutation
@@ -44,13 +45,13 @@ typedef struct trainer {
 
 /* ---- one step ---- */
 
-static elbo_update update_at(const elbo_recipe *r, int epoch, uint64_t step) { // step from 1
-    double b1 = r->train.betas[0], b2 = r->train.betas[1];
-    return (elbo_update){.lr = (float)elbo_learning_rate(r, epoch),
+static elbo_update update_at(const elbo_recipe *r, double lr, const float *betas, uint64_t step) { // step from 1
+    double b1 = betas[0], b2 = betas[1];
+    return (elbo_update){.lr = (float)lr,
                          .momentum = r->train.momentum,
                          .weight_decay = r->train.weight_decay,
-                         .beta1 = r->train.betas[0],
-                         .beta2 = r->train.betas[1],
+                         .beta1 = betas[0],
+                         .beta2 = betas[1],
                          .eps = r->train.eps,
                          .correction1 = (float)(1 - pow(b1, (double)step)),
                          .correction2 = (float)sqrt(1 - pow(b2, (double)step)),
@@ -80,12 +81,20 @@ elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, co
         .corrupt = r->corrupts,
         .noise = {.seed = r->train.seed, .purpose = ELBO_FOR_NOISE, .epoch = (uint32_t)epoch},
         .loss_scale = (float)(1 / ((double)count * values)),
-        .update = update_at(r, epoch, step),
+        .update = update_at(r, elbo_learning_rate(r, epoch), r->train.betas, step),
     };
     for (int k = 0; k < g->metrics.count; k++)
         args.loss_weight[k] =
             (float)elbo_metric_weight(&g->metrics.metric[k], elbo_kl_weight(r, step - 1, steps_an_epoch));
     elbo_loss_bounds(r, g, (double)(step - 1) / (double)steps_an_epoch, args.loss_bound);
+    return args;
+}
+
+elbo_batch_args elbo_adversary_args(const elbo_recipe *r, const elbo_batch_args *model, int epoch, uint64_t step) {
+    elbo_batch_args args = *model;
+    double lr = elbo_learning_rate(r, epoch) / (double)r->train.lr * (double)r->adversary.lr;
+    args.loss_scale = (float)(1 / (double)args.count); // a mean over the batch, whatever loss.scale is
+    args.update = update_at(r, lr, r->adversary.betas, step);
     return args;
 }
 
@@ -108,10 +117,11 @@ static elbo_status check_weights(const trainer *t, elbo_error *err) {
 }
 
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
-static elbo_status report_divergence(trainer *t, const elbo_batch_args *args, bool too_long, elbo_error *err) {
+static elbo_status report_divergence(trainer *t, elbo_plan *plan, const elbo_batch_args *args, bool too_long,
+                                     elbo_error *err) {
     ELBO_TRY(check_weights(t, err));
     const char *what = "sum";
-    const elbo_node *n = t->state.device->find_nonfinite(&t->plan, args, &what);
+    const elbo_node *n = t->state.device->find_nonfinite(plan, args, &what);
     if (!n && too_long)
         return elbo_fail(err, ELBO_DIVERGED,
                          "step %llu (epoch %d): the gradient's norm is above 1.8e19, more than train.clip can measure; "
@@ -122,11 +132,25 @@ static elbo_status report_divergence(trainer *t, const elbo_batch_args *args, bo
                      n ? n->op->name : "loss", what, advice);
 }
 
+/* The adversary's part of a step, on the batch of the model's. */
+static elbo_status run_adversary(trainer *t, const elbo_batch_args *model, elbo_error *err) {
+    elbo_plan *plan = &t->plan[ELBO_PLAYER_ADVERSARY];
+    elbo_batch_args args = elbo_adversary_args(t->recipe, model, t->at.epoch, t->at.step + 1);
+    elbo_run_report report;
+    memset(plan->total, 0, sizeof plan->total);
+    ELBO_TRY(elbo_plan_run(plan, &args, 1, err));
+    ELBO_TRY(elbo_plan_wait(plan, &report, err));
+    elbo_metric_sums_add(&t->at.sums, &t->network.graph.metrics, plan->total);
+    return report.diverged ? report_divergence(t, plan, &args, report.too_long, err) : ELBO_OK;
+}
+
 /* A run of the device: as many steps as it wants at once, or as are left of the epoch. */
 static elbo_status run_steps(trainer *t, elbo_error *err) {
     elbo_batch_args args[MOST_STEPS];
     uint32_t done = t->at.images_done, batch = (uint32_t)t->recipe->train.batch;
-    int steps = 0, at_once = t->kept.average ? 1 : t->state.device->steps_at_once; // each step's weights are averaged
+    bool one = t->kept.average || t->players > 1; // each step's weights are averaged, or the adversary's turn
+    int steps = 0, at_once = one ? 1 : t->state.device->steps_at_once;
+    elbo_plan *plan = &t->plan[ELBO_PLAYER_MODEL];
     while (steps < at_once && steps < MOST_STEPS && done < t->held.train_count) {
         uint32_t left = t->held.train_count - done, count = left < batch ? left : batch;
         args[steps] = elbo_training_args(t->recipe, &t->network.graph, &t->data->train, t->order + done, (int)count,
@@ -135,14 +159,15 @@ static elbo_status run_steps(trainer *t, elbo_error *err) {
         steps++;
     }
     elbo_run_report report;
-    memset(t->plan.total, 0, sizeof t->plan.total);
-    ELBO_TRY(elbo_plan_run(&t->plan, args, steps, err));
-    ELBO_TRY(elbo_plan_wait(&t->plan, &report, err));
+    memset(plan->total, 0, sizeof plan->total);
+    if (t->players > 1) ELBO_TRY(run_adversary(t, &args[0], err));
+    ELBO_TRY(elbo_plan_run(plan, args, steps, err));
+    ELBO_TRY(elbo_plan_wait(plan, &report, err));
     for (int i = 0; i < report.steps; i++) t->at.images_done += (uint32_t)args[i].count;
     t->at.step += (uint64_t)report.steps;
-    elbo_metric_sums_add(&t->at.sums, &t->network.graph.metrics, t->plan.total);
+    elbo_metric_sums_add(&t->at.sums, &t->network.graph.metrics, plan->total);
     if (t->kept.average && report.steps) ELBO_TRY(elbo_kept_average(&t->kept, &t->state, t->recipe, t->at.step, err));
-    return report.diverged ? report_divergence(t, &args[report.steps], report.too_long, err) : ELBO_OK;
+    return report.diverged ? report_divergence(t, plan, &args[report.steps], report.too_long, err) : ELBO_OK;
 }
 
 /* ---- telling the caller ---- */
@@ -373,7 +398,11 @@ static elbo_status prepare(trainer *t, elbo_error *err) {
                                  .samples = r->loss.samples,
                                  .clip = r->train.clip,
                                  .features = t->features};
-    ELBO_TRY(elbo_plan_make(&t->plan, &t->state, &options, err));
+    t->players = elbo_recipe_players(r);
+    for (int i = 0; i < t->players; i++) {
+        options.player = (elbo_player)i;
+        ELBO_TRY(elbo_plan_make(&t->plan[i], &t->state, &options, err));
+    }
     ELBO_TRY(elbo_evaluator_make(&t->evaluator, &t->state, r, t->features, err));
     t->log.metrics = t->network.graph.metrics;
     t->values = elbo_image_size(t->data->train.shape);
@@ -412,7 +441,7 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
         result->stopped_early = elbo_log_stopped_early(&t.log, r);
     }
     if (t.evaluator.index) elbo_evaluator_free(&t.evaluator);
-    elbo_plan_free(&t.plan);
+    for (int i = 0; i < ELBO_PLAYERS; i++) elbo_plan_free(&t.plan[i]);
     elbo_state_close(&t.state);
     elbo_team_free(t.team);
     elbo_network_free(&t.network);

@@ -1,4 +1,8 @@
-/* Training: the loop over epochs and batches, schedules, the log and checkpoints of a run folder. */
+/* Training: the loop over epochs and batches, schedules, the log and checkpoints of a run folder.
+ *
+ * With an adversary a step is two, of the same batch: first the adversary's, which sees what the model gives (its weights,
+ * noise and dropout those of the step that follows) and changes its own parameters alone; then the model's, whose
+ * gradient flows through the adversary as it is now. */
 #ifndef ELBO_TRAINER_H
 #define ELBO_TRAINER_H
 
@@ -15,7 +19,7 @@ typedef struct elbo_eval_options {
     uint64_t seed;
     const float *noise;
     bool mean_code;
-    double epochs; // trained so far, as the recipe's schedules have it; 0: all
+    double epochs;        // trained so far, as the recipe's schedules have it; 0: all
     const uint32_t *only; // (only_count) the images that are looked at; NULL: all
     uint32_t only_count;
 } elbo_eval_options;
@@ -61,6 +65,9 @@ elbo_status elbo_train(elbo_train_result *result, const elbo_recipe *r, const el
 /* What one optimiser step of this recipe runs with; also for `bench` and tests. `step` counts from 1. */
 elbo_batch_args elbo_training_args(const elbo_recipe *r, const elbo_graph *g, const elbo_images *images,
                                    const uint32_t *index, int count, int epoch, uint64_t step, uint64_t steps_an_epoch);
+
+/* The same step's of the adversary, which goes before the model's on the same batch: with its own learning rate. */
+elbo_batch_args elbo_adversary_args(const elbo_recipe *r, const elbo_batch_args *model, int epoch, uint64_t step);
 
 /* The learning rate at a step (0, 1, ...) of an epoch: schedules go by epoch, as PyTorch's. */
 double elbo_learning_rate(const elbo_recipe *r, int epoch); // epoch from 0

@@ -69,7 +69,7 @@ elbo_status elbo_cpu_give_output(elbo_cpu_program *p, const elbo_work *w, elbo_e
     elbo_cpu_tensor *x = np->x[0];
     int readers = w->out[0]->readers;
     bool blocked = output_blocked(p, w, x);
-    if (n->op->view && blocked == x->blocked) {
+    if (n->op->view && w->kind == ELBO_WORK_RESHAPE && blocked == x->blocked) {
         np->y = x;
         x->readers += readers - 1;
     } else if (n->op->in_place && x->readers == 1 && !x->pinned) {

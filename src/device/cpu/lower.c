@@ -21,7 +21,7 @@ static elbo_status give_gradients(elbo_cpu_program *p, elbo_error *err) {
         elbo_cpu_node *np = &p->node[i];
         for (int k = 0; k < n->inputs; k++) np->dx[k] = p->node[n->input[k]].dy;
         if (!p->plan->io[i].dy) continue;
-        bool before = elbo_cpu_of_images(p, i <= p->graph->at.code);
+        bool before = elbo_cpu_of_images(p, elbo_plan_is_of_images(p->plan, n));
         if (np->dx[0] && np->y == np->x[0]) {
             np->dy = np->dx[0];
         } else {
@@ -59,6 +59,15 @@ static elbo_status lower_losses(elbo_cpu_program *p, elbo_error *err) {
     return gradient == last->dy ? ELBO_OK : elbo_cpu_convert(p, last->node, last->dy, gradient, err);
 }
 
+/* What a player gains from the adversary's logits, and its gradient. */
+static elbo_status lower_adversary(elbo_cpu_program *p, const elbo_work *w, elbo_error *err) {
+    if (elbo_cpu_learns(p)) ELBO_TRY(give_gradients(p, err));
+    elbo_cpu_node *verdict = &p->node[p->graph->at.verdict];
+    ELBO_TRY(elbo_cpu_lower_adversary(p, w->node, verdict, err));
+    if (verdict->dy) verdict->dy->written = true;
+    return ELBO_OK;
+}
+
 /* A node whose values the caller gives. */
 static elbo_status lower_given(elbo_cpu_program *p, const elbo_work *w, elbo_cpu_node *np, elbo_error *err) {
     np->y = elbo_cpu_activation(p, w->node->name, w->node->shape, false, false);
@@ -91,6 +100,7 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
     case ELBO_WORK_PIXEL_LOSS:
     case ELBO_WORK_PERCEPTUAL: return lower_losses(p, err);
     case ELBO_WORK_KL: return ELBO_OK; // part of the sample's step
+    case ELBO_WORK_ADVERSARY: return lower_adversary(p, w, err);
     case ELBO_WORK_BOUND: return elbo_cpu_lower_bound(p, w->node, err);
     case ELBO_WORK_LATENT: return elbo_cpu_lower_latent_terms(p, err);
     default: break;
@@ -140,7 +150,7 @@ static elbo_status lower_work(elbo_cpu_program *p, elbo_error *err) {
         const elbo_work *w = &plan->work[i];
         elbo_cpu_node *np = &p->node[w->node - p->graph->node];
         np->node = w->node;
-        elbo_cpu_of_images(p, np - p->node <= p->graph->at.code);
+        elbo_cpu_of_images(p, elbo_plan_is_of_images(plan, w->node));
         if (w->direction == ELBO_FORWARD) {
             ELBO_TRY(lower_forward(p, w, np, err));
             continue;
@@ -154,9 +164,11 @@ static elbo_status lower_work(elbo_cpu_program *p, elbo_error *err) {
     return plan->options.mode == ELBO_TRAIN && plan->options.clip > 0 ? elbo_cpu_clipped_update(p, err) : ELBO_OK;
 }
 
-/* What stands before the code can be computed once for each image if only the sample reads it, the losses the image. */
-static bool splits_at_code(const elbo_plan *plan) {
+/* What stands before the code can be computed once for each image if only the sample reads it, the losses the image. What
+ * an adversary tells apart is of images in any case. */
+static bool splits_rows(const elbo_plan *plan) {
     const elbo_graph *g = plan->graph;
+    if (plan->options.player == ELBO_PLAYER_ADVERSARY) return true;
     if (elbo_plan_samples(plan) == 1 || g->skips || g->decoder_reads_label || plan->options.features) return false;
     return !elbo_metrics_count(&g->metrics, ELBO_METRIC_REGULARISER);
 }
@@ -168,6 +180,7 @@ static void give_images(elbo_cpu_program *p) {
     *images = *p;
     images->shard_rows /= p->samples;
     images->part_rows /= p->samples;
+    images->samples = 1;
     for (int i = 0; i < p->steps; i++)
         if (p->step[i].of_images) p->step[i].program = images;
 }
@@ -229,7 +242,7 @@ elbo_status elbo_cpu_program_make(elbo_plan *plan, const elbo_kernels *kernels, 
     p->shard_rows = (p->shard_rows + samples - 1) / samples * samples; // an image's stay together
     p->shards = (rows + p->shard_rows - 1) / p->shard_rows;
     p->part_rows = (p->shards + plan->parts - 1) / plan->parts * p->shard_rows;
-    if (splits_at_code(plan) && !(p->images = calloc(1, sizeof *p))) return elbo_no_memory(err);
+    if (splits_rows(plan) && !(p->images = calloc(1, sizeof *p))) return elbo_no_memory(err);
     return make(p, err);
 }
 

@@ -190,6 +190,11 @@ elbo_status elbo_cpu_plain(elbo_cpu_program *p, int node, elbo_cpu_tensor **t, e
 elbo_cpu_tensor *elbo_cpu_metric(elbo_cpu_program *p, int metric);
 static inline bool elbo_cpu_learns(const elbo_cpu_program *p) { return p->plan->options.mode == ELBO_TRAIN; }
 
+/* Whether a node's gradients of weights are asked for. */
+static inline bool elbo_cpu_learns_node(const elbo_cpu_program *p, const elbo_node *n) {
+    return elbo_plan_learns_node(p->plan, n);
+}
+
 /* ---- for steps, while they run ---- */
 
 static inline float *elbo_cpu_rows(const elbo_cpu_tensor *t, int shard) {

@@ -56,7 +56,8 @@ static void clipped_update(const elbo_cpu_step *s, const elbo_batch_args *args, 
         const elbo_param *q = &p->graph->param[i];
         size_t from = q->offset > start ? q->offset : start,
                to = q->offset + q->count < end ? q->offset + q->count : end;
-        if (!q->buffer && from < to) update_range(p, from, p->grads + from, to - from, &u);
+        if (!q->buffer && q->player == p->plan->options.player && from < to)
+            update_range(p, from, p->grads + from, to - from, &u);
     }
 }
 

@@ -1,5 +1,6 @@
 /* The terms over the code, recipe/latent_terms.def. They read the code, or mu above logvar, or both in this order. */
 #include "nn/losses/loss.h"
+#include "recipe/latent_terms.h"
 
 static elbo_status forward(elbo_plan *p, const elbo_node *n, const elbo_node_io *io, elbo_error *err) {
     return elbo_append_forward(p, ELBO_WORK_LATENT, n, io, err);
@@ -22,3 +23,8 @@ const elbo_op elbo_latent_ops[ELBO_LATENT_TERMS] = {
 #define BATCH_TERM ROW_TERM
 #include "recipe/latent_terms.def"
 };
+
+const elbo_latent_row *elbo_loss_latent_row(const elbo_node *n) {
+    bool latent = n->op && n->op->forward == forward;
+    return latent ? &elbo_latent_rows[n->op->which] : NULL;
+}

@@ -18,6 +18,9 @@ typedef struct elbo_loss {
 extern const elbo_loss elbo_losses[];
 const elbo_loss *elbo_loss_find(const char *name);
 
+/* The row of a term over the code; NULL: the node is another loss. */
+const struct elbo_latent_row *elbo_loss_latent_row(const elbo_node *n);
+
 /* For losses: one number an image. */
 elbo_status elbo_loss_shape(elbo_graph *g, elbo_node *n, elbo_error *err);
 

@@ -9,6 +9,8 @@ const elbo_loss elbo_losses[] = {
 #include "recipe/losses.def"
     {&elbo_loss_kl, "nats/image", ELBO_METRIC_KL},
     {&elbo_loss_iwae, "nats/image", ELBO_METRIC_BOUND},
+    {&elbo_loss_adversary, "nats/image", ELBO_METRIC_REGULARISER},
+    {&elbo_loss_discriminator, "nats", ELBO_METRIC_MEASURED},
 #define ROW_TERM(name, NAME, key, use, reads, unit, help)                                                              \
     {&elbo_latent_ops[ELBO_LATENT_##NAME], unit, ELBO_METRIC_REGULARISER},
 #define BATCH_TERM ROW_TERM

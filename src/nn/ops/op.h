@@ -39,7 +39,8 @@ elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error
 extern const elbo_op elbo_op_input, elbo_op_corrupt, elbo_op_linear, elbo_op_flatten, elbo_op_unflatten,
     elbo_op_dropout, elbo_op_sample, elbo_op_conv2d, elbo_op_conv_transpose2d, elbo_op_save, elbo_op_add,
     elbo_op_concat, elbo_op_batch_norm1d, elbo_op_batch_norm2d, elbo_op_layer_norm, elbo_op_max_pool2d,
-    elbo_op_avg_pool2d, elbo_op_upsample, elbo_op_silu, elbo_op_gelu, elbo_op_group_norm, elbo_op_self_attention;
+    elbo_op_avg_pool2d, elbo_op_upsample, elbo_op_silu, elbo_op_gelu, elbo_op_group_norm, elbo_op_self_attention,
+    elbo_op_versus;
 
 #define ACTIVATION(name, ...) extern const elbo_op elbo_op_##name;
 #include "nn/activations.def"
@@ -51,7 +52,7 @@ extern const elbo_op elbo_op_input, elbo_op_corrupt, elbo_op_linear, elbo_op_fla
 #include "recipe/losses.def"
 #undef PIXEL_LOSS
 #undef OTHER_LOSS
-extern const elbo_op elbo_loss_kl, elbo_loss_iwae;
+extern const elbo_op elbo_loss_kl, elbo_loss_iwae, elbo_loss_adversary, elbo_loss_discriminator;
 extern const elbo_op elbo_latent_ops[ELBO_LATENT_TERMS]; // recipe/latent_terms.def
 
 /* Writes the one argument of a convolution, changed, that makes rows and columns of y from x; false: there is none. */

@@ -4,31 +4,16 @@
 #include "nn/ops/op.h"
 
 const elbo_op *const elbo_ops[] = {
-    &elbo_op_linear,
-    &elbo_op_conv2d,
-    &elbo_op_conv_transpose2d,
+    &elbo_op_linear,         &elbo_op_conv2d,     &elbo_op_conv_transpose2d,
 #define ACTIVATION(name, ...) &elbo_op_##name,
 #include "nn/activations.def"
-    &elbo_op_silu,
-    &elbo_op_gelu,
-    &elbo_op_flatten,
-    &elbo_op_unflatten,
-    &elbo_op_dropout,
-    &elbo_op_batch_norm1d,
-    &elbo_op_batch_norm2d,
-    &elbo_op_layer_norm,
-    &elbo_op_group_norm,
-    &elbo_op_self_attention,
-    &elbo_op_max_pool2d,
-    &elbo_op_avg_pool2d,
-    &elbo_op_upsample,
-    &elbo_op_save,
-    &elbo_op_add,
-    &elbo_op_concat,
-    &elbo_op_input,
-    &elbo_op_corrupt,
-    &elbo_op_sample,
-    NULL,
+    &elbo_op_silu,           &elbo_op_gelu,       &elbo_op_flatten,
+    &elbo_op_unflatten,      &elbo_op_dropout,    &elbo_op_batch_norm1d,
+    &elbo_op_batch_norm2d,   &elbo_op_layer_norm, &elbo_op_group_norm,
+    &elbo_op_self_attention, &elbo_op_max_pool2d, &elbo_op_avg_pool2d,
+    &elbo_op_upsample,       &elbo_op_save,       &elbo_op_add,
+    &elbo_op_concat,         &elbo_op_input,      &elbo_op_corrupt,
+    &elbo_op_sample,         &elbo_op_versus,     NULL,
 };
 
 const elbo_op *elbo_op_find(const char *name) {

@@ -129,7 +129,7 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
     if (!s) return elbo_no_memory(err);
     s->barrier = training;
     s->out[0] = np->y;
-    if (!training) return ELBO_OK;
+    if (!elbo_cpu_learns_node(p, np->node)) return ELBO_OK; // in the adversary's step, nor do the statistics move
     s = new_step(p, np, "running statistics", run_update_statistics);
     if (!s) return elbo_no_memory(err);
     s->in[0] = NULL; // it reads the shards' moments only

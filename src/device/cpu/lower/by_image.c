@@ -92,5 +92,5 @@ elbo_status elbo_cpu_lower_images_backward(elbo_cpu_program *p, elbo_cpu_node *n
     if (s->accumulate) s->in[3] = np->dx[0];
     s->flop_per_image = 2 * op->flop;
     elbo_cpu_need_scratch(p, 3 * size_of(np->node) + op->scratch);
-    return elbo_cpu_learns(p) ? elbo_cpu_finish_sums(p, np->node, sums, err) : ELBO_OK;
+    return elbo_cpu_finish_sums(p, np->node, sums, err);
 }

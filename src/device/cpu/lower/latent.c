@@ -129,7 +129,7 @@ static elbo_status new_terms(elbo_cpu_program *p, latent_terms **terms, elbo_err
     const elbo_graph *g = p->graph;
     q->latent = (size_t)g->latent;
     for (int k = 0; k < g->metrics.count; k++) {
-        if (g->metrics.metric[k].role != ELBO_METRIC_REGULARISER || !p->plan->metric[k]) continue;
+        if (g->loss[k] < 0 || !elbo_loss_latent_row(&g->node[g->loss[k]]) || !p->plan->metric[k]) continue;
         elbo_latent_term which = (elbo_latent_term)g->node[g->loss[k]].op->which;
         q->metric[q->count] = k;
         q->which[q->count] = which;

@@ -20,11 +20,12 @@ extern const elbo_cpu_lowering *const elbo_cpu_lowerings[ELBO_WORK_KINDS];
 extern const elbo_cpu_lowering elbo_cpu_lower_corrupt, elbo_cpu_lower_linear, elbo_cpu_lower_conv,
     elbo_cpu_lower_activation, elbo_cpu_lower_dropout, elbo_cpu_lower_batch_norm, elbo_cpu_lower_layer_norm,
     elbo_cpu_lower_pool, elbo_cpu_lower_upsample, elbo_cpu_lower_reshape, elbo_cpu_lower_add, elbo_cpu_lower_concat,
-    elbo_cpu_lower_sample, elbo_cpu_lower_gate, elbo_cpu_lower_group_norm, elbo_cpu_lower_self_attention;
+    elbo_cpu_lower_sample, elbo_cpu_lower_gate, elbo_cpu_lower_group_norm, elbo_cpu_lower_self_attention,
+    elbo_cpu_lower_versus;
 
 /* shard_sums.c: gradients of weights that each shard sums for itself, of all of a node's parameters one behind the other
  * (none of them a buffer). Memory for them: (shards, elbo_cpu_learned_floats), and the step that adds them up in a tree
- * when all shards are through, and updates. */
+ * when all shards are through, and updates; nothing where they are not learned here. */
 size_t elbo_cpu_learned_floats(const elbo_cpu_program *p, const elbo_node *n);
 elbo_status elbo_cpu_finish_sums(elbo_cpu_program *p, const elbo_node *n, float *sums, elbo_error *err);
 
@@ -46,6 +47,9 @@ int elbo_cpu_squared_error(const elbo_cpu_program *p);
 /* Behind them: adds to their gradient. */
 elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_tensor *prediction,
                                       elbo_cpu_tensor *gradient, elbo_error *err);
+/* adversary.c: what the player whose step it is gains from the adversary's logits, and their gradient. */
+elbo_status elbo_cpu_lower_adversary(elbo_cpu_program *p, const elbo_node *loss, elbo_cpu_node *verdict,
+                                     elbo_error *err);
 /* The terms over the code, together: they share what they read, and the meetings of threads. */
 elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err);
 elbo_status elbo_cpu_lower_latent_gradient(elbo_cpu_program *p, elbo_error *err);

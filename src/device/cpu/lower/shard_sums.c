@@ -30,6 +30,7 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, i
 }
 
 elbo_status elbo_cpu_finish_sums(elbo_cpu_program *p, const elbo_node *n, float *sums, elbo_error *err) {
+    if (!elbo_cpu_learns_node(p, n)) return ELBO_OK;
     elbo_cpu_step *s = elbo_cpu_new_step(p, n, "sum and update", p->kernels->pointwise->name, run);
     if (!s) return elbo_no_memory(err);
     s->work = sums;

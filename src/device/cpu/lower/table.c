@@ -17,5 +17,6 @@ const elbo_cpu_lowering *const elbo_cpu_lowerings[ELBO_WORK_KINDS] = {
     [ELBO_WORK_RESHAPE] = &elbo_cpu_lower_reshape,
     [ELBO_WORK_ADD] = &elbo_cpu_lower_add,
     [ELBO_WORK_CONCAT] = &elbo_cpu_lower_concat,
+    [ELBO_WORK_VERSUS] = &elbo_cpu_lower_versus,
     [ELBO_WORK_SAMPLE] = &elbo_cpu_lower_sample,
 };

@@ -32,7 +32,8 @@ typedef int32_t ivec __attribute__((vector_size(WIDTH * 4)));
 /* v: the parts of sixteen lanes, to be unrolled; p WIDTH is the first lane of part p. */
 #define EACH_PART(p) UNROLL for (int p = 0; p < PARTS; p++)
 
-static inline vec vset(float x) { return (vec){} + x; }
+/* x - 0 is x, whatever its sign; 0 + x is not where x is -0, and GCC would compute it. */
+static inline vec vset(float x) { return x - (vec){}; }
 static inline vec vload(const float *p) {
     vec v;
     memcpy(&v, p, sizeof v);

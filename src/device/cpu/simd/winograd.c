@@ -9,7 +9,7 @@
  * G^T (sum over tiles of (B^T x B) * (A dy A^T)) G. The transforms add, subtract and halve: the result
  * keeps the bounds of the plain sum's (tests/test_image_kernels_conv.c). */
 #include "device/cpu/simd/simd.h"
-#if ELBO_VECTOR_BYTES == 64
+#if ELBO_VECTOR_BYTES >= 32
 #include <stdlib.h>
 
 #include "device/cpu/simd/vector.h"
@@ -17,10 +17,15 @@
 enum {
     PLACES = 16, // of a transformed tile
     TAPS = 9,    // of a filter
-    PANEL = 4,   // vectors of output channels that a product holds in registers
-    WIDE = PANEL * LANES,
+#if ELBO_VECTOR_BYTES == 64
+    PANEL = 4,       // registers of output channels that a product keeps: six rows of them are 24 of 32
     SOME_TILES = 72, // at a time: the transformed tiles stay in the second cache, or weights are read seldom enough
-    PAD = 16,        // floats between two places, so that they do not fall on the same lines of the cache
+#else
+    PANEL = 2, // twelve of 16
+    SOME_TILES = 48,
+#endif
+    WIDE = PANEL * WIDTH,
+    PAD = 16, // floats between two places, so that they do not fall on the same lines of the cache
 };
 
 struct elbo_conv {
@@ -46,11 +51,13 @@ static walk tile_at(const side *s, int t) {
     return (walk){t / s->per_image, in_image / s->across * 2 + s->offset, in_image % s->across * 2 + s->offset};
 }
 
-static inline const float *pixel(const side *s, const float *x, int block, const walk *at, int row, int column) {
-    size_t plane = (size_t)at->image * (size_t)(s->channels / LANES) + (size_t)block;
+/* A register of channels from `channel` on. */
+static inline const float *pixel(const side *s, const float *x, int channel, const walk *at, int row, int column) {
+    size_t plane = (size_t)at->image * (size_t)(s->channels / LANES) + (size_t)(channel / LANES);
     return x +
            ((plane * (size_t)s->height + (size_t)(at->top + row)) * (size_t)s->width + (size_t)(at->left + column)) *
-               LANES;
+               LANES +
+           channel % LANES;
 }
 static inline bool inside(const side *s, const walk *at, int row, int column) {
     int y = at->top + row, x = at->left + column;
@@ -62,20 +69,20 @@ static inline bool all_inside(const side *s, const walk *at, int size) {
 
 /* to: (PLACES, tiles, channels), B^T x B of tiles first to first + n. */
 static void transform_input(float *to, size_t stride, const side *s, const float *x, int first, int n) {
-    for (int block = 0; block < s->channels / LANES; block++)
+    for (int channel = 0; channel < s->channels; channel += WIDTH)
         for (int t = 0; t < n; t++) {
             walk at = tile_at(s, first + t);
-            float *place = to + (size_t)t * (size_t)s->channels + (size_t)block * LANES;
+            float *place = to + (size_t)t * (size_t)s->channels + (size_t)channel;
             vec d[4][4], w[4][4];
             if (all_inside(s, &at, 4)) {
-                const float *from = pixel(s, x, block, &at, 0, 0);
+                const float *from = pixel(s, x, channel, &at, 0, 0);
                 for (int i = 0; i < 4; i++)
                     for (int j = 0; j < 4; j++)
                         d[i][j] = vload(from + ((size_t)i * (size_t)s->width + (size_t)j) * LANES);
             } else {
                 for (int i = 0; i < 4; i++)
                     for (int j = 0; j < 4; j++)
-                        d[i][j] = inside(s, &at, i, j) ? vload(pixel(s, x, block, &at, i, j)) : (vec){};
+                        d[i][j] = inside(s, &at, i, j) ? vload(pixel(s, x, channel, &at, i, j)) : (vec){};
             }
             for (int j = 0; j < 4; j++) {
                 w[0][j] = d[0][j] - d[2][j];
@@ -95,11 +102,11 @@ static void transform_input(float *to, size_t stride, const side *s, const float
 /* y = A^T m A + bias, of tiles first to first + n.  from: (PLACES, tiles, channels) */
 static void transform_output(const side *s, float *y, const float *from, size_t stride, const float *bias, int first,
                              int n) {
-    for (int block = 0; block < s->channels / LANES; block++) {
-        vec b = bias ? vload(bias + block * LANES) : (vec){};
+    for (int channel = 0; channel < s->channels; channel += WIDTH) {
+        vec b = bias ? vload(bias + channel) : (vec){};
         for (int t = 0; t < n; t++) {
             walk at = tile_at(s, first + t);
-            const float *place = from + (size_t)t * (size_t)s->channels + (size_t)block * LANES;
+            const float *place = from + (size_t)t * (size_t)s->channels + (size_t)channel;
             vec w[2][4];
             for (int j = 0; j < 4; j++) {
                 vec m0 = vload(place + (size_t)j * stride), m1 = vload(place + (size_t)(4 + j) * stride),
@@ -109,9 +116,9 @@ static void transform_output(const side *s, float *y, const float *from, size_t 
             }
             for (int i = 0; i < 2; i++) {
                 if (inside(s, &at, i, 0))
-                    vstore((float *)pixel(s, y, block, &at, i, 0), w[i][0] + w[i][1] + w[i][2] + b);
+                    vstore((float *)pixel(s, y, channel, &at, i, 0), w[i][0] + w[i][1] + w[i][2] + b);
                 if (inside(s, &at, i, 1))
-                    vstore((float *)pixel(s, y, block, &at, i, 1), w[i][1] - w[i][2] - w[i][3] + b);
+                    vstore((float *)pixel(s, y, channel, &at, i, 1), w[i][1] - w[i][2] - w[i][3] + b);
             }
         }
     }
@@ -120,15 +127,15 @@ static void transform_output(const side *s, float *y, const float *from, size_t 
 /* to: (PLACES, tiles, channels), A dy A^T; dbias (channels) gets these tiles' sums added. */
 static void transform_gradient(float *to, size_t stride, float *dbias, const side *s, const float *dy, int first,
                                int n) {
-    for (int block = 0; block < s->channels / LANES; block++) {
+    for (int channel = 0; channel < s->channels; channel += WIDTH) {
         vec sum = {};
         for (int t = 0; t < n; t++) {
             walk at = tile_at(s, first + t);
-            float *place = to + (size_t)t * (size_t)s->channels + (size_t)block * LANES;
+            float *place = to + (size_t)t * (size_t)s->channels + (size_t)channel;
             vec e[2][2];
             for (int i = 0; i < 2; i++)
                 for (int j = 0; j < 2; j++) {
-                    e[i][j] = inside(s, &at, i, j) ? vload(pixel(s, dy, block, &at, i, j)) : (vec){};
+                    e[i][j] = inside(s, &at, i, j) ? vload(pixel(s, dy, channel, &at, i, j)) : (vec){};
                     sum += e[i][j];
                 }
             for (int i = 0; i < 4; i++) {
@@ -140,13 +147,13 @@ static void transform_gradient(float *to, size_t stride, float *dbias, const sid
                 vstore(place + (size_t)(4 * i + 3) * stride, -b);
             }
         }
-        if (dbias) vstore(dbias + block * LANES, vload(dbias + block * LANES) + sum);
+        if (dbias) vstore(dbias + channel, vload(dbias + channel) + sum);
     }
 }
 
 /* ---- products ---- */
 
-/* c (rows, vectors x LANES) = a b, where a's element (r, n) lies at r * row + n * step.  b: (k, ldb) */
+/* c (rows, vectors x WIDTH) = a b, where a's element (r, n) lies at r * row + n * step.  b: (k, ldb) */
 static inline __attribute__((always_inline)) void product(float *c, size_t ldc, const float *a, size_t row, size_t step,
                                                           const float *b, size_t ldb, int k, int rows, int vectors) {
     vec sum[12][PANEL];
@@ -154,14 +161,14 @@ static inline __attribute__((always_inline)) void product(float *c, size_t ldc, 
         for (int v = 0; v < vectors; v++) sum[r][v] = (vec){};
     for (int n = 0; n < k; n++, a += step, b += ldb) {
         vec p[PANEL];
-        for (int v = 0; v < vectors; v++) p[v] = vload(b + v * LANES);
+        for (int v = 0; v < vectors; v++) p[v] = vload(b + v * WIDTH);
         for (int r = 0; r < rows; r++) {
             vec q = vset(a[(size_t)r * row]);
             for (int v = 0; v < vectors; v++) sum[r][v] += q * p[v];
         }
     }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) vstore(c + (size_t)r * ldc + v * LANES, sum[r][v]);
+        for (int v = 0; v < vectors; v++) vstore(c + (size_t)r * ldc + v * WIDTH, sum[r][v]);
 }
 
 /* The same for any number of rows, as many at a time as registers hold. */
@@ -171,31 +178,35 @@ static void products(float *c, size_t ldc, const float *a, size_t row, size_t st
 #define AT_A_TIME(some, vectors)                                                                                       \
     for (; r + some <= rows; r += some)                                                                                \
         product(c + (size_t)r * ldc, ldc, a + (size_t)r * row, row, step, b, ldb, k, some, vectors);
+#if ELBO_VECTOR_BYTES == 64
     switch (vectors) {
     case 4: AT_A_TIME(6, 4) AT_A_TIME(4, 4) AT_A_TIME(2, 4) AT_A_TIME(1, 4) break;
     case 3: AT_A_TIME(6, 3) AT_A_TIME(4, 3) AT_A_TIME(2, 3) AT_A_TIME(1, 3) break;
     case 2: AT_A_TIME(12, 2) AT_A_TIME(6, 2) AT_A_TIME(4, 2) AT_A_TIME(2, 2) AT_A_TIME(1, 2) break;
     default: AT_A_TIME(12, 1) AT_A_TIME(6, 1) AT_A_TIME(4, 1) AT_A_TIME(2, 1) AT_A_TIME(1, 1)
     }
+#else // channels come by sixteen, so it is always two
+    AT_A_TIME(6, 2) AT_A_TIME(4, 2) AT_A_TIME(2, 2) AT_A_TIME(1, 2)(void) vectors;
+#endif
 #undef AT_A_TIME
 }
 
 static int panel_at(int channels, int first) { // vectors
-    int left = (channels - first) / LANES;
+    int left = (channels - first) / WIDTH;
     return left < PANEL ? left : PANEL;
 }
 
 /* ---- weights ---- */
 
-/* to[n] gets lane l of from[l * stride + n], for n below `count`, a multiple of 16. */
+/* to[n] gets lane l of from[l * stride + n], for n below `count`, a multiple of WIDTH. */
 static void gather_lanes(vec *to, const float *from, size_t stride, int count) {
-    for (int n = 0; n < count; n += LANES) {
-        for (int lane = 0; lane < LANES; lane++) to[n + lane] = vload(from + (size_t)lane * stride + (size_t)n);
+    for (int n = 0; n < count; n += WIDTH) {
+        for (int lane = 0; lane < WIDTH; lane++) to[n + lane] = vload(from + (size_t)lane * stride + (size_t)n);
         transpose(to + n);
     }
 }
 
-/* G w G^T of sixteen filters.  tap: (TAPS), the last first where `turned`; to: (PLACES) at `stride` */
+/* G w G^T of a register of filters.  tap: (TAPS), the last first where `turned`; to: (PLACES) at `stride` */
 static void transform_filters(float *to, size_t stride, const vec *tap, bool turned) {
     vec g[3][3], h[4][3];
     for (int k = 0; k < TAPS; k++) g[k / 3][k % 3] = tap[turned ? TAPS - 1 - k : k];
@@ -215,18 +226,18 @@ static void transform_filters(float *to, size_t stride, const vec *tap, bool tur
 
 /* u: (PLACES, panels of `wide`, deep, panel), where filters lie for a product that sums over `deep` channels. */
 static float *filter_at(float *u, int deep_count, int wide_count, int deep, int wide) {
-    int first = wide / WIDE * WIDE, panel = panel_at(wide_count, first) * LANES;
+    int first = wide / WIDE * WIDE, panel = panel_at(wide_count, first) * WIDTH;
     return u + (size_t)first * (size_t)deep_count + (size_t)deep * (size_t)panel + (size_t)(wide - first);
 }
 
 /* w (out, in, TAPS) for the way from x to y: lanes are output channels. */
 static void pack_forward(const elbo_conv *c, float *u, const float *w) {
     int in = c->s.in, out = c->s.out;
-    vec tap[LANES * TAPS];
-    for (int o = 0; o < out; o += LANES)
-        for (int i = 0; i < in; i += LANES) {
-            gather_lanes(tap, w + ((size_t)o * (size_t)in + (size_t)i) * TAPS, (size_t)in * TAPS, LANES * TAPS);
-            for (int k = 0; k < LANES; k++)
+    vec tap[WIDTH * TAPS];
+    for (int o = 0; o < out; o += WIDTH)
+        for (int i = 0; i < in; i += WIDTH) {
+            gather_lanes(tap, w + ((size_t)o * (size_t)in + (size_t)i) * TAPS, (size_t)in * TAPS, WIDTH * TAPS);
+            for (int k = 0; k < WIDTH; k++)
                 transform_filters(filter_at(u, in, out, i + k, o), (size_t)in * (size_t)out, tap + k * TAPS, false);
         }
 }
@@ -235,11 +246,11 @@ static void pack_forward(const elbo_conv *c, float *u, const float *w) {
 static void pack_backward(const elbo_conv *c, float *u, const float *w) {
     int in = c->s.in, out = c->s.out;
     for (int o = 0; o < out; o++)
-        for (int i = 0; i < in; i += LANES) {
+        for (int i = 0; i < in; i += WIDTH) {
             const float *from = w + ((size_t)o * (size_t)in + (size_t)i) * TAPS;
             vec tap[TAPS];
             for (int k = 0; k < TAPS; k++)
-                for (int lane = 0; lane < LANES; lane++) tap[k][lane] = from[lane * TAPS + k];
+                for (int lane = 0; lane < WIDTH; lane++) tap[k][lane] = from[lane * TAPS + k];
             transform_filters(filter_at(u, out, in, o, i), (size_t)in * (size_t)out, tap, true);
         }
 }
@@ -275,7 +286,7 @@ static void convolve(const elbo_conv *c, float *y, const side *to, const float *
                 int vectors = panel_at(to->channels, o);
                 const float *weights = u + ((size_t)place * (size_t)to->channels + (size_t)o) * (size_t)from->channels;
                 products(m + (size_t)place * m_stride + (size_t)o, (size_t)to->channels, v + (size_t)place * v_stride,
-                         (size_t)from->channels, 1, weights, (size_t)(vectors * LANES), from->channels, n, vectors);
+                         (size_t)from->channels, 1, weights, (size_t)(vectors * WIDTH), from->channels, n, vectors);
             }
         transform_output(to, y, m, m_stride, bias, first, n);
     }
@@ -306,14 +317,14 @@ static size_t gradient_floats(const elbo_conv *c) {
     return (size_t)TAPS * (size_t)c->s.in * (size_t)c->s.out + (size_t)c->s.out;
 }
 
-/* Adds G^T du G to the taps, for 16 input channels and a panel of output channels.  du: (PLACES, LANES, vectors x LANES);
+/* Adds G^T du G to the taps, for 16 input channels and a panel of output channels.  du: (PLACES, LANES, vectors x WIDTH);
  * dw: (LANES, TAPS, out) */
 static void transform_weights(float *dw, const float *du, int vectors, size_t out, bool add) {
-    size_t stride = (size_t)(LANES * vectors * LANES);
+    size_t stride = (size_t)(LANES * vectors * WIDTH);
     for (int i = 0; i < LANES; i++)
         for (int v = 0; v < vectors; v++) {
-            const float *from = du + (size_t)(i * vectors + v) * LANES;
-            float *to = dw + (size_t)i * TAPS * out + (size_t)(v * LANES);
+            const float *from = du + (size_t)(i * vectors + v) * WIDTH;
+            float *to = dw + (size_t)i * TAPS * out + (size_t)(v * WIDTH);
             vec h[3][4];
             for (int j = 0; j < 4; j++) {
                 vec u0 = vload(from + (size_t)j * stride), u1 = vload(from + (size_t)(4 + j) * stride),
@@ -351,7 +362,7 @@ static bool backward_weights(const elbo_conv *c, float *gradient, const float *x
         transform_gradient(d, d_stride, s->bias ? dbias : NULL, &to, dy, first, n);
         for (int o = 0; o < s->out; o += WIDE) {
             int vectors = panel_at(s->out, o);
-            size_t wide = (size_t)(vectors * LANES);
+            size_t wide = (size_t)(vectors * WIDTH);
             for (int i = 0; i < s->in; i += LANES) {
                 for (int place = 0; place < PLACES; place++)
                     products(du + (size_t)place * LANES * wide, wide, v + (size_t)place * v_stride + (size_t)i, 1,
@@ -367,12 +378,12 @@ static bool unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const f
                             int thread) {
     (void)scratch, (void)thread;
     size_t in = (size_t)c->s.in, out = (size_t)c->s.out;
-    for (size_t o = 0; o < out; o += LANES)
-        for (size_t i = 0; i < in * TAPS; i += LANES) { // (in x TAPS, out) to (out, in x TAPS), in squares
-            vec sum[LANES];
-            for (size_t k = 0; k < LANES; k++) sum[k] = vload(gradient + (i + k) * out + o);
+    for (size_t o = 0; o < out; o += WIDTH)
+        for (size_t i = 0; i < in * TAPS; i += WIDTH) { // (in x TAPS, out) to (out, in x TAPS), in squares
+            vec sum[WIDTH];
+            for (size_t k = 0; k < WIDTH; k++) sum[k] = vload(gradient + (i + k) * out + o);
             transpose(sum);
-            for (size_t k = 0; k < LANES; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
+            for (size_t k = 0; k < WIDTH; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
         }
     if (dbias) memcpy(dbias, gradient + in * TAPS * out, out * sizeof *dbias);
     return true;
@@ -424,6 +435,6 @@ const elbo_conv_kernels *ELBO_SIMD(winograd_for)(const elbo_conv_shape *s) {
 #else
 const elbo_conv_kernels *ELBO_SIMD(winograd_for)(const elbo_conv_shape *s) {
     (void)s;
-    return NULL; // half as many registers hold too little of a product
+    return NULL; // registers of four hold too little of a product
 }
 #endif

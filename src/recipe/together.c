@@ -1,0 +1,111 @@
+/* What a recipe's keys must be together. */
+#include "recipe/latent_terms.h"
+#include "recipe/numbers.h"
+#include "recipe/read.h"
+
+static elbo_place place_at(const elbo_recipe *r, const elbo_yaml_node *root, const char *path) {
+    const elbo_yaml_node *node = elbo_tree_find(root, path);
+    return node ? node->place : (elbo_place){r->file, 0};
+}
+
+static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    char low[ELBO_FLOAT_TEXT], high[ELBO_FLOAT_TEXT];
+    elbo_print_float(r->image.low, low);
+    elbo_print_float(r->image.high, high);
+    if (!(r->image.low < r->image.high))
+        return elbo_fail_at(err, place_at(r, root, "image.range"),
+                            "image.range: [%s, %s]; expected [black, white], black < white", low, high);
+    const elbo_term *logits = elbo_terms_of_logits(&r->loss.reconstruction);
+    if (logits && (r->image.low < 0 || r->image.high > 1))
+        return elbo_fail_at(err, place_at(r, root, "image.range"),
+                            "image.range: [%s, %s] does not go with loss.reconstruction: %s, which needs pixels from 0 "
+                            "to 1; use mse or l1",
+                            low, high, elbo_reconstruction_name(logits->kind));
+    if (r->classes.count && r->exclude.count)
+        return elbo_fail_at(err, place_at(r, root, "exclude"), "exclude: cannot be combined with classes");
+    if (r->image.channels == 2)
+        return elbo_fail_at(err, place_at(r, root, "image.channels"),
+                            "image.channels: expected 1 (greyscale) or 3 (RGB), got `2`");
+    if (r->kind == ELBO_VAE && r->latent == 0 && r->head.channels == 0)
+        return elbo_fail_at(err, r->latent_place,
+                            "latent: none; expected a size from 1 to 65536 for the mu and logvar of a vae");
+    if (r->train.schedule == ELBO_COSINE && r->train.eta_min > r->train.lr)
+        return elbo_fail_at(err, place_at(r, root, "train.eta_min"),
+                            "train.eta_min: %s; the learning rate would rise from train.lr, %s",
+                            elbo_print_float(r->train.eta_min, low), elbo_print_float(r->train.lr, high));
+    return ELBO_OK;
+}
+
+/* What is chosen by validation needs images for it, and an epoch that counts. */
+static elbo_status check_validation(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    bool best = r->train.keep == ELBO_KEEP_BEST, chooses = best || r->train.patience > 0;
+    const char *key = best ? "train.keep" : "train.patience";
+    char warmup[ELBO_FLOAT_TEXT];
+    if (chooses && r->train.validation <= 0)
+        return elbo_fail_at(
+            err, place_at(r, root, key),
+            "%s: needs validation images; train.validation=0.1 holds out a tenth of the training images", key);
+    if (chooses && r->kind == ELBO_VAE && r->loss.kl_warmup >= (float)r->train.epochs)
+        return elbo_fail_at(err, place_at(r, root, key),
+                            "%s: no epoch has the full KL weight; loss.kl.warmup, %s, must be below train.epochs, %d",
+                            key, elbo_print_float(r->loss.kl_warmup, warmup), r->train.epochs);
+    return ELBO_OK;
+}
+
+/* Several samples of an image: what reads codes as those of as many images, and what is no density. */
+static elbo_status check_samples(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    enum { MOST = 65536 };
+    bool iwae = r->loss.bound == ELBO_BOUND_IWAE;
+    if (r->kind != ELBO_VAE) return ELBO_OK;
+    if ((int64_t)r->loss.samples * r->train.batch > MOST)
+        return elbo_fail_at(err, place_at(r, root, "loss.samples"),
+                            "loss.samples: %d of train.batch %d images are %lld codes in a step; expected at most %d",
+                            r->loss.samples, r->train.batch, (long long)r->loss.samples * r->train.batch, MOST);
+    for (int t = 0; t < ELBO_LATENT_TERMS; t++) {
+        const elbo_latent_row *row = &elbo_latent_rows[t];
+        if (!elbo_latent_term_is_on(r, (elbo_latent_term)t)) continue;
+        if (iwae)
+            return elbo_fail_at(
+                err, place_at(r, root, "loss.bound"),
+                "loss.bound: iwae weights samples by p(x, z) / q(z|x), of which %s is not a part; use loss.bound: elbo",
+                row->key);
+        if (r->loss.samples > 1 && row->batch && row->reads & ELBO_LATENT_READS_CODE)
+            return elbo_fail_at(
+                err, place_at(r, root, "loss.samples"),
+                "loss.samples: %d cannot be combined with %s, which compares codes of different images; use loss.samples: 1",
+                r->loss.samples, row->key);
+    }
+    if (iwae && elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0)
+        return elbo_fail_at(err, place_at(r, root, "loss.bound"),
+                            "loss.bound: iwae needs a density p(x|z), which perceptual is not; use loss.bound: elbo");
+    return ELBO_OK;
+}
+
+/* A game has no objective that falls: what one player gains the other loses. */
+static elbo_status check_adversary(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    if (!elbo_has_adversary(r)) return ELBO_OK;
+    if (r->kind == ELBO_VAE && r->loss.bound == ELBO_BOUND_IWAE)
+        return elbo_fail_at(err, r->adversary.place,
+                            "adversary: loss.bound: iwae weights samples by p(x, z) / q(z|x), of which an adversary's "
+                            "term is not a part; use loss.bound: elbo");
+    if (r->kind == ELBO_VAE && r->loss.samples > 1)
+        return elbo_fail_at(err, r->adversary.place,
+                            "adversary: cannot be combined with loss.samples: %d; use loss.samples: 1",
+                            r->loss.samples);
+    if (r->train.keep == ELBO_KEEP_BEST || r->train.patience > 0) {
+        const char *key = r->train.keep == ELBO_KEEP_BEST ? "train.keep" : "train.patience";
+        return elbo_fail_at(
+            err, place_at(r, root, key),
+            "%s: cannot be combined with an adversary, against whom the lowest objective is not the best; "
+            "leave it out",
+            key);
+    }
+    return ELBO_OK;
+}
+
+elbo_status elbo_recipe_check_together(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    ELBO_TRY(check_validation(r, root, err));
+    ELBO_TRY(check_samples(r, root, err));
+    ELBO_TRY(check_adversary(r, root, err));
+    return check_together(r, root, err);
+}

@@ -20,7 +20,9 @@ static elbo_status open_images(const char *word, const char *data, elbo_model *m
     }
     elbo_model_info info = elbo_model_get_info(m);
     *images = own;
-    return elbo_image_files_read(own, &info, word, err);
+    ELBO_TRY(elbo_image_files_read(own, &info, word, err));
+    elbo_model_see(m, own);
+    return ELBO_OK;
 }
 
 /* A split has labels of its own. */

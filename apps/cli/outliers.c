@@ -37,6 +37,7 @@ static elbo_status open_images(request *q, elbo_error *err) {
     elbo_model_info info = elbo_model_get_info(m);
     q->images = &q->own;
     ELBO_TRY(elbo_image_files_read(&q->own, &info, q->input, err));
+    elbo_model_see(m, &q->own);
     return elbo_image_files_names(&q->name, &q->names, q->input, err);
 }
 

@@ -103,7 +103,7 @@ static elbo_status read_value(const reading *r, const elbo_value_spec *spec, con
 
 /* A number that can only be one has its place for another's sake: output_padding of conv2d. */
 static bool not_there(const elbo_value_spec *spec) {
-    return (spec->kind == ELBO_INT || spec->kind == ELBO_SIDES) && spec->least == spec->most;
+    return (spec->kind == ELBO_INT || spec->kind == ELBO_ROWS_COLUMNS) && spec->least == spec->most;
 }
 
 static int value_index(const elbo_signature *s, const char *key) {
@@ -147,11 +147,11 @@ elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer
             return fail(&r, "%s: `%s` is one argument too many; usage: `%s`", r.text, argument->value, s->usage);
         if (given[i]) return fail(&r, "%s: %s is given twice; usage: `%s`", r.text, s->values[i].name, s->usage);
         given[i] = true;
-        if (s->values[i].kind == ELBO_SIDES)
+        if (s->values[i].kind == ELBO_ROWS_COLUMNS)
             ELBO_TRY(read_sides(&r, &s->values[i], argument->value, &value[i], &second[i]));
         else
             ELBO_TRY(read_value(&r, &s->values[i], argument->value, &value[i], word));
-        if (second && s->values[i].kind != ELBO_SIDES) second[i] = value[i];
+        if (second && s->values[i].kind != ELBO_ROWS_COLUMNS) second[i] = value[i];
     }
     for (int i = 0; i < count; i++)
         if (s->values[i].required && !given[i])

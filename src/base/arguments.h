@@ -48,10 +48,10 @@ typedef enum elbo_value_kind {
     ELBO_FLOAT,
     ELBO_BOOL,
     ELBO_WORD,
-    ELBO_SIDES
+    ELBO_ROWS_COLUMNS
 } elbo_value_kind;
 
-/* One argument. ELBO_SIDES: an integer, or two of them, 3x5: of the rows, and of the columns. */
+/* One argument. ELBO_ROWS_COLUMNS: an integer, or two of them, 3x5: of the rows, and of the columns. */
 typedef struct elbo_value_spec {
     const char *name; // PyTorch's
     elbo_value_kind kind;
@@ -68,7 +68,7 @@ typedef struct elbo_signature {
 } elbo_signature;
 
 /* Every argument checked.  value: (signature->most); second: the same of the columns' sides, what `value` is where one is
- * given; NULL where there is no ELBO_SIDES. `*word` is the last argument of kind ELBO_WORD; it may be NULL where there
+ * given; NULL where there is no ELBO_ROWS_COLUMNS. `*word` is the last argument of kind ELBO_WORD; it may be NULL where there
  * is none. `place` is named in errors, where it is known. */
 elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer, elbo_place place, double *value,
                                 double *second, const char **word, elbo_error *err);

@@ -48,7 +48,7 @@ typedef struct elbo_node {
     elbo_shape shape;                   // of the output, per image
     double value[ELBO_OP_MAX_VALUES];   // the op's arguments, in the order of its table
     double
-        across[ELBO_OP_MAX_VALUES]; // the columns' side of those of kind ELBO_SIDES, kernel=3x5; `value` is the rows'
+        across[ELBO_OP_MAX_VALUES]; // the columns' side of those of kind ELBO_ROWS_COLUMNS, kernel=3x5; `value` is the rows'
     const char *word;               // an argument that is a name: of a saved activation, of a mode; or NULL
     int first_param, params;
     elbo_player player;         // whose parameters they are

@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 SECONDS := 3600
 COUNT := 0
 
-.PHONY: all demo test torture bench reproduce asan tsan faults kills fuzz arm64 install clean format help packages test-packages photos
+.PHONY: all demo test torture bench reproduce asan tsan faults kills fuzz arm64 install clean format help packages test-packages photos test-browser
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -25,6 +25,10 @@ test: test-packages $(BUILD)/build.ninja ## builds and runs all tests
 	@meson configure $(BUILD) -Dtests=true
 	@$(NINJA)
 	@meson test -C $(BUILD) --print-errorlogs --no-rebuild
+
+test-browser: all ## tests of the explorer's page in Chromium (installs chromium and, where they are absent, node and npm)
+	@tools/packages.sh browser
+	@tools/test_browser.sh $(abspath $(BUILD)/elbo)
 
 torture: test-packages $(BUILD)/build.ninja ## random architectures against float64, for an hour (SECONDS=N, COUNT=N)
 	@meson configure $(BUILD) -Dtests=true
@@ -86,5 +90,5 @@ clean: ## removes what was built
 	@rm -rf $(BUILD) build-asan build-tsan build-fuzz build-arm64 build.log build-asan.log build-tsan.log build-fuzz.log
 
 help: ## shows this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-10s %s\n' "$$name" "$$text"; done

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "render/fonts.h"
 #include "render/text.h"
+#include "render/colour.h"
 #include "render/render.h"
 
 /* All that gnuplot could take for something else than text. */
@@ -103,8 +104,8 @@ static int pixels_of(const char *name, unsigned colour) {
 static elbo_status draw_two_curves(const char *where, bool svg, elbo_error *err) {
     static const float train[4] = {165, 121, 115, 112}, test[3] = {126, NAN, 113.5f};
     const elbo_series series[2] = {{"vae (train)", train, 4, 0, false}, {HOSTILE, test, 3, 0, true}};
-    return elbo_draw_curves((elbo_figure){where, "loss", HOSTILE, svg}, "epoch", "loss (nats per image)", series, 2,
-                            err);
+    return elbo_draw_curves((elbo_figure){.folder = where, .name = "loss", .title = HOSTILE, .svg = svg}, "epoch",
+                            "loss (nats per image)", series, 2, err);
 }
 
 static void curves_leave_script_data_and_picture(void **state) {
@@ -118,7 +119,7 @@ static void curves_leave_script_data_and_picture(void **state) {
     assert_string_equal(rows, "\n1,165,126\n2,121,\n3,115,113.5\n4,112,\n");
     assert_int_equal(strncmp(csv, "epoch,\"vae (train)\",\"it's \"\"q\"\" {/b}", 36), 0);
     free(csv);
-    assert_true(pixels_of("loss.png", 0x0069b0) > 500);                     // the lines are there
+    assert_true(pixels_of("loss.png", elbo_colour(0, 2)) > 500);            // the lines are there
     assert_says("loss.svg", "{/b} a_b^c \\n @x `id` $y %d # &amp; &lt;i>"); // drawn as it is, nothing interpreted
     assert_says("loss.gp", "\"it's \\\"q\\\" \\173/b\\175 a_b^c");
 
@@ -191,11 +192,11 @@ static void any_name_is_drawn_as_it_is(void **state) {
         xy[2 * i] = (float)(i % 5);
         xy[2 * i + 1] = (float)i;
     }
-    if (elbo_draw_curves((elbo_figure){folder, "c", "'t Hooft", true}, "\"x\"", "''y''", series, NAMES, &err) !=
-        ELBO_OK)
+    if (elbo_draw_curves((elbo_figure){.folder = folder, .name = "c", .title = "'t Hooft", .svg = true}, "\"x\"",
+                         "''y''", series, NAMES, &err) != ELBO_OK)
         fail_msg("%s", err.message);
     assert_names_are_in("c.svg");
-    elbo_figure map = {folder, "a'b'' \"c` \\ $(id) {", "\\", true};
+    elbo_figure map = {.folder = folder, .name = "a'b'' \"c` \\ $(id) {", .title = "\\", .svg = true};
     elbo_scatter points = {"'", "\\", xy, labels, NAMES, classes, NAMES};
     if (elbo_draw_scatter(map, &points, &err) != ELBO_OK) fail_msg("%s", err.message);
     assert_names_are_in("a'b'' \"c` \\ $(id) {.svg");
@@ -209,7 +210,8 @@ static void y_range(float first, int count, double *low, double *high) {
     float *v = malloc((size_t)count * sizeof *v);
     for (int i = 0; i < count; i++) v[i] = i ? 100 + 10 * expf((float)-i / 3) : first;
     const elbo_series series = {"x", v, count, 0, false};
-    assert_int_equal(elbo_draw_curves((elbo_figure){folder, "range", "", false}, NULL, NULL, &series, 1, NULL),
+    assert_int_equal(elbo_draw_curves((elbo_figure){.folder = folder, .name = "range", .title = "", .svg = false}, NULL,
+                                      NULL, &series, 1, NULL),
                      ELBO_OK);
     free(v);
     char *script = text_of("range.gp"), *line = strstr(script, "set yrange [");
@@ -223,7 +225,9 @@ static void a_bad_first_epoch_does_not_flatten_the_rest(void **state) {
     double low, high;
     y_range(112, 10, &low, &high); // fits
     assert_true(low > 98 && low < 101 && high > 112 && high < 114);
-    y_range(545, 10, &low, &high); // does not
+    y_range(150, 10, &low, &high); // the fall is the story
+    assert_true(low > 95 && high > 150 && high < 156);
+    y_range(545, 10, &low, &high); // does not fit
     assert_true(low > 98 && low < 101 && high > 107 && high < 112);
     assert_says("range.gp", "up to 545 in epoch 1");
 }
@@ -233,7 +237,8 @@ static void no_value_is_no_chart(void **state) {
     const float nothing[2] = {NAN, NAN};
     const elbo_series series = {"x", nothing, 2, 0, false};
     elbo_error err;
-    assert_int_equal(elbo_draw_curves((elbo_figure){folder, "x", "", false}, NULL, NULL, &series, 1, &err),
+    assert_int_equal(elbo_draw_curves((elbo_figure){.folder = folder, .name = "x", .title = "", .svg = false}, NULL,
+                                      NULL, &series, 1, &err),
                      ELBO_BAD_INPUT);
     assert_string_equal(err.message, "figure x: no values to draw");
     assert_folder_holds("");
@@ -253,7 +258,7 @@ static void a_scatter_has_a_row_per_point_and_a_colour_per_class(void **state) {
     char zero[] = "zero", one[] = HOSTILE, two[] = "2";
     char *names[3] = {zero, one, two};
     elbo_error err;
-    elbo_figure f = {folder, "map", "Codes", false};
+    elbo_figure f = {.folder = folder, .name = "map", .title = "Codes"};
     if (elbo_draw_scatter(f, &(elbo_scatter){"a", "b", xy, labels, N, names, 3}, &err) != ELBO_OK)
         fail_msg("%s", err.message);
     assert_folder_holds("map.csv map.gp map.png ");
@@ -267,8 +272,7 @@ static void a_scatter_has_a_row_per_point_and_a_colour_per_class(void **state) {
     assert_int_equal(sscanf(row, "%lf,%lf,%d,", &x, &y, &label), 3);
     assert_true(fabs(x - (double)xy[2]) < 1e-5 && fabs(y - (double)xy[3]) < 1e-5 && label == 1);
     free(csv);
-    const unsigned colours[3] = {0x0069b0, 0xe15f00, 0x009c67};
-    for (int k = 0; k < 3; k++) assert_true(pixels_of("map.png", colours[k]) > 50); // the legend's dots at least
+    for (int k = 0; k < 3; k++) assert_true(pixels_of("map.png", elbo_colour(k, 3)) > 50); // the legend's dots at least
     assert_true(pixels_of("map.png", 0xd27ab1) == 0);
 
     labels[7] = 3;
@@ -287,12 +291,12 @@ static void far_points_do_not_shrink_the_rest(void **state) {
     float xy[2 * N];
     elbo_random_normal((elbo_stream){.seed = 2, .purpose = ELBO_FOR_PICKING}, xy, 2 * N);
     xy[0] = 1e6f;
-    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false},
+    assert_int_equal(elbo_draw_scatter((elbo_figure){.folder = folder, .name = "far", .title = "", .svg = false},
                                        &(elbo_scatter){NULL, NULL, xy, NULL, N, NULL, 0}, NULL),
                      ELBO_OK);
     assert_says("far.gp", "1 of 1000 points lie outside");
     for (int i = 0; i < N; i++) xy[2 * i] = xy[2 * i + 1] = 3; // no extent at all
-    assert_int_equal(elbo_draw_scatter((elbo_figure){folder, "far", "", false},
+    assert_int_equal(elbo_draw_scatter((elbo_figure){.folder = folder, .name = "far", .title = "", .svg = false},
                                        &(elbo_scatter){NULL, NULL, xy, NULL, N, NULL, 0}, NULL),
                      ELBO_OK);
 }
@@ -322,7 +326,8 @@ static void a_grid_shows_each_pixel_as_it_is(void **state) {
         if (empty) images[empty * size] = NAN;
         g.images = images;
         elbo_error err;
-        if (elbo_draw_grid((elbo_figure){folder, "grid", k ? "Grid" : "", false}, &g, &err) != ELBO_OK)
+        if (elbo_draw_grid((elbo_figure){.folder = folder, .name = "grid", .title = k ? "Grid" : "", .svg = false}, &g,
+                           &err) != ELBO_OK)
             fail_msg("%s", err.message);
         assert_folder_holds("grid-pixels.png grid.gp grid.png ");
 
@@ -373,17 +378,23 @@ static void large_images_are_reduced_and_too_many_refused(void **state) {
     for (int i = 0; i < 4 * SIDE * SIDE; i++) images[i] = i & 1; // stripes of 0 and 1: reduced by an even factor, grey
     elbo_grid g = {.rows = 1, .columns = 4, .shape = {1, SIDE, SIDE}, .images = images, .low = 0, .high = 1};
     elbo_error err;
-    assert_int_equal(elbo_draw_grid((elbo_figure){folder, "large", "Large", false}, &g, &err), ELBO_OK);
+    assert_int_equal(
+        elbo_draw_grid((elbo_figure){.folder = folder, .name = "large", .title = "Large", .svg = false}, &g, &err),
+        ELBO_OK);
     int width, height;
     uint8_t *mosaic = picture("large-pixels.png", &width, &height);
     assert_true(width < 2700 && width > 2000);
     assert_int_equal(mosaic[3 * (width * 100 + 100)], 128);
     free(mosaic);
     g.rows = 100;
-    assert_int_equal(elbo_draw_grid((elbo_figure){folder, "many", "", false}, &g, &err), ELBO_BAD_INPUT);
+    assert_int_equal(
+        elbo_draw_grid((elbo_figure){.folder = folder, .name = "many", .title = "", .svg = false}, &g, &err),
+        ELBO_BAD_INPUT);
     assert_non_null(strstr(err.message, "draw fewer"));
     g.shape.channels = 2;
-    assert_int_equal(elbo_draw_grid((elbo_figure){folder, "many", "", false}, &g, &err), ELBO_BAD_INPUT);
+    assert_int_equal(
+        elbo_draw_grid((elbo_figure){.folder = folder, .name = "many", .title = "", .svg = false}, &g, &err),
+        ELBO_BAD_INPUT);
     free(images);
 }
 
@@ -469,9 +480,11 @@ static void a_wrong_folder_or_name_is_one_line(void **state) {
     const elbo_series series = {"x", &value, 1, 0, false};
     static const char *const bad[] = {"", "a/b", "../x", "|id", "<id", "-e", "a\nb"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(elbo_draw_curves((elbo_figure){folder, bad[i], "", false}, NULL, NULL, &series, 1, &err),
+        assert_int_equal(elbo_draw_curves((elbo_figure){.folder = folder, .name = bad[i], .title = "", .svg = false},
+                                          NULL, NULL, &series, 1, &err),
                          ELBO_BAD_INPUT);
-    assert_int_equal(elbo_draw_curves((elbo_figure){folder, "it's `id`", "", true}, NULL, NULL, &series, 1, &err),
+    assert_int_equal(elbo_draw_curves((elbo_figure){.folder = folder, .name = "it's `id`", .title = "", .svg = true},
+                                      NULL, NULL, &series, 1, &err),
                      ELBO_OK);
     assert_folder_holds("file it's `id`.csv it's `id`.gp it's `id`.png it's `id`.svg ");
     free(file);
@@ -480,12 +493,39 @@ static void a_wrong_folder_or_name_is_one_line(void **state) {
 
 #define IN_A_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
+/* Oklab of a colour, by the formulas of its author. */
+static void oklab(unsigned rgb, double lab[3]) {
+    double v[3];
+    for (int i = 0; i < 3; i++) {
+        double byte = (rgb >> (16 - 8 * i) & 255) / 255.0;
+        v[i] = byte <= 0.04045 ? byte / 12.92 : pow((byte + 0.055) / 1.055, 2.4);
+    }
+    double l = cbrt(0.4122214708 * v[0] + 0.5363325363 * v[1] + 0.0514459929 * v[2]);
+    double m = cbrt(0.2119034982 * v[0] + 0.6806995451 * v[1] + 0.1073969566 * v[2]);
+    double s = cbrt(0.0883024619 * v[0] + 0.2817188376 * v[1] + 0.6299787005 * v[2]);
+    lab[0] = 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s;
+    lab[1] = 1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s;
+    lab[2] = 0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s;
+}
+
+static void ten_classes_have_ten_colours_that_differ(void **state) {
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < i; j++) {
+            double a[3], b[3];
+            oklab(elbo_colour(i, 10), a);
+            oklab(elbo_colour(j, 10), b);
+            assert_true(sqrt(pow(a[0] - b[0], 2) + pow(a[1] - b[1], 2) + pow(a[2] - b[2], 2)) > 0.165);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(curves_leave_script_data_and_picture),
         IN_A_FOLDER(any_name_is_drawn_as_it_is),
         IN_A_FOLDER(a_bad_first_epoch_does_not_flatten_the_rest),
         IN_A_FOLDER(no_value_is_no_chart),
+        cmocka_unit_test(ten_classes_have_ten_colours_that_differ),
         IN_A_FOLDER(a_scatter_has_a_row_per_point_and_a_colour_per_class),
         IN_A_FOLDER(far_points_do_not_shrink_the_rest),
         IN_A_FOLDER(a_grid_shows_each_pixel_as_it_is),

@@ -140,6 +140,8 @@ static void test_remembered_data(void **state) {
     (void)state;
     write_data("other", 50, 40);
     run_well("train", "mnist-ae", "-o", "far/run", "-e", "1", "--data", "other");
+    assert_there("far/run/figures/training.png");
+    assert_false(there("ae/figures/training.png")); // --quiet
     program p = elbo("eval", "far/run", "--json");
     json_t *o = expect_json(&p);
     assert_true(number(o, "images") == 40);

@@ -207,7 +207,7 @@ static void test_sample(void **state) {
     assert_figure("vae/figures/samples");
     run_well("sample", "vae", "-n", "2", "-o", "two/");
     assert_there("two/00001.png");
-    refused(1, WORDS("ae", "autoencoder", "prior"), "sample", "ae", "--from", "prior");
+    run_well("sample", "ae", "--from", "prior");
     refused(1, WORDS("--count 10001", "-o X.npy"), "sample", "vae", "-n", "10001");
 }
 
@@ -225,6 +225,15 @@ static void test_reconstruct(void **state) {
     assert_figure("three");
     assert_there("three.svg");
     run_well("reconstruct", "vae", "--images", "train:5", "-o", "trained.png");
+    run_well("reconstruct", "ae", "vae", "--grid", "2x4", "-o", "grid.png");
+    uint8_t *pixels;
+    int width, height; // two blocks of three rows of four images, an image 168 pixels wide
+    assert_int_equal(elbo_png_read(scratch_path(&here, "grid-pixels.png"), 1, &pixels, &width, &height, NULL), ELBO_OK);
+    free(pixels);
+    assert_true(height > width * 6 / 4 - 20 && height < width * 6 / 4 + 20);
+    refused(2, WORDS("--grid 2", "4x8"), "reconstruct", "vae", "--grid", "2");
+    refused(2, WORDS("--grid 20x20", "144"), "reconstruct", "vae", "--grid", "20x20");
+    refused(2, WORDS("--grid", "--images"), "reconstruct", "vae", "--grid", "2x2", "-i", "3");
     refused(1, WORDS("one split"), "reconstruct", "vae", "--images", "train:5,test:2");
     refused(1, WORDS("60", "60 test images, 0 to 59"), "reconstruct", "vae", "-i", "60");
     refused(1, WORDS("class:12", "0, 1, 2"), "reconstruct", "vae", "-i", "class:12");

@@ -78,7 +78,7 @@ static const struct {
     {"kind: \"a\\0e\"\n", "x.yaml:1: a string with a zero byte"},
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
     {"<<: {kind: ae}",
-     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
      "encoder, decoder, labels, loss, train and adversary"},
     {AE "adversary: {on: code}\n",
      "x.yaml:5: adversary.layers is missing; expected a list of layers, such as [flatten, linear 128, relu]"},
@@ -159,18 +159,18 @@ static const struct {
     {VAE "kl: 3\n", "x.yaml:5: kl: unknown key; did you mean loss.kl?"},
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
     {AE "wibble: 0.1\n",
-     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, corrupt, "
+     "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
      "encoder, decoder, labels, loss, train and adversary"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
      "x.yaml:7: train.optimiser: unknown key; did you mean train.optimizer?"},
     {AE "train: {zzzzz: 3}\n",
      "x.yaml:5: train.zzzzz: unknown key; train has epochs, batch, optimizer, lr, momentum, weight_decay, "
-     "betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed"},
+     "betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed"},
     {AE "train: 3\n",
-     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got `3`"},
+     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed, got `3`"},
     {AE "train:\n",
-     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got nothing"},
+     "x.yaml:5: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed, got nothing"},
     {AE "loss: {sigma: 0.1}\n",
      "x.yaml:5: loss.sigma: has no effect here; it needs gaussian or logistic in loss.reconstruction"},
     {AE "loss: {reconstruction: gaussian, sigma: 0}\n",
@@ -274,7 +274,7 @@ static const struct {
     {AE "train: {lr: 0x10}\n", "x.yaml:5: train.lr: expected a number > 0, got `0x10`"},
     {AE "train: {lr: 0,1}\n",
      "x.yaml:5: train.1: unknown key; train has epochs, batch, optimizer, lr, "
-     "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed"},
+     "momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed"},
     {AE "train: {lr: 1 2}\n", "x.yaml:5: train.lr: expected a number > 0, got `1 2`"},
     {AE "train: {lr: '0.1'}\n", "x.yaml:5: train.lr: expected a number > 0, got \"0.1\""},
     {AE "train: {lr: e5}\n", "x.yaml:5: train.lr: expected a number > 0, got `e5`"},
@@ -333,7 +333,7 @@ static const struct {
     {"train.lr=-1", "--set train.lr=-1: train.lr: expected a number > 0, got `-1`"},
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
     {"wibble=3",
-     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, latent, image, augment, "
+     "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, "
      "corrupt, encoder, decoder, labels, loss, train and adversary"},
     {".=3", "--set .=3: the key has an empty part; expected one such as train.lr"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; expected one such as train.lr"},
@@ -347,7 +347,7 @@ static const struct {
     {"encoder=[relu, 'conv2d kernel=']",
      "--set encoder=[relu, 'conv2d kernel=']: conv2d kernel=: misplaced '='; expected a number or name=value, without blanks"},
     {"train=3",
-     "--set train=3: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience and seed, got `3`"},
+     "--set train=3: train: expected a mapping of epochs, batch, optimizer, lr, momentum, weight_decay, betas, eps, schedule, eta_min, step_size, gamma, clip, ema, validation, keep, patience, history and seed, got `3`"},
     {"train={lr: 1, lr: 2}", "--set train={lr: 1, lr: 2}: lr: is given twice"},
     {"train={lr: 1", "--set train={lr: 1: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"},
     {"latent.channels=3", "--set latent.channels=3: latent: has no head; write a size, or {channels: 256, head: conv2d "

@@ -97,19 +97,34 @@ static void the_page_holds_everything(void **state) {
                                  "2"};
     static const bool strong[9] = {[8] = true};
     const elbo_report_table table = {.title = "Scores", .rows = 3, .columns = 3, .cells = cells, .strong = strong};
-    const elbo_report_figure figures[3] = {{.png = pictures[0], .title = HOSTILE, .sentence = "One."},
-                                           {.png = pictures[1], .title = "B", .sentence = HOSTILE, .beside = true},
-                                           {.png = pictures[2], .title = "C", .sentence = ""}};
+    const elbo_report_figure figures[3] = {
+        {.png = pictures[0], .title = HOSTILE, .sentence = "One."},
+        {.png = pictures[1], .title = "B", .sentence = HOSTILE, .beside = true},
+        {.png = pictures[2], .title = "C", .sentence = "", .links = "figures/a\" b"}};
     const elbo_report_listing listing = {"recipe.yaml", "kind: vae\n\tx: <1 & 2>\n"};
+    const elbo_report_box box[] = {{.text = HOSTILE, .note = "784"}, {.text = "code", .note = HOSTILE, .strong = true}};
+    const elbo_report_boxes boxes = {"Network", box, 2};
+    const char *const sentences[] = {"Found.", HOSTILE};
+    const elbo_report_item items[] = {
+        {.heading = "First"},    {.table = &table},       {.paragraph = "see `elbo doctor`, " HOSTILE},
+        {.table = &table},       {.figure = &figures[0]}, {.figure = &figures[1]},
+        {.figure = &figures[2]}, {.heading = HOSTILE},    {.boxes = &boxes},
+        {.listing = &listing}};
     char *page = page_of(&(elbo_report){.title = "Digits & " HOSTILE,
                                         .summary = HOSTILE,
-                                        .tables = &table,
-                                        .table_count = 1,
-                                        .findings = &table,
-                                        .figures = figures,
-                                        .figure_count = 3,
-                                        .listings = &listing,
-                                        .listing_count = 1});
+                                        .sentences = sentences,
+                                        .sentence_count = 2,
+                                        .items = items,
+                                        .count = sizeof items / sizeof *items});
+    assert_int_equal(occurrences(page, "<section"), 2);
+    assert_int_equal(occurrences(page, "</section>"), 2);
+    assert_non_null(strstr(page, "<li>Found.</li>\n<li>" ESCAPED "</li>"));
+    assert_non_null(strstr(page, "<p>see <code>elbo doctor</code>, " ESCAPED "</p>"));
+    assert_non_null(strstr(page, "<li class=\"code\">code<small>" ESCAPED "</small></li>"));
+    // links beside the figure whose files are named: an address has no quotes and no colon of its own
+    assert_int_equal(occurrences(page, "<a href="), 2);
+    assert_non_null(
+        strstr(page, "<a href=\"figures/a%22%20b.csv\">data</a> <a href=\"figures/a%22%20b.gp\">script</a>"));
 
     // the findings are a table of their own; what stands out does so; two of the figures stand beside each other
     assert_int_equal(occurrences(page, "<table>"), 2);
@@ -165,7 +180,8 @@ static void a_missing_picture_leaves_the_old_page(void **state) {
     free(page_of(&(elbo_report){.title = "Old"}));
     elbo_report_figure figure = {.png = "/nowhere/x.png", .title = "X", .sentence = ""};
     elbo_error err;
-    const elbo_report report = {.title = "New", .figures = &figure, .figure_count = 1};
+    const elbo_report_item item = {.figure = &figure};
+    const elbo_report report = {.title = "New", .items = &item, .count = 1};
     assert_int_equal(elbo_report_write(page_path, &report, &err), ELBO_NOT_FOUND);
     assert_non_null(strstr(err.message, "/nowhere/x.png"));
     figure.png = page_path; // there, but no PNG

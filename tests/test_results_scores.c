@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "base/json_text.h"
 #include "base/file.h"
 #include "close.h"
 #include "engine.h"
@@ -222,10 +223,8 @@ static void test_diagnosis(void **state) {
 static void test_comparison(void **state) {
     (void)state;
     elbo_comparison c;
-    runs[PLANE].map_only = true;
     assert_ok(elbo_compare(&c, runs, RUNS, &failure));
-    runs[PLANE].map_only = false;
-    assert_true(c.count == RUNS && c.drawn == 1 && !c.draws_objective && !c.run[0].scored);
+    assert_true(c.count == RUNS && !c.draws_objective && !c.run[0].scored);
     assert_true(c.run[VAE].epochs == 2 && c.run[PLANE].epochs == 3 && c.run[PLANE].latent == 2);
     const elbo_log *log = &runs[PLANE].log;
     assert_true(elbo_compared_scores(&c.run[PLANE])->loss == log->epoch[2].test.loss);
@@ -260,6 +259,39 @@ static void test_comparison(void **state) {
 }
 
 /* Everything is gathered, all is closed, then the page is drawn. */
+/* Every image is counted once, in the row of its class, and the diagonal is the accuracy. */
+static void check_confusion(const elbo_confusion *c, const elbo_data_sheet *d, double knn, double probe) {
+    assert_int_equal(c->classes, d->classes);
+    double right[2] = {0, 0}, all = 0;
+    for (int row = 0; row < c->classes; row++) {
+        size_t seen[2] = {0, 0};
+        for (int k = 0; k < c->classes; k++) {
+            seen[0] += c->knn[row * c->classes + k];
+            seen[1] += c->probe[row * c->classes + k];
+        }
+        assert_true(seen[0] == d->count[1][row] && seen[1] == seen[0]);
+        right[0] += c->knn[row * c->classes + row];
+        right[1] += c->probe[row * c->classes + row];
+        all += (double)seen[0];
+    }
+    assert_true(all == (double)d->test);
+    assert_near("5-NN", 0, right[0] / all, knn, 1e-12);
+    assert_near("probe", 0, right[1] / all, probe, 1e-12);
+}
+
+/* Each link of the page leads to a file beside it. */
+static void check_links(const char *page) {
+    int links = 0;
+    for (const char *at = page; (at = strstr(at, "href=\"")); links++) {
+        char name[200];
+        at += strlen("href=\"");
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\""), at);
+        assert_int_equal(strncmp(name, "figures/report/", 15), 0);
+        assert_true(elbo_file_exists(scratch_path(&here, name)));
+    }
+    assert_true(links >= 20);
+}
+
 static void test_report(void **state) {
     (void)state;
     elbo_run own[RUNS];
@@ -274,19 +306,29 @@ static void test_report(void **state) {
     elbo_images_free(&d.train);
     elbo_images_free(&d.test);
 
-    assert_true(r.analysed && r.train == TRAIN && r.test == TEST && r.comparison.drawn == RUNS);
-    assert_true(r.run[VAE].samples.count == 64 && r.run[PLANE].samples.count == 0);
+    assert_true(r.analysed && r.data.train == TRAIN && r.data.test == TEST && r.comparison.count == RUNS);
+    assert_true(r.run[VAE].samples.count == 64 && !r.run[VAE].samples.no_prior && !r.run[VAE].mixture.count);
+    assert_true(r.run[PLANE].samples.count == 64 && r.run[PLANE].samples.no_prior && r.run[PLANE].mixture.count == 64);
+    assert_true(r.run[VAE].plane.steps == 0 && r.run[PLANE].plane.steps > 0 && r.run[VAE].traversal.rows > 0);
+    assert_true(r.shift.pairs > 0 && r.shift.from != r.shift.to && r.run[VAE].arithmetic.operands == 3);
+    assert_true(r.shift.share >= r.shift.all && r.shift.share <= 1);
+    for (int i = 0; i < RUNS; i++)
+        check_confusion(&r.run[i].confusion, &r.data, r.comparison.run[i].quality.knn,
+                        r.comparison.run[i].quality.probe);
     // few test images: those of training are shown
     assert_true(r.run[VAE].pca.n == TRAIN && r.run[VAE].tsne.n == TRAIN && r.run[PLANE].pca.raw);
     assert_true(r.run[PLANE].tsne.n == 0 && r.reconstructions.runs == RUNS && r.interpolation.steps == 10);
     assert_string_equal(r.from, "three");
     char *page = elbo_path_join(scratch_path(&here, ""), "report.html");
-    assert_ok(elbo_figure_report(page, scratch_path(&here, ""), &r, &failure));
+    assert_ok(elbo_figure_report(page, scratch_path(&here, ""), &r, "elbo report 'a b'", &failure));
     uint8_t *text;
     size_t size;
     assert_ok(elbo_file_read(page, 1 << 26, &text, &size, &failure));
-    assert_non_null(strstr((char *)text, "in latent space from three to eight"));
-    assert_non_null(strstr((char *)text, "Diagnosis (elbo doctor)"));
+    assert_non_null(strstr((char *)text, "From three to eight"));
+    assert_non_null(strstr((char *)text, ">Diagnosis</h2>"));
+    assert_non_null(strstr((char *)text, "<code>elbo report &#39;a b&#39;</code>"));
+    assert_true(strstr((char *)text, "<ul class=\"found\">") < strstr((char *)text, "<img"));
+    check_links((char *)text);
     free(text);
     free(page);
     elbo_report_data_free(&r);
@@ -348,6 +390,26 @@ static void test_scores_are_kept_whole_or_not(void **state) {
     elbo_evaluation_free(&v);
 }
 
+/* Nor of a string's characters, while it reads. */
+static void test_json_is_read_whole_or_not(void **state) {
+    (void)state;
+    static const char text[] = "{\"a name that is long enough\": \"1,28,28\", \"list\": [1, 2.5, \"\\u00e9\"]}";
+    json_t *whole = json_loads(text, 0, NULL), *o = NULL;
+    long failed = 0;
+    for (long at = 0; !o; at++) {
+        json_error_t why;
+        json_left = at;
+        json_set_alloc_funcs(take_or_fail, free);
+        o = elbo_json_read(text, strlen(text), 0, &why);
+        if (!o) assert_int_equal(errno, ENOMEM);
+        json_set_alloc_funcs(malloc, free);
+        failed += !o;
+    }
+    assert_true(json_equal(o, whole) && failed > 10);
+    json_decref(o);
+    json_decref(whole);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_projection_pca),
@@ -355,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_projection_tsne),
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_scores_are_kept_whole_or_not),
+        cmocka_unit_test(test_json_is_read_whole_or_not),
         cmocka_unit_test(test_diagnosis),
         cmocka_unit_test(test_comparison),
         cmocka_unit_test(test_report),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian (or Ubuntu) packages that elbo needs and this machine lacks. `packages.sh test` adds those of the
 # tests, `packages.sh photos` what reading photographs needs, which elbo builds without, `packages.sh fuzz` a clang that
-# fuzzes, `packages.sh arm64` a compiler for ARM and what runs its programs.
+# fuzzes, `packages.sh browser` what tests the explorer's page, `packages.sh arm64` a compiler for ARM and what runs its programs.
 # Asks for sudo only when it is not run by root, and does nothing at all when nothing is missing.
 set -eu
 
@@ -10,6 +10,7 @@ needed="gcc libc6-dev meson ninja-build pkg-config libdnnl-dev liblapacke-dev li
 case "${1:-}" in
 test) needed="$needed libcmocka-dev libvips-dev" ;;
 photos) needed="$needed libvips-dev" ;;
+browser) needed="chromium nodejs npm" ;;
 fuzz) needed="$needed libcmocka-dev libvips-dev clang libclang-rt-dev libomp-dev" ;;
 arm64) needed="meson ninja-build pkg-config gcc-aarch64-linux-gnu qemu-user" ;;
 esac
@@ -29,7 +30,8 @@ for package in $needed; do
     *)
         # Another version of a program may do as well: a meson from elsewhere, another pkg-config, another gnuplot.
         case "$package" in
-        gcc | meson) command -v "$package" >/dev/null && continue ;;
+        chromium | npm | gcc | meson) command -v "$package" >/dev/null && continue ;;
+        nodejs) command -v node >/dev/null && continue ;;
         ninja-build) command -v ninja >/dev/null && continue ;;
         pkg-config) command -v pkg-config >/dev/null && continue ;;
         gnuplot-nox) command -v gnuplot >/dev/null && continue ;;

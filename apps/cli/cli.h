@@ -77,6 +77,9 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
  * the first ending is .png, a name without an ending will do: the figure's gets it. */
 elbo_status cli_check_output(const char *option, const char *argument, const char *path, elbo_error *err);
 
+/* "elbo report runs/a -o 'my page.html'", a new string: what was typed, as a shell takes it. Before cli_parse. */
+char *cli_command_text(const cli_command *c, int argc, char **argv);
+
 bool cli_ends_with(const char *text, const char *ending); // "x.npy", ".npy"
 
 /* ---- speaking ---- */
@@ -129,6 +132,8 @@ char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const ch
 /* The same for a model; also checks that the images have the model's shape. */
 elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits,
                                 int threads, elbo_error *err);
+/* Rows of a file for a model of tables, in their order, its columns scaled as those that the model learned from. */
+elbo_status cli_read_table(elbo_images *rows, const elbo_model *m, const char *path, int threads, elbo_error *err);
 /* The shape of the images that a recipe is for: of the data set its name or --data says; known by name without
  * opening. */
 elbo_status cli_image_shape(elbo_image_shape *shape, const elbo_recipe *r, const char *option, elbo_error *err);

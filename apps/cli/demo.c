@@ -15,18 +15,18 @@
 
 enum { MOST_MODELS = 4 };
 
-/* What is trained; the first `compared` are in every figure, the others in the projections. */
 typedef struct demo_cast {
     const char *model[MOST_MODELS];
-    int models, compared, epochs;
+    int models, epochs;
     const char *folder;
 } demo_cast;
 
-static const demo_cast dense = {{"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"}, 4, 2, 10, "runs/demo"};
-static const demo_cast convolutional = {{"mnist-cae", "mnist-conv-vae"}, 2, 2, 5, "runs/demo-conv"};
+static const demo_cast dense = {{"mnist-ae", "mnist-vae", "mnist-ae-2d", "mnist-vae-2d"}, 4, 10, "runs/demo"};
+static const demo_cast convolutional = {{"mnist-cae", "mnist-conv-vae"}, 2, 5, "runs/demo-conv"};
 
 typedef struct request {
     const char *device;
+    const char *command; // what was typed
     int epochs, threads;
     uint64_t seed;
     bool json;
@@ -80,12 +80,11 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
         free(page);
         return cli_fail(&err);
     }
-    for (int i = cast->compared; i < cast->models; i++) r.run[i].map_only = true;
     elbo_report_data report = {0};
     elbo_report_options o = elbo_report_defaults();
     elbo_job job = cli_work(q->threads);
     elbo_status status = elbo_report_gather(&report, r.run, cast->models, d, &o, &job, &err);
-    if (status == ELBO_OK) status = elbo_figure_report(page, folder, &report, &err);
+    if (status == ELBO_OK) status = elbo_figure_report(page, folder, &report, q->command, &err);
     cli_work_end();
     if (status != ELBO_OK) {
         code = cli_fail(&err);
@@ -95,7 +94,8 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
     } else {
         putchar('\n');
         cli_print_runs(&report.comparison);
-        printf("\nlosses in nats per image, on the test images of %s\n\nreport: %s\n", d->name, page);
+        printf("\nlosses in nats per image, on the test images of %s\n\nreport: %s\nto explore the models: elbo serve %s\n", d->name, page,
+               folder);
     }
     elbo_report_data_free(&report);
     elbo_runs_close(r.run, cast->models);
@@ -103,9 +103,9 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
     return code;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int run_as(const cli_command *self, int argc, char **argv, const char *command) {
     const char *folder = NULL, *data = NULL;
-    request q = {0};
+    request q = {.command = command};
     bool conv = false;
     cli_option options[] = {
         {"conv", 0, CLI_FLAG, &conv, NULL, "the convolutional pair, mnist-cae and mnist-conv-vae", 0, 0},
@@ -161,6 +161,13 @@ static int run(const cli_command *self, int argc, char **argv) {
     for (int i = 0; i < cast->models; i++) free(folders[i]);
     free(data_path);
     elbo_dataset_close(&d);
+    return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+    char *command = cli_command_text(self, argc, argv);
+    int code = run_as(self, argc, argv, command);
+    free(command);
     return code;
 }
 

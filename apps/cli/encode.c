@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "cli.h"
+#include "data/table.h"
 #include "explore/image_files.h"
 #include "formats/matrix.h"
 #include "labels.h"
@@ -20,6 +21,7 @@ static elbo_status open_images(const char *word, const char *data, elbo_model *m
     }
     elbo_model_info info = elbo_model_get_info(m);
     *images = own;
+    if (elbo_shape_is_row(m->network.graph.image)) return cli_read_table(own, m, word, threads, err);
     ELBO_TRY(elbo_image_files_read(own, &info, word, err));
     elbo_model_see(m, own);
     return ELBO_OK;

@@ -152,6 +152,34 @@ static void print_losses(const elbo_evaluation *v) {
     }
 }
 
+/* Rows: what an image is; columns: what its code is told to be, in percent of the row. */
+static void print_confusion(const elbo_confusion *c, const char *by, const uint32_t *table) {
+    enum { MOST_COLUMNS = 20 };
+    printf("%s: what the images of each class are taken for, in %% of the class\n", by);
+    int columns = c->classes <= MOST_COLUMNS ? c->classes : 0;
+    if (columns) printf("  %-16s", "");
+    for (int k = 0; k < columns; k++) printf(" %6.6s", c->name[k]);
+    if (columns) putchar('\n');
+    for (int r = 0; r < c->classes; r++) {
+        double all = 0;
+        for (int k = 0; k < c->classes; k++) all += table[r * c->classes + k];
+        elbo_confused most = elbo_confusion_of(table, c->classes, r);
+        if (!(all > 0)) continue;
+        printf("  %-16.16s", c->name[r]);
+        for (int k = 0; k < columns; k++) {
+            uint32_t n = table[r * c->classes + k];
+            if (n)
+                printf(" %6.1f", 100 * n / all);
+            else
+                printf(" %6s", "");
+        }
+        if (!columns && most.other < 0) printf(" %6.1f", 100 * most.right);
+        if (!columns && most.other >= 0)
+            printf(" %6.1f  most often %.1f as %s", 100 * most.right, 100 * most.share, c->name[most.other]);
+        putchar('\n');
+    }
+}
+
 static void print_table(const elbo_evaluation *v) {
     const elbo_quality *q = &v->quality;
     char images[32], note[160];
@@ -176,6 +204,11 @@ static void print_table(const elbo_evaluation *v) {
         snprintf(note, sizeof note, "of %d: variance of the code above %g of the widest dimension's", q->latent.latent,
                  ELBO_ACTIVE_SHARE);
     line("active units", "%.0f", q->latent.active, "", note);
+    snprintf(note, sizeof note, "of %zu bytes an image: %.3g times %s", v->image_bytes,
+             v->image_bytes > v->code_bytes ? (double)v->image_bytes / (double)v->code_bytes
+                                            : (double)v->code_bytes / (double)v->image_bytes,
+             v->image_bytes > v->code_bytes ? "smaller" : "larger");
+    line("bytes per code", "%.0f", (double)v->code_bytes, "", note);
     if (q->latent.kl) print_dimensions(&q->latent);
     if (isfinite(q->probe)) {
         printf("classification, from %s training codes\n", elbo_thousands((double)v->training_codes, images));
@@ -183,6 +216,8 @@ static void print_table(const elbo_evaluation *v) {
         line("linear probe", "%.2f", 100 * q->probe, "%", "logistic regression on the codes");
     }
     if (isfinite(q->factors.mig)) print_factors(&q->factors);
+    if (v->confusion.classes) print_confusion(&v->confusion, "5-NN", v->confusion.knn);
+    if (v->confusion.classes) print_confusion(&v->confusion, "linear probe", v->confusion.probe);
     if (q->samples.images) print_samples(&q->samples);
     if (q->likelihood.samples) print_likelihood(q);
 }
@@ -250,6 +285,8 @@ static int run(const cli_command *self, int argc, char **argv) {
          "torchvision's vgg16 as safetensors: distances of samples in its features, and LPIPS", 0, 0},
         {"lpips", 0, CLI_TEXT, &measure->lpips, "FILE",
          "linear layers of LPIPS for vgg, as safetensors, for LPIPS of reconstructions; with --vgg16", 0, 0},
+        {"confusion", 0, CLI_FLAG, &q.options.confusion, NULL, "also which classes 5-NN and probe take for which", 0,
+         0},
         {"noise", 0, CLI_TEXT, &q.noise, "EPS.npy", "use this noise, (images, latent) float32, to reproduce a loss", 0,
          0},
         {"mean", 0, CLI_FLAG, &o->mean_code, NULL, "decode the mean code mu instead of a sample", 0, 0},
@@ -310,6 +347,7 @@ const cli_command cli_eval = {
         "\n"
         "examples:\n"
         "  elbo eval runs/mnist-vae --json\n"
-        "  elbo eval runs/mnist-vae --all\n",
+        "  elbo eval runs/mnist-vae --all\n"
+        "  elbo eval runs/fashion-vae --confusion\n",
     .run = run,
 };

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/serve/page/page.h"
 #include "base/file.h"
 #include "base/json_text.h"
-#include "cli.h"
 #include "render/text.h"
-#include "serve/page.h"
 
 /* Scripts run, nothing is loaded: what the page shows is in it. */
 static const char policy[] = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src blob: "
@@ -60,21 +59,20 @@ static elbo_status put_data(FILE *out, const elbo_page_data *d, const elbo_page_
 
 /* ---- the page ---- */
 
-/* The texts end with a NUL, which `end` does not count. */
-static const char *file_text(const char *path) { return (const char *)serve_page_find(path)->bytes; }
-
-static const char *line_end(const char *line) {
-    const char *end = strchr(line, '\n');
-    return end ? end + 1 : line + strlen(line);
+static const elbo_page_file *file_named(const char *name) {
+    const elbo_page_file *f = elbo_page_files;
+    while (f->name && strcmp(f->name, name)) f++;
+    return f->name ? f : NULL;
 }
 
 /* Modules one behind the other as one: their imports left out, and the word "export". */
 static void put_modules(FILE *out) {
     fputs("<script type=\"module\">\n", out);
-    for (const serve_page_file *f = serve_page_files; f->name; f++) {
-        if (!cli_ends_with(f->name, ".js")) continue;
-        for (const char *line = (const char *)f->bytes, *end; *line; line = end) {
-            end = line_end(line);
+    for (const elbo_page_file *f = elbo_page_files; f->name; f++) {
+        if (strncmp(f->type, "text/javascript", 15)) continue;
+        for (const char *line = f->text, *end; *line; line = end) {
+            end = strchr(line, '\n');
+            end = end ? end + 1 : line + strlen(line);
             if (!strncmp(line, "import ", 7)) continue;
             if (!strncmp(line, "export ", 7)) line += 7;
             fwrite(line, 1, (size_t)(end - line), out);
@@ -85,12 +83,14 @@ static void put_modules(FILE *out) {
 
 /* index.html, in which the lines of the style sheet and of the module become what they name. */
 static elbo_status put_page(FILE *out, const elbo_page_data *d, const elbo_page_network *network, elbo_error *err) {
-    for (const char *line = file_text("/"), *end; *line; line = end) {
-        end = line_end(line);
+    for (const char *line = file_named("index.html")->text, *end; *line; line = end) {
+        end = strchr(line, '\n');
+        end = end ? end + 1 : line + strlen(line);
         size_t n = (size_t)(end - line);
+        if (memmem(line, n, "rel=\"icon\"", 10)) continue; // a file of its own
         if (memmem(line, n, "rel=\"stylesheet\"", 16)) {
             fputs(policy, out);
-            fprintf(out, "<style>\n%s</style>\n", file_text("/style.css"));
+            fprintf(out, "<style>\n%s</style>\n", file_named("style.css")->text);
         } else if (memmem(line, n, "<script type=\"module\"", 21)) {
             ELBO_TRY(put_data(out, d, network, err));
             put_modules(out);

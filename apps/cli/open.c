@@ -6,10 +6,12 @@
 
 #include "base/memory.h"
 #include "cli.h"
+#include "run/model.h"
 #include "progress.h"
 
-elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r,
-                             elbo_splits splits, int threads, elbo_error *err) {
+/* `other`: the run's own data, where `path` takes their place; labels and scales are those of the run's own. */
+static elbo_status open_for(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r,
+                            const char *other, elbo_splits splits, int threads, elbo_error *err) {
     cli_reading reading = {.terminal = isatty(STDERR_FILENO)};
     elbo_data_options o = {.splits = splits, .threads = threads, .progress = cli_reading_update, .context = &reading};
     if (r) {
@@ -18,10 +20,18 @@ elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path
         o.width = r->image.width;
         o.classes = &r->classes;
         o.exclude = &r->exclude;
+        o.labels = other ? NULL : r->label_file;
+        o.standardise = r->standardise == ELBO_STANDARDISE_COLUMNS;
+        o.standard = other;
     }
     elbo_status status = elbo_dataset_open_with(d, name, path, &o, err);
     cli_reading_end(&reading, status == ELBO_OK ? d : NULL);
     return status;
+}
+
+elbo_status cli_open_dataset(elbo_dataset *d, const char *name, const char *path, const elbo_recipe *r,
+                             elbo_splits splits, int threads, elbo_error *err) {
+    return open_for(d, name, path, r, NULL, splits, threads, err);
 }
 
 static const elbo_dataset_info *known_data(const char *name) {
@@ -53,10 +63,31 @@ char *cli_data_to_remember(const elbo_dataset *d, const elbo_recipe *r, const ch
 
 elbo_status cli_open_model_data(elbo_dataset *d, const elbo_model *m, const char *option, elbo_splits splits,
                                 int threads, elbo_error *err) {
-    ELBO_TRY(cli_open_data(d, &m->recipe, option, m->facts.data, splits, threads, err));
-    elbo_status status = elbo_model_take_data(m, d, err);
+    const elbo_recipe *r = &m->recipe;
+    const char *own = m->facts.data ? m->facts.data : r->data;
+    elbo_status status = option && (*r->label_file || r->standardise)
+                             ? open_for(d, r->data, option, r, own, splits, threads, err)
+                             : cli_open_data(d, r, option, m->facts.data, splits, threads, err);
+    if (status != ELBO_OK) return status;
+    status = elbo_model_take_data(m, d, err);
     if (status != ELBO_OK) elbo_dataset_close(d);
     return status;
+}
+
+elbo_status cli_read_table(elbo_images *rows, const elbo_model *m, const char *path, int threads, elbo_error *err) {
+    const elbo_recipe *r = &m->recipe;
+    elbo_dataset d;
+    ELBO_TRY(cli_open_model_data(&d, m, path, ELBO_BOTH_SPLITS, threads, err));
+    size_t columns = elbo_image_size(d.train.shape), n = (size_t)d.train.count + d.test.count;
+    *rows =
+        (elbo_images){.shape = d.train.shape, .count = (uint32_t)n, .floats = elbo_alloc(n * columns, sizeof(float))};
+    if (rows->floats) { // what is held out is the file's end
+        elbo_images_to_floats(&d.train, NULL, d.train.count, r->image.low, r->image.high, rows->floats);
+        elbo_images_to_floats(&d.test, NULL, d.test.count, r->image.low, r->image.high,
+                              rows->floats + d.train.count * columns);
+    }
+    elbo_dataset_close(&d);
+    return rows->floats ? ELBO_OK : elbo_no_memory(err);
 }
 
 elbo_status cli_image_shape(elbo_image_shape *shape, const elbo_recipe *r, const char *option, elbo_error *err) {

@@ -10,6 +10,8 @@
 #include "explore/image_files.h"
 #include "explore/pick.h"
 #include "job.h"
+#include "base/memory.h"
+#include "data/table.h"
 #include "render/image_figures.h"
 #include "runs.h"
 
@@ -27,6 +29,25 @@ typedef struct request {
 
 static bool is_split(const char *word) { return !strcmp(word, "test") || !strcmp(word, "train"); }
 
+/* The class of an image in a folder that has a class's name; -1: none. */
+static int class_of(const elbo_run_facts *f, const char *name) {
+    size_t n = strcspn(name, "/");
+    for (int k = 0; name[n] && f->class_names && k < f->classes; k++)
+        if (strlen(f->class_names[k]) == n && !strncmp(f->class_names[k], name, n)) return k;
+    return -1;
+}
+
+/* Folders of classes, as the model was trained on: where each image lies in one. */
+static elbo_status label_by_folders(request *q, elbo_error *err) {
+    const elbo_run_facts *f = &q->look.runs.run[0].model->facts;
+    for (int i = 0; i < q->names; i++)
+        if (class_of(f, q->name[i]) < 0) return ELBO_OK;
+    if (!q->names || (uint32_t)q->names != q->own.count) return ELBO_OK;
+    if (!(q->own.labels = elbo_alloc(q->own.count, 1))) return elbo_no_memory(err);
+    for (int i = 0; i < q->names; i++) q->own.labels[i] = (uint8_t)class_of(f, q->name[i]);
+    return ELBO_OK;
+}
+
 static elbo_status open_images(request *q, elbo_error *err) {
     elbo_model *m = q->look.runs.run[0].model;
     elbo_dataset *d = &q->look.runs.data;
@@ -36,9 +57,11 @@ static elbo_status open_images(request *q, elbo_error *err) {
     }
     elbo_model_info info = elbo_model_get_info(m);
     q->images = &q->own;
+    if (elbo_shape_is_row(m->network.graph.image)) return cli_read_table(&q->own, m, q->input, q->look.threads, err);
     ELBO_TRY(elbo_image_files_read(&q->own, &info, q->input, err));
     elbo_model_see(m, &q->own);
-    return elbo_image_files_names(&q->name, &q->names, q->input, err);
+    ELBO_TRY(elbo_image_files_names(&q->name, &q->names, q->input, err));
+    return label_by_folders(q, err);
 }
 
 /* "class:8", or "8" */
@@ -49,7 +72,10 @@ static elbo_status find_anomaly(request *q, elbo_error *err) {
         return elbo_fail(err, ELBO_BAD_INPUT, "--anomaly %s: %s has no labels that say which images are of it",
                          q->anomaly, q->input);
     const char *word = !strncmp(q->anomaly, "class:", 6) ? q->anomaly + 6 : q->anomaly;
-    ELBO_TRY(elbo_pick_class(&q->outliers.anomaly, &q->look.runs.data, word, err));
+    const elbo_run_facts *f = &q->look.runs.run[0].model->facts;
+    const elbo_dataset named = {
+        .name = (char *)(uintptr_t)q->input, .classes = f->classes, .class_names = f->class_names};
+    ELBO_TRY(elbo_pick_class(&q->outliers.anomaly, is_split(q->input) ? &q->look.runs.data : &named, word, err));
     size_t found = 0;
     for (uint32_t i = 0; i < q->images->count; i++) found += q->images->labels[i] == q->outliers.anomaly;
     if (found && found < q->images->count) return ELBO_OK;
@@ -158,6 +184,8 @@ static elbo_status find(request *q, elbo_error *err) {
     snprintf(q->title, sizeof q->title, "Outliers of %.100s by %s, in nats", look->runs.run[0].label,
              heading[q->result.by][0] == 'r' ? "reconstruction" : heading[q->result.by]);
     look->figure.title = q->title;
+    look->no_figure = elbo_shape_is_row(q->images->shape); // rows of numbers are no pictures
+    if (look->no_figure) return status;
     return status == ELBO_OK ? elbo_figure_outliers(look->figure, &q->result, err) : status;
 }
 
@@ -198,7 +226,7 @@ static int look_and_find(request *q, char **argv) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    request q = {.look = {.name = "outliers"}, .input = "test"};
+    request q = {.look = {.name = "outliers", .takes_tables = true}, .input = "test"};
     cli_option options[] = {
         {"count", 'n', CLI_INT, &q.outliers.shown, "N", "images shown of each end; default 10", 1, 40},
         {"importance", 'k', CLI_INT, &q.outliers.importance, "N",

@@ -21,6 +21,7 @@ static elbo_status check_output(const char *path, elbo_error *err) {
 
 typedef struct request {
     const char *output, *data, *device;
+    char *command; // what was typed
     int threads, points;
     bool json, explore;
 } request;
@@ -40,7 +41,7 @@ static int report_on(const cli_folders *runs, const char *folder, const request 
     elbo_job job = cli_work(q->threads);
     elbo_status status = path ? check_output(path, &err) : elbo_no_memory(&err);
     if (status == ELBO_OK) status = elbo_report_gather(&report, r.run, r.count, &r.data, &o, &job, &err);
-    if (status == ELBO_OK) status = elbo_figure_report(path, folder, &report, &err);
+    if (status == ELBO_OK) status = elbo_figure_report(path, folder, &report, q->command, &err);
     cli_work_end();
     if (status != ELBO_OK)
         code = cli_fail(&err);
@@ -90,7 +91,7 @@ static int explore(const cli_folders *runs, const request *q) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-    request q = {.points = ELBO_PAGE_POINTS};
+    request q = {.command = cli_command_text(self, argc, argv), .points = ELBO_PAGE_POINTS};
     cli_option options[] = {
         {"output", 'o', CLI_OUTPUT, &q.output, "FILE.html",
          "the page; default report.html in the first run's folder, or in FOLDER; explore.html", 0, 0},
@@ -105,12 +106,13 @@ static int run(const cli_command *self, int argc, char **argv) {
         {0},
     };
     int words = cli_parse(self, options, argc, argv, 1, CLI_MOST_RUNS);
-    if (CLI_DONE(words)) return CLI_CODE(words);
     cli_folders found;
-    int code = cli_find_runs(&found, argv, words);
-    if (code != CLI_OK) return code;
-    code = q.explore ? explore(&found, &q) : report_on(&found, argv[0], &q);
-    cli_folders_free(&found);
+    int code = CLI_DONE(words) ? CLI_CODE(words) : cli_find_runs(&found, argv, words);
+    if (!CLI_DONE(words) && code == CLI_OK) {
+        code = q.explore ? explore(&found, &q) : report_on(&found, argv[0], &q);
+        cli_folders_free(&found);
+    }
+    free(q.command);
     return code;
 }
 
@@ -119,10 +121,11 @@ const cli_command cli_report = {
     .arguments = "RUN [RUN...] | FOLDER",
     .summary = "writes one HTML page with every figure, number and recipe",
     .details =
-        "The page shows loss curves, every score of `elbo eval`, what `elbo doctor` finds, reconstructions, projections\n"
-        "of the codes by PCA and t-SNE side by side, an interpolation, samples and the recipes. It is self-contained: images\n"
-        "are embedded. The figures stay in the first run's figures folder, each with its data and the gnuplot script that drew\n"
-        "it. FOLDER is one in which runs lie, such as runs/demo: all of them.\n"
+        "The page begins with what was found, in three sentences, and with pictures: originals and reconstructions, an\n"
+        "interpolation, samples. Then curves, every score of `elbo eval`, which classes are taken for which, what `elbo doctor`\n"
+        "finds, maps of the codes by PCA and t-SNE, arithmetic that works, what single dimensions do, the networks, a data\n"
+        "sheet, and the recipes. It is self-contained: images are embedded. The figures stay in the first run's figures folder,\n"
+        "each with its data and the gnuplot script that drew it; the page links to them. FOLDER is one in which runs lie, such as runs/demo: all of them.\n"
         "\n"
         "With --explore the page is one to play with: drag a point of the latent map and its image follows. Its scripts compute\n"
         "the network themselves, without a server, so that it can be mailed or put on a web page. Models of at most 8 million\n"

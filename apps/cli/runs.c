@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "data/table.h"
 #include "recipe_for.h"
 
 static bool add_folder(cli_folders *f, char *path) {
@@ -114,6 +115,15 @@ int cli_look_open(cli_look *look, char **folders, int count, int splits) {
     int code = cli_runs_open(&look->runs, folders, count, look->data, splits, look->device, look->threads);
     if (code == CLI_OK)
         look->figure = cli_figure(&look->place, folders[0], look->name, look->title, look->output, look->svg);
+    if (code == CLI_OK && !look->no_figure && !look->takes_tables &&
+        elbo_shape_is_row(look->runs.run[0].model->network.graph.image)) {
+        code = cli_fail_text(
+            "%s: is a model of tables of %d columns, and this draws images; encode, decode, project, eval, "
+            "doctor, compare, outliers, cluster, report and sample -o X.npy take it",
+            folders[0], look->runs.run[0].model->network.graph.image.width);
+        cli_runs_close(&look->runs);
+    }
+    if (code == CLI_OK && count == 1) look->figure.model = look->runs.run[0].label;
     return code;
 }
 

@@ -53,7 +53,8 @@ typedef struct cli_look {
     const char *output, *data, *device;
     int threads;
     bool svg, json;
-    bool no_figure; // nothing was drawn: what was made has been said
+    bool no_figure;    // nothing was drawn: what was made has been said
+    bool takes_tables; // not only models of images
     cli_runs runs;
     cli_figure_place place;
     elbo_figure figure;

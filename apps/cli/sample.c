@@ -94,6 +94,10 @@ static void say(const request *q, bool to_figure) {
             printf(" in their first %d principal axes (%.0f%% of the variance)", r->dims, 100 * r->variance_ratio);
         printf(", log-likelihood %.2f nats per code%s\n", r->log_likelihood, q->was_kept ? " (saved earlier)" : "");
     }
+    if (r->no_prior && r->source == ELBO_SAMPLE_PRIOR)
+        printf(
+            "codes from N(0, I), which is not where this model's codes lie: an autoencoder has no prior, so these need "
+            "not be images; --from gmm draws from its own codes\n");
     if (r->drawn_pixels) printf("pixels drawn from p(x|z): %s\n", r->observation);
     if (r->has_nearest && isfinite(r->novelty.median)) say_nearest(&r->novelty);
     if (!to_figure) printf("%s: %d image%s\n", q->look.output, r->count, r->count == 1 ? "" : "s");
@@ -131,8 +135,8 @@ static int run(const cli_command *self, int argc, char **argv) {
         {"count", 'n', CLI_INT, &q.sample.count, "N",
          "how many; default 64, of a conditional model 8 of each class, with --nearest 20", 1, 1000000},
         {"seed", 's', CLI_U64, &q.sample.seed, "N", "the same seed gives the same images; default 0", 0, 0},
-        {"from", 'f', CLI_TEXT, &q.from, "WHERE", "prior (default of a VAE), gmm (of an autoencoder) or gaussian", 0,
-         0},
+        {"from", 'f', CLI_TEXT, &q.from, "WHERE",
+         "prior (default of a VAE), gmm (of an autoencoder) or gaussian; see below", 0, 0},
         {"components", 'k', CLI_INT, &q.components, "K", "components of the mixture; default 10", 1,
          ELBO_MIXTURE_MOST_COMPONENTS},
         {"temperature", 'T', CLI_FLOAT, &q.sample.temperature, "T",
@@ -170,7 +174,8 @@ const cli_command cli_sample = {
     .details =
         "--from prior draws standard normal codes, as a VAE is trained for; --from gaussian and --from gmm draw them from a\n"
         "Gaussian, or a mixture of Gaussians with full covariance, fitted on the codes of the training images. It is saved\n"
-        "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm.\n"
+        "in RUN/codes/ until the model is trained again. An autoencoder has no prior: without --from it takes gmm, and\n"
+        "--from prior shows why N(0, I) fails there.\n"
         "Image i depends on the seed and on i alone. Of several runs each gets a figure in its own folder (and --json a line).\n"
         "\n"
         "An image is the mean of p(x|z) for its code. --draw-pixels draws from p(x|z), as its loss says it is: Bernoulli\n"

@@ -1,14 +1,10 @@
 /* elbo serve: runs, explored from a page of the browser. */
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "cli.h"
-#include "serve/server.h"
+#include "apps/serve/browser.h"
+#include "apps/serve/server.h"
 
 enum { PORT = 8642, PORTS_TRIED = 20 };
 
@@ -20,7 +16,7 @@ static void on_signal(int number) {
 }
 
 static void catch_signals(void) {
-    struct sigaction stop = {.sa_handler = on_signal};
+    struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}; // a second one does not wait
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGHUP, &stop, NULL);
@@ -60,6 +56,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     catch_signals();
     printf("%s\n", serve_url(serving));
     fflush(stdout);
+    if (!no_open) serve_open_browser(serve_url(serving));
     elbo_status status = serve_run_loop(serving, &err);
     serve_close(serving);
     return status == ELBO_OK ? CLI_OK : cli_fail(&err);

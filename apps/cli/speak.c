@@ -137,3 +137,20 @@ void cli_release_interrupts(void) {
         if (sigaction(asking[i], NULL, &now) == 0 && now.sa_handler == on_signal) signal(asking[i], SIG_DFL);
     }
 }
+
+char *cli_command_text(const cli_command *c, int argc, char **argv) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    fprintf(out, "elbo %s", c->name);
+    for (int i = 0; i < argc; i++) {
+        const char *quote = *argv[i] && !strpbrk(argv[i], " '\"()&;$*?<>|\\`\n\t#~!") ? "" : "'";
+        fprintf(out, " %s", quote);
+        for (const char *p = argv[i]; *p; p++) fputs(*p == '\'' ? "'\\''" : (char[2]){*p, 0}, out);
+        fputs(quote, out);
+    }
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
+}

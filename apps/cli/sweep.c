@@ -201,7 +201,7 @@ static elbo_status draw(const elbo_sweep *s, const request *q, json_t *json, elb
         bool drawn = false;
         if (!shown(s, m)) continue;
         snprintf(title, sizeof title, "%.80s: %s over %.60s", s->recipe, elbo_sweep_measures[m].label, s->key[0].key);
-        elbo_figure f = {folder, elbo_sweep_measures[m].key, title, q->svg};
+        elbo_figure f = {.folder = folder, .name = elbo_sweep_measures[m].key, .title = title, .svg = q->svg};
         status = elbo_figure_sweep(f, s, m, &drawn, err);
         if (status != ELBO_OK || !drawn) continue;
         char *path = elbo_format("%s/%s.png", folder, f.name);

@@ -11,6 +11,7 @@
 #include "recipe_for.h"
 #include "run/run_folder.h"
 #include "run/scores_json.h"
+#include "training_figure.h"
 
 /* A resumed run goes by its own recipe; only how long it lasts may change. */
 static elbo_status open_recipe(elbo_recipe *r, const char *recipe, const char *run, const elbo_run_facts *facts,
@@ -124,12 +125,25 @@ typedef struct request {
     const char *recipe, *run, *data, *device; // NULL: not said
     cli_texts sets, exclude;
     char exclude_set[1000];
+    const char *labels;
+    char labels_set[2 * PATH_MAX + 16];
+    cli_table_sets table;
     char epochs_set[40], seed_set[40]; // --epochs and --seed as the --set that they are short for
     bool epochs;                       // the user said how many
     char data_set[2 * PATH_MAX + 8];   // the data as a --set, where they came in the recipe's place
     bool resume, force, json, quiet;
     int threads;
 } request;
+
+/* KEY='PATH', in YAML's single quotes, where '' is one. */
+static void quote_path(char *out, const char *key, const char *path) {
+    out += sprintf(out, "%s='", key);
+    for (int left = PATH_MAX; *path && left > 0; path++, left--) {
+        if (*path == '\'') *out++ = '\'';
+        *out++ = *path;
+    }
+    strcpy(out, "'");
+}
 
 static bool add_set(cli_texts *sets, const char *text) {
     if (sets->count == (int)(sizeof sets->text / sizeof *sets->text)) return false;
@@ -167,6 +181,8 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
         {"seed", 's', CLI_U64, &seed, "N", "the same as --set train.seed=N", 0, 0},
         {"exclude", 0, CLI_TEXTS, &q->exclude, "CLASS",
          "a class not to train on, as class:8 or Bag; repeatable; the test images keep it", 0, 0},
+        {"labels", 0, CLI_TEXT, &q->labels, "FILE", "of a .npy or .csv: a file with a label for each row, .npy or text",
+         0, 0},
         {"resume", 0, CLI_FLAG, &q->resume, NULL, "continues from the checkpoint; the result has the same bits", 0, 0},
         {"force", 0, CLI_FLAG, &q->force, NULL, "replaces an existing run", 0, 0},
         {"threads", 't', CLI_INT, &q->threads, "T", "default: all cores; results do not depend on it", 1, 1024},
@@ -193,6 +209,11 @@ static bool read_request(request *q, const cli_command *self, int argc, char **a
     if (q->exclude.count)
         all = all && quote_words(q->exclude_set, sizeof q->exclude_set, "exclude", &q->exclude) &&
               add_set(&q->sets, q->exclude_set);
+    if (q->labels) {
+        char place[PATH_MAX];
+        quote_path(q->labels_set, "label_file", realpath(q->labels, place) ? place : q->labels);
+        all = all && add_set(&q->sets, q->labels_set);
+    }
     if (!all) cli_fail_text("train: too many --set, or --exclude");
     return all;
 }
@@ -209,6 +230,11 @@ static int train(const request *q, const char *folder, const elbo_recipe *recipe
                             .device = q->device,
                             .progress = cli_bar_update,
                             .context = &bar};
+    cli_training_figure figure = {.run = folder, .data = dataset, .device = q->device, .threads = q->threads};
+    if (!bar.off) {
+        o.saved = cli_training_figure_draw;
+        o.saved_context = &figure;
+    }
     if (!bar.off) cli_say_losses(recipe);
     if (!bar.off) cli_bar_begin(&bar, recipe, dataset);
     elbo_error err;
@@ -256,14 +282,15 @@ static int train_into(const char *folder, const request *q) {
     return code;
 }
 
-/* data='PATH', in YAML's single quotes, where '' is one. */
-static void quote_data(char out[2 * PATH_MAX + 8], const char *path) {
-    out += sprintf(out, "data='");
-    for (int left = PATH_MAX; *path && left > 0; path++, left--) {
-        if (*path == '\'') *out++ = '\'';
-        *out++ = *path;
-    }
-    strcpy(out, "'");
+/* Before those that were typed, which go beyond them. */
+static bool add_table_sets(request *q, int columns) {
+    enum { ROOM = sizeof q->sets.text / sizeof *q->sets.text };
+    cli_table_sets_make(&q->table, columns);
+    if (q->sets.count + CLI_TABLE_SETS > ROOM) return false;
+    memmove(q->sets.text + CLI_TABLE_SETS, q->sets.text, (size_t)q->sets.count * sizeof *q->sets.text);
+    for (int i = 0; i < CLI_TABLE_SETS; i++) q->sets.text[i] = q->table.text[i];
+    q->sets.count += CLI_TABLE_SETS;
+    return true;
 }
 
 /* The word that should name a recipe names data: the recipe and the epochs that suit them. */
@@ -274,8 +301,10 @@ static elbo_status take_data(request *q, elbo_error *err) {
     q->recipe = suited.recipe;
     if (q->resume) return ELBO_OK;
     char place[PATH_MAX]; // recipe.yaml says it, so that it repeats the run from any folder
-    quote_data(q->data_set, realpath(q->data, place) ? place : q->data);
+    quote_path(q->data_set, "data", realpath(q->data, place) ? place : q->data);
     if (!add_set(&q->sets, q->data_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: too many --set");
+    if (suited.columns && !add_table_sets(q, suited.columns))
+        return elbo_fail(err, ELBO_BAD_INPUT, "train: too many --set");
     if (q->epochs) return ELBO_OK;
     snprintf(q->epochs_set, sizeof q->epochs_set, "train.epochs=%d", suited.epochs);
     if (!add_set(&q->sets, q->epochs_set)) return elbo_fail(err, ELBO_BAD_INPUT, "train: too many --set");
@@ -299,6 +328,10 @@ static int run(const cli_command *self, int argc, char **argv) {
         return cli_fail_text(
             "%s: is a run, not a recipe; `elbo train --resume '%s'` continues it, '%s/recipe.yaml' repeats it",
             q.recipe, q.recipe, q.recipe);
+    if (q.recipe && !strcmp(q.recipe, "table-vae") && q.data && !q.resume) { // as `train tab.csv`: by its columns
+        q.recipe = q.data;
+        q.data = NULL;
+    }
     if (q.recipe && !q.data && cli_names_data(q.recipe) && take_data(&q, &err) != ELBO_OK) return cli_fail(&err);
     if (q.run) return train_into(q.run, &q);
     elbo_recipe recipe; // which the run is named after
@@ -317,14 +350,16 @@ const cli_command cli_train = {
     .details =
         "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
         "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
-        "28 x 28), with more epochs for fewer images. The run folder gets recipe.yaml, model.safetensors,\n"
-        "checkpoint.safetensors and log.jsonl. Ctrl-C stops after the current step with a usable model. The same seed\n"
+        "28 x 28), with more epochs for fewer images. A table of numbers, .csv or a .npy (N, columns), trains table-vae: columns\n"
+        "are standardised, layers as wide as it needs; --labels names a file with a class for each row. The run folder gets recipe.yaml, model.safetensors,\n"
+        "checkpoint.safetensors and log.jsonl; figures/training.png shows reconstructions after each epoch. Ctrl-C stops after the current step with a usable model. The same seed\n"
         "gives the same bits, for any number of threads and for a run that was interrupted.\n"
         "\n"
         "examples:\n"
         "  elbo train mnist-vae\n"
         "  elbo train my/photos                    recipe chosen by image size\n"
         "  elbo train mnist-vae -o runs/beta4 --set loss.kl=4 --set latent=10\n"
+        "  elbo train tab.csv --labels species.txt\n"
         "  elbo train --resume runs/beta4\n"
         "  elbo train mnist-vae -o runs/no-8 --exclude class:8      the test images keep the class\n"
         "  elbo train mine.yaml --set train.validation=0.1 --set train.keep=best --set train.patience=5\n",

@@ -1,8 +1,8 @@
-#include "serve/events.h"
+#include "events.h"
 
 #include "run/scores_json.h"
-#include "serve/routes.h"
-#include "serve/runs.h"
+#include "routes.h"
+#include "runs.h"
 
 elbo_status serve_follow(serve_call *c, elbo_error *err) {
     (void)err;

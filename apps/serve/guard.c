@@ -1,4 +1,4 @@
-#include "serve/guard.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ int serve_guard(const serve_request *r, int port, const char token[SERVE_TOKEN +
 
 /* ---- the token ---- */
 
-static char *state_folder(void) {
+char *serve_state_folder(void) {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     if (state && state[0] == '/') return elbo_format("%s/elbo", state);
     return home && home[0] == '/' ? elbo_format("%s/.local/state/elbo", home) : NULL;
@@ -98,7 +98,7 @@ static void keep_token(char token[SERVE_TOKEN + 1], const char *path) {
 }
 
 elbo_status serve_token_open(char token[SERVE_TOKEN + 1], elbo_error *err) {
-    char *folder = state_folder(), *path = folder ? elbo_path_join(folder, "serve-token") : NULL;
+    char *folder = serve_state_folder(), *path = folder ? elbo_path_join(folder, "serve-token") : NULL;
     elbo_error ignored;
     bool kept = path && read_token(token, path);
     uint8_t random[SERVE_TOKEN / 2];

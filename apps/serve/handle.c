@@ -1,10 +1,11 @@
-#include "serve/handle.h"
+#include "handle.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/memory.h"
 
 elbo_status serve_need_model(serve_call *c, elbo_error *err) {
@@ -13,10 +14,6 @@ elbo_status serve_need_model(serve_call *c, elbo_error *err) {
 
 elbo_status serve_need_data(serve_call *c, elbo_error *err) {
     return serve_run_open_data(serve_get_runs(c->server), c->run, err);
-}
-
-elbo_status serve_need_points(serve_call *c, elbo_error *err) {
-    return serve_run_open_points(serve_get_runs(c->server), c->run, err);
 }
 
 elbo_status serve_query_int(const serve_call *c, const char *name, long least, long most, long otherwise, long *value,
@@ -33,7 +30,8 @@ elbo_status serve_query_int(const serve_call *c, const char *name, long least, l
 
 elbo_status serve_body_json(const serve_call *c, json_t **o, elbo_error *err) {
     json_error_t why;
-    *o = json_loadb((const char *)c->request->body, c->request->length, JSON_REJECT_DUPLICATES, &why);
+    *o = elbo_json_read((const char *)c->request->body, c->request->length, JSON_REJECT_DUPLICATES, &why);
+    if (!*o && errno == ENOMEM) return elbo_no_memory(err);
     if (!*o) return elbo_fail(err, ELBO_BAD_INPUT, "the body is not JSON: %s", why.text);
     if (json_is_object(*o)) return ELBO_OK;
     json_decref(*o);

@@ -2,12 +2,13 @@
 #ifndef SERVE_HANDLE_H
 #define SERVE_HANDLE_H
 
-#include "serve/routes.h"
-#include "serve/runs.h"
+#include "routes.h"
+#include "runs.h"
 
 enum { SERVE_ROWS_MOST = 256, SERVE_ENCODE_MOST = 16, SERVE_NEAREST_MOST = 16, SERVE_THUMBS_MOST = 4096 };
 
-/* The call's run with its model, its data, its points. */
+/* The call's run with its model, its data, its points. Points may have to be encoded first: the call is then parked, the
+ * handler returns what is no failure, and begins again later; so points are asked for before anything is done. */
 elbo_status serve_need_model(serve_call *c, elbo_error *err);
 elbo_status serve_need_data(serve_call *c, elbo_error *err);
 elbo_status serve_need_points(serve_call *c, elbo_error *err);

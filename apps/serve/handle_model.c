@@ -1,18 +1,22 @@
 /* What the model does: codes to images, images to codes. Image after image, so that a result is the same alone or among
  * others. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "serve/handle.h"
-#include "serve/maps.h"
+#include "epochs.h"
+#include "handle.h"
+#include "maps.h"
+#include "nn/distributions.h"
 
 elbo_status serve_decode(serve_call *c, elbo_error *err) {
     ELBO_TRY(serve_need_model(c, err));
     elbo_model *m = c->run->one;
     size_t size = elbo_image_size(m->network.graph.image), n;
+    int epoch;
     float *z;
+    ELBO_TRY(serve_epoch_of_query(c, &epoch, err));
+    if (epoch >= 0) ELBO_TRY(serve_epoch_open(c->run, epoch, &m, err));
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     ELBO_TRY(serve_set_class(c, m, err));
     ELBO_TRY(serve_body_codes(c, SERVE_ROWS_MOST, &z, &n, err));
@@ -30,11 +34,9 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     return status;
 }
 
-/* KL(N(mu, sigma^2) || N(0, I)) in nats. */
 static double kl_of(const float *mu, const float *logvar, size_t Z) {
     double sum = 0;
-    for (size_t k = 0; k < Z; k++)
-        sum += 0.5 * ((double)mu[k] * mu[k] + exp((double)logvar[k]) - 1 - (double)logvar[k]);
+    for (size_t k = 0; k < Z; k++) sum += elbo_gaussian_kl((double)mu[k], (double)logvar[k]);
     return sum;
 }
 
@@ -45,7 +47,8 @@ static elbo_status encoded(serve_call *c, const float *mu, const float *logvar, 
     if (!place) return elbo_no_memory(err);
     elbo_latent_map *map;
     elbo_error ignored; // (t-SNE may not be there yet)
-    bool placed = serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
+    bool placed = serve_run_find_points(serve_get_runs(c->server), c->run, &ignored) == ELBO_OK &&
+                  serve_map_of_query(c, &map, &ignored) == ELBO_OK &&
                   elbo_latent_map_place(map, &c->run->points->of, mu, n, place, &ignored) == ELBO_OK;
     json_t *mus = json_array(), *logvars = json_array(), *kls = json_array(), *places = json_array();
     for (size_t i = 0; i < n; i++) {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "serve/handle.h"
+#include "handle.h"
 
 elbo_status serve_show_labels(serve_call *c, elbo_error *err) {
     ELBO_TRY(serve_need_data(c, err));

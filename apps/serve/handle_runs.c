@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #include "run/scores_json.h"
-#include "serve/handle.h"
+#include "handle.h"
+#include "run/history.h"
 
 static json_t *class_names(const serve_run *run) {
     const elbo_run_facts *f = &run->model->facts;
@@ -24,6 +25,22 @@ static json_t *count_of(const serve_run *run, bool train) {
                               : (json_int_t)e->test.images);
 }
 
+/* Epochs whose weights are there: those kept in RUN/history/, and the run's own. */
+static json_t *history_of(const serve_run *run) {
+    int *epochs = NULL, count = 0, own = run->model->facts.epoch;
+    elbo_error ignored;
+    bool listed = false;
+    json_t *list = json_array();
+    elbo_history_list(run->folder, &epochs, &count, &ignored);
+    for (int i = 0; i < count; i++) {
+        json_array_append_new(list, json_integer(epochs[i]));
+        listed = listed || epochs[i] == own;
+    }
+    if (count && !listed) json_array_append_new(list, json_integer(own));
+    free(epochs);
+    return list;
+}
+
 static json_t *describe(const serve_run *run) {
     const elbo_model *m = run->model;
     elbo_image_shape s = m->network.graph.image;
@@ -33,7 +50,7 @@ static json_t *describe(const serve_run *run) {
                           s.channels, s.height, s.width, "classes", class_names(run), "conditional",
                           elbo_model_is_conditional(m));
     if (!o) return NULL;
-    json_t *maps = json_pack("[s, s, s]", "dims", "pca", "tsne"), *history = json_array();
+    json_t *maps = json_pack("[s, s, s]", "dims", "pca", "tsne"), *history = history_of(run);
     json_object_update_new(o,
                            json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o, s:o, s:o}", "epoch", m->facts.epoch, "logged",
                                      run->log.count, "epochs", m->recipe.train.epochs, "training", run->training,
@@ -61,23 +78,30 @@ elbo_status serve_list_runs(serve_call *c, elbo_error *err) {
     return ELBO_OK;
 }
 
-static json_t *dimensions_of(const elbo_points *p) {
+/* Without points: as they come, each as wide as the prior. */
+static json_t *dimensions_of(const serve_run *run) {
+    const elbo_points *p = run->points ? &run->points->of : NULL;
     json_t *list = json_array();
-    for (int i = 0; i < p->latent; i++) {
-        int d = p->order[i];
+    for (int i = 0; i < run->model->network.graph.latent; i++) {
+        int d = p ? p->order[i] : i;
         json_array_append_new(list, json_pack("{s:i, s:o, s:f, s:f}", "index", d, "kl",
-                                              p->kl ? json_real(p->kl[d]) : json_null(), "mean", p->mean[d], "std",
-                                              p->deviation[d]));
+                                              p && p->kl ? json_real(p->kl[d]) : json_null(), "mean",
+                                              p ? p->mean[d] : 0.0, "std", p ? p->deviation[d] : 1.0));
     }
     return list;
 }
 
+/* A run whose data are gone can still be decoded. */
 elbo_status serve_show_run(serve_call *c, elbo_error *err) {
-    ELBO_TRY(serve_need_points(c, err));
+    elbo_error why = {0};
+    ELBO_TRY(serve_need_model(c, err));
+    elbo_status status = serve_need_points(c, &why);
+    if (c->parked) return status;
     json_t *o = describe(c->run);
     if (!o) return elbo_no_memory(err);
-    json_object_set_new(o, "dimensions", dimensions_of(&c->run->points->of));
+    json_object_set_new(o, "dimensions", dimensions_of(c->run));
     json_object_set_new(o, "command", json_sprintf("elbo train %s/recipe.yaml -o %s", c->run->folder, c->run->folder));
+    if (status != ELBO_OK) json_object_set_new(o, "data_error", json_string(why.message));
     serve_answer_json(&c->response, o);
     return ELBO_OK;
 }

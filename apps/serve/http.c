@@ -1,4 +1,4 @@
-#include "serve/http.h"
+#include "http.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -9,8 +9,8 @@
 #include <event2/event.h>
 
 #include "base/status.h"
-#include "serve/request.h"
-#include "serve/response.h"
+#include "request.h"
+#include "response.h"
 
 enum { SERVE_CONNECTIONS = 64, SERVE_STREAMS = 24 };
 

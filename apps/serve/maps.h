@@ -2,7 +2,7 @@
 #ifndef SERVE_MAPS_H
 #define SERVE_MAPS_H
 
-#include "serve/handle.h"
+#include "handle.h"
 
 /* The map that the query names (method=, x=, y=; default pca), with the run's points. ELBO_NOT_FOUND: a t-SNE that is not
  * there yet. */

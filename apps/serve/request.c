@@ -1,4 +1,4 @@
-#include "serve/request.h"
+#include "request.h"
 
 #include <string.h>
 #include <strings.h>
@@ -32,8 +32,8 @@ static int digit(char c) {
                                   : -1;
 }
 
-/* In place; false: no hexadecimal, or a control character. `plus`: a + is a space, as in queries. */
-static bool decode(char *text, bool plus) {
+/* In place; false: no hexadecimal, a control character, or a slash of a path that is no slash between its parts. */
+static bool decode(char *text, bool query) {
     char *to = text;
     for (const char *c = text; *c; c++) {
         int value = (unsigned char)*c;
@@ -42,7 +42,8 @@ static bool decode(char *text, bool plus) {
             if (low < 0) return false;
             value = high << 4 | low;
             c += 2;
-        } else if (plus && *c == '+') {
+            if (!query && value == '/') return false;
+        } else if (query && *c == '+') {
             value = ' ';
         }
         if (value < ' ' || value == 127) return false;
@@ -68,10 +69,15 @@ bool serve_query(const serve_request *r, const char *name, char *value, size_t r
     for (const char *at = r->query; *at; at += strcspn(at, "&"), at += *at == '&') {
         if (strncmp(at, name, n) || at[n] != '=') continue;
         size_t size = strcspn(at + n + 1, "&");
-        if (size >= room) return false;
-        memcpy(value, at + n + 1, size);
+        char text[SERVE_QUERY_MOST + 1]; // (a longer query was refused)
+        memcpy(text, at + n + 1, size);
+        text[size] = 0;
+        if (!decode(text, true)) return false;
+        size = strlen(text);
+        if (size >= room) size = room - 1;
+        memcpy(value, text, size);
         value[size] = 0;
-        return decode(value, true);
+        return true;
     }
     return false;
 }
@@ -85,6 +91,10 @@ static int read_target(serve_request *r, char *target, const char **why) {
     r->path = target;
     r->query = question ? question + 1 : target + strlen(target);
     if (strchr(target, '#') || strchr(r->query, '#')) return refuse(why, 400, "a fragment in the target");
+    if (strlen(r->query) > SERVE_QUERY_MOST) return refuse(why, 414, "the query is longer than 8 KB");
+    char query[SERVE_QUERY_MOST + 1];
+    strcpy(query, r->query);
+    if (!decode(query, true)) return refuse(why, 400, "the query is not percent-encoded well");
     if (!decode(r->path, false)) return refuse(why, 400, "the path is not percent-encoded well");
     if (leaves(r->path)) return refuse(why, 400, "the path has a part that leads out of it");
     return 0;

@@ -12,6 +12,7 @@
 enum {
     SERVE_HEAD_MOST = 16384,     // bytes of request line and headers
     SERVE_HEADERS_MOST = 64,     // lines
+    SERVE_QUERY_MOST = 8192,     // bytes
     SERVE_BODY_MOST = 1 << 20,   // bytes
     SERVE_IMAGES_MOST = 4 << 20, // bytes of a body of images
 };
@@ -37,7 +38,7 @@ int serve_request_read(serve_request *r, char *head, size_t n, const char **why)
  * is moved on. Returns 0 or the status. */
 int serve_head_check(const char *head, size_t n, size_t *looked_at, const char **why);
 
-/* A value of the query, percent-decoded, at most `room` - 1 bytes. False: there is none, or it is no good. */
+/* A value of the query, percent-decoded, cut to `room` - 1 bytes. False: there is none. */
 bool serve_query(const serve_request *r, const char *name, char *value, size_t room);
 
 #endif

@@ -1,4 +1,4 @@
-#include "serve/response.h"
+#include "response.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -123,6 +123,7 @@ const char *serve_reason(int status) {
                    {409, "Conflict"},
                    {411, "Length Required"},
                    {413, "Content Too Large"},
+                   {414, "URI Too Long"},
                    {417, "Expectation Failed"},
                    {429, "Too Many Requests"},
                    {431, "Request Header Fields Too Large"},

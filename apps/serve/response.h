@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "serve/request.h"
+#include "request.h"
 
 typedef struct serve_response {
     int status;       // 200; 0: not answered yet

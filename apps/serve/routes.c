@@ -1,4 +1,4 @@
-#include "serve/routes.h"
+#include "routes.h"
 
 #include <string.h>
 
@@ -8,16 +8,24 @@ static const serve_route routes[] = {
     {SERVE_GET, "events", serve_follow, 0},
     {SERVE_GET, "runs/RUN", serve_show_run, 0},
     {SERVE_GET, "runs/RUN/log", serve_show_log, 0},
+    {SERVE_GET, "runs/RUN/doctor", serve_examine, 0},
     {SERVE_GET, "runs/RUN/map", serve_show_map, 0},
+    {SERVE_POST, "runs/RUN/place", serve_place, SERVE_NEWEST},
+    {SERVE_POST, "runs/RUN/locate", serve_locate, SERVE_NEWEST},
     {SERVE_GET, "runs/RUN/labels", serve_show_labels, 0},
+    {SERVE_GET, "runs/RUN/values", serve_show_values, 0},
     {SERVE_GET, "runs/RUN/thumbs", serve_show_thumbs, 0},
     {SERVE_POST, "runs/RUN/images", serve_show_images, SERVE_NEWEST},
     {SERVE_POST, "runs/RUN/codes", serve_show_codes, SERVE_NEWEST},
+    {SERVE_POST, "runs/RUN/select", serve_select, SERVE_NEWEST},
     {SERVE_POST, "runs/RUN/decode", serve_decode, SERVE_NEWEST},
     {SERVE_POST, "runs/RUN/encode", serve_encode, SERVE_IMAGES | SERVE_NEWEST},
-    {SERVE_POST, "runs/RUN/place", serve_place, SERVE_NEWEST},
-    {SERVE_POST, "runs/RUN/locate", serve_locate, SERVE_NEWEST},
-    {SERVE_POST, "runs/RUN/select", serve_select, SERVE_NEWEST},
+    {SERVE_POST, "runs/RUN/nearest", serve_find_nearest, SERVE_NEWEST},
+    {SERVE_POST, "runs/RUN/expression", serve_compute, SERVE_NEWEST},
+    {SERVE_GET, "runs/RUN/vectors", serve_list_vectors, 0},
+    {SERVE_PUT, "runs/RUN/vectors/NAME", serve_put_vector, SERVE_WRITES},
+    {SERVE_DELETE, "runs/RUN/vectors/NAME", serve_delete_vector, SERVE_WRITES},
+    {SERVE_GET, "runs/RUN/figure", serve_draw, 0},
 };
 // clang-format on
 

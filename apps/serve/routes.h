@@ -2,7 +2,7 @@
 #ifndef SERVE_ROUTES_H
 #define SERVE_ROUTES_H
 
-#include "serve/server.h"
+#include "server.h"
 
 struct serve_route {
     serve_method method;

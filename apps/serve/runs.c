@@ -1,4 +1,4 @@
-#include "serve/runs.h"
+#include "runs.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -8,11 +8,20 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "tsne_job.h"
 
 /* ---- what is shared ---- */
 
 serve_points *serve_points_hold(serve_points *p) {
     atomic_fetch_add(&p->holders, 1);
+    return p;
+}
+
+serve_points *serve_points_new(const elbo_points *of) {
+    serve_points *p = elbo_alloc(1, sizeof *p);
+    if (!p) return NULL;
+    atomic_init(&p->holders, 1);
+    p->of = *of;
     return p;
 }
 
@@ -71,7 +80,7 @@ static elbo_status add(serve_runs *r, const char *folder, bool *changed, elbo_er
     if (r->count == SERVE_RUNS) return elbo_fail(err, ELBO_BAD_INPUT, "more than %d runs; name fewer", SERVE_RUNS);
     serve_run *run = calloc(1, sizeof *run);
     if (!run) return elbo_no_memory(err);
-    *run = (serve_run){.there = true, .trust = {NAN, NAN, NAN}, .tsne_done = -1};
+    *run = (serve_run){.there = true, .trust = {NAN, NAN, NAN}, .nearest_usual = NAN, .nearest_rare = NAN};
     run->folder = strdup(folder);
     run->name = name_of(folder);
     r->run[r->count] = run;
@@ -122,7 +131,7 @@ elbo_status serve_runs_find(serve_runs *r, bool *changed, elbo_error *err) {
 
 serve_run *serve_runs_get(serve_runs *r, const char *id) {
     for (int i = 0; i < r->count; i++)
-        if (r->run[i]->there && !strcmp(r->run[i]->id, id)) return r->run[i];
+        if (!strcmp(r->run[i]->id, id)) return r->run[i];
     return NULL;
 }
 
@@ -134,6 +143,17 @@ static void forget_model(serve_run *run) {
         elbo_latent_map_free(&run->map[m]);
         run->trust[m] = NAN;
     }
+    for (int i = 0; i < SERVE_EPOCHS; i++) {
+        elbo_model_close(run->epoch[i].model);
+        run->epoch[i] = (serve_epoch){0};
+    }
+    elbo_latent_map_free(&run->epoch_map);
+    elbo_latent_map_free(&run->growing);
+    serve_tsne_release(run->tsne);
+    run->tsne = NULL;
+    json_decref(run->doctor);
+    run->doctor = NULL;
+    run->nearest_usual = run->nearest_rare = NAN;
     serve_points_release(run->points);
     elbo_model_close(run->one);
     elbo_model_close(run->model);
@@ -146,12 +166,19 @@ static void forget_model(serve_run *run) {
 void serve_runs_close(serve_runs *r) {
     for (int i = 0; i < r->count; i++) {
         forget_model(r->run[i]);
+        for (serve_call *c = r->run[i]->waiting, *next; c; c = next) {
+            next = c->next;
+            serve_call_free(c);
+        }
         free(r->run[i]->folder);
         free(r->run[i]->name);
         free(r->run[i]);
     }
     for (serve_data *d = r->data, *next; d; d = next) {
         next = d->next;
+        elbo_image_index *index = atomic_load(&d->index);
+        if (index) elbo_image_index_free(index);
+        free(index);
         elbo_dataset_close(&d->set);
         free(d->key);
         free(d);
@@ -244,19 +271,14 @@ elbo_status serve_run_open_data(serve_runs *r, serve_run *run, elbo_error *err) 
     return status;
 }
 
-elbo_status serve_run_open_points(serve_runs *r, serve_run *run, elbo_error *err) {
+elbo_status serve_run_find_points(serve_runs *r, serve_run *run, elbo_error *err) {
     ELBO_TRY(serve_run_open_data(r, run, err));
     if (run->points) return ELBO_OK;
-    serve_points *p = elbo_alloc(1, sizeof *p);
-    if (!p) return elbo_no_memory(err);
-    atomic_init(&p->holders, 1);
-    bool keep = !r->options->read_only && !r->options->data && !run->training;
-    elbo_status status = elbo_points_open(&p->of, run->model, &run->data->set, keep, err);
-    if (status == ELBO_OK)
-        run->points = p;
-    else
-        free(p);
-    return status;
+    elbo_points p;
+    if (!elbo_points_load(&p, run->model, &run->data->set)) return elbo_fail(err, ELBO_NOT_FOUND, "not encoded yet");
+    if ((run->points = serve_points_new(&p))) return ELBO_OK;
+    elbo_points_free(&p);
+    return elbo_no_memory(err);
 }
 
 bool serve_run_refresh(serve_run *run, const serve_options *o, int *epochs) {

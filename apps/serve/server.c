@@ -1,4 +1,4 @@
-#include "serve/server.h"
+#include "server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,12 +11,13 @@
 
 #include "base/json_text.h"
 #include "base/memory.h"
-#include "serve/events.h"
-#include "serve/http.h"
-#include "serve/page.h"
-#include "serve/routes.h"
-#include "serve/runs.h"
-#include "serve/work.h"
+#include "base/threads.h"
+#include "events.h"
+#include "http.h"
+#include "page_file.h"
+#include "routes.h"
+#include "runs.h"
+#include "work.h"
 
 enum { LOOK_MILLISECONDS = 250 };
 
@@ -29,7 +30,7 @@ struct serve {
     serve_options options;
     char token[SERVE_TOKEN + 1], url[100];
     serve_runs runs;
-    serve_queue worker, background;
+    serve_queue worker, background, loader;
     struct event_base *loop;
     serve_http *http;
     struct event *wake, *look;
@@ -46,7 +47,7 @@ const char *serve_url(const serve *s) { return s->url; }
 
 /* ---- calls ---- */
 
-static void free_call(serve_call *c) {
+void serve_call_free(serve_call *c) {
     if (c->free_work) c->free_work(c->work);
     serve_response_free(&c->response);
     free(c->request);
@@ -81,10 +82,12 @@ static void take_step(serve_call *c) {
     elbo_error err = {0};
     elbo_status status = ELBO_OK;
     c->goes_on = false;
-    if (c->run_name[0] && !c->in_background && !(c->run = serve_runs_get(&c->server->runs, c->run_name)))
+    bool needs_run = c->run_name[0] && c->where == SERVE_ON_WORKER;
+    if (needs_run) c->run = serve_runs_get(&c->server->runs, c->run_name);
+    if (needs_run && (!c->run || (c->request && !c->run->there)))
         status = elbo_fail(&err, ELBO_NOT_FOUND, "run %s: there is none; GET /api/1/runs lists them", c->run_name);
     if (status == ELBO_OK) status = c->step(c, &err);
-    if (status != ELBO_OK) {
+    if (status != ELBO_OK && !c->parked) {
         serve_answer_failure(&c->response, status, &err);
         c->failed = true;
     }
@@ -92,8 +95,9 @@ static void take_step(serve_call *c) {
 
 static void on_worker(serve_call *c) {
     take_step(c);
+    if (c->parked) return;
     if (c->goes_on && !c->failed) {
-        c->in_background = true;
+        c->where = SERVE_IN_BACKGROUND;
         add(&c->server->background, c);
     } else {
         finish(c);
@@ -108,7 +112,7 @@ static void on_background(serve_call *c) {
     }
     c->step = c->then;
     c->then = NULL;
-    c->in_background = false;
+    c->where = SERVE_ON_WORKER;
     add(&c->server->worker, c);
 }
 
@@ -120,24 +124,46 @@ void serve_hand_on(serve_call *c, serve_step step, serve_step then, void *work, 
     c->goes_on = true;
 }
 
-elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
-                        void (*free_work)(void *work), elbo_error *err) {
+void serve_resume(serve_call *c) {
+    c->parked = false;
+    if (c->failed)
+        finish(c);
+    else
+        add(&c->server->worker, c);
+}
+
+static elbo_status begin_on(serve_queue *q, int where, serve *s, const char *run_name, const serve_call *what,
+                            elbo_error *err) {
     serve_call *c = calloc(1, sizeof *c);
     if (!c) {
-        if (free_work) free_work(work);
+        if (what->free_work) what->free_work(what->work);
         return elbo_no_memory(err);
     }
-    *c = (serve_call){.server = s, .in_background = true};
+    *c = *what;
+    c->server = s;
+    c->where = where;
     snprintf(c->run_name, sizeof c->run_name, "%s", run_name);
-    serve_hand_on(c, step, then, work, free_work);
-    add(&s->background, c);
+    add(q, c);
     return ELBO_OK;
+}
+
+elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
+                        void (*free_work)(void *work), elbo_error *err) {
+    serve_call what = {.step = step, .then = then, .work = work, .free_work = free_work};
+    return begin_on(&s->background, SERVE_IN_BACKGROUND, s, run_name, &what, err);
+}
+
+elbo_status serve_load(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
+                       void (*free_work)(void *work), elbo_error *err) {
+    serve_call what = {.step = step, .then = then, .work = work, .free_work = free_work};
+    return begin_on(&s->loader, SERVE_ON_LOADER, s, run_name, &what, err);
 }
 
 static bool is_stopping(void *context) { return atomic_load(&((serve *)context)->stopping); }
 
 elbo_job serve_job(serve *s) {
-    return (elbo_job){.threads = s->options.threads, .interrupted = is_stopping, .context = s};
+    int all = s->options.threads ? s->options.threads : elbo_threads_default();
+    return (elbo_job){.threads = all > 1 ? all - 1 : 1, .interrupted = is_stopping, .context = s};
 }
 
 /* ---- events ---- */
@@ -184,7 +210,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context) {
         if (done->request && !done->response.status)
             serve_answer_error(&done->response, 500, "the request was not answered");
         if (done->request) serve_http_answer(s->http, done->who, &done->response);
-        free_call(done);
+        serve_call_free(done);
     }
     if (atomic_load(&s->stopping)) event_base_loopbreak(s->loop);
 }
@@ -213,7 +239,7 @@ static int admit(void *context, const serve_request *r, const char **why) {
     if (status) return status;
     if (strncmp(r->path, "/api/", 5)) {
         *why = r->method == SERVE_GET ? "there is no such page" : "a page is asked for by GET";
-        return r->method != SERVE_GET ? 405 : serve_page_find(r->path) ? 0 : 404;
+        return r->method != SERVE_GET ? 405 : serve_page_has(r->path) ? 0 : 404;
     }
     status = serve_route_find(&route, r, run, name);
     *why = status == 404 ? "there is no such path; docs/explorer-api.md lists them" : "this path has another method";
@@ -279,6 +305,7 @@ elbo_status serve_open(serve **server, const serve_options *o, elbo_error *err) 
     if (status == ELBO_OK) status = open_loop(s, err);
     if (status == ELBO_OK) status = serve_queue_open(&s->worker, on_worker, err);
     if (status == ELBO_OK) status = serve_queue_open(&s->background, on_background, err);
+    if (status == ELBO_OK) status = serve_queue_open(&s->loader, on_background, err);
     if (status == ELBO_OK)
         *server = s;
     else
@@ -299,16 +326,18 @@ void serve_stop(serve *s) {
 static void free_calls(serve_call *c) {
     for (serve_call *next; c; c = next) {
         next = c->next;
-        free_call(c);
+        serve_call_free(c);
     }
 }
 
 void serve_close(serve *s) {
     if (!s) return;
     atomic_store(&s->stopping, true);
+    serve_queue_stop(&s->loader);
     serve_queue_stop(&s->background);
     serve_queue_stop(&s->worker);
-    free_calls(serve_queue_close(&s->background)); // (each may hand calls to the other until both have stopped)
+    free_calls(serve_queue_close(&s->loader)); // (each may hand calls to the others until all have stopped)
+    free_calls(serve_queue_close(&s->background));
     free_calls(serve_queue_close(&s->worker));
     free_calls(s->done);
     for (told *next; s->told; s->told = next) {

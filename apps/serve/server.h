@@ -3,6 +3,7 @@
  *     loop thread        sockets (http.c), the page's files, refusals (guard.c), routes (routes.c), events
  *     worker thread      every handler, one after the other; all that is known of runs (runs.c) is its own
  *     background thread  what takes seconds: t-SNE, densities, the doctor, figures; interruptible
+ *     loader thread      the codes of all images of a run that is shown for the first time
  *
  * A call goes from the loop to the worker, whose handler answers it, or hands it on to the background; and back. Of calls
  * of one client (Elbo-Client) for one path that wait, only the newest is worked on. */
@@ -15,9 +16,9 @@
 
 #include "base/job.h"
 #include "base/status.h"
-#include "serve/guard.h"
-#include "serve/request.h"
-#include "serve/response.h"
+#include "guard.h"
+#include "request.h"
+#include "response.h"
 
 typedef struct serve serve;
 typedef struct serve_run serve_run;       // runs.h
@@ -39,7 +40,7 @@ struct serve_call {
     const serve_route *route;
     char run_name[SERVE_NAME], name[SERVE_NAME]; // RUN and NAME of the route's path; "" without
     serve_step step;                             // the handler; then what `serve_hand_on` says
-    bool in_background;
+    enum { SERVE_ON_WORKER, SERVE_IN_BACKGROUND, SERVE_ON_LOADER } where;
     /* Of the worker's steps: */
     serve_run *run; // NULL where the route has none
     /* A step in the background is given what it needs in `work`, which is freed by `free_work`; and then another step of
@@ -47,6 +48,7 @@ struct serve_call {
     void *work;
     void (*free_work)(void *work);
     serve_step then;
+    bool parked;  // it waits in a list of the worker's, which answers it or has it begin again
     bool goes_on; // a step was set for after this one
     bool failed;  // and the response says why: seen by `then`
     struct serve_call *next;
@@ -57,7 +59,13 @@ void serve_hand_on(serve_call *c, serve_step step, serve_step then, void *work, 
 /* The same of work that nobody waits for. */
 elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
                         void (*free_work)(void *work), elbo_error *err);
-/* What background work is told: all cores, and to stop when the server does. */
+/* The same, by the loader. */
+elbo_status serve_load(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
+                       void (*free_work)(void *work), elbo_error *err);
+/* A parked call begins again; or it is answered with its failure. */
+void serve_resume(serve_call *c);
+void serve_call_free(serve_call *c);
+/* What background work is told: all cores but the worker's, and to stop when the server does. */
 elbo_job serve_job(serve *s);
 
 /* An event for every page that listens; frees `data`. From any thread. */

@@ -1,8 +1,8 @@
-#include "serve/work.h"
+#include "work.h"
 
 #include <string.h>
 
-#include "serve/routes.h"
+#include "routes.h"
 
 static void *run(void *context) {
     serve_queue *q = context;

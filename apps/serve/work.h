@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "serve/server.h"
+#include "server.h"
 
 typedef struct serve_queue {
     pthread_t thread;

@@ -1,5 +1,5 @@
-/* JSON as text. jansson does not look whether there was memory for an object's key while it is printed: the key is then
- * missing, and the rest looks well. */
+/* JSON to text and back. jansson does not look whether there was memory for an object's key while it is printed, nor for a
+ * string's characters while it is read: they are then missing, and the rest looks well. */
 #ifndef ELBO_JSON_TEXT_H
 #define ELBO_JSON_TEXT_H
 
@@ -17,6 +17,16 @@ static inline char *elbo_json_text(const json_t *o, size_t flags) {
         errno = ENOMEM;
     }
     return text;
+}
+
+/* NULL: there is no memory (errno is ENOMEM), or it is not JSON, and `problem` says why. */
+static inline json_t *elbo_json_read(const char *text, size_t length, size_t flags, json_error_t *problem) {
+    errno = 0;
+    json_t *o = json_loadb(text, length, flags, problem);
+    if (errno != ENOMEM) return o;
+    json_decref(o);
+    errno = ENOMEM;
+    return NULL;
 }
 
 #endif

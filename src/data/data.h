@@ -95,6 +95,12 @@ typedef struct elbo_data_options {
     /* Classes, by name or number, of which training images are taken, and of which they are not; empty or NULL: all, and
      * none. The test split keeps all. */
     const elbo_words *classes, *exclude;
+    /* Of data without splits of their own, a .npy or a table: a file with a label for each image; NULL or "": none. */
+    const char *labels;
+    /* Columns less their mean, divided by their deviation, over the training rows; of those of `standard` where it is not
+     * NULL: another table, that a model learned from. */
+    bool standardise;
+    const char *standard;
     /* Called about ten times a second while photographs are decoded, on the calling thread; false stops. May be
      * NULL. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);

@@ -13,6 +13,7 @@
 #include "data/data.h"
 #include "data/readers.h"
 #include "data/sprites.h"
+#include "data/table.h"
 
 static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",      "Coat", "Sandal",
@@ -140,13 +141,14 @@ static char *expand_home(const char *path) {
     return strdup(path);
 }
 
-/* The last part of a path, without a .npy at its end: what to call data that has no other name. A new string. */
+/* The last part of a path, without .npy or .csv at its end: what to call data that has no other name. A new string. */
 static char *base_name(const char *path) {
     size_t end = strlen(path);
     while (end > 1 && path[end - 1] == '/') end--;
     size_t start = end;
     while (start > 0 && path[start - 1] != '/') start--;
-    if (end - start > 4 && strncmp(path + end - 4, ".npy", 4) == 0) end -= 4;
+    bool file = end - start > 4 && (!strncmp(path + end - 4, ".npy", 4) || !strncmp(path + end - 4, ".csv", 4));
+    if (file) end -= 4;
     return strndup(path + start, end - start);
 }
 
@@ -370,6 +372,18 @@ elbo_status elbo_dataset_open(elbo_dataset *d, const char *name, const char *pat
     return elbo_dataset_open_with(d, name, path, &o, err);
 }
 
+/* By its own training rows, which are read for it where they are not open, or by those of another table. */
+static elbo_status standardise(elbo_dataset *d, const char *name, const char *path, const elbo_data_options *o,
+                               elbo_error *err) {
+    if (d->train.count && !o->standard) return elbo_table_standardise(d, &d->train, err);
+    elbo_dataset by;
+    elbo_data_options plain = {.splits = ELBO_TRAIN_SPLIT, .threads = o->threads};
+    ELBO_TRY(elbo_dataset_open_with(&by, name, o->standard ? o->standard : path, &plain, err));
+    elbo_status status = elbo_table_standardise(d, &by.train, err);
+    elbo_dataset_close(&by);
+    return status;
+}
+
 elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char *path, const elbo_data_options *o,
                                    elbo_error *err) {
     *d = (elbo_dataset){0};
@@ -389,6 +403,8 @@ elbo_status elbo_dataset_open_with(elbo_dataset *d, const char *name, const char
     ELBO_TRY_GOTO(status, check_shapes(d, err), done);
     ELBO_TRY_GOTO(status, check_wish(d, o, err), done);
     ELBO_TRY_GOTO(status, name_classes(d, &p, err), done);
+    if (o->labels && *o->labels) ELBO_TRY_GOTO(status, elbo_labels_read(d, o->labels, err), done);
+    if (o->standardise) ELBO_TRY_GOTO(status, standardise(d, name, path, o, err), done);
     status = elbo_dataset_select(d, o, err);
 done:
     leave(&p);

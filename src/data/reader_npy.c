@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "formats/npy.h"
 #include "data/readers.h"
+#include "data/table.h"
 
 enum { LONGEST_SIDE = 4096 };
 
@@ -86,7 +87,7 @@ static elbo_status read_file(elbo_dataset *d, const char *path, const elbo_data_
     ELBO_TRY_GOTO(status, shape_of(&shape, &last, &a, path, err), done);
     ELBO_TRY_GOTO(status, elbo_array_narrow(&a, path, err), done);
     if (last) ELBO_TRY_GOTO(status, elbo_array_put_channels_first(&a, err), done);
-    size_t test = a.shape[0] / 10 > 0 ? a.shape[0] / 10 : 1, train = a.shape[0] - test;
+    size_t test = elbo_rows_held_out(a.shape[0]), train = a.shape[0] - test;
     if (o->splits & ELBO_TEST_SPLIT) ELBO_TRY_GOTO(status, copy_images(&d->test, &a, shape, train, test, err), done);
     if (o->splits & ELBO_TRAIN_SPLIT) { // the larger part keeps the block
         size_t bytes = train * elbo_image_size(shape) * (a.dtype == ELBO_U8 ? 1 : sizeof(float));

@@ -66,8 +66,7 @@ elbo_status elbo_compare(elbo_comparison *c, const elbo_run *runs, int count, el
         int i = c->count++; // what was made of it before a failure is freed with the rest
         status = describe(&c->run[i], &runs[i], err);
     }
-    while (c->drawn < count && !runs[c->drawn].map_only) c->drawn++;
-    c->draws_objective = draws_objective(runs, c->drawn);
+    c->draws_objective = draws_objective(runs, c->count);
     if (status == ELBO_OK && c->draws_objective) {
         const elbo_recipe *r = &runs[0].model->recipe;
         elbo_objective_text(r, &runs[0].log.metrics, elbo_objective_moves(r) ? NAN : (double)r->loss.kl,

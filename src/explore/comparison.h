@@ -41,8 +41,7 @@ typedef struct elbo_compared_run {
 typedef struct elbo_comparison {
     elbo_compared_run *run; // (count)
     int count;
-    int drawn; // figures show so many of them, the first ones: those that are not map_only
-    /* All that are drawn minimise one sum, which is not the loss: so curves are of it. */
+    /* All minimise one sum, which is not the loss: so curves are of it. */
     bool draws_objective;
     char drawn_formula[ELBO_OBJECTIVE_TEXT]; // with `w` for a KL weight that moves
 } elbo_comparison;

@@ -1,9 +1,11 @@
 #include "explore/density.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "stats/pca.h"
 
 void elbo_density_free(elbo_density *d) {
@@ -63,4 +65,68 @@ elbo_status elbo_density_draw(const elbo_density *d, uint64_t seed, size_t n, do
     free(y);
     free(sum);
     return status;
+}
+
+/* ---- the density at a code ---- */
+
+enum { PIECE = 512 };
+
+typedef struct each_job {
+    const elbo_density *d;
+    const float *z;
+    size_t n;
+    float *value;
+    double *room; // (pieces, 2 dims + components)
+} each_job;
+
+/* x: (dims), y: room for as many; log N(x; mean, factor factor^T) without its constant */
+static double log_normal(const double *x, const double *mean, const double *factor, size_t D, double *y) {
+    double square = 0, log_determinant = 0;
+    for (size_t a = 0; a < D; a++) {
+        double sum = x[a] - mean[a];
+        for (size_t b = 0; b < a; b++) sum -= factor[a * D + b] * y[b];
+        y[a] = sum / factor[a * D + a];
+        square += y[a] * y[a];
+        log_determinant += log(factor[a * D + a]);
+    }
+    return -0.5 * square - log_determinant;
+}
+
+static double log_density(const elbo_mixture *m, const double *x, double *y, double *term) {
+    const double half_log_2pi = 0.91893853320467274;
+    size_t K = (size_t)m->components, D = (size_t)m->dims;
+    double most = -INFINITY, sum = 0;
+    for (size_t k = 0; k < K; k++) {
+        term[k] = log(m->weight[k]) + log_normal(x, m->mean + k * D, m->factor + k * D * D, D, y);
+        most = term[k] > most ? term[k] : most;
+    }
+    for (size_t k = 0; k < K; k++) sum += exp(term[k] - most);
+    return most + log(sum) - half_log_2pi * (double)D;
+}
+
+static void score_piece(void *context, int piece) {
+    const each_job *j = context;
+    const elbo_density *d = j->d;
+    size_t D = (size_t)d->mixture.dims, Z = (size_t)d->latent;
+    double *x = j->room + (size_t)piece * (2 * D + (size_t)d->mixture.components);
+    size_t first = (size_t)piece * PIECE, end = first + PIECE < j->n ? first + PIECE : j->n;
+    for (size_t i = first; i < end; i++) {
+        const float *z = j->z + i * Z;
+        for (size_t a = 0; a < D; a++) {
+            x[a] = d->axis ? 0 : (double)z[a];
+            for (size_t k = 0; d->axis && k < Z; k++) x[a] += ((double)z[k] - d->centre[k]) * d->axis[a * Z + k];
+        }
+        j->value[i] = (float)log_density(&d->mixture, x, x + D, x + 2 * D);
+    }
+}
+
+elbo_status elbo_density_each(const elbo_density *d, const float *z, size_t n, const elbo_job *work, float *value,
+                              elbo_error *err) {
+    size_t pieces = (n + PIECE - 1) / PIECE;
+    each_job j = {.d = d, .z = z, .n = n, .value = value};
+    j.room = elbo_alloc(pieces * (2 * (size_t)d->mixture.dims + (size_t)d->mixture.components), sizeof *j.room);
+    if (!j.room) return elbo_no_memory(err);
+    elbo_parallel_for(work ? work->threads : 0, (int)pieces, score_piece, &j);
+    free(j.room);
+    return ELBO_OK;
 }

@@ -27,6 +27,11 @@ void elbo_density_free(elbo_density *d);
 elbo_status elbo_density_draw(const elbo_density *d, uint64_t seed, size_t n, double temperature, float *z,
                               elbo_error *err);
 
+/* Its logarithm at each of some codes, in nats; of a density in axes what lies off them counts nothing.
+ * z: (n, latent), value: (n) */
+elbo_status elbo_density_each(const elbo_density *d, const float *z, size_t n, const elbo_job *work, float *value,
+                              elbo_error *err);
+
 /* What is written beside a density, to know it again. */
 typedef struct elbo_density_origin {
     const char *model; // fingerprint

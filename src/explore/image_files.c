@@ -207,51 +207,80 @@ static void close_reader(picture_reader *r) {
     free(r->program);
 }
 
-static int only_images(const struct dirent *e) { return e->d_name[0] != '.' && elbo_is_image_name(e->d_name); }
+static int visible(const struct dirent *e) { return e->d_name[0] != '.'; }
+
+enum { DEEPEST = 8 };
+
+typedef struct name_list {
+    char **name; // (count), behind the folder: "Maltese/a.jpg"
+    size_t count, capacity;
+} name_list;
+
+/* The images of a folder in the order of their names, those of its folders where they stand among them. `below`: the
+ * folder's own name behind the first one, "" or "Maltese/". */
+static elbo_status list_images(name_list *l, const char *folder, const char *below, int depth, elbo_error *err) {
+    char *recipe = elbo_path_join(folder, "recipe.yaml");
+    bool run = recipe && elbo_file_exists(recipe);
+    free(recipe);
+    if (run) return ELBO_OK; // its figures are not what is meant
+    struct dirent **entry;
+    int n = scandir(folder, &entry, visible, alphasort);
+    if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", folder);
+    elbo_status status = ELBO_OK;
+    for (int i = 0; i < n; i++) {
+        char *path = elbo_path_join(folder, entry[i]->d_name);
+        bool inside = path && depth < DEEPEST && elbo_folder_exists(path);
+        char *name = elbo_format(inside ? "%s%s/" : "%s%s", below, entry[i]->d_name);
+        if (status == ELBO_OK && (!path || !name)) status = elbo_no_memory(err);
+        if (status == ELBO_OK && inside) {
+            status = list_images(l, path, name, depth + 1, err);
+        } else if (status == ELBO_OK && elbo_is_image_name(entry[i]->d_name)) {
+            status = elbo_grow(&l->name, l->count, &l->capacity, sizeof *l->name) ? ELBO_OK : elbo_no_memory(err);
+            if (status == ELBO_OK) {
+                l->name[l->count++] = name;
+                name = NULL;
+            }
+        }
+        free(name);
+        free(path);
+        free(entry[i]);
+    }
+    free(entry);
+    return status;
+}
 
 static elbo_status read_folder(elbo_images *images, picture_reader *r, const char *path, elbo_error *err) {
     const elbo_model_info *m = r->model;
-    struct dirent **names;
-    int n = scandir(path, &names, only_images, alphasort);
-    if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
-    elbo_status status = n ? ELBO_OK
-                           : elbo_fail(err, ELBO_BAD_INPUT,
-                                       "%s: has no image files in it (subfolders are not searched); of a data set "
-                                       "take a split, `test` or `train`, with --data %s",
-                                       path, path);
-    if (n) images->bytes = elbo_alloc((size_t)n, image_size(m));
-    if (n && !images->bytes) status = elbo_no_memory(err);
-    for (int i = 0; i < n; i++) {
-        char *file = elbo_path_join(path, names[i]->d_name);
-        if (status == ELBO_OK)
-            status = file ? read_picture(r, images->bytes + (size_t)i * image_size(m), file, err) : elbo_no_memory(err);
+    name_list l = {0};
+    elbo_status status = list_images(&l, path, "", 0, err);
+    if (status == ELBO_OK && !l.count)
+        status = elbo_fail(
+            err, ELBO_BAD_INPUT,
+            "%s: has no image files in it; of a data set take a split, `test` or `train`, with --data %s", path, path);
+    if (status == ELBO_OK && !(images->bytes = elbo_alloc(l.count, image_size(m)))) status = elbo_no_memory(err);
+    for (size_t i = 0; i < l.count && status == ELBO_OK; i++) {
+        char *file = elbo_path_join(path, l.name[i]);
+        status = file ? read_picture(r, images->bytes + i * image_size(m), file, err) : elbo_no_memory(err);
         free(file);
-        free(names[i]);
     }
-    free(names);
-    images->count = (uint32_t)n;
+    images->count = (uint32_t)l.count;
+    elbo_texts_free(l.name, (int)l.count);
     return status;
 }
 
 elbo_status elbo_image_files_names(char ***names, int *count, const char *path, elbo_error *err) {
-    struct dirent **entry;
+    name_list l = {0};
     *names = NULL;
     *count = 0;
     if (!elbo_folder_exists(path)) return ELBO_OK;
-    int n = scandir(path, &entry, only_images, alphasort);
-    if (n < 0) return elbo_fail_errno(err, "%s: cannot be read", path);
-    *names = elbo_alloc((size_t)n + 1, sizeof **names);
-    bool whole = *names != NULL;
-    for (int i = 0; i < n; i++) {
-        if (whole) whole = ((*names)[(*count)++] = strdup(entry[i]->d_name)) != NULL;
-        free(entry[i]);
+    elbo_status status = list_images(&l, path, "", 0, err);
+    if (status != ELBO_OK) {
+        elbo_texts_free(l.name, (int)l.count);
+        return status;
     }
-    free(entry);
-    if (whole) return ELBO_OK;
-    elbo_texts_free(*names, *count);
-    *names = NULL;
-    *count = 0;
-    return elbo_no_memory(err);
+    *names = l.name;
+    *count = (int)l.count;
+    return ELBO_OK;
 }
 
 elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err) {

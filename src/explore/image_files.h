@@ -6,11 +6,11 @@
 #include "elbo/elbo.h"
 
 /* Images for a model to read: a .npy ((N,C,H,W), (N,H,W,C), (N,H,W), (N,D) of uint8, or of float32 or float64 in the
- * model's range), an IDX file, packed or not, an image file (scaled and cut to the model's size), or a folder of these in
- * the order of their names. Freed by elbo_images_free. */
+ * model's range), an IDX file, packed or not, an image file (scaled and cut to the model's size), or a folder of these and
+ * of folders of them in the order of their names. Freed by elbo_images_free. */
 elbo_status elbo_image_files_read(elbo_images *images, const elbo_model_info *m, const char *path, elbo_error *err);
 
-/* The names of a folder's image files in the order in which they are read; none for another path. Freed by
+/* The names of a folder's image files, "Maltese/a.jpg", in the order in which they are read; none for another path. Freed by
  * elbo_texts_free. */
 elbo_status elbo_image_files_names(char ***names, int *count, const char *path, elbo_error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "explore/procrustes.h"
 #include "explore/tsne_map.h"
 #include "stats/pca.h"
 
@@ -74,6 +75,26 @@ void elbo_latent_map_free(elbo_latent_map *m) {
     elbo_near_index_free(&m->codes);
     elbo_near_index_free(&m->places);
     *m = (elbo_latent_map){0};
+}
+
+static void turn_pair(const double turn[4], double *x, double *y) {
+    double old[2] = {*x, *y};
+    *x = turn[0] * old[0] + turn[1] * old[1];
+    *y = turn[2] * old[0] + turn[3] * old[1];
+}
+
+void elbo_latent_map_lay_on(elbo_latent_map *m, const elbo_latent_map *other) {
+    double turn[4];
+    size_t Z = (size_t)m->latent;
+    if (!m->axis || m->n != other->n) return;
+    elbo_procrustes(m->xy, other->xy, m->n, turn);
+    for (size_t k = 0; k < Z; k++) turn_pair(turn, &m->axis[k], &m->axis[Z + k]);
+    for (size_t i = 0; i < m->n; i++) {
+        double x = m->xy[2 * i], y = m->xy[2 * i + 1]; // (the mean of PCA's coordinates is 0)
+        turn_pair(turn, &x, &y);
+        m->xy[2 * i] = (float)x;
+        m->xy[2 * i + 1] = (float)y;
+    }
 }
 
 /* ---- codes to places ---- */

@@ -35,6 +35,10 @@ elbo_status elbo_latent_map_pca(elbo_latent_map *m, const elbo_points *p, int th
 elbo_status elbo_latent_map_tsne(elbo_latent_map *m, const elbo_points *p, const float *xy, elbo_error *err);
 void elbo_latent_map_free(elbo_latent_map *m);
 
+/* Turns or mirrors a map of PCA, its axes with it, so that it lies on another one of the same images: epochs of one
+ * training are then shown without flips. Other maps stay as they are. */
+void elbo_latent_map_lay_on(elbo_latent_map *m, const elbo_latent_map *other);
+
 /* Where codes lie in the map.  z: (n, latent), xy: (n, 2) */
 elbo_status elbo_latent_map_place(const elbo_latent_map *m, const elbo_points *p, const float *z, size_t n, float *xy,
                                   elbo_error *err);

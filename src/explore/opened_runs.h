@@ -12,7 +12,6 @@ typedef struct elbo_run {
     elbo_log log;
     char *label;
     elbo_quality *quality; // its scores; NULL until they are measured or recalled
-    bool map_only;         // in a report: only its latent map and its numbers; such runs come behind the others
 } elbo_run;
 
 /* Opens run folders whose images have one shape. Labels are the folders' names, or paths where two names are the same.

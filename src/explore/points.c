@@ -38,17 +38,10 @@ static elbo_status allocate(elbo_points *p, const elbo_model *m, const elbo_data
 
 /* ---- kept ---- */
 
-/* What other weights or other images do not have. */
-typedef struct origin {
-    const char *model;
-    char data[40];
-} origin;
-
-static origin origin_of(const elbo_model *m, const elbo_dataset *d) {
-    origin o = {.model = elbo_model_fingerprint(m)};
-    snprintf(o.data, sizeof o.data, "%016llx%016llx", (unsigned long long)elbo_images_fingerprint(&d->train),
+static void identify(elbo_points *p, const elbo_model *m, const elbo_dataset *d) {
+    snprintf(p->model, sizeof p->model, "%s", elbo_model_fingerprint(m));
+    snprintf(p->data, sizeof p->data, "%016llx%016llx", (unsigned long long)elbo_images_fingerprint(&d->train),
              (unsigned long long)elbo_images_fingerprint(&d->test));
-    return o;
 }
 
 static char *path_of(const elbo_model *m) { return elbo_format("%s/codes/points.safetensors", m->run); }
@@ -61,24 +54,24 @@ static bool take(const elbo_safetensors *s, const char *name, float *to, const e
     return true;
 }
 
-static bool load(elbo_points *p, const origin *o, const char *path) {
+static bool load(elbo_points *p, const char *path) {
     elbo_safetensors s;
     elbo_error ignored;
-    if (!elbo_file_exists(path) || elbo_safetensors_open(&s, path, &ignored) != ELBO_OK) return false;
+    if (elbo_safetensors_open(&s, path, &ignored) != ELBO_OK) return false;
     const char *model = elbo_safetensors_metadata(&s, "model"), *data = elbo_safetensors_metadata(&s, "data");
-    bool good = model && data && !strcmp(model, o->model) && !strcmp(data, o->data) && take(&s, "mu", p->mu, p) &&
+    bool good = model && data && !strcmp(model, p->model) && !strcmp(data, p->data) && take(&s, "mu", p->mu, p) &&
                 (!p->logvar || take(&s, "logvar", p->logvar, p));
     elbo_safetensors_close(&s);
     return good;
 }
 
-static void save(const elbo_points *p, const elbo_model *m, const origin *o, const char *path) {
+static void save(const elbo_points *p, const elbo_model *m, const char *path) {
     elbo_error ignored;
     char *folder = elbo_path_join(m->run, "codes");
     elbo_st_tensor tensors[] = {
         {.name = "mu", .dtype = ELBO_ST_F32, .dims = 2, .shape = {p->n, (size_t)p->latent}, .data = p->mu},
         {.name = "logvar", .dtype = ELBO_ST_F32, .dims = 2, .shape = {p->n, (size_t)p->latent}, .data = p->logvar}};
-    elbo_st_pair pairs[] = {{"format", "elbo-points-1"}, {"model", o->model}, {"data", o->data}};
+    elbo_st_pair pairs[] = {{"format", "elbo-points-1"}, {"model", p->model}, {"data", p->data}};
     if (folder &&
         elbo_make_folder(folder, &ignored) == ELBO_OK) // what is kept for later must not stop what is asked now
         elbo_safetensors_write(path, tensors, p->logvar ? 2 : 1, pairs, 3, &ignored);
@@ -117,18 +110,31 @@ static elbo_status summarise(elbo_points *p, elbo_error *err) {
     return status;
 }
 
-elbo_status elbo_points_open(elbo_points *p, elbo_model *m, const elbo_dataset *d, bool keep, elbo_error *err) {
-    elbo_status status = allocate(p, m, d, err);
-    if (status == ELBO_OK && p->n == 0) status = elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images", d->source);
+static elbo_status begin(elbo_points *p, const elbo_model *m, const elbo_dataset *d, elbo_error *err) {
+    ELBO_TRY(allocate(p, m, d, err));
+    if (p->n == 0) return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images", d->source);
+    identify(p, m, d);
+    return ELBO_OK;
+}
+
+bool elbo_points_load(elbo_points *p, const elbo_model *m, const elbo_dataset *d) {
+    elbo_error ignored; // they are encoded, then
     char *path = path_of(m);
-    if (status == ELBO_OK && !path) status = elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        origin o = origin_of(m, d);
-        if (!load(p, &o, path)) {
-            status = encode(p, m, d, err);
-            if (status == ELBO_OK && keep) save(p, m, &o, path);
-        }
-    }
+    *p = (elbo_points){0};
+    bool there = path && elbo_file_exists(path) && begin(p, m, d, &ignored) == ELBO_OK && load(p, path) &&
+                 summarise(p, &ignored) == ELBO_OK;
+    free(path);
+    if (!there) elbo_points_free(p);
+    return there;
+}
+
+elbo_status elbo_points_open(elbo_points *p, elbo_model *m, const elbo_dataset *d, bool keep, elbo_error *err) {
+    *p = (elbo_points){0};
+    if (elbo_points_load(p, m, d)) return ELBO_OK;
+    char *path = path_of(m);
+    elbo_status status = path ? begin(p, m, d, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = encode(p, m, d, err);
+    if (status == ELBO_OK && keep) save(p, m, path);
     if (status == ELBO_OK) status = summarise(p, err);
     free(path);
     if (status != ELBO_OK) elbo_points_free(p);

@@ -24,13 +24,7 @@ bool elbo_sample_source_named(elbo_sample_source *source, const char *name) {
 }
 
 elbo_status elbo_sample_source_of(elbo_sample_source *source, const elbo_model *m, elbo_error *err) {
-    bool prior = m->network.graph.prior != NULL;
-    if (*source == ELBO_SAMPLE_DEFAULT) *source = prior ? ELBO_SAMPLE_PRIOR : ELBO_SAMPLE_GMM;
-    if (*source == ELBO_SAMPLE_PRIOR && !prior)
-        return elbo_fail(err, ELBO_BAD_INPUT,
-                         "%s: is an autoencoder, which has no prior to draw codes from; --from gmm or --from "
-                         "gaussian draws them from a density of its training codes",
-                         m->run);
+    if (*source == ELBO_SAMPLE_DEFAULT) *source = m->network.graph.prior ? ELBO_SAMPLE_PRIOR : ELBO_SAMPLE_GMM;
     return elbo_model_decodes_alone(m, err);
 }
 
@@ -80,7 +74,7 @@ static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_
     if (status == ELBO_OK && density)
         status = elbo_density_draw(density, r->seed, codes, r->temperature, z, err);
     else if (status == ELBO_OK)
-        draw_prior(r, m->network.graph.prior, codes, Z, z);
+        draw_prior(r, m->network.graph.prior ? m->network.graph.prior : &elbo_standard_normal, codes, Z, z);
     if (status == ELBO_OK) repeat(z, n, Z, times);
     if (status == ELBO_OK)
         status = r->drawn_pixels ? elbo_model_draw_images(m, n, z, r->seed, r->images, err)
@@ -109,6 +103,7 @@ elbo_status elbo_sample(elbo_sample_result *r, elbo_model *m, const elbo_dataset
                               .temperature = options->temperature,
                               .drawn_pixels = options->draw_pixels};
     elbo_observation_text(&m->observation, r->observation);
+    r->no_prior = !m->network.graph.prior;
     ELBO_TRY(elbo_sample_source_of(&r->source, m, err));
     const elbo_density *density = r->source == ELBO_SAMPLE_PRIOR ? NULL : options->density;
     if (density) {
@@ -149,6 +144,7 @@ json_t *elbo_sample_json(const elbo_sample_result *r) {
     json_t *j = json_pack("{s:i, s:I, s:s, s:f}", "count", r->count, "seed", (json_int_t)r->seed, "from",
                           elbo_sample_source_name(r->source), "temperature", r->temperature);
     json_object_set_new(j, "pixels", json_string(r->drawn_pixels ? "drawn" : "mean"));
+    if (r->no_prior && r->source == ELBO_SAMPLE_PRIOR) json_object_set_new(j, "trained_with_prior", json_false());
     if (r->source != ELBO_SAMPLE_PRIOR) {
         json_object_set_new(j, "components", json_integer(r->components));
         json_object_set_new(j, "log_likelihood", json_real(r->log_likelihood));

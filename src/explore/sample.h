@@ -10,7 +10,8 @@
 #include "explore/result.h"
 #include "nn/observation.h"
 
-/* What codes are drawn from: the standard normal prior (a VAE only), one Gaussian, or a mixture of Gaussians. */
+/* What codes are drawn from: the standard normal prior (of an autoencoder, which has none, to show what comes of it), one
+ * Gaussian, or a mixture of Gaussians. */
 typedef enum elbo_sample_source {
     ELBO_SAMPLE_DEFAULT, // the prior of a VAE, a mixture of an autoencoder's codes
     ELBO_SAMPLE_PRIOR,
@@ -20,7 +21,7 @@ typedef enum elbo_sample_source {
 const char *elbo_sample_source_name(elbo_sample_source source); // "prior", "gaussian", "gmm"
 /* The source by its name; false where there is none of it. */
 bool elbo_sample_source_named(elbo_sample_source *source, const char *name);
-/* Resolves ELBO_SAMPLE_DEFAULT. Fails for the prior of an autoencoder, and where a decoder needs more than a code. */
+/* Resolves ELBO_SAMPLE_DEFAULT. Fails where a decoder needs more than a code. */
 elbo_status elbo_sample_source_of(elbo_sample_source *source, const elbo_model *m, elbo_error *err);
 
 typedef struct elbo_sample_options {
@@ -42,6 +43,7 @@ typedef struct elbo_sample_result {
     int count;
     uint64_t seed;
     double temperature;
+    bool no_prior;     // an autoencoder: codes of its own do not lie as N(0, I) does
     bool drawn_pixels; // images are drawn from p(x|z), not its means
     char observation[ELBO_OBSERVATION_TEXT];
     float *images; // (count, C, H, W)

@@ -55,8 +55,10 @@ static elbo_status compare_about(const elbo_sweep *s, const char *path, json_t *
     uint8_t *text;
     size_t size;
     ELBO_TRY(elbo_file_read(path, 1 << 20, &text, &size, err));
-    json_t *theirs = json_loadb((const char *)text, size, 0, NULL);
+    json_t *theirs = elbo_json_read((const char *)text, size, 0, NULL);
+    bool memory = theirs || errno != ENOMEM;
     free(text);
+    if (!memory) return elbo_no_memory(err);
     char shown[ELBO_SHOWN], a[200], b[200];
     const char *recipe = json_string_value(json_object_get(theirs, "recipe")),
                *data = json_string_value(json_object_get(theirs, "data"));

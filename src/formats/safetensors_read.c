@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/shown.h"
 #include "formats/safetensors.h"
@@ -37,8 +38,7 @@ static elbo_status bad_tensor(const reader *r, const char *name, const char *wha
 
 static elbo_status parse_header(const reader *r, const char *text, size_t length, json_t **header) {
     json_error_t problem;
-    errno = 0;
-    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    *header = elbo_json_read(text, length, JSON_REJECT_DUPLICATES, &problem);
     char shown[ELBO_SHOWN];
     if (!*header && errno == ENOMEM) return elbo_no_memory(r->err); // (which jansson may call bad syntax)
     if (!*header)

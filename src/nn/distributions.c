@@ -45,9 +45,9 @@ static double log_normal(const float *z, size_t Z) {
     return sum;
 }
 
-static const elbo_prior normal = {
+const elbo_prior elbo_standard_normal = {
     .name = "standard normal", .loss = "kl", .sample = sample_normal, .log_p = log_normal};
 
 const elbo_prior *elbo_prior_of(const elbo_recipe *r) {
-    return r->kind == ELBO_VAE || elbo_codes_match_prior(r) ? &normal : NULL;
+    return r->kind == ELBO_VAE || elbo_codes_match_prior(r) ? &elbo_standard_normal : NULL;
 }

@@ -41,5 +41,6 @@ double elbo_gaussian_kl(double m, double v);
 const elbo_posterior *elbo_posterior_of(const elbo_recipe *r);
 /* NULL for an autoencoder whose codes are not trained to be like draws from it, either. */
 const elbo_prior *elbo_prior_of(const elbo_recipe *r);
+extern const elbo_prior elbo_standard_normal;
 
 #endif

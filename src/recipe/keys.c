@@ -21,6 +21,7 @@ static const char *const schedules[] = {
     [ELBO_CONSTANT] = "constant", [ELBO_COSINE] = "cosine", [ELBO_STEP] = "step", NULL};
 static const char *const kl_schedules[] = {[ELBO_KL_CONSTANT] = "constant", [ELBO_KL_SINE] = "sine", NULL};
 static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF] = "rbf", NULL};
+static const char *const standards[] = {[ELBO_STANDARDISE_NONE] = "none", [ELBO_STANDARDISE_COLUMNS] = "columns", NULL};
 static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
 static const char *const normalizes[] = {[ELBO_NORMALIZE_NONE] = "none", [ELBO_NORMALIZE_GCN] = "gcn", NULL};
@@ -83,6 +84,12 @@ const elbo_key elbo_keys[] = {
      .help = "classes to train on, by name or number: 3, or [0, 1]; the test split keeps all"},
     {"exclude", ELBO_KEY_WORDS, AT(exclude), DEFAULT("none"), .terse = true,
      .help = "classes not to train on, by name or number: 8, or [Bag, Sandal]; the test split keeps all"},
+    {"label_file", ELBO_KEY_TEXT, AT(label_file), DEFAULT("''"), .terse = true,
+     .help = "of a .npy or a .csv: a file with a label for each row, .npy or text; `elbo train --labels FILE` sets it"},
+    {"standardise", ELBO_KEY_CHOICE, AT(standardise), DEFAULT("none"), .choices = standards, .terse = true,
+     .help =
+         "columns: values less their mean over the training rows, divided by their standard deviation, each place of an "
+         "image by itself; for tables"},
     {"latent", ELBO_KEY_LATENT, AT(latent), PLACE(latent_place), FROM_TO(1, 65536),
      .help = "size of the code; none: the encoder's output is the code; {channels: 256, head: conv2d kernel=4 stride=2 "
              "padding=1}: a code of channels x height x width, made by such a layer"},
@@ -213,6 +220,8 @@ const elbo_key elbo_keys[] = {
              "KL weight, after its warm-up"},
     {"train.patience", ELBO_KEY_WHOLE, AT(train.patience), DEFAULT("0"), FROM_TO(0, 1000000), .terse = true,
      .help = "early stopping: epochs without a lower validation objective; 0 disables"},
+    {"train.history", ELBO_KEY_WHOLE, AT(train.history), DEFAULT("0"), FROM_TO(0, 1000), .terse = true,
+     .help = "keeps the weights of at most so many epochs, the one before training among them, in RUN/history/; 0: none"},
     {"train.seed", ELBO_KEY_SEED, AT(train.seed), DEFAULT("0"),
      .help = "random seed; the same seed gives the same bits"},
     {"adversary.on", ELBO_KEY_CHOICE, AT(adversary.on), PLACE(adversary.place), DEFAULT("none"), .choices = adversaries,

@@ -30,6 +30,7 @@ void elbo_recipe_close(elbo_recipe *r) {
     free(r->about);
     free(r->data);
     free(r->vgg16);
+    free(r->label_file);
     *r = (elbo_recipe){0};
 }
 

@@ -74,6 +74,8 @@ typedef struct elbo_terms {
 elbo_status elbo_layers_parse(elbo_layers *layers, const char *text, const char *file, elbo_error *err);
 void elbo_layers_free(elbo_layers *layers);
 
+typedef enum elbo_standardise { ELBO_STANDARDISE_NONE, ELBO_STANDARDISE_COLUMNS } elbo_standardise;
+
 typedef struct elbo_recipe {
     char *name;  // "mnist-vae": the built-in's name, or the file's without folder and ending
     char *file;  // as errors name it
@@ -81,7 +83,9 @@ typedef struct elbo_recipe {
     elbo_kind kind;
     char *data;
     elbo_words classes, exclude; // of the training images: these alone, all but these; empty: all of them
-    int latent;                  // 0: `latent: none`, the encoder's output is the code, or there is a head
+    char *label_file;            // of a .npy or a table: a label for each row; "": none
+    elbo_standardise standardise;
+    int latent; // 0: `latent: none`, the encoder's output is the code, or there is a head
     struct {
         int channels;      // 0: the head is linear, or there is none
         elbo_layers layer; // one: `head: conv2d kernel=4 stride=2 padding=1`
@@ -142,6 +146,7 @@ typedef struct elbo_recipe {
         float validation; // share of the training images that are held out
         elbo_keep keep;   // whose weights are saved: the last epoch's, or those with the lowest validation objective
         int patience;     // epochs without a lower one before training stops; 0: off
+        int history;      // epochs whose weights are kept (run/history.h); 0: none
         uint64_t seed;
     } train;
 

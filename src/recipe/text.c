@@ -205,6 +205,7 @@ static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
     if (!key->terse) return false;
     switch (key->type) {
     case ELBO_KEY_NUMBER: return !strcmp(elbo_print_float(*(const float *)from, text), key->standard);
+    case ELBO_KEY_TEXT: return !**(char *const *)from;
     case ELBO_KEY_WHOLE: return *(const int *)from == atoi(key->standard);
     case ELBO_KEY_CHOICE: memcpy(&choice, from, sizeof choice); return !strcmp(key->choices[choice], key->standard);
     case ELBO_KEY_STEPS: return !((const elbo_layers *)from)->count;

@@ -24,7 +24,7 @@ elbo_status elbo_figure_projection(elbo_figure f, const elbo_projection *p, elbo
 elbo_status elbo_figure_kl(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err) {
     elbo_bar_series series[12];
     int n = 0;
-    for (int i = 0; i < c->drawn && n < 12; i++) {
+    for (int i = 0; i < c->count && n < 12; i++) {
         const elbo_quality *q = elbo_compared_quality(&c->run[i]);
         if (!q || !q->latent.kl) continue;
         series[n++] =

@@ -46,8 +46,9 @@ static bool extent(const curves *c, int first, double *low, double *high) {
     return *low <= *high;
 }
 
-/* The y axis. The first epochs may lie so high that all that follows would be a flat line: as many of them are cut off
- * as it takes, a tenth of the run at most, and the figure says so. What still spans a factor of 20 (two data sets in
+/* The y axis. The first epochs may lie so high that all that follows would be a flat line, a tenth of the axis or
+ * less: as many of them are cut off as it takes, a tenth of the run at most, and the figure says so. Where the curve falls
+ * less steeply, the fall is the story. What still spans a factor of 20 (two data sets in
  * one chart) gets a logarithmic axis. */
 static bool choose_range(curves *c) {
     double low, high;
@@ -57,7 +58,7 @@ static bool choose_range(curves *c) {
     for (int first = 1; first <= most; first++) {
         double later_low, later_high;
         if (!extent(c, first, &later_low, &later_high)) break;
-        double worth = first == 1 ? 2 : 3; // by how much the rest must gain
+        double worth = high < all_high ? 3 : 10 * first; // by how much the rest must gain
         if (high - low > worth * (later_high - low) && later_high > later_low) high = later_high;
     }
     c->log = low > 0 && high / low > 20;

@@ -12,6 +12,16 @@ int elbo_text_pixels(size_t characters, int points) {
     return (int)((double)characters * points * 0.82) + 4; // DejaVu Sans: a point is 4/3 pixels, a letter 0.6 of it wide
 }
 
+const char *elbo_figure_title(const elbo_figure *f, char text[ELBO_TITLE_TEXT]) {
+    bool titled = f->title && f->title[0];
+    text[0] = 0;
+    if (titled && f->model && !strstr(f->title, f->model))
+        snprintf(text, ELBO_TITLE_TEXT, "%.250s, %.120s", f->title, f->model);
+    else if (titled)
+        snprintf(text, ELBO_TITLE_TEXT, "%.390s", f->title);
+    return text;
+}
+
 /* The name goes into file names and, in quotes, into the script. It cannot begin with what gnuplot takes for a pipe (|,
  * <) or an option (-). */
 static elbo_status check_name(elbo_figure f, elbo_error *err) {
@@ -66,9 +76,10 @@ elbo_status elbo_plot_begin(elbo_plot *plot, elbo_figure f, elbo_layout l, elbo_
             (double)l.left / l.width, 1 - (double)l.right / l.width, (double)l.bottom / l.height,
             1 - (double)l.top / l.height);
     fprintf(out, "unset key\n");
-    if (f.title && f.title[0]) {
+    char title[ELBO_TITLE_TEXT];
+    if (*elbo_figure_title(&f, title)) {
         fprintf(out, "set label 1 ");
-        elbo_text_to_gnuplot(out, f.title, (size_t)((l.width - 48) / (0.82 * ELBO_TITLE_POINTS)));
+        elbo_text_to_gnuplot(out, title, (size_t)((l.width - 48) / (0.82 * ELBO_TITLE_POINTS)));
         fprintf(out, " at screen %.6f,%.6f left font 'DejaVu Sans:Bold,%d' textcolor rgb '#222222'\n", 24.0 / l.width,
                 1 - 44.0 / l.height, ELBO_TITLE_POINTS);
     }

@@ -23,6 +23,10 @@ typedef struct elbo_plot {
 /* The pixels that `characters` of text take: wide enough for most text, for space beside a plot. */
 int elbo_text_pixels(size_t characters, int points);
 
+enum { ELBO_TITLE_TEXT = 400 };
+/* The title with the model behind it; "" where there is none. */
+const char *elbo_figure_title(const elbo_figure *f, char text[ELBO_TITLE_TEXT]);
+
 /* FOLDER/NAME + suffix, a new string; the name is checked. */
 elbo_status elbo_figure_path(elbo_figure f, const char *suffix, char **path, elbo_error *err);
 

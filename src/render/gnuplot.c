@@ -54,13 +54,15 @@ elbo_status elbo_gnuplot_check(elbo_error *err) {
     const char *path = getenv("PATH");
     char *copy = strdup(path ? path : "/bin:/usr/bin"), *rest = copy, *folder;
     if (!copy) return elbo_no_memory(err);
-    bool found = false;
-    while (!found && (folder = strsep(&rest, ":"))) {
+    bool found = false, memory = true;
+    while (!found && memory && (folder = strsep(&rest, ":"))) {
         char *program = elbo_path_join(*folder ? folder : ".", "gnuplot");
-        found = program && elbo_file_exists(program) && access(program, X_OK) == 0;
+        memory = program != NULL;
+        found = memory && elbo_file_exists(program) && access(program, X_OK) == 0;
         free(program);
     }
     free(copy);
+    if (!memory) return elbo_no_memory(err);
     if (found) return ELBO_OK;
     return elbo_fail(err, ELBO_NOT_FOUND,
                      "gnuplot is not installed, so no figure can be drawn; install it (Debian: gnuplot-nox)");

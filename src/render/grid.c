@@ -11,6 +11,7 @@
 
 enum {
     AIM_WIDTH = 1160, // pixels of the mosaic, about
+    AIM_HALF = 640,   // the same of a figure at half width
     AIM_HEIGHT = 1000,
     MAX_TILE = 160,    // pixels of an enlarged tile's longer side
     MOST_WIDTH = 2600, // a wider mosaic is made of reduced images
@@ -27,6 +28,7 @@ enum {
 /* Each image becomes tile_width x tile_height pixels: enlarged by a whole factor (each pixel a square), or reduced by
  * one (each pixel the mean of a square). */
 typedef struct mosaic {
+    int aim_width;
     int enlarge, reduce;
     int tile_width, tile_height, gap;
     int width, height, channels;
@@ -68,7 +70,7 @@ static elbo_status measure(mosaic *m, const elbo_grid *g, const char *name, elbo
                          "image, of 1 or 3 channels, can be drawn",
                          name, g->rows, g->columns, s.channels, s.height, s.width);
     int side = s.width > s.height ? s.width : s.height;
-    double room = fmin(fmin((double)AIM_WIDTH / g->columns, (double)AIM_HEIGHT / g->rows), MAX_TILE);
+    double room = fmin(fmin((double)m->aim_width / g->columns, (double)AIM_HEIGHT / g->rows), MAX_TILE);
     m->channels = s.channels;
     m->enlarge = (int)fmax(1, lrint(room / side));
     m->reduce = 1;
@@ -230,7 +232,7 @@ static void write_labels(FILE *out, const elbo_grid *g, const mosaic *m, const e
 }
 
 elbo_status elbo_draw_grid(elbo_figure f, const elbo_grid *grid, elbo_error *err) {
-    mosaic m = {0};
+    mosaic m = {.aim_width = f.half ? AIM_HALF : AIM_WIDTH};
     elbo_status measured = measure(&m, grid, f.name, err);
     if (measured != ELBO_OK) {
         free(m.top);
@@ -238,14 +240,15 @@ elbo_status elbo_draw_grid(elbo_figure f, const elbo_grid *grid, elbo_error *err
     }
     heading head = measure_heading(grid, &m);
     size_t row_label = longest_label(grid->row_labels, (size_t)grid->rows);
-    bool titled = f.title && f.title[0];
+    char title[ELBO_TITLE_TEXT];
+    bool titled = *elbo_figure_title(&f, title);
     elbo_layout layout = {.left = row_label ? EDGE + elbo_text_pixels(row_label, ELBO_TICK_POINTS) + 16 : EDGE,
                           .right = EDGE + head.overhang,
                           .top = (titled ? TITLE : EDGE) + head.height,
                           .bottom = EDGE};
     layout.width = layout.left + m.width + layout.right;
     layout.height = layout.top + m.height + layout.bottom;
-    int title_width = titled ? 2 * EDGE + elbo_text_pixels(elbo_text_length(f.title), ELBO_TITLE_POINTS) : 0;
+    int title_width = titled ? 2 * EDGE + elbo_text_pixels(elbo_text_length(title), ELBO_TITLE_POINTS) : 0;
     if (title_width > 1400) title_width = 1400;
     if (layout.width < title_width) { // a narrow grid under a long title
         layout.right += title_width - layout.width;

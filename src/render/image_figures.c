@@ -18,16 +18,27 @@ elbo_grid elbo_image_grid(elbo_image_format format, int rows, int columns, const
 
 /* ---- reconstructions ---- */
 
-elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result *r, elbo_error *err) {
-    const char **labels = calloc((size_t)r->runs + 1, sizeof *labels);
-    if (!labels) return elbo_no_memory(err);
-    labels[0] = "original";
-    for (int i = 0; i < r->runs; i++) labels[i + 1] = r->label[i];
+elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result *r, int columns, elbo_error *err) {
+    if (columns < 1 || columns > r->count) columns = r->count;
+    size_t rows = (size_t)r->runs + 1, blocks = ((size_t)r->count + (size_t)columns - 1) / (size_t)columns,
+           size = elbo_image_size(r->format.shape), width = (size_t)columns;
+    const char **labels = calloc(blocks * rows, sizeof *labels);
+    float *cells = elbo_alloc(blocks * rows * width * size, sizeof *cells); // (blocks, rows, columns, C, H, W)
+    elbo_status status = labels && cells ? ELBO_OK : elbo_no_memory(err);
+    for (size_t at = 0; status == ELBO_OK && at < blocks * rows * width; at++) {
+        size_t block = at / width / rows, row = at / width % rows, i = block * width + at % width;
+        labels[at / width] = row ? r->label[row - 1] : "original";
+        if (i < (size_t)r->count)
+            memcpy(cells + at * size, r->images + (row * (size_t)r->count + i) * size, size * sizeof *cells);
+        else
+            cells[at * size] = NAN;
+    }
     if (!f.title) f.title = "Reconstructions";
-    elbo_grid grid = elbo_image_grid(r->format, r->runs + 1, r->count, r->images);
+    elbo_grid grid = elbo_image_grid(r->format, (int)(blocks * rows), columns, cells);
     grid.row_labels = labels;
-    elbo_status status = elbo_draw_grid(f, &grid, err);
+    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
     free(labels);
+    free(cells);
     return status;
 }
 
@@ -121,6 +132,8 @@ elbo_status elbo_figure_sample(elbo_figure f, const elbo_sample_result *r, elbo_
                                          [ELBO_SAMPLE_GMM] = "Samples from a Gaussian mixture fitted to the codes"};
     char drawn[100];
     snprintf(drawn, sizeof drawn, "%s, pixels drawn from p(x|z)", titles[r->source]);
+    if (!f.title && r->no_prior && r->source == ELBO_SAMPLE_PRIOR && !r->has_nearest)
+        f.title = "N(0, I) decoded: not where these codes lie";
     if (!f.title && r->drawn_pixels && !r->has_nearest) f.title = drawn;
     if (!f.title) f.title = r->has_nearest ? "Samples above their nearest training images" : titles[r->source];
     return r->has_nearest ? draw_above_nearest(f, r, err) : draw_square(f, r, err);

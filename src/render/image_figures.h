@@ -16,8 +16,8 @@
 /* A grid of images (rows, columns, C, H, W); labels are the caller's to add. */
 elbo_grid elbo_image_grid(elbo_image_format format, int rows, int columns, const float *images);
 
-/* Originals above each run's reconstructions. */
-elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result *r, elbo_error *err);
+/* Originals above each run's reconstructions; so many columns, the rest in more blocks of rows below (0: all in one). */
+elbo_status elbo_figure_reconstruct(elbo_figure f, const elbo_reconstruct_result *r, int columns, elbo_error *err);
 
 /* Corrupted, denoised, original, with their PSNR. */
 elbo_status elbo_figure_denoise(elbo_figure f, const elbo_denoise_result *r, elbo_error *err);

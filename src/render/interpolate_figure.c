@@ -48,17 +48,30 @@ static int fill_rows(const elbo_interpolate_result *w, float *images, const char
     return rows;
 }
 
+/* "3" of class:3, "Ankle boot" of class:"Ankle boot", "test:17". */
+static const char *plain_name(const char *name, char text[120]) {
+    if (strncmp(name, "class:", 6) != 0) return name;
+    name += 6 + (name[6] == '"');
+    snprintf(text, 120, "%s", name);
+    char *quote = strchr(text, '"');
+    if (quote) *quote = 0;
+    return text;
+}
+
 elbo_status elbo_figure_interpolate(elbo_figure f, const elbo_interpolate_result *w, elbo_error *err) {
     size_t row = (size_t)w->steps * elbo_image_size(w->format.shape), most = (size_t)w->pairs * (size_t)(w->runs + 1);
     float *images = elbo_alloc(most * row, sizeof *images);
     const char **labels = calloc(most + 1, sizeof *labels), **headings = calloc(most + 1, sizeof *headings);
     char **heading = elbo_alloc((size_t)w->pairs, sizeof *heading), title[300];
     elbo_status status = images && labels && headings && heading ? ELBO_OK : elbo_no_memory(err);
+    char from[120], to[120];
     for (int p = 0; status == ELBO_OK && p < w->pairs; p++)
-        if (!(heading[p] = elbo_format("%s to %s", w->name[2 * p], w->name[2 * p + 1]))) status = elbo_no_memory(err);
+        if (!(heading[p] =
+                  elbo_format("%s to %s", plain_name(w->name[2 * p], from), plain_name(w->name[2 * p + 1], to))))
+            status = elbo_no_memory(err);
     if (status == ELBO_OK) {
-        snprintf(title, sizeof title, w->pairs > 1 ? "Interpolation in latent space" : "From %s to %s", w->name[0],
-                 w->name[1]);
+        snprintf(title, sizeof title, w->pairs > 1 ? "Interpolation in latent space" : "From %s to %s",
+                 plain_name(w->name[0], from), plain_name(w->name[1], to));
         if (!f.title) f.title = title;
         int rows = fill_rows(w, images, labels, headings, heading);
         elbo_grid grid = elbo_image_grid(w->format, rows, w->steps, images);

@@ -95,15 +95,23 @@ elbo_status elbo_figure_traverse(elbo_figure f, const elbo_traverse_result *r, e
 
 /* ---- planes ---- */
 
-/* As many decimals as tell neighbours apart, the same for the whole edge: at least one, and few where there are many
- * numbers. */
+/* "-0" is 0. */
+static void write_coordinate(label_text text, double v, int decimals) {
+    snprintf(text, sizeof(label_text), "%.*f", decimals, fabs(v));
+    if (v < 0 && strspn(text, "0.") < strlen(text))
+        snprintf(text, sizeof(label_text), "\xe2\x88\x92%.*f", decimals, fabs(v));
+}
+
+/* As many decimals as tell neighbours apart, the same for the whole edge, and few where there are many numbers. */
 static void write_edge(label_text *text, const double *at, int n, bool descending) {
     double most = fmax(fabs(at[0]), fabs(at[n - 1]));
     int decimals = (n > 12 ? 1 : 2) - (most > 0 ? (int)floor(log10(most)) : 0);
     decimals = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
-    for (int i = 0; i < n; i++) {
-        double v = at[descending ? n - 1 - i : i];
-        snprintf(text[i], sizeof text[i], "%s%.*f", v < 0 ? "\xe2\x88\x92" : "", decimals, fabs(v));
+    bool same = true;
+    for (int more = 0; same && more < 3; more++, decimals++) {
+        for (int i = 0; i < n; i++) write_coordinate(text[i], at[descending ? n - 1 - i : i], decimals);
+        same = false;
+        for (int i = 1; i < n; i++) same = same || !strcmp(text[i], text[i - 1]);
     }
 }
 

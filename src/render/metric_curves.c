@@ -22,9 +22,9 @@ static void chart_free(chart *c) {
 
 static elbo_status chart_make(chart *c, const elbo_comparison *of, int curves, elbo_error *err) {
     *c = (chart){.longest = 1};
-    for (int i = 0; i < of->drawn; i++)
+    for (int i = 0; i < of->count; i++)
         if (of->run[i].epochs > c->longest) c->longest = of->run[i].epochs;
-    size_t most = (size_t)of->drawn * (size_t)curves;
+    size_t most = (size_t)of->count * (size_t)curves;
     c->series = elbo_alloc(most, sizeof *c->series);
     c->values = elbo_alloc(most * (size_t)c->longest, sizeof *c->values);
     c->labels = elbo_alloc(most, sizeof *c->labels);
@@ -59,7 +59,7 @@ static char *add(chart *c, const elbo_compared_run *r, const char *metric, int s
 /* "kl (nats per image)" */
 static const char *axis_of(const elbo_comparison *of, const char *const *metrics, int n, char text[300]) {
     const char *unit = "";
-    for (int i = 0; i < of->drawn && !*unit; i++) {
+    for (int i = 0; i < of->count && !*unit; i++) {
         const char *its = elbo_scores_unit(&of->run[i].metrics, metrics[0]);
         unit = its ? its : "";
     }
@@ -77,7 +77,7 @@ static const char *axis_of(const elbo_comparison *of, const char *const *metrics
 static elbo_status check_names(const elbo_comparison *of, const char *const *metrics, int n, elbo_error *err) {
     for (int k = 0; k < n; k++) {
         bool known = false;
-        for (int i = 0; i < of->drawn; i++) known = known || elbo_scores_unit(&of->run[i].metrics, metrics[k]);
+        for (int i = 0; i < of->count; i++) known = known || elbo_scores_unit(&of->run[i].metrics, metrics[k]);
         char names[ELBO_SCORES_NAMES];
         if (!known)
             return elbo_fail(err, ELBO_BAD_INPUT, "metric `%.60s`: %s has %s", metrics[k], of->run[0].label,
@@ -93,15 +93,15 @@ elbo_status elbo_figure_curves(elbo_figure f, const elbo_comparison *of, const c
     ELBO_TRY(check_names(of, metrics, n, err));
     chart c;
     ELBO_TRY(chart_make(&c, of, SPLITS * n, err));
-    for (int i = 0; i < of->drawn; i++)
+    for (int i = 0; i < of->count; i++)
         for (int k = 0; k < n; k++)
             for (int s = 0; s < SPLITS; s++) { // validation's colour comes behind those of all runs
-                int group = i * n + k + (s == VALIDATION ? of->drawn * n : 0);
+                int group = i * n + k + (s == VALIDATION ? of->count * n : 0);
                 char *label = add(&c, &of->run[i], metrics[k], s, group, s != TRAIN);
                 const char *split = split_names[s], *run = of->run[i].label;
                 if (label && n == 1) snprintf(label, sizeof *c.labels, "%s, %s", run, split);
-                if (label && n > 1 && of->drawn == 1) snprintf(label, sizeof *c.labels, "%s, %s", metrics[k], split);
-                if (label && n > 1 && of->drawn > 1)
+                if (label && n > 1 && of->count == 1) snprintf(label, sizeof *c.labels, "%s, %s", metrics[k], split);
+                if (label && n > 1 && of->count > 1)
                     snprintf(label, sizeof *c.labels, "%s, %s, %s", run, metrics[k], split);
             }
     char axis[300];
@@ -115,17 +115,17 @@ elbo_status elbo_figure_curves(elbo_figure f, const elbo_comparison *of, const c
 elbo_status elbo_figure_terms(elbo_figure f, const elbo_comparison *of, bool *drawn, elbo_error *err) {
     static const char *const parts[] = {"reconstruction", "kl"};
     *drawn = false;
-    for (int i = 0; i < of->drawn; i++)
+    for (int i = 0; i < of->count; i++)
         *drawn = *drawn || (of->run[i].epochs && elbo_scores_unit(&of->run[i].metrics, "kl"));
     if (!*drawn) return ELBO_OK;
     chart c;
     ELBO_TRY(chart_make(&c, of, 2, err));
-    for (int i = 0; i < of->drawn; i++)
+    for (int i = 0; i < of->count; i++)
         for (int k = 0; k < 2; k++) {
             const elbo_compared_run *r = &of->run[i];
             char *label = add(&c, r, parts[k], has_test(r), i, k == 1);
-            if (label && of->drawn == 1) snprintf(label, sizeof *c.labels, "%s", parts[k]);
-            if (label && of->drawn > 1) snprintf(label, sizeof *c.labels, "%s, %s", r->label, parts[k]);
+            if (label && of->count == 1) snprintf(label, sizeof *c.labels, "%s", parts[k]);
+            if (label && of->count > 1) snprintf(label, sizeof *c.labels, "%s, %s", r->label, parts[k]);
         }
     elbo_status status = elbo_draw_curves(f, "epoch", "nats per image", c.series, c.count, err);
     chart_free(&c);

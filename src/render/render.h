@@ -18,6 +18,8 @@ typedef struct elbo_figure {
     const char *folder, *name; // "runs/x/figures", "loss"
     const char *title;
     bool svg;
+    const char *model; // that it is of: said behind the title; NULL: of several, or the title says it
+    bool half;         // shown at half a page's width: a smaller frame, so that letters keep their size
 } elbo_figure;
 
 /* Loss curves: one line per series over epochs 1..n. */
@@ -72,6 +74,8 @@ typedef struct elbo_report_figure {
     const char *png;      // path; embedded as base64
     const char *title;    // "Reconstructions"
     const char *sentence; // one plain sentence on what to see
+    const char *links;    // where its files lie, as "figures/report/loss": .csv or -pixels.png, and .gp; NULL: not said
+    bool pixels;          // it is a grid of images: its data are pixels
     bool beside;          // the next figure stands beside this one, where the page is wide enough
 } elbo_report_figure;
 
@@ -86,15 +90,33 @@ typedef struct elbo_report_listing {
     const char *title, *text; // a recipe
 } elbo_report_listing;
 
+/* A row of boxes with arrows between: a network. */
+typedef struct elbo_report_box {
+    const char *text, *note; // "conv2d 16 stride=2, relu"; "16x14x14, 160 parameters"
+    bool strong;             // the code
+} elbo_report_box;
+typedef struct elbo_report_boxes {
+    const char *title;
+    const elbo_report_box *box;
+    int count;
+} elbo_report_boxes;
+
+/* What the page holds, in order; one of them each. */
+typedef struct elbo_report_item {
+    const char *heading;   // a section begins
+    const char *paragraph; // plain text, `code` in backticks
+    const elbo_report_figure *figure;
+    const elbo_report_table *table;
+    const elbo_report_boxes *boxes;
+    const elbo_report_listing *listing; // folded away
+} elbo_report_item;
+
 typedef struct elbo_report {
     const char *title, *summary; // one paragraph of plain text
-    const elbo_report_table *tables;
-    int table_count;
-    const elbo_report_table *findings; // a section of its own behind the scores: what is wrong; or NULL
-    const elbo_report_figure *figures;
-    int figure_count;
-    const elbo_report_listing *listings;
-    int listing_count;
+    const char *const *sentences;
+    int sentence_count; // what was found, at the top
+    const elbo_report_item *items;
+    int count;
 } elbo_report;
 
 /* One self-contained HTML file, written whole or not at all. */

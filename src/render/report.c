@@ -46,7 +46,20 @@ static const char style[] =
     "figure { margin: 0 0 40px; break-inside: avoid; }\n"
     ".card { background: #ffffff; border: 1px solid var(--line); border-radius: 8px; padding: 16px; text-align: "
     "center; }\n"
+    ".card { overflow-x: auto; }\n"
     ".card img { max-width: 100%; height: auto; vertical-align: top; }\n"
+    "@media (max-width: 640px) { main { padding: 32px 14px 48px; } .card { padding: 8px; }\n"
+    "  .card img { max-width: none; width: max(100%, min(var(--w), 560px)); } }\n"
+    ".found { font-size: 1.1rem; max-width: 46em; margin: 20px 0 0; padding-left: 1.2em; }\n"
+    ".found li { margin: 0 0 8px; }\n"
+    ".links { white-space: nowrap; } .links a { color: var(--link); margin-left: 0.4em; }\n"
+    ".boxes { display: flex; flex-wrap: wrap; gap: 8px 26px; list-style: none; margin: 0; padding: 0 0 0 24px; }\n"
+    ".boxes li { position: relative; border: 1px solid var(--line); border-radius: 8px; background: var(--tint);\n"
+    "  padding: 8px 12px; max-width: 17em; font-size: 0.92rem; line-height: 1.4; }\n"
+    ".boxes li + li::before { content: '\\2192'; position: absolute; left: -21px; top: 50%; margin-top: -0.7em;\n"
+    "  color: var(--soft); }\n"
+    ".boxes .code { border: 2px solid var(--link); }\n"
+    ".boxes small { display: block; color: var(--soft); font-size: 0.85rem; }\n"
     ".pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); column-gap: 24px; }\n"
     "strong { font-weight: 700; }\n"
     "figcaption { margin-top: 10px; color: var(--soft); font-size: 0.95rem; }\n"
@@ -90,6 +103,24 @@ static unsigned big_endian(const uint8_t b[4]) {
     return (unsigned)b[0] << 24 | (unsigned)b[1] << 16 | (unsigned)b[2] << 8 | b[3];
 }
 
+/* A path as the value of an href: what has a meaning in an address is escaped. */
+static void put_address(FILE *out, const char *path, const char *ending) {
+    for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
+        bool plain =
+            (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("/-_.", *p);
+        fprintf(out, plain ? "%c" : "%%%02X", *p);
+    }
+    fputs(ending, out);
+}
+
+static void write_links(FILE *out, const elbo_report_figure *figure) {
+    fputs(" <span class=\"links\"><a href=\"", out);
+    put_address(out, figure->links, figure->pixels ? "-pixels.png" : ".csv");
+    fprintf(out, "\">%s</a> <a href=\"", figure->pixels ? "pixels" : "data");
+    put_address(out, figure->links, ".gp");
+    fputs("\">script</a></span>", out);
+}
+
 /* Pictures are drawn at twice the size they are shown at, so that they are sharp on fine screens and in print. */
 static elbo_status write_figure(FILE *out, const elbo_report_figure *figure, elbo_error *err) {
     static const uint8_t signature[16] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
@@ -101,8 +132,8 @@ static elbo_status write_figure(FILE *out, const elbo_report_figure *figure, elb
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is not a PNG file; the report embeds PNG images", figure->png);
     }
     unsigned width = big_endian(png + 16), height = big_endian(png + 20);
-    fprintf(out, "<figure>\n<div class=\"card\"><img width=\"%u\" height=\"%u\" alt=\"", (width + 1) / 2,
-            (height + 1) / 2);
+    fprintf(out, "<figure>\n<div class=\"card\"><img width=\"%u\" height=\"%u\" style=\"--w:%upx\" alt=\"",
+            (width + 1) / 2, (height + 1) / 2, (width + 1) / 2);
     put(out, figure->title);
     if (figure->sentence && figure->sentence[0]) fputs(": ", out);
     put(out, figure->sentence);
@@ -112,6 +143,7 @@ static elbo_status write_figure(FILE *out, const elbo_report_figure *figure, elb
     put(out, figure->title);
     fputs("</b> ", out);
     put(out, figure->sentence);
+    if (figure->links) write_links(out, figure);
     fputs("</figcaption>\n</figure>\n", out);
     free(png);
     return ELBO_OK;
@@ -155,6 +187,58 @@ static void write_table(FILE *out, const elbo_report_table *t) {
     fputs(t->rows > 1 ? "</tbody>\n</table>\n</div>\n" : "</table>\n</div>\n", out);
 }
 
+static void write_listing(FILE *out, const elbo_report_listing *l) {
+    fputs("<details>\n<summary>", out);
+    put(out, l->title);
+    fputs("</summary>\n<pre>", out);
+    elbo_text_to_html(out, l->text ? l->text : "", 1);
+    fputs("</pre>\n</details>\n", out);
+}
+
+static void write_boxes(FILE *out, const elbo_report_boxes *b) {
+    fputs("<figure>\n<ol class=\"boxes\">\n", out);
+    for (int i = 0; i < b->count; i++) {
+        fprintf(out, "<li%s>", b->box[i].strong ? " class=\"code\"" : "");
+        put(out, b->box[i].text);
+        fputs("<small>", out);
+        put(out, b->box[i].note);
+        fputs("</small></li>\n", out);
+    }
+    fputs("</ol>\n<figcaption><b>", out);
+    put(out, b->title);
+    fputs("</b></figcaption>\n</figure>\n", out);
+}
+
+static bool stands_beside(const elbo_report_item *i) { return i->figure && i->figure->beside; }
+
+static elbo_status write_items(FILE *out, const elbo_report *r, elbo_error *err) {
+    bool open = false;
+    for (int i = 0; i < r->count; i++) {
+        const elbo_report_item *item = &r->items[i];
+        bool pair = i > 0 && stands_beside(&r->items[i - 1]);
+        if (item->heading) {
+            fprintf(out, "%s<section aria-labelledby=\"s%d\">\n<h2 id=\"s%d\">", open ? "</section>\n" : "", i, i);
+            put(out, item->heading);
+            fputs("</h2>\n", out);
+            open = true;
+        }
+        if (item->paragraph) {
+            fputs("<p>", out);
+            put_with_code(out, item->paragraph);
+            fputs("</p>\n", out);
+        }
+        if (stands_beside(item) && !pair) fputs("<div class=\"pair\">\n", out);
+        if (item->figure) ELBO_TRY(write_figure(out, item->figure, err));
+        if (pair && !stands_beside(item)) fputs("</div>\n", out);
+        if (stands_beside(item) && i == r->count - 1) fputs("</div>\n", out);
+        if (item->table) write_table(out, item->table);
+        if (item->boxes) write_boxes(out, item->boxes);
+        if (item->listing) write_listing(out, item->listing);
+    }
+    if (open) fputs("</section>\n", out);
+    return ELBO_OK;
+}
+
 static elbo_status write_page(FILE *out, const elbo_report *r, elbo_error *err) {
     fputs(head, out);
     fputs("<title>", out);
@@ -169,37 +253,14 @@ static elbo_status write_page(FILE *out, const elbo_report *r, elbo_error *err) 
         put(out, r->summary);
         fputs("</p>\n", out);
     }
-    fputs("</header>\n", out);
-
-    if (r->table_count) fputs("<section aria-labelledby=\"scores\">\n<h2 id=\"scores\">Scores</h2>\n", out);
-    for (int i = 0; i < r->table_count; i++) write_table(out, &r->tables[i]);
-    if (r->table_count) fputs("</section>\n", out);
-
-    if (r->findings) {
-        fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Diagnosis</h2>\n", out);
-        write_table(out, r->findings);
-        fputs("</section>\n", out);
+    if (r->sentence_count) fputs("<ul class=\"found\">\n", out);
+    for (int i = 0; i < r->sentence_count; i++) {
+        fputs("<li>", out);
+        put(out, r->sentences[i]);
+        fputs("</li>\n", out);
     }
-
-    if (r->figure_count) fputs("<section aria-labelledby=\"figures\">\n<h2 id=\"figures\">Figures</h2>\n", out);
-    for (int i = 0; i < r->figure_count; i++) {
-        bool first = r->figures[i].beside && (i == 0 || !r->figures[i - 1].beside);
-        bool last = !r->figures[i].beside && i > 0 && r->figures[i - 1].beside;
-        if (first) fputs("<div class=\"pair\">\n", out);
-        ELBO_TRY(write_figure(out, &r->figures[i], err));
-        if (last || (r->figures[i].beside && i == r->figure_count - 1)) fputs("</div>\n", out);
-    }
-    if (r->figure_count) fputs("</section>\n", out);
-
-    if (r->listing_count) fputs("<section aria-labelledby=\"recipes\">\n<h2 id=\"recipes\">Recipes</h2>\n", out);
-    for (int i = 0; i < r->listing_count; i++) {
-        fputs("<details>\n<summary>", out);
-        put(out, r->listings[i].title);
-        fputs("</summary>\n<pre>", out);
-        elbo_text_to_html(out, r->listings[i].text ? r->listings[i].text : "", 1);
-        fputs("</pre>\n</details>\n", out);
-    }
-    if (r->listing_count) fputs("</section>\n", out);
+    fputs(r->sentence_count ? "</ul>\n</header>\n" : "</header>\n", out);
+    ELBO_TRY(write_items(out, r, err));
     fputs("</main>\n</body>\n</html>\n", out);
     return ELBO_OK;
 }

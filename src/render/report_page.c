@@ -1,221 +1,182 @@
-/* The figures of the report, one sentence on each, and the page around them. */
+/* The report: its sections in order, and the page around them. */
 #include "render/report_page.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/shown.h"
-#include "render/charts.h"
-#include "render/image_figures.h"
+#include "data/table.h"
+#include "render/report_figures.h"
+#include "render/report_sentences.h"
 #include "render/report_tables.h"
 
-enum { MOST_FIGURES = 64 };
+enum { MOST_RUNS = 16 };
 
-typedef struct page {
-    const elbo_report_data *r;
-    const elbo_comparison *c; // of r
-    char *figures;            // the folder they are drawn into
-    elbo_report_figure figure[MOST_FIGURES];
-    int drawn;
-    elbo_report_texts texts;
-} page;
+#define SAY ELBO_SAY
 
-#define SAY(p, ...) elbo_report_say(&(p)->texts, __VA_ARGS__)
+/* What the sections hold beside figures. */
+typedef struct parts {
+    elbo_report_tables tables;
+    elbo_report_boxes boxes[MOST_RUNS];
+    elbo_report_listing listings[MOST_RUNS];
+} parts;
 
-static elbo_figure figure_of(const page *p, const char *name, const char *title) {
-    return (elbo_figure){.folder = p->figures, .name = name, .title = title};
-}
-
-static void show(page *p, const char *name, const char *title, const char *sentence) {
-    if (p->drawn == MOST_FIGURES) return;
-    p->figure[p->drawn++] =
-        (elbo_report_figure){.png = SAY(p, "%s/%s.png", p->figures, name), .title = title, .sentence = sentence};
-}
-
-static bool is_vae(const page *p, int i) { return p->c->run[i].kind == ELBO_VAE; }
-
-/* ---- each figure and its sentence ---- */
-
-static elbo_status add_curves(page *p, elbo_error *err) {
-    bool objective = p->c->draws_objective, mixed = false, below = true;
-    const char *title = objective ? "Objective over the epochs" : "Loss over the epochs";
-    ELBO_TRY(elbo_figure_curves(figure_of(p, "loss", title), p->c, NULL, 0, err));
-    for (int i = 0; i < p->c->drawn; i++) {
-        const elbo_epoch_log *first = p->c->run[i].epochs ? &p->c->run[i].epoch[0] : NULL;
-        below = below && first && first->test.images && first->test.loss < first->train.loss;
-        mixed = mixed || is_vae(p, i) != is_vae(p, 0);
-    }
-    show(p, "loss", objective ? "Objective" : "Loss curves",
-         objective ? SAY(p,
-                         "The training objective: %s. The loss in nats per image is in the table. A test curve "
-                         "that turns up while the training curve still falls would mean overfitting.",
-                         p->c->drawn_formula)
-         : mixed && below
-             ? "Losses in nats per image on one axis: the VAE's includes its KL "
-               "term as well as the reconstruction. A train value is the mean during the epoch, a test value is "
-               "taken after it, so test starts below."
-         : mixed ? "Losses in nats per image on one axis: the VAE's includes its KL "
-                   "term as well as the reconstruction."
-                 : "Loss in nats per image; a test curve that turns up while the training curve still falls would mean "
-                   "overfitting.");
-    bool drawn;
-    ELBO_TRY(elbo_figure_terms(figure_of(p, "terms", "Reconstruction and KL over the epochs"), p->c, &drawn, err));
-    if (drawn)
-        show(p, "terms", "Terms of the loss",
-             "Terms of the loss on the test images: reconstruction (solid) and KL (dashed), "
-             "in nats per image, unweighted.");
-    return ELBO_OK;
-}
-
-static elbo_status add_reconstructions(page *p, elbo_error *err) {
-    ELBO_TRY(elbo_figure_reconstruct(figure_of(p, "reconstructions", "Reconstructions of test images"),
-                                     &p->r->reconstructions, err));
-    show(p, "reconstructions", "Reconstructions",
-         is_vae(p, p->c->drawn - 1) && !is_vae(p, 0)
-             ? "Test images (top row) above each model's reconstructions; a VAE's are smoother, "
-               "because the noise on its codes in training removes fine detail."
-             : "Test images (top row) above each model's reconstructions.");
-    return ELBO_OK;
-}
-
-static elbo_status add_dimensions(page *p, elbo_error *err) {
-    bool drawn = false;
-    ELBO_TRY(elbo_figure_kl(figure_of(p, "kl", "KL of each latent dimension"), p->c, &drawn, err));
-    if (drawn)
-        show(
-            p, "kl", "KL of each latent dimension",
-            "KL of each latent dimension in nats per image, a bound on the information it carries; a dimension near 0 is collapsed.");
-    return ELBO_OK;
-}
-
-static const char *split_of(const elbo_projection *x) { return x->splits == ELBO_TEST_SPLIT ? "test" : "training"; }
-
-static elbo_status add_pca(page *p, int i, const char *title, elbo_error *err) {
-    const elbo_projection *x = &p->r->run[i].pca;
-    const char *name = SAY(p, "map-%d-%s", i + 1, is_vae(p, i) ? "vae" : "ae");
-    ELBO_TRY(elbo_figure_projection(figure_of(p, name, title), x, err));
-    const char *what = SAY(p, "Each point is a %s image%s", split_of(x),
-                           p->r->classes ? ", coloured by class, which the model was not given" : "");
-    if (x->raw)
-        show(p, name, title, SAY(p, "%s; the code has two dimensions, so this is the whole latent space.", what));
-    else
-        show(p, name, SAY(p, "%s by PCA", title),
-             SAY(p,
-                 "%s; the two axes explain %.0f%% of the variance, so clusters that overlap here may be separate in "
-                 "other dimensions.",
-                 what, 100 * (x->explained[0] + x->explained[1])));
-    return ELBO_OK;
-}
-
-/* Beside the one by PCA, which was shown just before. */
-static elbo_status add_tsne(page *p, int i, const char *title, elbo_error *err) {
-    const elbo_projection *x = &p->r->run[i].tsne;
-    const char *name = SAY(p, "tsne-%d-%s", i + 1, is_vae(p, i) ? "vae" : "ae");
-    ELBO_TRY(elbo_figure_projection(figure_of(p, name, title), x, err));
-    char points[32];
-    if (p->drawn) p->figure[p->drawn - 1].beside = true;
-    show(
-        p, name, SAY(p, "%s by t-SNE", title),
-        SAY(p,
-            "The codes of %s %s images, embedded so that neighbours stay neighbours (KL divergence %.2f); distances between "
-            "clusters and their sizes carry little meaning.",
-            elbo_thousands((double)x->n, points), split_of(x), x->tsne.kl));
-    return ELBO_OK;
-}
-
-static elbo_status add_projections(page *p, elbo_error *err) {
-    for (int i = 0; i < p->c->count; i++) {
-        const char *title = SAY(p, "Latent space of %s", p->c->run[i].label);
-        ELBO_TRY(add_pca(p, i, title, err));
-        if (p->r->run[i].tsne.n) ELBO_TRY(add_tsne(p, i, title, err));
-    }
-    return ELBO_OK;
-}
-
-static elbo_status add_interpolation(page *p, elbo_error *err) {
-    const elbo_report_data *r = p->r;
-    ELBO_TRY(elbo_figure_interpolate(figure_of(p, "interpolation", SAY(p, "From %s to %s", r->from, r->to)),
-                                     &r->interpolation, err));
-    show(p, "interpolation", "Interpolation",
-         SAY(p,
-             "Linear interpolation in latent space from %s to %s, decoded at ten steps, below pixel-wise "
-             "interpolation: where the latent space is densely covered, every step looks like a real image; elsewhere "
-             "the steps resemble a superposition of the two images, as with pixels.",
-             r->from, r->to));
-    return ELBO_OK;
-}
-
-static elbo_status add_samples(page *p, elbo_error *err) {
-    for (int i = 0; i < p->c->count; i++) {
-        const elbo_sample_result *samples = &p->r->run[i].samples;
-        if (!samples->count) continue;
-        const char *name = SAY(p, "samples-%d", i + 1), *title = SAY(p, "Samples from %s", p->c->run[i].label);
-        ELBO_TRY(elbo_figure_sample(figure_of(p, name, title), samples, err));
-        show(p, name, title, "Decoded samples from the prior, a standard normal.");
-    }
-    return ELBO_OK;
-}
-
-static elbo_status draw_all(page *p, elbo_error *err) {
-    ELBO_TRY(add_curves(p, err));
-    if (!p->r->analysed) return ELBO_OK;
-    ELBO_TRY(add_reconstructions(p, err));
-    ELBO_TRY(add_dimensions(p, err));
-    ELBO_TRY(add_projections(p, err));
-    ELBO_TRY(add_interpolation(p, err));
-    return add_samples(p, err);
-}
-
-/* ---- the page ---- */
-
-/* "What a, b and c learned from ..." */
-static const char *summary(page *p) {
+/* "a, b and c, trained on ..." */
+static const char *summary(elbo_report_draft *d) {
     char train[32], test[32];
     const char *names = "";
-    for (int i = 0; i < p->c->drawn; i++)
-        names = SAY(p, "%s%s%s", names, i == 0 ? "" : i == p->c->drawn - 1 ? " and " : ", ", p->c->run[i].label);
-    return SAY(p,
+    for (int i = 0; i < d->c->count; i++)
+        names = SAY(d, "%s%s%s", names, i == 0 ? "" : i == d->c->count - 1 ? " and " : ", ", d->c->run[i].label);
+    return SAY(d,
                "%s, trained on %s images of %s, evaluated on %s test images. All losses are in nats "
                "per image; lower is better.",
-               names, elbo_thousands((double)p->r->train, train), p->r->data, elbo_thousands((double)p->r->test, test));
+               names, elbo_thousands((double)d->r->data.train, train), d->r->data.name,
+               elbo_thousands((double)d->r->data.test, test));
 }
 
-static elbo_status write_page(page *p, const char *path, elbo_error *err) {
-    int count = p->c->count;
-    elbo_report_tables tables = {0};
-    elbo_report_listing *listings = calloc((size_t)count, sizeof *listings);
-    elbo_status status = listings ? elbo_report_tables_fill(&tables, p->r, &p->texts, err) : elbo_no_memory(err);
-    if (status == ELBO_OK) {
-        for (int i = 0; i < count; i++)
-            listings[i] = (elbo_report_listing){SAY(p, "Recipe of %s", p->c->run[i].label), p->r->run[i].recipe};
-        elbo_report report = {
-            .title = count == 1 ? p->c->run[0].label : "Autoencoders compared",
-            .summary = summary(p),
-            .tables = tables.table,
-            .table_count = tables.count,
-            .findings = p->r->analysed ? &tables.findings : NULL,
-            .figures = p->figure,
-            .figure_count = p->drawn,
-            .listings = listings,
-            .listing_count = count,
-        };
-        status = p->texts.failed ? elbo_no_memory(err) : elbo_report_write(path, &report, err);
+/* "mnist-ae and mnist-vae on mnist" */
+static const char *title(elbo_report_draft *d) {
+    if (d->c->count == 1) return SAY(d, "%s on %s", d->c->run[0].label, d->r->data.name);
+    if (d->c->count == 2) return SAY(d, "%s and %s on %s", d->c->run[0].label, d->c->run[1].label, d->r->data.name);
+    return SAY(d, "%d autoencoders on %s", d->c->count, d->r->data.name);
+}
+
+static void add_table(elbo_report_draft *d, const elbo_report_table *t) {
+    if (t->rows > 1) elbo_draft_add(d, (elbo_report_item){.table = t});
+}
+
+static void add_scores(elbo_report_draft *d, const parts *p) {
+    elbo_draft_add(d, (elbo_report_item){.heading = "Scores"});
+    add_table(d, &p->tables.log);
+    add_table(d, &p->tables.scores);
+    add_table(d, &p->tables.classes);
+    add_table(d, &p->tables.bytes);
+    if (!d->r->analysed) return;
+    elbo_draft_add(d, (elbo_report_item){.heading = "Diagnosis"});
+    if (p->tables.healthy) elbo_draft_add(d, (elbo_report_item){.paragraph = p->tables.healthy});
+    add_table(d, &p->tables.findings);
+}
+
+static elbo_status add_networks(elbo_report_draft *d, parts *p, elbo_error *err) {
+    elbo_draft_add(d, (elbo_report_item){.heading = "Networks"});
+    for (int i = 0; i < d->c->count && i < MOST_RUNS; i++) {
+        const elbo_diagram *g = &d->r->run[i].diagram;
+        elbo_report_box *box = elbo_alloc((size_t)g->count + 1, sizeof *box);
+        if (!box) return elbo_no_memory(err);
+        box[0] = (elbo_report_box){.text = "image", .note = g->input};
+        for (int k = 0; k < g->count; k++) {
+            const elbo_diagram_box *b = &g->box[k];
+            char number[32];
+            box[k + 1] = (elbo_report_box){.text = b->text,
+                                           .note = b->parameters ? SAY(d, "%s, %s parameters", b->shape,
+                                                                       elbo_thousands((double)b->parameters, number))
+                                                                 : b->shape,
+                                           .strong = b->side == ELBO_DIAGRAM_CODE};
+        }
+        p->boxes[i] = (elbo_report_boxes){
+            .title = SAY(d, g->skips ? "%s; its decoder reads %d activations of the encoder besides" : "%s",
+                         d->c->run[i].label, g->skips),
+            .box = box,
+            .count = g->count + 1};
+        elbo_draft_add(d, (elbo_report_item){.boxes = &p->boxes[i]});
     }
-    elbo_report_tables_free(&tables);
-    free(listings);
-    return status;
+    return ELBO_OK;
 }
 
-elbo_status elbo_figure_report(const char *path, const char *folder, const elbo_report_data *r, elbo_error *err) {
-    page *p = calloc(1, sizeof *p);
-    if (!p) return elbo_no_memory(err);
-    p->r = r;
-    p->c = &r->comparison;
-    p->figures = elbo_path_join(folder, "figures/report"); // its own folder: a figure drawn by hand is not overwritten
-    elbo_status status = p->figures ? draw_all(p, err) : elbo_no_memory(err);
-    if (status == ELBO_OK) status = write_page(p, path, err);
-    elbo_report_texts_free(&p->texts);
-    free(p->figures);
+static void add_data(elbo_report_draft *d, const parts *p) {
+    const elbo_data_sheet *s = &d->r->data;
+    char train[32], test[32];
+    elbo_draft_add(d, (elbo_report_item){.heading = "Data"});
+    const char *classes = s->classes ? SAY(d, "%d classes", s->classes) : "no classes";
+    elbo_thousands((double)s->train, train);
+    elbo_thousands((double)s->test, test);
+    const char *text =
+        elbo_shape_is_row(s->shape)
+            ? SAY(d, "%s (%s): %s training and %s test rows of %d columns; %s.", s->name, s->source, train, test,
+                  s->shape.width, classes)
+            : SAY(d, "%s (%s): %s training and %s test images of %d x %d pixels, %d channel%s, %s; %s.", s->name,
+                  s->source, train, test, s->shape.width, s->shape.height, s->shape.channels,
+                  s->shape.channels == 1 ? "" : "s", s->bytes ? "a byte for each value" : "floats", classes);
+    elbo_draft_add(d, (elbo_report_item){.paragraph = text});
+    add_table(d, &p->tables.data);
+}
+
+static void add_origin(elbo_report_draft *d, parts *p, const char *command) {
+    const char *seeds = "", *comma = "";
+    elbo_draft_add(d, (elbo_report_item){.heading = "How to repeat this"});
+    for (int i = 0; i < d->c->count; i++, comma = ", ")
+        seeds = SAY(d, "%s%s%s %llu", seeds, comma, d->c->run[i].label, (unsigned long long)d->r->run[i].seed);
+    elbo_draft_add(d,
+                   (elbo_report_item){.paragraph = SAY(d,
+                                                       "Made by elbo " ELBO_VERSION " with `%s`. Seeds: %s. The same "
+                                                       "recipe and seed give the same bits on any number of threads.",
+                                                       command ? command : "elbo report", seeds)});
+    elbo_draft_add(
+        d, (elbo_report_item){.paragraph = SAY(d, "Each figure's data and gnuplot script are in `%s`.", d->figures)});
+    for (int i = 0; i < d->c->count && i < MOST_RUNS; i++) {
+        p->listings[i] = (elbo_report_listing){SAY(d, "Recipe of %s", d->c->run[i].label), d->r->run[i].recipe};
+        elbo_draft_add(d, (elbo_report_item){.listing = &p->listings[i]});
+    }
+}
+
+static elbo_status put_together(elbo_report_draft *d, parts *p, const char *command, elbo_error *err) {
+    ELBO_TRY(elbo_report_tables_fill(&p->tables, d->r, &d->texts, err));
+    if (d->r->analysed) ELBO_TRY(elbo_draft_pictures(d, err));
+    ELBO_TRY(elbo_draft_training(d, err));
+    add_scores(d, p);
+    if (d->r->analysed) ELBO_TRY(elbo_draft_latent_space(d, err));
+    ELBO_TRY(add_networks(d, p, err));
+    add_data(d, p);
+    add_origin(d, p, command);
+    return ELBO_OK;
+}
+
+/* The folder of the figures as the page says it: from its own folder where it lies above them. */
+static char *links_of(const char *path, const char *folder, const char *figures) {
+    const char *slash = strrchr(path, '/');
+    char *place = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup("."), a[PATH_MAX],
+         b[PATH_MAX];
+    bool same = place && realpath(place, a) && realpath(folder, b) && !strcmp(a, b);
+    free(place);
+    if (same) return strdup("figures/report");
+    return strdup(realpath(figures, a) ? a : figures);
+}
+
+elbo_status elbo_figure_report(const char *path, const char *folder, const elbo_report_data *r, const char *command,
+                               elbo_error *err) {
+    elbo_report_draft *d = calloc(1, sizeof *d);
+    parts *p = calloc(1, sizeof *p);
+    elbo_status status = d && p ? ELBO_OK : elbo_no_memory(err);
+    if (status == ELBO_OK) {
+        d->r = r;
+        d->c = &r->comparison;
+        d->figures =
+            elbo_path_join(folder, "figures/report"); // its own folder: a figure drawn by hand is not overwritten
+        status = d->figures ? elbo_make_folder(d->figures, err) : elbo_no_memory(err);
+    }
+    if (status == ELBO_OK && !(d->links = links_of(path, folder, d->figures))) status = elbo_no_memory(err);
+    if (status == ELBO_OK) status = put_together(d, p, command, err);
+    if (status == ELBO_OK) {
+        const char *sentence[ELBO_REPORT_SENTENCES];
+        elbo_report report = {.title = title(d),
+                              .summary = summary(d),
+                              .sentences = sentence,
+                              .sentence_count = elbo_report_sentences(sentence, r, &d->texts),
+                              .items = d->item,
+                              .count = d->count};
+        status = d->texts.failed ? elbo_no_memory(err) : elbo_report_write(path, &report, err);
+    }
+    if (d && p) {
+        for (int i = 0; i < MOST_RUNS; i++) free((void *)(uintptr_t)p->boxes[i].box);
+        elbo_report_tables_free(&p->tables);
+        elbo_report_texts_free(&d->texts);
+        free(d->figures);
+        free(d->links);
+    }
+    free(d);
     free(p);
     return status;
 }

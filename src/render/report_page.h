@@ -5,7 +5,8 @@
 #include "explore/report_data.h"
 #include "render/render.h"
 
-/* Draws every figure into `folder`/figures/report, and writes the page, which holds them all. */
-elbo_status elbo_figure_report(const char *path, const char *folder, const elbo_report_data *r, elbo_error *err);
+/* Draws every figure into `folder`/figures/report, and writes the page, which holds them all. `command`: what was typed. */
+elbo_status elbo_figure_report(const char *path, const char *folder, const elbo_report_data *r, const char *command,
+                               elbo_error *err);
 
 #endif

@@ -7,9 +7,12 @@
 #include "render/report_text.h"
 
 typedef struct elbo_report_tables {
-    elbo_report_table table[2]; // the logs' numbers; the scores that the logs have not
-    int count;                  // 1 where nothing was analysed
-    elbo_report_table findings; // what the checks found
+    elbo_report_table log;     // the logs' numbers
+    elbo_report_table scores;  // those that the logs have not; rows = 0 here and below: there is nothing to show
+    elbo_report_table classes; // which are taken for which
+    elbo_report_table bytes, data;
+    elbo_report_table findings; // what the checks found that is not ok
+    const char *healthy;        // one line on the runs that are well; NULL: none is
 } elbo_report_tables;
 
 elbo_status elbo_report_tables_fill(elbo_report_tables *t, const elbo_report_data *r, elbo_report_texts *texts,

@@ -12,6 +12,7 @@
 
 enum {
     FRAME_LONG = 1000, // pixels of the longer side of the plot
+    FRAME_HALF = 600,  // the same of a figure at half width
     FRAME_SHORT = 420, // and the least of the other
     LEFT = 140,
     TOP = 100,
@@ -22,6 +23,8 @@ enum {
     LEGEND_STEP = 38,
     MAX_LABEL = 30, // characters
 };
+
+enum { CELLS = 24, REACH = 3, MOST_NAMED = 20 };
 
 typedef struct cloud {
     const float *xy;       // (n, 2)
@@ -133,6 +136,78 @@ static void write_legend(FILE *out, const cloud *c, const elbo_layout *l, int co
     }
 }
 
+/* ---- class names on clusters ---- */
+
+typedef struct cluster {
+    double x, y; // in shares of the frame
+    bool named;
+} cluster;
+
+/* Where a class lies densest, if most points there are of it. */
+static cluster find_cluster(const uint32_t *cells, int classes, int k) {
+    int best = -1;
+    uint32_t most = 0;
+    for (int i = 0; i < CELLS * CELLS; i++)
+        if (cells[(size_t)i * (size_t)classes + (size_t)k] > most) {
+            most = cells[(size_t)i * (size_t)classes + (size_t)k];
+            best = i;
+        }
+    if (best < 0) return (cluster){0};
+    double own = 0, all = 0, around = 0, x = 0, y = 0;
+    for (int dy = -REACH; dy <= REACH; dy++)
+        for (int dx = -REACH; dx <= REACH; dx++) {
+            int cx = best % CELLS + dx, cy = best / CELLS + dy;
+            if (cx < 0 || cy < 0 || cx >= CELLS || cy >= CELLS) continue;
+            const uint32_t *cell = cells + (size_t)(cy * CELLS + cx) * (size_t)classes;
+            if (abs(dx) <= 1 && abs(dy) <= 1) {
+                for (int c = 0; c < classes; c++) all += cell[c];
+                own += cell[k];
+            }
+            around += cell[k];
+            x += cell[k] * (cx + 0.5) / CELLS;
+            y += cell[k] * (cy + 0.5) / CELLS;
+        }
+    return (cluster){.x = x / around, .y = y / around, .named = own >= 0.5 * all && own >= 3};
+}
+
+/* In white around, so that it can be read on every colour. */
+static void write_name(FILE *out, const cloud *c, int k, cluster at, double frame) {
+    static const int around[9][2] = {{-3, -3}, {-4, 0}, {-3, 3}, {0, -4}, {0, 4}, {3, -3}, {4, 0}, {3, 3}, {0, 0}};
+    for (int i = 0; i < 9; i++) {
+        char number[16];
+        fprintf(out, "set label ");
+        elbo_text_to_gnuplot(out, class_name(c, k, number), 16);
+        fprintf(out, " at graph %.4f,graph %.4f center front font 'DejaVu Sans:Bold,%d' textcolor rgb '%s'\n",
+                at.x + around[i][0] / frame, at.y + around[i][1] / frame, ELBO_TICK_POINTS,
+                i < 8 ? "#ffffff" : "#111111");
+    }
+}
+
+/* Its name stands on each cluster, unless another stands there already: a legend alone is far from what it explains. */
+static elbo_status write_names(FILE *out, const cloud *c, double frame, elbo_error *err) {
+    if (!c->labels || c->classes < 2 || c->classes > MOST_NAMED) return ELBO_OK;
+    uint32_t *cells = elbo_alloc((size_t)(CELLS * CELLS * c->classes), sizeof *cells); // (CELLS, CELLS, classes)
+    if (!cells) return elbo_no_memory(err);
+    for (size_t i = 0; i < c->n; i++) {
+        double x = (c->xy[2 * i] - c->low[0]) / (c->high[0] - c->low[0]);
+        double y = (c->xy[2 * i + 1] - c->low[1]) / (c->high[1] - c->low[1]);
+        if (!(x >= 0 && x < 1 && y >= 0 && y < 1)) continue;
+        cells[(size_t)((int)(y * CELLS) * CELLS + (int)(x * CELLS)) * (size_t)c->classes + c->labels[i]]++;
+    }
+    cluster found[MOST_NAMED];
+    for (int k = 0; k < c->classes; k++) {
+        found[k] = find_cluster(cells, c->classes, k);
+        for (int j = 0; j < k && found[k].named; j++)
+            if (found[j].named && fabs(found[j].x - found[k].x) < 60 / frame &&
+                fabs(found[j].y - found[k].y) < 34 / frame)
+                found[k].named = false;
+        if (!found[k].named) continue;
+        write_name(out, c, k, found[k], frame);
+    }
+    free(cells);
+    return ELBO_OK;
+}
+
 /* The more points, the smaller and the more transparent: dense places stay readable, single points visible. */
 static double point_size(size_t n) {
     double size = 0.62 * pow(2000.0 / (double)(n < 500 ? 500 : n), 0.3);
@@ -179,7 +254,8 @@ elbo_status elbo_draw_scatter(elbo_figure f, const elbo_scatter *s, elbo_error *
     cloud c = {.xy = s->xy, .labels = s->labels, .n = s->n, .names = s->class_names, .classes = s->classes};
     ELBO_TRY(check(&f, &c, err));
 
-    double width = c.high[0] - c.low[0], height = c.high[1] - c.low[1], scale = FRAME_LONG / fmax(width, height);
+    double width = c.high[0] - c.low[0], height = c.high[1] - c.low[1],
+           scale = (f.half ? FRAME_HALF : FRAME_LONG) / fmax(width, height);
     int columns = (c.classes + LEGEND_ROWS - 1) / LEGEND_ROWS;
     if (columns > LEGEND_COLUMNS) columns = LEGEND_COLUMNS;
     size_t longest = c.classes > LEGEND_ROWS * LEGEND_COLUMNS ? strlen("and 999 more") : 1;
@@ -213,6 +289,7 @@ elbo_status elbo_draw_scatter(elbo_figure f, const elbo_scatter *s, elbo_error *
                 "textcolor rgb '#777777'\n",
                 c.outside, c.n, 1 - (TOP - 18.0) / layout.height);
     if (columns) write_legend(out, &c, &layout, columns, column_width);
+    ELBO_TRY_GOTO(status, write_names(out, &c, fmax(width, height) * scale, err), done);
     write_plot(&plot, &c);
     status = elbo_plot_draw(&plot, err);
 done:

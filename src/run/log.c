@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "run/run_folder.h"
 #include "run/scores_json.h"
@@ -78,7 +79,7 @@ elbo_status elbo_log_save(const char *run, const elbo_log *log, elbo_error *err)
 
 static bool read_line(elbo_epoch_log *e, const char *text, const elbo_metrics *m, const elbo_recipe *r, size_t values) {
     *e = (elbo_epoch_log){0};
-    json_t *o = json_loads(text, 0, NULL);
+    json_t *o = elbo_json_read(text, strlen(text), 0, NULL);
     bool read =
         o &&
         json_unpack(o, "{s:i, s:F, s:F, s:F, s:F}", "epoch", &e->epoch, "seconds", &e->seconds, "images_per_second",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "run/history.h"
 
 /* In the order of removal: without its recipe a folder is no run, so nothing is resumed from what is left if we are
  * killed in between. */
@@ -92,6 +93,7 @@ elbo_status elbo_run_folder_open(int *lock, const char *run, bool resume, bool r
     // only now: a run may have begun, and even ended, since the caller looked
     elbo_status status = resume ? ELBO_OK : elbo_run_folder_check(run, false, replace, err);
     if (status == ELBO_OK) status = clean(run, resume, err);
+    if (status == ELBO_OK && !resume) status = elbo_history_thin(run, 0, 0, err);
     if (status == ELBO_OK)
         *lock = fd;
     else

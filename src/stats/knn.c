@@ -19,8 +19,11 @@ elbo_status elbo_knn_accuracy(double *accuracy, const elbo_labelled_codes *codes
     elbo_neighbours nb;
     if (m == 0) return elbo_fail(err, ELBO_BAD_INPUT, "accuracy of nearest neighbours: no test points");
     ELBO_TRY(elbo_neighbours_of(&nb, &question, work, err));
-    for (size_t i = 0; i < m; i++)
-        right += elbo_knn_vote(nb.index + i * (size_t)k, k, codes->train_labels) == codes->test_labels[i];
+    for (size_t i = 0; i < m; i++) {
+        uint8_t told = elbo_knn_vote(nb.index + i * (size_t)k, k, codes->train_labels);
+        if (codes->told) codes->told[i] = told;
+        right += told == codes->test_labels[i];
+    }
     *accuracy = (double)right / (double)m;
     elbo_neighbours_free(&nb);
     return ELBO_OK;

@@ -13,6 +13,7 @@ typedef struct elbo_labelled_codes {
     const uint8_t *test_labels; // (m)
     size_t m;
     int dims;
+    uint8_t *told; // (m), gets the class that each test code is told to be; or NULL
 } elbo_labelled_codes;
 
 #endif

@@ -23,6 +23,7 @@ typedef struct probe {
     double *loss;         // (pieces)
     float *y, *scratch;   // (pieces, piece_rows, classes) each
     size_t *right;        // (pieces)
+    uint8_t *told;        // (n), or NULL
 } probe;
 
 /* Turns logits into probabilities less the label's 1: the gradient. Returns the log loss. */
@@ -171,6 +172,7 @@ static void run_votes(void *context, int number) {
         int best = 0;
         for (int c = 1; c < p->classes; c++)
             if (y[c] > y[best]) best = c;
+        if (p->told) p->told[piece * p->piece_rows + r] = (uint8_t)best;
         p->right[piece] += best == p->labels[piece * p->piece_rows + r];
     }
 }
@@ -236,6 +238,7 @@ elbo_status elbo_probe_accuracy(double *accuracy, const elbo_labelled_codes *cod
     if (status == ELBO_OK) {
         for (size_t k = 0; k < p.size; k++) p.w[k] = (float)theta[k];
         take_rows(&p, codes->test, codes->test_labels, m, scale, scale + D);
+        p.told = codes->told;
         elbo_parallel_for(p.threads, (int)p.pieces, run_votes, &p);
         size_t right = 0;
         for (size_t i = 0; i < p.pieces; i++) right += p.right[i];

@@ -197,6 +197,14 @@ static void revive(tsne *t, const float *start) {
     }
 }
 
+/* Centred, which costs the embedding nothing: only distances count. */
+static void to_callers_order(const tsne *t, float *y) {
+    double mean[2] = {0, 0};
+    for (size_t i = 0; i < 2 * t->n; i++) mean[i % 2] += (double)t->y[i] / (double)t->n;
+    for (size_t i = 0; i < t->n; i++)
+        for (size_t c = 0; c < 2; c++) y[2 * (size_t)t->p.place[i] + c] = (float)((double)t->y[2 * i + c] - mean[c]);
+}
+
 static elbo_status descend(tsne *t, const float *start, elbo_tsne_result *result, const elbo_tsne_options *o,
                            const elbo_job *work, elbo_error *err) {
     int exaggerated = o->start ? 0 : o->exaggerated;
@@ -215,6 +223,7 @@ static elbo_status descend(tsne *t, const float *start, elbo_tsne_result *result
         if (i && i % REPORT_EVERY == 0 && (o->report || work->progress)) {
             double kl = divergence(t, t->z);
             snprintf(what, sizeof what, "t-SNE, KL %.3f", kl);
+            if (o->so_far) to_callers_order(t, o->so_far);
             if (o->report) o->report(o->context, i, kl);
         }
         elbo_work_queue_run(t->team, t->pieces, take_step, t);
@@ -231,14 +240,6 @@ static elbo_status descend(tsne *t, const float *start, elbo_tsne_result *result
 
 static void to_own_order(tsne *t, const float *y) {
     for (size_t i = 0; i < t->n; i++) memcpy(t->y + 2 * i, y + 2 * (size_t)t->p.place[i], 2 * sizeof *y);
-}
-
-/* Centred, which costs the embedding nothing: only distances count. */
-static void to_callers_order(const tsne *t, float *y) {
-    double mean[2] = {0, 0};
-    for (size_t i = 0; i < 2 * t->n; i++) mean[i % 2] += (double)t->y[i] / (double)t->n;
-    for (size_t i = 0; i < t->n; i++)
-        for (size_t c = 0; c < 2; c++) y[2 * (size_t)t->p.place[i] + c] = (float)((double)t->y[2 * i + c] - mean[c]);
 }
 
 static elbo_status check(const float *x, size_t n, int dims, const elbo_tsne_options *o, elbo_error *err) {

@@ -24,6 +24,7 @@ typedef struct elbo_tsne_options {
     /* Called every 50 iterations with the current KL divergence; or NULL. */
     void (*report)(void *context, int iteration, double kl);
     void *context;
+    float *so_far; // (n, 2): the embedding as it is, written in front of each report; or NULL
 } elbo_tsne_options;
 
 elbo_tsne_options elbo_tsne_defaults(void);

@@ -12,6 +12,7 @@
 #include "nn/ops/op.h"
 #include "train/evaluate.h"
 #include "train/keep.h"
+#include "run/history.h"
 #include "run/model.h"
 #include "run/run_folder.h"
 #include "nn/vgg16.h"
@@ -211,13 +212,13 @@ static bool report(trainer *t, double time, const elbo_epoch_log *finished) {
  * before the next step, so one follows another when nine times as long was spent on training. */
 enum { SECONDS_BETWEEN_SAVES = 60, SHARE_OF_SAVING = 9 };
 
-static elbo_status save_model(const trainer *t, const float *weights, elbo_error *err) {
+static elbo_status save_model(const trainer *t, const char *run, const float *weights, elbo_error *err) {
     const elbo_run_facts facts = {.recipe = t->recipe->name,
                                   .data = (char *)(uintptr_t)t->options.data_path, // only read
                                   .classes = t->data->class_names ? t->data->classes : 0,
                                   .class_names = t->data->class_names,
                                   .epoch = weights == t->kept.best ? t->kept.best_epoch : t->at.epoch};
-    return elbo_model_save(t->options.run, &t->network, weights, &facts, err);
+    return elbo_model_save(run, &t->network, weights, &facts, err);
 }
 
 static elbo_status save(trainer *t, elbo_error *err) {
@@ -227,11 +228,33 @@ static elbo_status save(trainer *t, elbo_error *err) {
     if (!run) return ELBO_OK;
     double start = elbo_now();
     ELBO_TRY(elbo_log_save(run, &t->log, err));
-    ELBO_TRY(save_model(t, elbo_kept_weights(&t->kept, &t->state), err));
+    ELBO_TRY(save_model(t, run, elbo_kept_weights(&t->kept, &t->state), err));
     ELBO_TRY(elbo_checkpoint_save(run, &t->state, &t->at, &t->kept, err)); // last: a resume goes by it
     t->last_save = elbo_now();
     t->save_seconds = t->last_save - start;
     return ELBO_OK;
+}
+
+/* The weights as they are evaluated, as a run of their own. The recipe last: without it there is none. */
+static elbo_status save_history(const trainer *t, elbo_error *err) {
+    const float *weights = t->kept.average ? t->kept.average : t->network.params;
+    char *folder = elbo_history_folder(t->options.run, t->at.epoch);
+    elbo_status status = folder ? elbo_make_folder(folder, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) status = elbo_log_save(folder, &t->log, err);
+    if (status == ELBO_OK) status = save_model(t, folder, weights, err);
+    if (status == ELBO_OK) status = elbo_run_recipe_save(folder, t->recipe, err);
+    free(folder);
+    return status;
+}
+
+/* After an epoch, and before the first. */
+static elbo_status keep_history(trainer *t, elbo_error *err) {
+    int most = t->recipe->train.history;
+    if (!t->options.run || !elbo_history_keeps(t->at.epoch, most)) return ELBO_OK;
+    ELBO_TRY(elbo_state_get(&t->state, err));
+    ELBO_TRY(check_weights(t, err));
+    ELBO_TRY(save_history(t, err));
+    return elbo_history_thin(t->options.run, t->at.epoch, most, err);
 }
 
 /* Of the weights that are kept: their average, where there is one. The objective of the test images has the KL's weight
@@ -284,9 +307,13 @@ static elbo_status finish_epoch(trainer *t, elbo_error *err, bool *stop) {
                             .fingerprint = t->at.fingerprint,
                             .fingerprint_1 = t->at.fingerprint_1};
     *stop |= report(t, elbo_now(), &t->log.epoch[t->log.count - 1]); // the last step's report may have said so already
+    ELBO_TRY(keep_history(t, err));
     bool due = elbo_now() - t->last_save > SHARE_OF_SAVING * t->save_seconds;
     bool last = t->at.epoch == r->train.epochs || is_patience_over(t);
-    return due || *stop || last ? save(t, err) : check_weights(t, err);
+    if (!due && !*stop && !last) return check_weights(t, err);
+    ELBO_TRY(save(t, err));
+    if (t->options.run && t->options.saved) t->options.saved(t->options.saved_context);
+    return ELBO_OK;
 }
 
 static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
@@ -315,8 +342,9 @@ static elbo_status run_epoch(trainer *t, elbo_error *err, bool *stop) {
  * it is none, last. A run that is killed before its first checkpoint begins again: the seed leads to the same bits. */
 static elbo_status begin(trainer *t, elbo_error *err) {
     ELBO_TRY(elbo_log_save(t->options.run, &t->log, err));
-    ELBO_TRY(save_model(t, t->network.params, err));
-    return elbo_run_recipe_save(t->options.run, t->recipe, err);
+    ELBO_TRY(save_model(t, t->options.run, t->network.params, err));
+    ELBO_TRY(elbo_run_recipe_save(t->options.run, t->recipe, err));
+    return keep_history(t, err);
 }
 
 /* Without a checkpoint the seed leads to the same bits, but not to weights that were brought from elsewhere. */

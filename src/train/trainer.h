@@ -47,6 +47,8 @@ typedef struct elbo_train_options {
      * after the current step, with a checkpoint and a usable model; elbo_train then returns ELBO_STOPPED. */
     bool (*progress)(void *context, const elbo_progress *p);
     void *context;
+    void (*saved)(void *context); // the folder has new weights: at the end of an epoch, or of several short ones; or NULL
+    void *saved_context;
 } elbo_train_options;
 
 typedef struct elbo_train_result {

@@ -7,14 +7,13 @@
 #include <unistd.h>
 
 extern const fuzz_target fuzz_checkpoint, fuzz_cifar, fuzz_codes, fuzz_csv, fuzz_expression, fuzz_gz, fuzz_idx,
-    fuzz_images, fuzz_log, fuzz_names, fuzz_npy, fuzz_photos, fuzz_png, fuzz_recipe, fuzz_safetensors, fuzz_scores,
-    fuzz_sweep, fuzz_tar;
+    fuzz_images, fuzz_log, fuzz_names, fuzz_npy, fuzz_photos, fuzz_png, fuzz_recipe, fuzz_request, fuzz_safetensors,
+    fuzz_scores, fuzz_sweep, fuzz_tar;
 
 const fuzz_target *const fuzz_targets[] = {
-    &fuzz_checkpoint, &fuzz_cifar,  &fuzz_codes,  &fuzz_csv,    &fuzz_expression,
-    &fuzz_gz,         &fuzz_idx,    &fuzz_images, &fuzz_log,    &fuzz_names,
-    &fuzz_npy,        &fuzz_photos, &fuzz_png,    &fuzz_recipe, &fuzz_safetensors,
-    &fuzz_scores,     &fuzz_sweep,  &fuzz_tar,    NULL,
+    &fuzz_checkpoint, &fuzz_cifar,       &fuzz_codes,  &fuzz_csv,   &fuzz_expression, &fuzz_gz,  &fuzz_idx,
+    &fuzz_images,     &fuzz_log,         &fuzz_names,  &fuzz_npy,   &fuzz_photos,     &fuzz_png, &fuzz_recipe,
+    &fuzz_request,    &fuzz_safetensors, &fuzz_scores, &fuzz_sweep, &fuzz_tar,        NULL,
 };
 
 const fuzz_target *fuzz_find(const char *name) {

@@ -76,7 +76,7 @@
  * @property {(id: string, points: number[]) => Promise<Selected>} select
  * @property {(id: string, text: string) => Promise<{z: Float32Array, command: string}>} expression
  * @property {(id: string) => Promise<Vector[]>} vectors
- * @property {(id: string, name: string, z: Float32Array|null) => Promise<void>} keepVector null: removes it
+ * @property {(id: string, name: string, z: Float32Array|null, expression?: string) => Promise<void>} keepVector null: removes it
  * @property {(id: string) => Promise<Curve[]>} log
  * @property {((id: string) => Promise<any>)|null} doctor
  * @property {((id: string, kind: string, format: string, more: Record<string, string>) => Promise<Blob>)|null} figure

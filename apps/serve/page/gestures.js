@@ -27,7 +27,7 @@ export function listenToPointers(map) {
   e.addEventListener("pointerdown", (p) => {
     if (!session.map || p.button > 0) return;
     e.setPointerCapture(p.pointerId);
-    e.focus({ preventScroll: true });
+    e.focus(/** @type {FocusOptions} */ ({ preventScroll: true, focusVisible: false }));
     const { x, y } = at(p);
     fingers.set(p.pointerId, { x, y });
     if (fingers.size > 1) return void (hold = null);

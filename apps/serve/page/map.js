@@ -143,11 +143,11 @@ export class MapView {
     if (!map) return;
     if (!overOnly) {
       const dark = isDark(), n = this.rank.length, zoom = this.view.scale / this.fitted;
-      const radius = Math.min(Math.max((n > 20000 ? 2.1 : n > 5000 ? 2.7 : 3.3) * zoom ** 0.35, 1.8), 7);
+      const radius = Math.min(Math.max((n > 40000 ? 1.7 : n > 15000 ? 2.2 : n > 5000 ? 2.7 : 3.3) * zoom ** 0.35, 1.4), 7);
       const paper = wordColour(dark ? [0x14, 0x17, 0x1b] : [0xfb, 0xfb, 0xfa]);
       const faint = wordColour(dark ? [0x42, 0x49, 0x51] : [0xc6, 0xcb, 0xd0]);
       const set = { xy: map.xy, colour: this.colour, shape: this.shape, rank: this.rank };
-      this.dots.draw(set, this.view, this.ratio, { radius, blend: this.moving ? 0 : 190, paper, faint });
+      this.dots.draw(set, this.view, this.ratio, { radius, blend: this.moving ? 0 : n > 15000 ? 150 : 190, paper, faint });
       if (state.thumbs) this.thumbs.draw(this);
     }
     const c = this.above.getContext("2d");
@@ -156,7 +156,7 @@ export class MapView {
     c.clearRect(0, 0, this.above.width, this.above.height);
     c.scale(this.ratio, this.ratio);
     const names = state.hidden.length || state.colour !== "class" ? [] : this.names;
-    drawOverlay(c, state, this.view, { xy: map.xy, names, lasso: this.lasso, focus: document.activeElement === this.above });
+    drawOverlay(c, state, this.view, { xy: map.xy, names, lasso: this.lasso, focus: this.above.matches(":focus-visible") });
   }
 
   // ---- asking ----

@@ -53,7 +53,7 @@ export function classColour(i, count, dark) {
   const turn = (0.08 + i / count) * 2 * Math.PI;
   const rgb = count <= 10 ? rgbOf(TEN[i % 10]) : rgbOfOklab(lightness, 0.14 * Math.cos(turn), 0.14 * Math.sin(turn));
   const [L, a, b] = oklabOfRgb(rgb);
-  if (dark && L < 0.5) return rgbOfOklab(0.42 + 0.4 * L, a * 1.15, b * 1.15);
+  if (dark && L < 0.6) return rgbOfOklab(0.36 + 0.5 * L, a * 1.15, b * 1.15);
   if (!dark && L > 0.82) return rgbOfOklab(0.78, a * 1.1, b * 1.1);
   return rgb;
 }

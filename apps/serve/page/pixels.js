@@ -24,12 +24,14 @@ export function showPixels(canvas, p, k = 0) {
   canvas.classList.remove("empty");
 }
 
-/** A canvas of its own. @param {Pixels} p @param {number} k @param {string} label */
+/** A canvas of its own; without a label it says nothing that the button around it does not. @param {Pixels} p @param {number} k @param {string} label */
 export function pictureOf(p, k, label) {
   const canvas = document.createElement("canvas");
   canvas.className = "picture";
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", label);
+  if (label) {
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", label);
+  } else canvas.setAttribute("aria-hidden", "true");
   showPixels(canvas, p, k);
   return canvas;
 }

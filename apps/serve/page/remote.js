@@ -68,12 +68,13 @@ function curvesOf(log) {
   const epochs = log.epochs.map((/** @type {any} */ e) => e.epoch);
   const of = (/** @type {string} */ split, /** @type {string} */ name) =>
     log.epochs.map((/** @type {any} */ e) => e[split]?.[name] ?? e[split]?.metrics?.[name] ?? null);
-  const rows = [{ name: "loss", unit: "nats per image" }, ...(log.metrics ?? [])];
-  const seen = new Set();
-  return rows
-    .filter((/** @type {any} */ m) => !seen.has(m.name) && seen.add(m.name))
-    .map((/** @type {any} */ m) => ({ name: m.name, unit: m.unit ?? "", epochs, train: of("train", m.name), test: of("test", m.name) }))
-    .filter((/** @type {any} */ c) => [...c.train, ...c.test].some((v) => v !== null));
+  const names = ["loss", "objective", "reconstruction", "kl", ...(log.metrics ?? []).map((/** @type {any} */ m) => m.name)];
+  return [...new Set(names)]
+    .map((name) => {
+      const unit = (log.metrics ?? []).find((/** @type {any} */ m) => m.name === name)?.unit ?? "nats/image";
+      return { name, unit, epochs, train: of("train", name), test: of("test", name) };
+    })
+    .filter((c) => [...c.train, ...c.test].some((v) => v !== null));
 }
 
 /** Lines of an event stream, one event after the other. @param {ReadableStream<BufferSource>} body @param {(kind: string, data: any) => void} heard */
@@ -140,7 +141,7 @@ export async function remoteBackend() {
     place: async (id, c, z) => /** @type {Float32Array} */ ((await arrayOf(await sendBytes(`${one(id)}/place?${mapWords(c)}`, z))).data),
     locate: async (id, c, from, to) => {
       const r = await (await send(`${one(id)}/locate?${mapWords(c)}`, { from: [...from], to })).json();
-      return { z: Float32Array.from(r.z), place: r.place, gap: r.gap ?? 0, offPlane: r.off_plane ?? null, exact: r.exact, doubt: r.doubt };
+      return { z: Float32Array.from(r.z), place: r.place, gap: r.gap ?? 0, offPlane: r.off_plane ?? null, exact: r.exact, doubt: r.doubt ?? undefined };
     },
     nearest: async (id, z) => {
       const r = await (await sendBytes(`${one(id)}/nearest`, z)).json(), first = r.nearest?.[0] ?? { points: [], distances: [] };
@@ -156,9 +157,9 @@ export async function remoteBackend() {
       return { z: Float32Array.from(r.z), command: r.command };
     },
     vectors: async (id) => (await json(`${one(id)}/vectors`)).map((/** @type {any} */ v) => ({ name: v.name, z: Float32Array.from(v.z) })),
-    keepVector: async (id, name, z) => {
+    keepVector: async (id, name, z, expression) => {
       const path = `${one(id)}/vectors/${encodeURIComponent(name)}`;
-      await (z ? send(path, { z: [...z] }, "PUT") : ask(path, { method: "DELETE" }));
+      await (z ? send(path, { z: [...z], ...(expression ? { expression } : {}) }, "PUT") : ask(path, { method: "DELETE" }));
     },
     log: async (id) => curvesOf(await json(`${one(id)}/log`)),
     doctor: (id) => json(`${one(id)}/doctor`),

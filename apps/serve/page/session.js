@@ -106,7 +106,14 @@ export class Session {
 
   async loadMap() {
     if (!this.run) return;
-    const choice = this.mapChoice(), map = await this.backend.map(this.id, choice);
+    const choice = this.mapChoice();
+    let map;
+    try {
+      map = await this.backend.map(this.id, choice);
+    } catch (e) {
+      if (this.map && this.map.method !== choice.method) this.store.set({ method: this.map.method });
+      throw e;
+    }
     if (JSON.stringify(choice) !== JSON.stringify(this.mapChoice())) return; // another was chosen meanwhile
     this.map = map;
     this.store.set({ loaded: this.state.loaded + 1, located: null });

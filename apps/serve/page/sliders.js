@@ -71,7 +71,7 @@ function rowOf(session, d, most, film) {
 /** One strip for all sliders. @param {Session} session */
 function filmOf(session) {
   const canvases = Array.from({ length: FRAMES }, () => h("canvas", { class: "picture", width: 1, height: 1 }));
-  const buttons = canvases.map((c) => h("button", { type: "button" }, c));
+  const buttons = canvases.map((c) => h("button", { type: "button", tabIndex: -1 }, c)); // the slider does the same by keys
   const strip = h("div", { class: "film", role: "group", "aria-label": "What this dimension does" }, ...buttons);
   /** @type {{d: Dimension, range: [number, number]}|null} */
   let now = null;

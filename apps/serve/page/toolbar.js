@@ -15,8 +15,8 @@ export const COLOURS = {
   loss: "loss",
   density: "density",
   hole: "holes",
-  kl: "KL of the code",
-  distance: "distance from the mean",
+  kl: "KL",
+  distance: "distance",
 };
 
 /** One of several, as buttons. @param {string} label @param {[string, string][]} options @param {(value: string) => void} choose */
@@ -75,7 +75,7 @@ export function showToolbar(session, map) {
       toggle("Lasso", state.lasso, () => store.set({ lasso: !store.state.lasso })),
       h(
         "span",
-        { class: "segments" },
+        { class: "segments zoom" },
         h("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoomMiddle(map, 1 / 1.5) }, "−"),
         h("button", { type: "button", "aria-label": "The whole map", onclick: () => map.home() }, "Fit"),
         h("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoomMiddle(map, 1.5) }, "+"),

@@ -4,6 +4,7 @@
 #define ELBO_EVAL_CONTEXT_H
 
 #include "base/job.h"
+#include "explore/metrics/confusion.h"
 #include "run/model.h"
 
 /* More training images than these change no score's second digit; of a larger split a fixed sample is looked at. */
@@ -20,6 +21,7 @@ typedef struct elbo_eval_context {
     float *mu, *logvar;        // (n, Z) of the split that is evaluated; logvar NULL for an AE
     size_t train;              // training images looked at; 0: that split is not open, or empty
     uint32_t *train_index;     // (train)
+    elbo_confusion *confusion; // elbo_class_score fills it, where it is asked for; or NULL
 } elbo_eval_context;
 
 /* Encodes. The model, the log, the data and `work` must outlive it. */

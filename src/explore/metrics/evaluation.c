@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/table.h"
 #include "run/scores_json.h"
 
 elbo_evaluation_options elbo_evaluation_defaults(void) {
@@ -22,6 +23,8 @@ static elbo_status describe(elbo_evaluation *v, const elbo_run *run, const elbo_
                            .elbo = computed.count == 1 && computed.term[0].weight == 1,
                            .low = r->image.low,
                            .high = r->image.high,
+                           .image_bytes = elbo_image_bytes(run->model->network.graph.image),
+                           .code_bytes = sizeof(float) * (size_t)run->model->network.graph.latent,
                            .skips = run->model->network.graph.skips > 0};
     elbo_terms_text(&computed, v->reconstruction);
     return v->run && v->label && v->data ? ELBO_OK : elbo_no_memory(err);
@@ -39,6 +42,7 @@ elbo_status elbo_evaluate_run(elbo_evaluation *v, const elbo_run *run, const elb
     elbo_eval_context e = {0};
     elbo_status status = describe(v, run, data, o, err);
     if (status == ELBO_OK) status = elbo_eval_context_open(&e, run->model, &run->log, data, o->split, job, err);
+    if (o->confusion) e.confusion = &v->confusion;
     if (status == ELBO_OK) status = elbo_quality_measure(&v->quality, &e, o->measure, err);
     if (status == ELBO_OK) describe_objective(v, &run->model->recipe, elbo_image_size(e.images->shape));
     if (status == ELBO_OK) status = elbo_code_use_measure(&v->code_use, run->model, e.images, e.mu, err);
@@ -50,6 +54,7 @@ elbo_status elbo_evaluate_run(elbo_evaluation *v, const elbo_run *run, const elb
 
 void elbo_evaluation_free(elbo_evaluation *v) {
     elbo_quality_free(&v->quality);
+    elbo_confusion_free(&v->confusion);
     free(v->run);
     free(v->label);
     free(v->data);
@@ -69,6 +74,9 @@ json_t *elbo_evaluation_json(const elbo_evaluation *v) {
         return NULL;
     }
     json_object_update_new(o, scores);
+    if (v->confusion.classes) json_object_set_new(o, "confusion", elbo_confusion_json(&v->confusion));
+    json_object_set_new(o, "image_bytes", json_integer((json_int_t)v->image_bytes));
+    json_object_set_new(o, "code_bytes", json_integer((json_int_t)v->code_bytes));
     if (v->code_use.images)
         json_object_update_new(
             o, json_pack("{s:f, s:f}", "loss_own_code", v->code_use.own, "loss_other_code", v->code_use.other));

@@ -9,6 +9,7 @@
 
 typedef struct elbo_evaluation_options {
     elbo_splits split;            // ELBO_TEST_SPLIT, or ELBO_TRAIN_SPLIT
+    bool confusion;               // false; also which classes are taken for which, where classes are measured
     elbo_quality_options measure; // classes only on the test split, and with both splits open; no likelihood
 } elbo_evaluation_options;
 elbo_evaluation_options elbo_evaluation_defaults(void);
@@ -26,7 +27,9 @@ typedef struct elbo_evaluation {
     char objective_number[ELBO_OBJECTIVE_NUMBER]; // its value with the decimals that it needs
     bool objective_is_loss;                       // it is the negative ELBO itself
     size_t training_codes;                        // that classes are told from
+    size_t image_bytes, code_bytes;               // an image at a byte a value, its code at four
     elbo_quality quality;
+    elbo_confusion confusion; // classes 0: not asked for, or no classes
     elbo_code_use code_use;
     bool skips; // the decoder reads the encoder's activations beside the code
 } elbo_evaluation;

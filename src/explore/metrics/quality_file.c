@@ -178,7 +178,8 @@ elbo_status elbo_quality_load(elbo_quality *q, const elbo_model *m, const elbo_d
     elbo_status status = path && model && (images || !data) ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK)
         status = elbo_file_exists(path) ? elbo_file_read(path, LARGEST, &bytes, &size, err) : ELBO_NOT_FOUND;
-    json_t *o = status == ELBO_OK ? json_loadb((const char *)bytes, size, 0, NULL) : NULL;
+    json_t *o = status == ELBO_OK ? elbo_json_read((const char *)bytes, size, 0, NULL) : NULL;
+    if (status == ELBO_OK && !o && errno == ENOMEM) status = elbo_no_memory(err);
     const json_t *about = json_object_get(o, "data");
     int version = (int)json_integer_value(json_object_get(o, "version"));
     bool fits = version >= 1 && version <= VERSION && same_text(o, "model", model) &&

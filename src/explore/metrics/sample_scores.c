@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "data/table.h"
 #include "base/memory.h"
 #include "base/order.h"
 #include "explore/metrics/scores.h"
@@ -173,6 +174,7 @@ elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e,
     s->k = 3;
     size_t n = e->n < e->train ? e->n : e->train;
     if (!e->logvar || e->model->network.graph.skips || e->trained_on || n < FEWEST) return ELBO_OK;
+    if (elbo_shape_is_row(e->images->shape)) return ELBO_OK; // numbers side by side have no texture to look at
     n = n < IMAGES ? n : IMAGES;
     elbo_image_shape shape = e->images->shape;
     eyes with = {.vgg = vgg};

@@ -11,6 +11,7 @@ struct elbo_conv {
 static elbo_status make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,
                         elbo_error *err) {
     const elbo_conv_kernels *kernels = ELBO_SIMD(winograd_for)(s);
+    if (!kernels) kernels = ELBO_SIMD(winograd_strided_for)(s);
     if (!kernels) kernels = &elbo_onednn_conv;
     elbo_conv *c = malloc(sizeof *c), *theirs;
     if (!c) return elbo_no_memory(err);

@@ -16,6 +16,7 @@
     extern const elbo_conv_kernels elbo_simd_conv_##isa;                                                               \
     extern const elbo_latent_kernels elbo_simd_latent_##isa;                                                           \
     const elbo_conv_kernels *elbo_simd_winograd_for_##isa(const elbo_conv_shape *s); /* NULL: it does not suit */      \
+    const elbo_conv_kernels *elbo_simd_winograd_strided_for_##isa(const elbo_conv_shape *s);                           \
     void elbo_simd_normal_##isa(float *out, size_t n, elbo_stream s);                                                  \
     void elbo_simd_uniform_##isa(float *out, size_t n, elbo_stream s);                                                 \
     double elbo_simd_fma_loop_##isa(long rounds); /* returns the FLOP that it did */

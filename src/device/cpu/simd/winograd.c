@@ -12,20 +12,15 @@
 #if ELBO_VECTOR_BYTES >= 32
 #include <stdlib.h>
 
-#include "device/cpu/simd/vector.h"
+#include "device/cpu/simd/winograd.h"
 
 enum {
-    PLACES = 16, // of a transformed tile
-    TAPS = 9,    // of a filter
+    TAPS = 9, // of a filter
 #if ELBO_VECTOR_BYTES == 64
-    PANEL = 4,       // registers of output channels that a product keeps: six rows of them are 24 of 32
     SOME_TILES = 72, // at a time: the transformed tiles stay in the second cache, or weights are read seldom enough
 #else
-    PANEL = 2, // twelve of 16
     SOME_TILES = 48,
 #endif
-    WIDE = PANEL * WIDTH,
-    PAD = 16, // floats between two places, so that they do not fall on the same lines of the cache
 };
 
 struct elbo_conv {
@@ -33,71 +28,7 @@ struct elbo_conv {
     bool need_dx;
 };
 
-/* One side of the convolution, and the tiles that lie over it. */
-typedef struct side {
-    int channels, height, width;
-    int across, per_image; // tiles
-    int offset;            // from the corner of the first tile to that of the image
-} side;
-
 static size_t place_stride(int channels) { return (size_t)SOME_TILES * (size_t)channels + PAD; }
-
-/* Where tile t lies. Tiles come in rows, image after image. */
-typedef struct walk {
-    int image, top, left;
-} walk;
-static walk tile_at(const side *s, int t) {
-    int in_image = t % s->per_image;
-    return (walk){t / s->per_image, in_image / s->across * 2 + s->offset, in_image % s->across * 2 + s->offset};
-}
-
-/* A register of channels from `channel` on. */
-static inline const float *pixel(const side *s, const float *x, int channel, const walk *at, int row, int column) {
-    size_t plane = (size_t)at->image * (size_t)(s->channels / LANES) + (size_t)(channel / LANES);
-    return x +
-           ((plane * (size_t)s->height + (size_t)(at->top + row)) * (size_t)s->width + (size_t)(at->left + column)) *
-               LANES +
-           channel % LANES;
-}
-static inline bool inside(const side *s, const walk *at, int row, int column) {
-    int y = at->top + row, x = at->left + column;
-    return y >= 0 && y < s->height && x >= 0 && x < s->width;
-}
-static inline bool all_inside(const side *s, const walk *at, int size) {
-    return inside(s, at, 0, 0) && inside(s, at, size - 1, size - 1);
-}
-
-/* to: (PLACES, tiles, channels), B^T x B of tiles first to first + n. */
-static void transform_input(float *to, size_t stride, const side *s, const float *x, int first, int n) {
-    for (int channel = 0; channel < s->channels; channel += WIDTH)
-        for (int t = 0; t < n; t++) {
-            walk at = tile_at(s, first + t);
-            float *place = to + (size_t)t * (size_t)s->channels + (size_t)channel;
-            vec d[4][4], w[4][4];
-            if (all_inside(s, &at, 4)) {
-                const float *from = pixel(s, x, channel, &at, 0, 0);
-                for (int i = 0; i < 4; i++)
-                    for (int j = 0; j < 4; j++)
-                        d[i][j] = vload(from + ((size_t)i * (size_t)s->width + (size_t)j) * LANES);
-            } else {
-                for (int i = 0; i < 4; i++)
-                    for (int j = 0; j < 4; j++)
-                        d[i][j] = inside(s, &at, i, j) ? vload(pixel(s, x, channel, &at, i, j)) : (vec){};
-            }
-            for (int j = 0; j < 4; j++) {
-                w[0][j] = d[0][j] - d[2][j];
-                w[1][j] = d[1][j] + d[2][j];
-                w[2][j] = d[2][j] - d[1][j];
-                w[3][j] = d[1][j] - d[3][j];
-            }
-            for (int i = 0; i < 4; i++) {
-                vstore(place + (size_t)(4 * i) * stride, w[i][0] - w[i][2]);
-                vstore(place + (size_t)(4 * i + 1) * stride, w[i][1] + w[i][2]);
-                vstore(place + (size_t)(4 * i + 2) * stride, w[i][2] - w[i][1]);
-                vstore(place + (size_t)(4 * i + 3) * stride, w[i][1] - w[i][3]);
-            }
-        }
-}
 
 /* y = A^T m A + bias, of tiles first to first + n.  from: (PLACES, tiles, channels) */
 static void transform_output(const side *s, float *y, const float *from, size_t stride, const float *bias, int first,
@@ -151,60 +82,7 @@ static void transform_gradient(float *to, size_t stride, float *dbias, const sid
     }
 }
 
-/* ---- products ---- */
-
-/* c (rows, vectors x WIDTH) = a b, where a's element (r, n) lies at r * row + n * step.  b: (k, ldb) */
-static inline __attribute__((always_inline)) void product(float *c, size_t ldc, const float *a, size_t row, size_t step,
-                                                          const float *b, size_t ldb, int k, int rows, int vectors) {
-    vec sum[12][PANEL];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) sum[r][v] = (vec){};
-    for (int n = 0; n < k; n++, a += step, b += ldb) {
-        vec p[PANEL];
-        for (int v = 0; v < vectors; v++) p[v] = vload(b + v * WIDTH);
-        for (int r = 0; r < rows; r++) {
-            vec q = vset(a[(size_t)r * row]);
-            for (int v = 0; v < vectors; v++) sum[r][v] += q * p[v];
-        }
-    }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) vstore(c + (size_t)r * ldc + v * WIDTH, sum[r][v]);
-}
-
-/* The same for any number of rows, as many at a time as registers hold. */
-static void products(float *c, size_t ldc, const float *a, size_t row, size_t step, const float *b, size_t ldb, int k,
-                     int rows, int vectors) {
-    int r = 0;
-#define AT_A_TIME(some, vectors)                                                                                       \
-    for (; r + some <= rows; r += some)                                                                                \
-        product(c + (size_t)r * ldc, ldc, a + (size_t)r * row, row, step, b, ldb, k, some, vectors);
-#if ELBO_VECTOR_BYTES == 64
-    switch (vectors) {
-    case 4: AT_A_TIME(6, 4) AT_A_TIME(4, 4) AT_A_TIME(2, 4) AT_A_TIME(1, 4) break;
-    case 3: AT_A_TIME(6, 3) AT_A_TIME(4, 3) AT_A_TIME(2, 3) AT_A_TIME(1, 3) break;
-    case 2: AT_A_TIME(12, 2) AT_A_TIME(6, 2) AT_A_TIME(4, 2) AT_A_TIME(2, 2) AT_A_TIME(1, 2) break;
-    default: AT_A_TIME(12, 1) AT_A_TIME(6, 1) AT_A_TIME(4, 1) AT_A_TIME(2, 1) AT_A_TIME(1, 1)
-    }
-#else // channels come by sixteen, so it is always two
-    AT_A_TIME(6, 2) AT_A_TIME(4, 2) AT_A_TIME(2, 2) AT_A_TIME(1, 2)(void) vectors;
-#endif
-#undef AT_A_TIME
-}
-
-static int panel_at(int channels, int first) { // vectors
-    int left = (channels - first) / WIDTH;
-    return left < PANEL ? left : PANEL;
-}
-
 /* ---- weights ---- */
-
-/* to[n] gets lane l of from[l * stride + n], for n below `count`, a multiple of WIDTH. */
-static void gather_lanes(vec *to, const float *from, size_t stride, int count) {
-    for (int n = 0; n < count; n += WIDTH) {
-        for (int lane = 0; lane < WIDTH; lane++) to[n + lane] = vload(from + (size_t)lane * stride + (size_t)n);
-        transpose(to + n);
-    }
-}
 
 /* G w G^T of a register of filters.  tap: (TAPS), the last first where `turned`; to: (PLACES) at `stride` */
 static void transform_filters(float *to, size_t stride, const vec *tap, bool turned) {
@@ -222,12 +100,6 @@ static void transform_filters(float *to, size_t stride, const vec *tap, bool tur
         vstore(to + (size_t)(4 * i + 2) * stride, 0.5f * (h[i][0] - h[i][1] + h[i][2]));
         vstore(to + (size_t)(4 * i + 3) * stride, h[i][2]);
     }
-}
-
-/* u: (PLACES, panels of `wide`, deep, panel), where filters lie for a product that sums over `deep` channels. */
-static float *filter_at(float *u, int deep_count, int wide_count, int deep, int wide) {
-    int first = wide / WIDE * WIDE, panel = panel_at(wide_count, first) * WIDTH;
-    return u + (size_t)first * (size_t)deep_count + (size_t)deep * (size_t)panel + (size_t)(wide - first);
 }
 
 /* w (out, in, TAPS) for the way from x to y: lanes are output channels. */
@@ -267,11 +139,6 @@ static bool pack(const elbo_conv *c, float *packed, const float *w, float *scrat
 
 /* ---- the three directions ---- */
 
-static side side_of(int channels, int height, int width, int tiled_height, int tiled_width, int offset) {
-    int across = (tiled_width + 1) / 2, down = (tiled_height + 1) / 2;
-    return (side){channels, height, width, across, across * down, offset};
-}
-
 /* y = x * u: from one side to the other. */
 static void convolve(const elbo_conv *c, float *y, const side *to, const float *x, const side *from, const float *u,
                      const float *bias, float *scratch) {
@@ -281,13 +148,7 @@ static void convolve(const elbo_conv *c, float *y, const side *to, const float *
     for (int first = 0; first < all; first += SOME_TILES) {
         int n = all - first < SOME_TILES ? all - first : SOME_TILES;
         transform_input(v, v_stride, from, x, first, n);
-        for (int place = 0; place < PLACES; place++)
-            for (int o = 0; o < to->channels; o += WIDE) {
-                int vectors = panel_at(to->channels, o);
-                const float *weights = u + ((size_t)place * (size_t)to->channels + (size_t)o) * (size_t)from->channels;
-                products(m + (size_t)place * m_stride + (size_t)o, (size_t)to->channels, v + (size_t)place * v_stride,
-                         (size_t)from->channels, 1, weights, (size_t)(vectors * WIDTH), from->channels, n, vectors);
-            }
+        tile_products(m, m_stride, to->channels, v, v_stride, from->channels, u, n);
         transform_output(to, y, m, m_stride, bias, first, n);
     }
 }
@@ -296,8 +157,8 @@ static bool forward(const elbo_conv *c, float *y, const float *x, const float *p
                     float *scratch, int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
-    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, -s->padding[0]);
-    side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 0);
+    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, 2, -s->padding[0]);
+    side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 2, 0);
     convolve(c, y, &to, x, &from, packed, bias, scratch);
     return true;
 }
@@ -306,8 +167,8 @@ static bool backward_data(const elbo_conv *c, float *dx, const float *dy, const 
                           int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
-    side from = side_of(s->out, s->out_height, s->out_width, s->height, s->width, s->padding[0] - 2);
-    side to = side_of(s->in, s->height, s->width, s->height, s->width, 0);
+    side from = side_of(s->out, s->out_height, s->out_width, s->height, s->width, 2, s->padding[0] - 2);
+    side to = side_of(s->in, s->height, s->width, s->height, s->width, 2, 0);
     convolve(c, dx, &to, dy, &from, packed + side_floats(c), NULL, scratch);
     return true;
 }
@@ -349,8 +210,8 @@ static bool backward_weights(const elbo_conv *c, float *gradient, const float *x
                              int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
-    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, -s->padding[0]);
-    side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 0);
+    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, 2, -s->padding[0]);
+    side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 2, 0);
     size_t v_stride = place_stride(s->in), d_stride = place_stride(s->out), out = (size_t)s->out;
     float *v = scratch, *d = v + PLACES * v_stride, *du = d + PLACES * d_stride;
     float *dbias = gradient + (size_t)TAPS * (size_t)s->in * out;
@@ -378,13 +239,7 @@ static bool unpack_gradient(const elbo_conv *c, float *dw, float *dbias, const f
                             int thread) {
     (void)scratch, (void)thread;
     size_t in = (size_t)c->s.in, out = (size_t)c->s.out;
-    for (size_t o = 0; o < out; o += WIDTH)
-        for (size_t i = 0; i < in * TAPS; i += WIDTH) { // (in x TAPS, out) to (out, in x TAPS), in squares
-            vec sum[WIDTH];
-            for (size_t k = 0; k < WIDTH; k++) sum[k] = vload(gradient + (i + k) * out + o);
-            transpose(sum);
-            for (size_t k = 0; k < WIDTH; k++) vstore(dw + (o + k) * in * TAPS + i, sum[k]);
-        }
+    transpose_gradient(dw, gradient, in * TAPS, out);
     if (dbias) memcpy(dbias, gradient + in * TAPS * out, out * sizeof *dbias);
     return true;
 }

@@ -21,6 +21,7 @@ enum {
     LOCAL_SIZE = 30,
     LONGEST_COMMENT = 65535,
     ENCRYPTED = 1,
+    DENSEST = 1032, // bytes of one, at most
     STORED = 0,
     DEFLATED = 8
 };
@@ -62,6 +63,7 @@ static elbo_status read_entry(member *m, const archive *a, const uint8_t *entry,
     if (local + LOCAL_SIZE > a->size || u32(a->bytes + local) != LOCAL) return damaged(a, err);
     size_t data = local + LOCAL_SIZE + u16(a->bytes + local + 26) + u16(a->bytes + local + 28);
     if (data > a->size || m->packed > a->size - data || m->unpacked > LARGEST) return damaged(a, err);
+    if (m->unpacked / DENSEST > m->packed) return damaged(a, err); // more than deflate can make of so many
     if (m->method == STORED ? m->packed != m->unpacked : m->method != DEFLATED) return damaged(a, err);
     m->data = a->bytes + data;
     return ELBO_OK;

@@ -31,9 +31,11 @@ typedef struct engine {
     bool diverged;             // the last run
 } engine;
 
-/* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
-static inline void engine_open(engine *e, const char *recipe, const char *const *sets, int set_count,
-                               elbo_image_shape image, const char *device, elbo_mode mode, int batch) {
+static inline void engine_close(engine *e);
+
+/* False where the device has no kernel for one of the layers, and says so. */
+static inline bool engine_open_if_can(engine *e, const char *recipe, const char *const *sets, int set_count,
+                                      elbo_image_shape image, const char *device, elbo_mode mode, int batch) {
     *e = (engine){0};
     assert_ok(elbo_recipe_open(&e->recipe, recipe, sets, set_count, &failure));
     const elbo_recipe *r = &e->recipe;
@@ -50,12 +52,25 @@ static inline void engine_open(engine *e, const char *recipe, const char *const 
                                  .clip = r->train.clip,
                                  .features = e->features,
                                  .keep_gradients = true};
-    assert_ok(elbo_plan_make(&e->plan, &e->state, &options, &failure));
+    elbo_error refusal;
+    if (elbo_plan_make(&e->plan, &e->state, &options, &refusal) != ELBO_OK) {
+        if (!strstr(refusal.message, "cannot compute `")) fail_msg("%s", refusal.message);
+        print_message("%s\n", refusal.message);
+        engine_close(e);
+        return false;
+    }
     options.player = ELBO_PLAYER_ADVERSARY;
     if (elbo_has_adversary(r) && (mode == ELBO_TRAIN || mode == ELBO_EVAL))
         assert_ok(elbo_plan_make(&e->adversary, &e->state, &options, &failure));
     e->grads = calloc(e->network.graph.param_floats + 1, sizeof *e->grads);
     assert_non_null(e->grads);
+    return true;
+}
+
+/* `batch` 0: the recipe's. `keep_grads` without clipping hands tiles to the update all the same. */
+static inline void engine_open(engine *e, const char *recipe, const char *const *sets, int set_count,
+                               elbo_image_shape image, const char *device, elbo_mode mode, int batch) {
+    assert_true(engine_open_if_can(e, recipe, sets, set_count, image, device, mode, batch));
 }
 
 /* What `elbo train` runs a step with. */
@@ -66,8 +81,10 @@ static inline elbo_batch_args engine_args(const engine *e, const elbo_images *im
 
 static inline void engine_run(engine *e, const elbo_batch_args *args) {
     elbo_run_report report;
+    assert_ok(elbo_state_put(&e->state, &failure)); // a test may have changed the weights
     assert_ok(elbo_plan_run(&e->plan, args, 1, &failure));
     assert_ok(elbo_plan_wait(&e->plan, &report, &failure));
+    assert_ok(elbo_state_get(&e->state, &failure));
     e->diverged = report.diverged;
     if (e->plan.options.mode == ELBO_TRAIN && e->plan.options.keep_gradients)
         elbo_plan_read_gradients(&e->plan, e->grads);

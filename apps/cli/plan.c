@@ -25,24 +25,31 @@ static void print_table(const elbo_plan *p, const elbo_recipe *r) {
     char weights[32], bytes[32];
     elbo_program_info program;
     p->state->device->program_info(p, &program);
-    bool adversary = p->options.player == ELBO_PLAYER_ADVERSARY;
+    bool adversary = p->options.player == ELBO_PLAYER_ADVERSARY, launches = program.launches > 0;
     if (adversary)
         printf("\nThe adversary's step, before it; a batch of %d in %d shards of %d rows, 2 an image\n\n",
                p->options.batch, program.shards, program.shard_rows);
     else
-        printf("%s, %s parameters; a batch of %d in %d shards of %d %s\n\n", r->name,
-               elbo_thousands((double)p->graph->weights, weights), p->options.batch, program.shards, program.shard_rows,
+        printf("%s, %s parameters; a batch of %d in ", r->name, elbo_thousands((double)p->graph->weights, weights),
+               p->options.batch);
+    if (!adversary && launches)
+        printf("%d launches\n\n", program.launches);
+    else if (!adversary)
+        printf("%d shards of %d %s\n\n", program.shards, program.shard_rows,
                elbo_plan_samples(p) > 1 ? "samples" : "images");
-    printf("%-5s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", "phase", "node", "step", "layer", "output", "pieces",
-           "MFLOP", "kernel");
+    printf("%-6s %-14s %-16s %-28s %12s  %-8s %10s  %s\n", launches ? "launch" : "phase", "node", "step", "layer",
+           "output", launches ? "blocks" : "pieces", "MFLOP", "kernel");
     double total = 0;
     elbo_step_info s;
     for (int i = 0; p->state->device->step_info(p, i, &s); i++) {
         char pieces[24], shape[40];
-        snprintf(pieces, sizeof pieces, s.tiles == 1 ? "%d tile" : s.tiles ? "%d tiles" : "by shard", s.tiles);
+        if (program.launches)
+            snprintf(pieces, sizeof pieces, "%d", s.tiles);
+        else
+            snprintf(pieces, sizeof pieces, s.tiles == 1 ? "%d tile" : s.tiles ? "%d tiles" : "by shard", s.tiles);
         double mflop = s.flop_per_image * p->options.batch * 1e-6;
         total += mflop;
-        printf("%-5d %-14s %-16s %-28.28s %12s  %-8s %10.1f  %s\n", s.phase, s.node->name, s.what, s.node->text,
+        printf("%-6d %-14s %-16s %-28.28s %12s  %-8s %10.1f  %s\n", s.phase, s.node->name, s.what, s.node->text,
                elbo_shape_text(s.node->shape, shape), pieces, mflop, s.kernel);
     }
     printf("\n%.1f MFLOP a batch, %.3f MFLOP an image\n", total, total / p->options.batch);
@@ -70,11 +77,11 @@ static json_t *plan_json(const elbo_plan *p, const elbo_recipe *r) {
                                                elbo_shape_text(s.node->shape, shape), "tiles", s.tiles, "flop",
                                                s.flop_per_image * p->options.batch, "kernel", s.kernel));
     }
-    return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:o}", "recipe", r->name, "player",
+    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:o}", "recipe", r->name, "player",
                      p->options.player == ELBO_PLAYER_ADVERSARY ? "adversary" : "model", "batch", p->options.batch,
-                     "shards", program.shards, "parameters", (json_int_t)p->graph->weights, "parameter_bytes",
-                     (json_int_t)(4 * p->graph->param_floats), "activation_bytes",
-                     (json_int_t)(4 * program.activation_floats), "steps", steps);
+                     "shards", program.shards, "launches", program.launches, "parameters",
+                     (json_int_t)p->graph->weights, "parameter_bytes", (json_int_t)(4 * p->graph->param_floats),
+                     "activation_bytes", (json_int_t)(4 * program.activation_floats), "steps", steps);
 }
 
 /* Lowers the recipe's plan and shows it. Weights that a perceptual loss looks with are read, so that its steps are
@@ -93,7 +100,7 @@ static elbo_status show(const elbo_recipe *r, elbo_image_shape shape, elbo_mode 
     if (status == ELBO_OK) status = elbo_features_open(&features, r, shape, err);
     if (status == ELBO_OK) status = elbo_team_make(&team, 1, err);
     const elbo_optimizer_rule *rule = mode == ELBO_TRAIN ? elbo_optimizer_rule_of(r->train.optimizer) : NULL;
-    if (status == ELBO_OK) status = elbo_state_open(&state, device, &network, team, rule, err);
+    if (status == ELBO_OK) elbo_state_describe(&state, device, &network, team, rule);
     elbo_plan_options o = {
         .mode = mode, .batch = r->train.batch, .samples = r->loss.samples, .clip = r->train.clip, .features = features};
     for (int i = 0; i < players && status == ELBO_OK; i++) {

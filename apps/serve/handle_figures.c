@@ -99,7 +99,7 @@ static elbo_status draw_reconstructions(drawing *d, elbo_figure f, elbo_error *e
     elbo_reconstruct_options o = {.count = d->count, .class_word = class_of(d)};
     elbo_reconstruct_result r = {0};
     elbo_status status = elbo_reconstruct(&r, &d->run, 1, &d->data->set, &o, err);
-    if (status == ELBO_OK) status = elbo_figure_reconstruct(f, &r, err);
+    if (status == ELBO_OK) status = elbo_figure_reconstruct(f, &r, 0, err);
     elbo_reconstruct_free(&r);
     return status;
 }

@@ -6,11 +6,19 @@
 
 #include "base/memory.h"
 #include "device/cpu/cpu.h"
+#include "device/cuda/cuda.h"
 
 const elbo_device *const elbo_devices[] = {&elbo_device_cpu, &elbo_device_ref, NULL};
+const elbo_device *const elbo_test_devices[] = {
+#ifdef ELBO_WITH_SHIM
+    &elbo_device_shim,
+#endif
+    NULL};
 
 elbo_status elbo_device_find(const elbo_device **device, const char *name, elbo_error *err) {
     char names[200] = "";
+    for (int i = 0; name && elbo_test_devices[i]; i++)
+        if (!strcmp((*device = elbo_test_devices[i])->name, name)) return ELBO_OK;
     for (int i = 0; elbo_devices[i]; i++) {
         *device = elbo_devices[i];
         if (!name || !strcmp((*device)->name, name)) return ELBO_OK;
@@ -21,10 +29,15 @@ elbo_status elbo_device_find(const elbo_device **device, const char *name, elbo_
     return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`; expected %s", name, names);
 }
 
-elbo_status elbo_state_open(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,
-                            const elbo_optimizer_rule *optimizer, elbo_error *err) {
+void elbo_state_describe(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,
+                         const elbo_optimizer_rule *optimizer) {
     *s = (elbo_state){
         .device = device, .graph = &n->graph, .team = team, .params = n->params, .optimizer = optimizer, .version = 1};
+}
+
+elbo_status elbo_state_open(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,
+                            const elbo_optimizer_rule *optimizer, elbo_error *err) {
+    elbo_state_describe(s, device, n, team, optimizer);
     size_t floats = n->graph.param_floats;
     elbo_status status = ELBO_OK;
     for (int i = 0; optimizer && i < optimizer->arrays && status == ELBO_OK; i++)

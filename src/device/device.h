@@ -73,6 +73,7 @@ typedef struct elbo_step_info {
 
 typedef struct elbo_program_info {
     int shards, shard_rows;
+    int launches;                              // 0: the device has none
     size_t activation_floats, unshared_floats; // activations and gradients; without sharing memory
     size_t work_floats;                        // packed weights, the shards' parts of gradients
 } elbo_program_info;
@@ -101,6 +102,8 @@ typedef struct elbo_device {
 
 /* Ended by NULL; the first is the default. */
 extern const elbo_device *const elbo_devices[];
+/* Those that only tests ask for, by name; the same, empty in builds without tests. */
+extern const elbo_device *const elbo_test_devices[];
 /* By name; NULL is the default. Fails with the names that there are. */
 elbo_status elbo_device_find(const elbo_device **device, const char *name, elbo_error *err);
 
@@ -119,6 +122,9 @@ typedef struct elbo_state {
 /* The network and the team must outlive the state. */
 elbo_status elbo_state_open(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,
                             const elbo_optimizer_rule *optimizer, elbo_error *err);
+/* For plans that are only looked at: takes no memory of the device, which need not be there. */
+void elbo_state_describe(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,
+                         const elbo_optimizer_rule *optimizer);
 void elbo_state_close(elbo_state *s);
 /* After the host's blocks were changed; before they are read. */
 elbo_status elbo_state_put(elbo_state *s, elbo_error *err);

@@ -121,6 +121,7 @@ static elbo_status check_weights(const trainer *t, elbo_error *err) {
 /* A NaN or infinity stops the run. What to say: which step, which tensor, and what usually helps. */
 static elbo_status report_divergence(trainer *t, elbo_plan *plan, const elbo_batch_args *args, bool too_long,
                                      elbo_error *err) {
+    ELBO_TRY(elbo_state_get(&t->state, err));
     ELBO_TRY(check_weights(t, err));
     const char *what = "sum";
     const elbo_node *n = t->state.device->find_nonfinite(plan, args, &what);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "device/cpu/program_make.h"
+#include "plan/place.h"
 
 static void touch(elbo_cpu_tensor *t, int when) {
     if (!t) return;
@@ -33,45 +34,11 @@ static void find_lifetimes(elbo_cpu_program *p) {
         if (p->tensor[i]->kept) p->tensor[i]->last = INT32_MAX;
 }
 
-typedef struct slot {
-    elbo_cpu_tensor *tensor;
-    size_t start, size;
-} slot;
-
-static int larger_first(const void *a, const void *b) {
-    const slot *x = a, *y = b;
-    if (x->size != y->size) return x->size < y->size ? 1 : -1;
-    return x->tensor->first - y->tensor->first;
-}
-
-/* Greedy by size: each tensor takes the lowest place that is free during its life. Returns the floats needed. */
-static size_t pack(slot *slots, int n) {
-    qsort(slots, (size_t)n, sizeof *slots, larger_first);
-    size_t end = 0;
-    for (int i = 0; i < n; i++) {
-        slot *s = &slots[i];
-        s->start = 0;
-        for (int moved = 1; moved;) {
-            moved = 0;
-            for (int k = 0; k < i; k++) {
-                const slot *o = &slots[k];
-                int together = s->tensor->first <= o->tensor->last && o->tensor->first <= s->tensor->last;
-                if (together && s->start < o->start + o->size && o->start < s->start + s->size) {
-                    s->start = o->start + o->size;
-                    moved = 1;
-                }
-            }
-        }
-        if (s->start + s->size > end) end = s->start + s->size;
-    }
-    return end;
-}
-
 static size_t round_up(size_t floats) { return (floats + 15) / 16 * 16; }
 
 elbo_status elbo_cpu_place_tensors(elbo_cpu_program *p, elbo_error *err) {
     find_lifetimes(p);
-    slot *slots = calloc((size_t)p->tensors + 1, sizeof *slots);
+    elbo_placed *slots = calloc((size_t)p->tensors + 1, sizeof *slots);
     if (!slots) return elbo_no_memory(err);
     size_t size[2]; // of one shard's part, of the whole batch's
     for (int whole = 0; whole <= 1; whole++) {
@@ -80,11 +47,12 @@ elbo_status elbo_cpu_place_tensors(elbo_cpu_program *p, elbo_error *err) {
             elbo_cpu_tensor *t = p->tensor[i];
             if (t->first < 0 || t->whole_batch != whole) continue;
             size_t rows = (size_t)t->rows * (size_t)(whole ? p->shards : 1);
-            slots[n++] = (slot){.tensor = t, .size = round_up(rows * t->per_image)};
+            slots[n++] =
+                (elbo_placed){.of = t, .size = round_up(rows * t->per_image), .first = t->first, .last = t->last};
         }
-        size[whole] = pack(slots, n);
+        size[whole] = elbo_place_all(slots, n);
         for (int i = 0; i < n; i++) { // offsets now, addresses when the arena is there
-            slots[i].tensor->shard_stride = slots[i].start;
+            ((elbo_cpu_tensor *)slots[i].of)->shard_stride = slots[i].start;
         }
     }
     free(slots);

@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 SECONDS := 3600
 COUNT := 0
 
-.PHONY: all demo test torture bench asan tsan faults kills fuzz arm64 install deb clean format help packages test-packages photos test-browser
+.PHONY: all demo test torture bench reproduce asan tsan faults kills fuzz arm64 install deb clean format help packages test-packages photos test-browser
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -37,6 +37,9 @@ torture: test-packages $(BUILD)/build.ninja ## random architectures against floa
 
 bench: all ## speed of the recipes, beside PyTorch where python3-torch is installed
 	@tools/bench.sh $(BUILD)/elbo
+
+reproduce: all ## trains and scores published results again: hours (NAMES="ruff pythae"; QUICK=1: an epoch of each)
+	@QUICK=$(QUICK) tools/reproduce.sh $(BUILD)/elbo $(NAMES)
 
 asan: test-packages ## all tests again with AddressSanitizer and UndefinedBehaviorSanitizer
 	@test -f build-asan/build.ninja || meson setup build-asan --buildtype=debugoptimized \

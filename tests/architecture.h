@@ -146,9 +146,14 @@ static inline void propose_convolution(architecture *a, char *to) {
     bool transposed = one_in(a, 3);
     int kernel = PICK(a, kernels), stride = one_in(a, 3) ? from_to(a, 2, 3) : 1,
         dilation = one_in(a, 4) ? from_to(a, 2, 3) : 1;
+    int across = one_in(a, 4) ? PICK(a, kernels) : kernel; // of columns
     add_text(to, LAYER_TEXT, "%s %d kernel=%d", transposed ? "conv_transpose2d" : "conv2d", PICK(a, widths), kernel);
-    if (stride > 1) add_text(to, LAYER_TEXT, " stride=%d", stride);
-    if (!one_in(a, 3)) add_text(to, LAYER_TEXT, " padding=%d", from_to(a, 0, dilation * (kernel - 1)));
+    if (across != kernel) add_text(to, LAYER_TEXT, "x%d", across);
+    if (stride > 1) add_text(to, LAYER_TEXT, one_in(a, 4) ? " stride=%dx1" : " stride=%d", stride);
+    if (!one_in(a, 3)) {
+        add_text(to, LAYER_TEXT, " padding=%d", from_to(a, 0, dilation * (kernel - 1)));
+        if (across != kernel) add_text(to, LAYER_TEXT, "x%d", from_to(a, 0, dilation * (across - 1)));
+    }
     if (dilation > 1) add_text(to, LAYER_TEXT, " dilation=%d", dilation);
     if (transposed && one_in(a, 2)) add_text(to, LAYER_TEXT, " output_padding=%d", from_to(a, 0, 2));
     if (one_in(a, 5)) add_text(to, LAYER_TEXT, " bias=false");

@@ -127,6 +127,14 @@ static inline void oracle_reparameterize(oracle *o, const elbo_node *n, const do
     }
 }
 
+/* Of the columns. */
+static inline int oracle_across(const elbo_node *n, const char *name) {
+    for (int i = 0; i < ELBO_OP_MAX_VALUES; i++)
+        if (n->op->values[i].name && !strcmp(n->op->values[i].name, name)) return (int)n->across[i];
+    fail_msg("%s has no %s", n->op->name, name);
+    return 0;
+}
+
 static inline int oracle_value(const elbo_node *n, const char *name) {
     for (int i = 0; i < ELBO_OP_MAX_VALUES; i++)
         if (n->op->values[i].name && !strcmp(n->op->values[i].name, name)) return (int)n->value[i];
@@ -143,6 +151,8 @@ static inline void oracle_convolution(oracle *o, const elbo_node *n, const doubl
     bool transposed = !strcmp(n->op->name, "conv_transpose2d");
     int k = oracle_value(n, "kernel"), s = oracle_value(n, "stride"), p = oracle_value(n, "padding");
     int d = oracle_value(n, "dilation");
+    int k2 = oracle_across(n, "kernel"), s2 = oracle_across(n, "stride"), p2 = oracle_across(n, "padding"),
+        d2 = oracle_across(n, "dilation");
     const double *w = o->params + g->param[n->first_param].offset;
     const double *bias = n->params > 1 ? o->params + g->param[n->first_param + 1].offset : NULL;
     const int *few = transposed ? in : out,
@@ -154,11 +164,11 @@ static inline void oracle_convolution(oracle *o, const elbo_node *n, const doubl
                 for (int r = 0; r < few[1]; r++)
                     for (int c = 0; c < few[2]; c++)
                         for (int kr = 0; kr < k; kr++)
-                            for (int kc = 0; kc < k; kc++) {
-                                int row = r * s - p + kr * d, column = c * s - p + kc * d;
+                            for (int kc = 0; kc < k2; kc++) {
+                                int row = r * s - p + kr * d, column = c * s2 - p2 + kc * d2;
                                 if (row < 0 || row >= many[1] || column < 0 || column >= many[2]) continue;
                                 double weight =
-                                    w[((f * many[0] + m) * k + kr) * k + kc]; // (out, in), (in, out) transposed
+                                    w[((f * many[0] + m) * k + kr) * k2 + kc]; // (out, in), (in, out) transposed
                                 int at_few = (f * few[1] + r) * few[2] + c,
                                     at_many = (m * many[1] + row) * many[2] + column;
                                 if (transposed)

@@ -54,6 +54,13 @@ static inline double replay_value(const elbo_node *n, const char *name) {
     abort();
 }
 
+/* Of the columns. */
+static inline double replay_across(const elbo_node *n, const char *name) {
+    for (int i = 0; i < ELBO_OP_MAX_VALUES; i++)
+        if (n->op->values[i].name && !strcmp(n->op->values[i].name, name)) return n->across[i];
+    abort();
+}
+
 typedef struct replay_op {
     const char *name;
     /* x: (count, size of the first input), y: (count, size) */

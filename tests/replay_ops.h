@@ -32,6 +32,8 @@ static void replay_convolution(replay *r, const elbo_node *n, const var *x, var 
     bool transposed = n->op == &elbo_op_conv_transpose2d, bias = replay_value(n, "bias") != 0;
     int stride = (int)replay_value(n, "stride"), padding = (int)replay_value(n, "padding"),
         dilation = (int)replay_value(n, "dilation");
+    int stride2 = (int)replay_across(n, "stride"), padding2 = (int)replay_across(n, "padding"),
+        dilation2 = (int)replay_across(n, "dilation");
     const elbo_param *first = replay_param(r, n, 0);
     int kernel[2] = {first->dim[2], first->dim[3]}, stacked = n->stacked ? n->params / (bias ? 2 : 1) : 1;
     const int *small = transposed ? in : out, *large = transposed ? out : in;
@@ -44,7 +46,7 @@ static void replay_convolution(replay *r, const elbo_node *n, const var *x, var 
                 for (int at_small = 0; at_small < small[1] * small[2]; at_small++)
                     for (int tap = 0; tap < kernel[0] * kernel[1]; tap++) {
                         int row = at_small / small[2] * stride - padding + tap / kernel[1] * dilation,
-                            column = at_small % small[2] * stride - padding + tap % kernel[1] * dilation;
+                            column = at_small % small[2] * stride2 - padding2 + tap % kernel[1] * dilation2;
                         if (row < 0 || row >= large[1] || column < 0 || column >= large[2]) continue;
                         int i = s * small[1] * small[2] + at_small, k = (l * large[1] + row) * large[2] + column;
                         var weight = w[(s * large[0] + l) * kernel[0] * kernel[1] + tap];

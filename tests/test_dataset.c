@@ -373,6 +373,62 @@ static void npy_floats_stay_floats(void **state) {
     assert_message(err, "uint8 or float32");
 }
 
+/* EMNIST's letters: 2 x 2 images that lie transposed, labels from 1. */
+static void make_letters(const char *folder, int count, uint8_t first_label, int side) {
+    static const char *const names[4] = {
+        "emnist-letters-train-images-idx3-ubyte", "emnist-letters-train-labels-idx1-ubyte",
+        "emnist-letters-test-images-idx3-ubyte", "emnist-letters-test-labels-idx1-ubyte"};
+    make_folder(folder);
+    for (int i = 0; i < 4; i++) {
+        uint8_t bytes[512] = {0, 0, 8, i % 2 ? 1 : 3, 0, 0, 0, (uint8_t)count, 0, 0, 0, 2, 0, 0, 0, (uint8_t)side};
+        for (int k = 0; i % 2 && k < count; k++) bytes[8 + k] = (uint8_t)(first_label + k % 26);
+        for (int k = 0; i % 2 == 0 && k < 2 * side * count; k++) bytes[16 + k] = (uint8_t)k;
+        FILE *f = fopen(in(folder, names[i]), "wb");
+        assert_non_null(f);
+        fwrite(bytes, 1, (size_t)(i % 2 ? 8 + count : 16 + 2 * side * count), f);
+        fclose(f);
+    }
+}
+
+static void letters_stand_upright(void **state) {
+    (void)state;
+    char here[160];
+    snprintf(here, sizeof here, "%s/letters", data);
+    make_letters(here, 27, 1, 2);
+    assert_true(elbo_dataset_present("letters"));
+    elbo_dataset d = open_good("letters", NULL, ELBO_BOTH_SPLITS);
+    assert_int_equal(d.classes, 26);
+    assert_string_equal(d.class_names[0], "A");
+    assert_string_equal(d.class_names[25], "Z");
+    assert_int_equal(d.train.labels[0], 0);
+    assert_int_equal(d.test.labels[25], 25);
+    assert_int_equal(d.test.labels[26], 0);
+    assert_memory_equal(d.train.bytes, ((uint8_t[]){0, 2, 1, 3, 4, 6, 5, 7}), 8);
+    assert_int_equal(d.test.bytes[4 * 26 + 1], 4 * 26 + 2);
+    elbo_dataset_close(&d);
+    d = open_good("letters", NULL, ELBO_TEST_SPLIT); // one split alone: as many classes
+    assert_int_equal(d.classes, 26);
+    assert_null(d.train.bytes);
+    elbo_dataset_close(&d);
+    make_letters(here, 5, 0, 2);
+    assert_message(open_bad("letters", NULL, ELBO_BOTH_SPLITS, ELBO_BAD_INPUT), "label 0 of image 0", "1 to 26");
+    make_letters(here, 5, 1, 3);
+    assert_message(open_bad("letters", NULL, ELBO_BOTH_SPLITS, ELBO_BAD_INPUT), "square");
+    make_letters(here, 5, 1, 2);
+    assert_int_equal(unlink(in(here, "emnist-letters-test-labels-idx1-ubyte")), 0);
+    assert_message(open_bad("letters", NULL, ELBO_BOTH_SPLITS, ELBO_NOT_FOUND),
+                   "lacks emnist-letters-test-labels-idx1-ubyte");
+}
+
+static void kmnist_has_names(void **state) {
+    (void)state;
+    make_idx(in(data, "kmnist"), ALL, 5, 10);
+    elbo_dataset d = open_good("kmnist", NULL, ELBO_BOTH_SPLITS);
+    assert_string_equal(d.class_names[3], "tsu");
+    assert_int_equal(d.train.bytes[0], 5);
+    elbo_dataset_close(&d);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, clean)
 
 int main(void) {
@@ -387,6 +443,8 @@ int main(void) {
         TEST(unknown_names_are_answered_with_the_nearest),
         TEST(what_is_wrong_inside_a_file_is_passed_on),
         TEST(digits_are_made),
+        TEST(letters_stand_upright),
+        TEST(kmnist_has_names),
         TEST(an_npy_file_holds_out_its_last_tenth),
         TEST(npy_shapes_become_images),
         TEST(npy_floats_stay_floats),

@@ -59,10 +59,10 @@ static elbo_model *trained(const char *name, const char *yaml) {
     "decoder: [linear 24, leaky_relu 1, linear 784, sigmoid]\ntrain: {epochs: 1, batch: 32}\n"
 #define EVERY_LAYER                                                                                                    \
     "kind: vae\ndata: digits\nimage: {range: [-1, 1]}\nlatent: {channels: 1, head: conv2d kernel=3 padding=1}\n"       \
-    "encoder: [conv2d 4 kernel=3 padding=1 bias=false, batch_norm2d eps=1e-3, leaky_relu 0.2, save a, conv2d 4 "       \
+    "encoder: [conv2d 4 kernel=3x5 padding=1x2 bias=false, batch_norm2d eps=1e-3, leaky_relu 0.2, save a, conv2d 4 "   \
     "kernel=3 padding=2 dilation=2, add a, max_pool2d kernel=2, save b, conv2d 3 kernel=1, concat b, layer_norm, "     \
     "tanh, avg_pool2d kernel=2]\n"                                                                                     \
-    "decoder: [upsample 2 mode=bilinear, conv_transpose2d 3 kernel=3 stride=2 padding=1 output_padding=1, relu, "      \
+    "decoder: [upsample 2 mode=bilinear, conv_transpose2d 3 kernel=3x4 stride=2 padding=1 output_padding=1x0, relu, "  \
     "flatten, linear 20, batch_norm1d, sigmoid, linear 1568, unflatten 2 28 28, upsample, avg_pool2d kernel=3 "        \
     "stride=2 padding=1, conv2d 1 kernel=1]\n"                                                                         \
     "loss: {reconstruction: gaussian}\ntrain: {epochs: 1, batch: 32}\n"
@@ -319,7 +319,7 @@ static void a_module_has_the_layers_and_the_weights(void **state) {
     elbo_model *m = trained("torch", EVERY_LAYER);
     elbo_export_files f = exported(m, ELBO_EXPORT_PYTORCH, "torch-model.py");
     char *text = text_of(f.path[0]);
-    static const char *const lines[] = {"nn.Conv2d(1, 4, 3, padding=1, bias=False),",
+    static const char *const lines[] = {"nn.Conv2d(1, 4, (3, 5), padding=(1, 2), bias=False),",
                                         "nn.BatchNorm2d(4, eps=0.001),",
                                         "nn.LayerNorm([7, 14, 14]),",
                                         "self.mu = nn.Conv2d(7, 1, 3, padding=1)",

@@ -407,6 +407,30 @@ static void names_and_mirrors_are_checked_first(void **state) {
     assert_string_equal(server.targets[0], "/mine/train-images-idx3-ubyte.gz");
 }
 
+/* EMNIST's archive is not asked for where its files are there; it goes by two names. */
+static void letters_that_are_there_are_left(void **state) {
+    (void)state;
+    static const char *const names[] = {"train-images-idx3", "train-labels-idx1", "test-images-idx3",
+                                        "test-labels-idx1"};
+    elbo_error err = {0};
+    char path[200], mirror[64];
+    setenv("XDG_CACHE_HOME", s.folder, 1);
+    snprintf(mirror, sizeof mirror, "http://127.0.0.1:%d/mine", server.port);
+    assert_string_equal(elbo_fetch_known_name("emnist-letters"), "letters");
+    assert_int_equal(elbo_fetch("emnist-letters", mirror, NULL, NULL, &err), ELBO_IO);
+    assert_message(err, "/mine/gzip.zip", "404");
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "elbo/letters/emnist-letters-%s-ubyte.gz", names[i]);
+        scratch_write(&s, path, "x", 1);
+    }
+    int before = server.requests;
+    assert_int_equal(elbo_fetch("emnist-letters", mirror, NULL, NULL, &err), ELBO_OK);
+    assert_int_equal(elbo_fetch("letters", mirror, NULL, NULL, &err), ELBO_OK);
+    assert_int_equal(server.requests, before);
+    assert_int_equal(elbo_fetch("kmnist", mirror, NULL, NULL, &err), ELBO_IO);
+    assert_message(err, "/mine/train-images-idx3-ubyte.gz");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, clean)
 
 int main(void) {
@@ -425,6 +449,7 @@ int main(void) {
         TEST(redirections_are_followed_but_not_out_of_http),
         TEST(progress_is_told_and_may_stop),
         TEST(names_and_mirrors_are_checked_first),
+        TEST(letters_that_are_there_are_left),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -13,54 +13,72 @@ typedef struct layer {
     bool transposed;
     int rows, in, height, width, out, kernel, stride, padding, dilation, output_padding;
     bool bias;
+    int across[5]; // of the columns: kernel, stride, padding, dilation, output_padding; a kernel of 0: as of the rows
 } layer;
 
 static const layer convolutions[] = {
-    {false, 3, 1, 7, 6, 20, 3, 2, 1, 1, 0, true},
-    {false, 2, 3, 5, 5, 16, 5, 1, 2, 1, 0, true},
-    {false, 2, 17, 6, 5, 9, 3, 3, 1, 1, 0, false},
-    {false, 1, 20, 4, 4, 3, 2, 2, 0, 1, 0, true},
-    {false, 2, 8, 9, 7, 33, 3, 1, 3, 2, 0, true},
-    {false, 4, 16, 1, 1, 1, 1, 1, 0, 1, 0, true},
-    {false, 1, 5, 7, 9, 8, 4, 3, 2, 1, 0, true},
-    {true, 3, 20, 4, 3, 1, 3, 2, 1, 1, 1, true},
-    {true, 2, 17, 3, 4, 3, 5, 3, 2, 1, 2, true},
-    {true, 2, 9, 3, 3, 5, 5, 1, 2, 1, 0, false},
-    {true, 2, 3, 3, 2, 20, 4, 2, 1, 1, 0, true},
-    {true, 1, 16, 2, 3, 17, 3, 2, 1, 2, 1, true},
-    {true, 5, 8, 1, 1, 8, 7, 1, 0, 1, 0, true},
-    {true, 2, 33, 3, 3, 9, 2, 3, 0, 1, 2, false},
+    {false, 3, 1, 7, 6, 20, 3, 2, 1, 1, 0, true, {0}},
+    {false, 2, 3, 5, 5, 16, 5, 1, 2, 1, 0, true, {0}},
+    {false, 2, 17, 6, 5, 9, 3, 3, 1, 1, 0, false, {0}},
+    {false, 1, 20, 4, 4, 3, 2, 2, 0, 1, 0, true, {0}},
+    {false, 2, 8, 9, 7, 33, 3, 1, 3, 2, 0, true, {0}},
+    {false, 4, 16, 1, 1, 1, 1, 1, 0, 1, 0, true, {0}},
+    {false, 1, 5, 7, 9, 8, 4, 3, 2, 1, 0, true, {0}},
+    {true, 3, 20, 4, 3, 1, 3, 2, 1, 1, 1, true, {0}},
+    {true, 2, 17, 3, 4, 3, 5, 3, 2, 1, 2, true, {0}},
+    {true, 2, 9, 3, 3, 5, 5, 1, 2, 1, 0, false, {0}},
+    {true, 2, 3, 3, 2, 20, 4, 2, 1, 1, 0, true, {0}},
+    {true, 1, 16, 2, 3, 17, 3, 2, 1, 2, 1, true, {0}},
+    {true, 5, 8, 1, 1, 8, 7, 1, 0, 1, 0, true, {0}},
+    {true, 2, 33, 3, 3, 9, 2, 3, 0, 1, 2, false, {0}},
     // What minimal filtering takes, in tiles that hang over and in panels of every width.
-    {false, 3, 16, 7, 6, 32, 3, 1, 1, 1, 0, true},
-    {false, 2, 32, 5, 8, 48, 3, 1, 0, 1, 0, false},
-    {false, 1, 80, 3, 3, 16, 3, 1, 2, 1, 0, true},
-    {false, 2, 16, 1, 1, 96, 3, 1, 1, 1, 0, true},
-    {false, 3, 16, 16, 13, 16, 3, 1, 1, 1, 0, true},
-    {false, 2, 16, 16, 18, 32, 4, 2, 1, 1, 0, true},
-    {false, 3, 32, 13, 12, 16, 4, 2, 0, 1, 0, false},
-    {false, 1, 48, 15, 17, 80, 4, 2, 2, 1, 0, true},
-    {true, 2, 16, 8, 9, 32, 4, 2, 1, 1, 0, true},
-    {true, 1, 80, 6, 6, 16, 4, 2, 0, 1, 1, true},
-    {true, 3, 32, 8, 7, 48, 4, 2, 2, 1, 1, false},
+    {false, 3, 16, 7, 6, 32, 3, 1, 1, 1, 0, true, {0}},
+    {false, 2, 32, 5, 8, 48, 3, 1, 0, 1, 0, false, {0}},
+    {false, 1, 80, 3, 3, 16, 3, 1, 2, 1, 0, true, {0}},
+    {false, 2, 16, 1, 1, 96, 3, 1, 1, 1, 0, true, {0}},
+    {false, 3, 16, 16, 13, 16, 3, 1, 1, 1, 0, true, {0}},
+    {false, 2, 16, 16, 18, 32, 4, 2, 1, 1, 0, true, {0}},
+    {false, 3, 32, 13, 12, 16, 4, 2, 0, 1, 0, false, {0}},
+    {false, 1, 48, 15, 17, 80, 4, 2, 2, 1, 0, true, {0}},
+    {true, 2, 16, 8, 9, 32, 4, 2, 1, 1, 0, true, {0}},
+    {true, 1, 80, 6, 6, 16, 4, 2, 0, 1, 1, true, {0}},
+    {true, 3, 32, 8, 7, 48, 4, 2, 2, 1, 1, false, {0}},
+    // Not square.
+    {false, 2, 16, 5, 8, 17, 1, 1, 0, 1, 0, true, {7, 1, 3, 1, 0}},
+    {false, 2, 3, 9, 7, 20, 3, 2, 1, 1, 0, true, {5, 1, 2, 1, 0}},
+    {false, 2, 16, 7, 6, 32, 3, 1, 1, 1, 0, true, {3, 1, 0, 1, 0}},
+    {false, 3, 16, 7, 6, 16, 3, 1, 1, 1, 0, false, {3, 2, 1, 1, 0}},
+    {false, 2, 20, 6, 7, 2, 2, 1, 1, 1, 0, true, {4, 1, 2, 1, 0}},
+    {false, 1, 9, 8, 9, 5, 3, 1, 3, 2, 0, true, {2, 3, 0, 4, 0}},
+    {true, 2, 17, 3, 4, 3, 5, 3, 2, 1, 2, true, {2, 1, 1, 1, 0}},
+    {true, 2, 16, 2, 3, 16, 1, 1, 0, 1, 0, true, {4, 2, 1, 1, 1}},
+    {true, 3, 9, 3, 3, 20, 3, 1, 0, 3, 2, true, {2, 2, 1, 1, 0}},
+    {true, 2, 20, 4, 3, 1, 3, 2, 1, 1, 1, true, {5, 1, 2, 1, 0}},
+    {false, 2, 16, 16, 18, 32, 4, 2, 1, 1, 0, true, {4, 2, 0, 1, 0}},
+    {false, 2, 16, 12, 9, 16, 4, 2, 1, 1, 0, true, {4, 1, 1, 1, 0}},
+    {true, 2, 16, 6, 5, 32, 4, 2, 1, 1, 0, true, {3, 2, 1, 1, 0}},
+    {true, 2, 16, 6, 5, 16, 4, 2, 1, 1, 0, true, {4, 2, 2, 1, 0}},
 };
 
 static elbo_conv_shape shape_of(const layer *l) {
+    bool square = !l->across[0];
     elbo_conv_shape s = {.transposed = l->transposed,
                          .rows = l->rows,
                          .in = l->in,
                          .height = l->height,
                          .width = l->width,
                          .out = l->out,
-                         .kernel = l->kernel,
-                         .stride = l->stride,
-                         .padding = l->padding,
-                         .dilation = l->dilation,
+                         .kernel = {l->kernel, square ? l->kernel : l->across[0]},
+                         .stride = {l->stride, square ? l->stride : l->across[1]},
+                         .padding = {l->padding, square ? l->padding : l->across[2]},
+                         .dilation = {l->dilation, square ? l->dilation : l->across[3]},
                          .bias = l->bias};
-    int reach = l->dilation * (l->kernel - 1) + 1, *out[] = {&s.out_height, &s.out_width};
+    int *out[] = {&s.out_height, &s.out_width};
     for (int i = 0; i < 2; i++) {
-        int size = i ? l->width : l->height;
-        *out[i] = l->transposed ? (size - 1) * l->stride - 2 * l->padding + reach + l->output_padding
-                                : (size + 2 * l->padding - reach) / l->stride + 1;
+        int size = i ? l->width : l->height, reach = s.dilation[i] * (s.kernel[i] - 1) + 1,
+            extra = i && !square ? l->across[4] : l->output_padding;
+        *out[i] = l->transposed ? (size - 1) * s.stride[i] - 2 * s.padding[i] + reach + extra
+                                : (size + 2 * s.padding[i] - reach) / s.stride[i] + 1;
     }
     return s;
 }
@@ -73,9 +91,9 @@ typedef struct expected {
 } expected;
 
 static expected expect(const elbo_conv_shape *s) {
-    size_t k = (size_t)s->kernel, in = (size_t)s->in, out = (size_t)s->out;
+    size_t taps = (size_t)(s->kernel[0] * s->kernel[1]), in = (size_t)s->in, out = (size_t)s->out;
     size_t x_pixels = (size_t)(s->height * s->width), y_pixels = (size_t)(s->out_height * s->out_width);
-    expected e = {.x = (size_t)s->rows * in * x_pixels, .y = (size_t)s->rows * out * y_pixels, .w = in * out * k * k};
+    expected e = {.x = (size_t)s->rows * in * x_pixels, .y = (size_t)s->rows * out * y_pixels, .w = in * out * taps};
     e.px = normal(e.x, 40), e.pw = normal(e.w, 41), e.pb = normal(out, 42), e.pdy = normal(e.y, 43);
     e.forward = new_sums(e.y), e.dx = new_sums(e.x), e.dw = new_sums(e.w), e.db = new_sums(out);
     for (size_t i = 0; i < e.y; i++) {
@@ -92,12 +110,14 @@ static expected expect(const elbo_conv_shape *s) {
                         int few = s->transposed ? a : b, many = s->transposed ? b : a;
                         int few_width = s->transposed ? s->width : s->out_width,
                             many_width = s->transposed ? s->out_width : s->width;
-                        int ky = many / many_width - few / few_width * s->stride + s->padding;
-                        int kx = many % many_width - few % few_width * s->stride + s->padding;
-                        if (ky < 0 || kx < 0 || ky % s->dilation || kx % s->dilation) continue;
-                        ky /= s->dilation, kx /= s->dilation;
-                        if (ky >= s->kernel || kx >= s->kernel) continue;
-                        size_t w = ((s->transposed ? i * out + o : o * in + i) * k + (size_t)ky) * k + (size_t)kx;
+                        int ky = many / many_width - few / few_width * s->stride[0] + s->padding[0];
+                        int kx = many % many_width - few % few_width * s->stride[1] + s->padding[1];
+                        if (ky < 0 || kx < 0 || ky % s->dilation[0] || kx % s->dilation[1]) continue;
+                        ky /= s->dilation[0], kx /= s->dilation[1];
+                        if (ky >= s->kernel[0] || kx >= s->kernel[1]) continue;
+                        size_t w = ((s->transposed ? i * out + o : o * in + i) * (size_t)s->kernel[0] + (size_t)ky) *
+                                       (size_t)s->kernel[1] +
+                                   (size_t)kx;
                         size_t x = (n * in + i) * x_pixels + (size_t)a, y = (n * out + o) * y_pixels + (size_t)b;
                         add_term(&e.forward, y, (double)e.px[x] * e.pw[w]);
                         add_term(&e.dx, x, (double)e.pdy[y] * e.pw[w]);

@@ -264,6 +264,16 @@ INPUTS = {
     "mnist-denoising-ae": dict(kind="ae", latent="none", images="square", corrupt="[noise 0.4, mask 0.25]",
                                encoder=CONV_ENCODER, decoder=CONV_DECODER),
 }
+# Convolutions that are not square.
+SIDES = {
+    "sides": dict(kind="vae", latent="3",
+                  encoder=["conv2d 9 kernel=1x3 padding=0x1", "relu",
+                           "conv2d 8 kernel=3x2 stride=2x1 padding=1x0 dilation=1x2", "leaky_relu", "flatten"],
+                  decoder=["linear 120", "unflatten 8 3 5", "conv_transpose2d 5 kernel=2x3 stride=2x1", "relu",
+                           "conv2d 1 kernel=3x5 padding=1x2", "sigmoid"]),
+}
+
+
 def calm_block(channels, name):
     conv = ["group_norm 2|8", "silu", "conv2d %s kernel=3 padding=1" % channels]
     return ["save " + name] + conv + conv + ["add " + name]
@@ -321,6 +331,12 @@ class SelfAttention(nn.MultiheadAttention):
         return y.transpose(1, 2).reshape(x.shape)
 
 
+def sides(text):
+    """3, or (3, 5) of 3x5."""
+    numbers = tuple(int(v) for v in text.split("x"))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
 def layer(text, shape):
     """One layer of a recipe, for inputs of a shape (without the batch)."""
     name, *words = text.split()
@@ -352,8 +368,8 @@ def layer(text, shape):
         return nn.LeakyReLU(float(named.get("negative_slope", 0.01)))
     if name in ("conv2d", "conv_transpose2d"):
         kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
-        numbers = {k: int(v) for k, v in named.items() if k not in ("kernel", "bias")}
-        return kind(shape[0], values[0], int(named["kernel"]), bias=named.get("bias") != "false", **numbers)
+        numbers = {k: sides(v) for k, v in named.items() if k not in ("kernel", "bias")}
+        return kind(shape[0], values[0], sides(named["kernel"]), bias=named.get("bias") != "false", **numbers)
     return {"flatten": nn.Flatten, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
             "silu": nn.SiLU}[name]()
 
@@ -824,7 +840,8 @@ def main(arguments):
               "small photos": random_photos(9, 16), "seven": random_images(7, 6, 7)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
-                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES, **ADVERSARIES, **MIXTURES}.items()):
+                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES, **ADVERSARIES, **MIXTURES,
+                                     **SIDES}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 
 

@@ -57,6 +57,7 @@ static bool show_fetch(void *context, const elbo_fetch_state *s) {
 static int fetch(const char *name, const data_options *o) {
     elbo_error err;
     bool terminal = isatty(STDERR_FILENO);
+    name = elbo_fetch_known_name(name);
     cli_catch_interrupts();
     elbo_status status = elbo_fetch(name, o->mirror, show_fetch, &terminal, &err);
     if (terminal) cli_draw_line("");

@@ -30,6 +30,7 @@ static elbo_status denoise_file(request *q, const char *input, size_t *n, elbo_e
     elbo_model_info info = elbo_model_get_info(m);
     elbo_images images;
     ELBO_TRY(elbo_image_files_read(&images, &info, input, err));
+    elbo_model_see(m, &images);
     *n = images.count;
     bool told = g->encoder_reads_label || g->decoder_reads_label;
     float *out = elbo_alloc(*n * elbo_image_size(g->image), sizeof *out);

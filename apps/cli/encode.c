@@ -22,7 +22,9 @@ static elbo_status open_images(const char *word, const char *data, elbo_model *m
     elbo_model_info info = elbo_model_get_info(m);
     *images = own;
     if (elbo_shape_is_row(m->network.graph.image)) return cli_read_table(own, m, word, threads, err);
-    return elbo_image_files_read(own, &info, word, err);
+    ELBO_TRY(elbo_image_files_read(own, &info, word, err));
+    elbo_model_see(m, own);
+    return ELBO_OK;
 }
 
 /* A split has labels of its own. */

@@ -59,6 +59,7 @@ static elbo_status open_images(request *q, elbo_error *err) {
     q->images = &q->own;
     if (elbo_shape_is_row(m->network.graph.image)) return cli_read_table(&q->own, m, q->input, q->look.threads, err);
     ELBO_TRY(elbo_image_files_read(&q->own, &info, q->input, err));
+    elbo_model_see(m, &q->own);
     ELBO_TRY(elbo_image_files_names(&q->name, &q->names, q->input, err));
     return label_by_folders(q, err);
 }

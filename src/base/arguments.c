@@ -53,6 +53,28 @@ static elbo_status find_word(const reading *r, const elbo_value_spec *spec, cons
     return fail(r, "%s: %s=%s; expected %s", r->text, spec->name, text, list);
 }
 
+/* 3 or 3x5 */
+static elbo_status read_sides(const reading *r, const elbo_value_spec *spec, const char *text, double *rows,
+                              double *columns) {
+    char *end = NULL;
+    long side[2] = {0, 0};
+    int sides = 0;
+    for (const char *from = text; sides < 2 && *from >= '0' && *from <= '9'; from = end + 1) {
+        side[sides++] = strtol(from, &end, 10);
+        if (*end != 'x') break;
+    }
+    if (!sides || *end)
+        return fail(r, "%s: %s=%s; expected an integer, or one for the rows and one for the columns, as 3x5", r->text,
+                    spec->name, text);
+    for (int i = 0; i < sides; i++)
+        if ((double)side[i] < spec->least || (double)side[i] > spec->most)
+            return fail(r, "%s: %s=%s; expected a number from %.10g to %.10g", r->text, spec->name, text, spec->least,
+                        spec->most);
+    *rows = (double)side[0];
+    *columns = (double)side[sides - 1];
+    return ELBO_OK;
+}
+
 static elbo_status read_value(const reading *r, const elbo_value_spec *spec, const char *text, double *value,
                               const char **word) {
     if (spec->kind == ELBO_WORD) {
@@ -80,7 +102,9 @@ static elbo_status read_value(const reading *r, const elbo_value_spec *spec, con
 }
 
 /* A number that can only be one has its place for another's sake: output_padding of conv2d. */
-static bool not_there(const elbo_value_spec *spec) { return spec->kind == ELBO_INT && spec->least == spec->most; }
+static bool not_there(const elbo_value_spec *spec) {
+    return (spec->kind == ELBO_INT || spec->kind == ELBO_ROWS_COLUMNS) && spec->least == spec->most;
+}
 
 static int value_index(const elbo_signature *s, const char *key) {
     for (int i = 0; i < s->most && s->values[i].kind != ELBO_END_OF_VALUES; i++)
@@ -108,12 +132,13 @@ static elbo_status unknown_argument(const reading *r, const char *key) {
 }
 
 elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer, elbo_place place, double *value,
-                                const char **word, elbo_error *err) {
+                                double *second, const char **word, elbo_error *err) {
     reading r = {s, layer->text, place, err};
     bool given[ELBO_MAX_ARGUMENTS] = {false};
     int position = 0, count = 0;
     while (count < s->most && s->values[count].kind != ELBO_END_OF_VALUES) count++;
     for (int i = 0; i < count; i++) value[i] = s->values[i].otherwise;
+    for (int i = 0; i < count && second; i++) second[i] = value[i];
     for (int a = 0; a < layer->argument_count; a++) {
         const elbo_argument *argument = &layer->arguments[a];
         int i = argument->key ? value_index(s, argument->key) : position++;
@@ -122,7 +147,11 @@ elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer
             return fail(&r, "%s: `%s` is one argument too many; usage: `%s`", r.text, argument->value, s->usage);
         if (given[i]) return fail(&r, "%s: %s is given twice; usage: `%s`", r.text, s->values[i].name, s->usage);
         given[i] = true;
-        ELBO_TRY(read_value(&r, &s->values[i], argument->value, &value[i], word));
+        if (s->values[i].kind == ELBO_ROWS_COLUMNS)
+            ELBO_TRY(read_sides(&r, &s->values[i], argument->value, &value[i], &second[i]));
+        else
+            ELBO_TRY(read_value(&r, &s->values[i], argument->value, &value[i], word));
+        if (second && s->values[i].kind != ELBO_ROWS_COLUMNS) second[i] = value[i];
     }
     for (int i = 0; i < count; i++)
         if (s->values[i].required && !given[i])

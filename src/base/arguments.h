@@ -42,9 +42,16 @@ typedef struct elbo_layers {
     int count;
 } elbo_layers;
 
-typedef enum elbo_value_kind { ELBO_END_OF_VALUES, ELBO_INT, ELBO_FLOAT, ELBO_BOOL, ELBO_WORD } elbo_value_kind;
+typedef enum elbo_value_kind {
+    ELBO_END_OF_VALUES,
+    ELBO_INT,
+    ELBO_FLOAT,
+    ELBO_BOOL,
+    ELBO_WORD,
+    ELBO_ROWS_COLUMNS
+} elbo_value_kind;
 
-/* One argument. */
+/* One argument. ELBO_ROWS_COLUMNS: an integer, or two of them, 3x5: of the rows, and of the columns. */
 typedef struct elbo_value_spec {
     const char *name; // PyTorch's
     elbo_value_kind kind;
@@ -60,9 +67,10 @@ typedef struct elbo_signature {
     const char *const *words; // what its argument of kind ELBO_WORD may be, ended by NULL; NULL: any name
 } elbo_signature;
 
-/* Every argument checked.  value: (signature->most). `*word` is the last argument of kind ELBO_WORD; it may be NULL where there
+/* Every argument checked.  value: (signature->most); second: the same of the columns' sides, what `value` is where one is
+ * given; NULL where there is no ELBO_ROWS_COLUMNS. `*word` is the last argument of kind ELBO_WORD; it may be NULL where there
  * is none. `place` is named in errors, where it is known. */
 elbo_status elbo_arguments_read(const elbo_signature *s, const elbo_layer *layer, elbo_place place, double *value,
-                                const char **word, elbo_error *err);
+                                double *second, const char **word, elbo_error *err);
 
 #endif

@@ -26,6 +26,12 @@ typedef struct elbo_factor {
     bool ordered;     // a larger number is more of it, as a scale is; a shape is not
 } elbo_factor;
 
+/* Global contrast normalisation of each image when it is read (contrast.h), of which the values that become the range's ends are
+ * known; none where they are equal. */
+typedef struct elbo_contrast {
+    float least, most;
+} elbo_contrast;
+
 /* A set of images. Exactly one of `bytes`, `floats` and `sprites` is there. */
 typedef struct elbo_images {
     elbo_image_shape shape;
@@ -36,7 +42,8 @@ typedef struct elbo_images {
     uint8_t *factors; // (count, factor_count): the value of each of the data set's factors; or NULL
     int factor_count;
     uint32_t *sprites; // images are drawn of their factors when they are read (sprites.h); or NULL
-    void *map;         // `bytes` lie in a mapped file of so many bytes; else NULL
+    elbo_contrast contrast;
+    void *map; // `bytes` lie in a mapped file of so many bytes; else NULL
     size_t map_size;
 } elbo_images;
 

@@ -21,6 +21,8 @@ static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover"
 static const char *const cifar_names[] = {"airplane", "automobile", "bird", "cat",   "deer", "dog",
                                           "frog",     "horse",      "ship", "truck", NULL};
 
+static const char *const kuzushiji_names[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo", NULL};
+static const char *const told_by_reader[] = {NULL}; // a folder of this name may hold others
 static const char *const sprite_names[] = {"square", "ellipse", "heart", NULL};
 
 static elbo_status make_digits(elbo_dataset *d, const elbo_dataset_info *info, const elbo_data_options *o,
@@ -60,6 +62,8 @@ const elbo_dataset_info elbo_known_datasets[] = {
      9216,
      sprite_names,
      make_sprites},
+    {"kmnist", "cursive hiragana (Clanuwat et al.)", {1, 28, 28}, 60000, 10000, kuzushiji_names, NULL},
+    {"letters", "handwritten letters (EMNIST, Cohen et al.)", {1, 28, 28}, 124800, 20800, told_by_reader, NULL},
     {0},
 };
 

@@ -68,6 +68,7 @@ static elbo_status keep(elbo_images *images, const bool *chosen, uint32_t count,
         if (kept.factors) memcpy(kept.factors + k * factors, images->factors + i * factors, factors);
         k++;
     }
+    kept.contrast = images->contrast;
     kept.factor_count = images->factor_count;
     kept.sprites = images->sprites; // handed on
     images->sprites = NULL;

@@ -314,8 +314,10 @@ elbo_status elbo_image_file_one(const elbo_model *m, const char *path, float *im
     elbo_status status = ELBO_OK;
     if (images.count != 1)
         status = elbo_fail(err, ELBO_BAD_INPUT, "%s: expected one image, got %u", path, images.count);
-    else
+    else {
+        elbo_model_see(m, &images);
         elbo_images_to_floats(&images, NULL, 1, info.low, info.high, image);
+    }
     elbo_images_free(&images);
     return status;
 }

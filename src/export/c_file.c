@@ -115,6 +115,11 @@ static void put_weights(const writer *w) {
 
 /* ---- calls ---- */
 
+/* Of rows and columns. */
+static void put_sides(const writer *w, const elbo_node *n, int argument) {
+    fprintf(w->out, ", (const int[2]){%d, %d}", elbo_conv_value(n, argument, 0), elbo_conv_value(n, argument, 1));
+}
+
 static void put_shape(const writer *w, elbo_shape s) {
     fprintf(w->out, ", (int[]){%d, %d, %d}", s.dim[0], s.dim[1], s.dim[2]);
 }
@@ -158,8 +163,10 @@ static void put_arguments(writer *w, const elbo_half *half, const elbo_node *n, 
     case ELBO_C_CONV_TRANSPOSE:
         put_shape(w, in);
         put_shape(w, out);
-        fprintf(w->out, ", %d, %d, %d, %d", value(n, ELBO_CONV_KERNEL), value(n, ELBO_CONV_STRIDE),
-                value(n, ELBO_CONV_PADDING), value(n, ELBO_CONV_DILATION));
+        put_sides(w, n, ELBO_CONV_KERNEL);
+        put_sides(w, n, ELBO_CONV_STRIDE);
+        put_sides(w, n, ELBO_CONV_PADDING);
+        put_sides(w, n, ELBO_CONV_DILATION);
         return;
     case ELBO_C_BATCH_NORM:
         fprintf(w->out, ", %d, %zu, ", out.dim[0], values / (size_t)out.dim[0]);

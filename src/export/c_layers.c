@@ -12,28 +12,29 @@ static const char linear[] =
     "}\n";
 
 static const char conv[] =
-    "/* in, out: channels, height, width; k: kernel, s: stride, p: padding, d: dilation.  w: (out, in, k, k) */\n"
+    "/* in, out: channels, height, width; of rows and columns, k: kernel, s: stride, p: padding, d: dilation.\n"
+    " * w: (out, in, k[0], k[1]) */\n"
     "static void conv2d(float *y, const float *x, const float *w, const float *b, const int in[3], const int out[3],\n"
-    "                   int k, int s, int p, int d) {\n"
+    "                   const int k[2], const int s[2], const int p[2], const int d[2]) {\n"
     "    for (int o = 0; o < out[0]; o++)\n"
     "        for (int i = 0; i < out[1]; i++)\n"
     "            for (int j = 0; j < out[2]; j++, y++) {\n"
     "                float sum = b ? b[o] : 0;\n"
     "                for (int c = 0; c < in[0]; c++)\n"
-    "                    for (int u = 0; u < k; u++)\n"
-    "                        for (int v = 0; v < k; v++) {\n"
-    "                            int row = i * s - p + u * d, column = j * s - p + v * d;\n"
+    "                    for (int u = 0; u < k[0]; u++)\n"
+    "                        for (int v = 0; v < k[1]; v++) {\n"
+    "                            int row = i * s[0] - p[0] + u * d[0], column = j * s[1] - p[1] + v * d[1];\n"
     "                            if (row < 0 || row >= in[1] || column < 0 || column >= in[2]) continue;\n"
-    "                            sum += w[((o * in[0] + c) * k + u) * k + v] * x[(c * in[1] + row) * in[2] + column];\n"
+    "                            sum += w[((o * in[0] + c) * k[0] + u) * k[1] + v] * x[(c * in[1] + row) * in[2] + column];\n"
     "                        }\n"
     "                *y = sum;\n"
     "            }\n"
     "}\n";
 
 static const char conv_transpose[] =
-    "/* As conv2d backward: each value of x is spread over y.  w: (in, out, k, k) */\n"
+    "/* As conv2d backward: each value of x is spread over y.  w: (in, out, k[0], k[1]) */\n"
     "static void conv_transpose2d(float *y, const float *x, const float *w, const float *b, const int in[3],\n"
-    "                             const int out[3], int k, int s, int p, int d) {\n"
+    "                             const int out[3], const int k[2], const int s[2], const int p[2], const int d[2]) {\n"
     "    int pixels = out[1] * out[2];\n"
     "    for (int o = 0; o < out[0]; o++)\n"
     "        for (int i = 0; i < pixels; i++) y[o * pixels + i] = b ? b[o] : 0;\n"
@@ -41,11 +42,11 @@ static const char conv_transpose[] =
     "        for (int i = 0; i < in[1]; i++)\n"
     "            for (int j = 0; j < in[2]; j++, x++)\n"
     "                for (int o = 0; o < out[0]; o++)\n"
-    "                    for (int u = 0; u < k; u++)\n"
-    "                        for (int v = 0; v < k; v++) {\n"
-    "                            int row = i * s - p + u * d, column = j * s - p + v * d;\n"
+    "                    for (int u = 0; u < k[0]; u++)\n"
+    "                        for (int v = 0; v < k[1]; v++) {\n"
+    "                            int row = i * s[0] - p[0] + u * d[0], column = j * s[1] - p[1] + v * d[1];\n"
     "                            if (row < 0 || row >= out[1] || column < 0 || column >= out[2]) continue;\n"
-    "                            y[o * pixels + row * out[2] + column] += w[((c * out[0] + o) * k + u) * k + v] * *x;\n"
+    "                            y[o * pixels + row * out[2] + column] += w[((c * out[0] + o) * k[0] + u) * k[1] + v] * *x;\n"
     "                        }\n"
     "}\n";
 

@@ -8,15 +8,21 @@
 
 static int value(const elbo_node *n, int i) { return (int)n->value[i]; }
 
+/* For the rows and for the columns; `count` 4: before them, then behind. */
+static void put_sides(elbo_onnx_writer *w, const elbo_node *n, const char *name, int argument, int count) {
+    int rows = elbo_conv_value(n, argument, 0), columns = elbo_conv_value(n, argument, 1);
+    elbo_onnx_list(w, name, count, (int[]){rows, columns, rows, columns});
+}
+
 static void put_conv(elbo_onnx_writer *w, const elbo_node *n) {
     bool transposed = n->op == &elbo_op_conv_transpose2d;
     elbo_onnx_param(w, n, "weight");
     elbo_onnx_param(w, n, "bias");
-    elbo_onnx_ints(w, "kernel_shape", value(n, ELBO_CONV_KERNEL), 2);
-    elbo_onnx_ints(w, "strides", value(n, ELBO_CONV_STRIDE), 2);
-    elbo_onnx_ints(w, "pads", value(n, ELBO_CONV_PADDING), 4);
-    elbo_onnx_ints(w, "dilations", value(n, ELBO_CONV_DILATION), 2);
-    if (transposed) elbo_onnx_ints(w, "output_padding", value(n, ELBO_CONV_OUTPUT_PADDING), 2);
+    put_sides(w, n, "kernel_shape", ELBO_CONV_KERNEL, 2);
+    put_sides(w, n, "strides", ELBO_CONV_STRIDE, 2);
+    put_sides(w, n, "pads", ELBO_CONV_PADDING, 4);
+    put_sides(w, n, "dilations", ELBO_CONV_DILATION, 2);
+    if (transposed) put_sides(w, n, "output_padding", ELBO_CONV_OUTPUT_PADDING, 2);
 }
 
 static void put_linear(elbo_onnx_writer *w, const elbo_node *n) {

@@ -27,15 +27,26 @@ static void put_linear(const writer *w, const elbo_node *n) {
             bias_of(n, ELBO_LINEAR_BIAS));
 }
 
+/* "kernel_size" as 3, or as (3, 5). */
+static void put_sides(const writer *w, const elbo_node *n, const char *name, int argument, int otherwise) {
+    int rows = elbo_conv_value(n, argument, 0), columns = elbo_conv_value(n, argument, 1);
+    if (rows == otherwise && columns == otherwise) return;
+    fprintf(w->out, ", %s%s", name, *name ? "=" : "");
+    if (rows == columns)
+        fprintf(w->out, "%d", rows);
+    else
+        fprintf(w->out, "(%d, %d)", rows, columns);
+}
+
 static void put_conv(const writer *w, const elbo_node *n) {
     bool transposed = n->op == &elbo_op_conv_transpose2d;
-    fprintf(w->out, "nn.Conv%s2d(%d, %d, %d", transposed ? "Transpose" : "", input_of(w->graph, n).dim[0],
-            value(n, ELBO_CONV_OUT_CHANNELS), value(n, ELBO_CONV_KERNEL));
-    if (value(n, ELBO_CONV_STRIDE) != 1) fprintf(w->out, ", stride=%d", value(n, ELBO_CONV_STRIDE));
-    if (value(n, ELBO_CONV_PADDING)) fprintf(w->out, ", padding=%d", value(n, ELBO_CONV_PADDING));
-    if (transposed && value(n, ELBO_CONV_OUTPUT_PADDING))
-        fprintf(w->out, ", output_padding=%d", value(n, ELBO_CONV_OUTPUT_PADDING));
-    if (value(n, ELBO_CONV_DILATION) != 1) fprintf(w->out, ", dilation=%d", value(n, ELBO_CONV_DILATION));
+    fprintf(w->out, "nn.Conv%s2d(%d, %d", transposed ? "Transpose" : "", input_of(w->graph, n).dim[0],
+            value(n, ELBO_CONV_OUT_CHANNELS));
+    put_sides(w, n, "", ELBO_CONV_KERNEL, 0);
+    put_sides(w, n, "stride", ELBO_CONV_STRIDE, 1);
+    put_sides(w, n, "padding", ELBO_CONV_PADDING, 0);
+    if (transposed) put_sides(w, n, "output_padding", ELBO_CONV_OUTPUT_PADDING, 0);
+    put_sides(w, n, "dilation", ELBO_CONV_DILATION, 1);
     fprintf(w->out, "%s)", bias_of(n, ELBO_CONV_BIAS));
 }
 

@@ -47,7 +47,9 @@ typedef struct elbo_node {
     int input[ELBO_MAX_INPUTS], inputs; // node numbers
     elbo_shape shape;                   // of the output, per image
     double value[ELBO_OP_MAX_VALUES];   // the op's arguments, in the order of its table
-    const char *word;                   // an argument that is a name: of a saved activation, of a mode; or NULL
+    double
+        across[ELBO_OP_MAX_VALUES]; // the columns' side of those of kind ELBO_ROWS_COLUMNS, kernel=3x5; `value` is the rows'
+    const char *word;               // an argument that is a name: of a saved activation, of a mode; or NULL
     int first_param, params;
     elbo_player player;         // whose parameters they are
     const char *const *stacked; // names of layers that stand one above the other in this one: {"mu", "logvar", NULL}

@@ -24,6 +24,7 @@ static const char *const mmd_kernels[] = {[ELBO_MMD_IMQ] = "imq", [ELBO_MMD_RBF]
 static const char *const standards[] = {[ELBO_STANDARDISE_NONE] = "none", [ELBO_STANDARDISE_COLUMNS] = "columns", NULL};
 static const char *const binaries[] = {
     [ELBO_BINARY_NONE] = "none", [ELBO_BINARY_FIXED] = "fixed", [ELBO_BINARY_DYNAMIC] = "dynamic", NULL};
+static const char *const normalizes[] = {[ELBO_NORMALIZE_NONE] = "none", [ELBO_NORMALIZE_GCN] = "gcn", NULL};
 static const char *const keeps[] = {[ELBO_KEEP_LAST] = "last", [ELBO_KEEP_BEST] = "best", NULL};
 static const char *const bounds[] = {[ELBO_BOUND_ELBO] = "elbo", [ELBO_BOUND_IWAE] = "iwae", NULL};
 static const char *const adversaries[] = {
@@ -55,6 +56,7 @@ static bool is_sine(const elbo_recipe *r) { return r->kind == ELBO_VAE && r->los
 #include "recipe/latent_terms.def"
 static bool judges_codes(const elbo_recipe *r) { return r->adversary.on == ELBO_ADVERSARY_CODE; }
 static bool has_fast_adversary(const elbo_recipe *r) { return elbo_has_adversary(r) && r->train.optimizer != ELBO_SGD; }
+static bool is_gcn(const elbo_recipe *r) { return r->image.normalize == ELBO_NORMALIZE_GCN; }
 static bool is_sgd(const elbo_recipe *r) { return r->train.optimizer == ELBO_SGD; }
 static bool is_adam_or_adamw(const elbo_recipe *r) { return r->train.optimizer != ELBO_SGD; }
 static bool is_adamw(const elbo_recipe *r) { return r->train.optimizer == ELBO_ADAMW; }
@@ -103,6 +105,14 @@ const elbo_key elbo_keys[] = {
      .help =
          "values are drawn black or white with the probability that they say; fixed: once; dynamic: training images "
          "anew in each epoch"},
+    {"image.normalize", ELBO_KEY_CHOICE, AT(image.normalize), DEFAULT("none"), .choices = normalizes, .terse = true,
+     .help =
+         "gcn: global contrast normalisation of each image, less its mean and over its mean absolute deviation, then the "
+         "training images' least and greatest value are brought to image.range (Ruff et al. 2018)"},
+    {"image.gcn", ELBO_KEY_NUMBERS, AT(image.contrast), DEFAULT("[0, 0]"), ANY, .terse = true,
+     ONLY(is_gcn, "image.normalize: gcn"),
+     .help =
+         "least and greatest normalised value; [0, 0]: those of the training images, which the run's recipe then says"},
     {"augment", ELBO_KEY_STEPS, AT(augment), DEFAULT("[]"),
      .wanted = "a list of augmentations, such as [flip, rotate 10 p=0.3]",
      .help =

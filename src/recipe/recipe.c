@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/data.h"
+#include "data/contrast.h"
 #include "recipe/latent_terms.h"
 #include "recipe/layers.h"
 #include "recipe/read.h"
@@ -76,6 +76,11 @@ elbo_status elbo_recipe_take_classes(elbo_recipe *r, const elbo_dataset *d, elbo
                             d->name, d->source, d->classes, r->labels);
     if (!r->labels) r->labels = d->classes;
     return ELBO_OK;
+}
+
+elbo_status elbo_recipe_take_contrast(elbo_recipe *r, const elbo_dataset *d, elbo_error *err) {
+    if (r->image.normalize != ELBO_NORMALIZE_GCN || elbo_contrast_is_on(&r->image.contrast)) return ELBO_OK;
+    return elbo_contrast_measure(&r->image.contrast, &d->train, err);
 }
 
 static bool ends_in(const char *text, const char *end) {

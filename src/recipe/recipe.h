@@ -11,6 +11,7 @@
 #include "base/arguments.h"
 #include "base/status.h"
 #include "base/words.h"
+#include "data/data.h"
 
 typedef enum elbo_kind { ELBO_AE, ELBO_VAE } elbo_kind;
 typedef enum elbo_reconstruction {
@@ -30,6 +31,7 @@ typedef enum elbo_optimizer {
 typedef enum elbo_schedule { ELBO_CONSTANT, ELBO_COSINE, ELBO_STEP } elbo_schedule;
 typedef enum elbo_kl_schedule { ELBO_KL_CONSTANT, ELBO_KL_SINE } elbo_kl_schedule;
 typedef enum elbo_binary { ELBO_BINARY_NONE, ELBO_BINARY_FIXED, ELBO_BINARY_DYNAMIC } elbo_binary;
+typedef enum elbo_normalize { ELBO_NORMALIZE_NONE, ELBO_NORMALIZE_GCN } elbo_normalize;
 typedef enum elbo_keep { ELBO_KEEP_LAST, ELBO_KEEP_BEST } elbo_keep;
 typedef enum elbo_bound { ELBO_BOUND_ELBO, ELBO_BOUND_IWAE } elbo_bound;
 typedef enum elbo_loss_scale { ELBO_SUM, ELBO_MEAN } elbo_loss_scale;
@@ -97,7 +99,9 @@ typedef struct elbo_recipe {
     struct {
         int height, width, channels; // what photos are brought to; 0: images are taken as they are, photos 64x64
         float low, high;             // pixel range the network sees: `image: {range: [-1, 1]}`; default 0, 1
-        elbo_binary binary;          // values are drawn black or white: once, or in training anew in each epoch
+        elbo_normalize normalize;
+        elbo_contrast contrast; // gcn: of the training images; equal before they were looked at
+        elbo_binary binary;     // values are drawn black or white: once, or in training anew in each epoch
     } image;
 
     elbo_layers augment;           // `augment: [flip, rotate 10 p=0.3]`
@@ -168,10 +172,11 @@ const elbo_layer *elbo_recipe_class_layer(const elbo_recipe *r);
 /* How many classes: those that the recipe says, else those of a data set that is known by the recipe's name; 0: not known
  * before the data are read. */
 int elbo_recipe_classes(const elbo_recipe *r);
-struct elbo_dataset;
 /* Takes the number of classes from the data that a conditional recipe is trained on. Fails where they have no labels, or
  * other classes than the recipe says. */
-elbo_status elbo_recipe_take_classes(elbo_recipe *r, const struct elbo_dataset *d, elbo_error *err);
+elbo_status elbo_recipe_take_classes(elbo_recipe *r, const elbo_dataset *d, elbo_error *err);
+/* Measures the training images where image.normalize is gcn and the recipe does not say what they are. */
+elbo_status elbo_recipe_take_contrast(elbo_recipe *r, const elbo_dataset *d, elbo_error *err);
 
 /* The resolved recipe as YAML: every key spelled out, but those that came later and have their default. Reading it back
  * gives the same recipe. A new string. */

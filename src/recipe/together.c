@@ -21,6 +21,23 @@ static elbo_status check_together(const elbo_recipe *r, const elbo_yaml_node *ro
                             "image.range: [%s, %s] does not go with loss.reconstruction: %s, which needs pixels from 0 "
                             "to 1; use mse or l1",
                             low, high, elbo_reconstruction_name(logits->kind));
+    if (r->image.normalize == ELBO_NORMALIZE_GCN) {
+        const elbo_term *scaled = elbo_terms_scaled(&r->loss.reconstruction);
+        bool steps = scaled && scaled->kind == ELBO_LOGISTIC;
+        if (logits || steps)
+            return elbo_fail_at(
+                err, place_at(r, root, "image.normalize"),
+                "image.normalize: gcn does not go with loss.reconstruction: %s: normalised values are no "
+                "pixels from black to white; use mse, l1 or gaussian",
+                elbo_reconstruction_name(logits ? logits->kind : scaled->kind));
+        if (r->image.binary != ELBO_BINARY_NONE || r->augment.count)
+            return elbo_fail_at(err, place_at(r, root, "image.normalize"),
+                                "image.normalize: gcn cannot be combined with %s",
+                                r->augment.count ? "augment" : "image.binary");
+        if (r->image.contrast.least > r->image.contrast.most)
+            return elbo_fail_at(err, place_at(r, root, "image.gcn"),
+                                "image.gcn: expected [least, greatest], the least below the greatest");
+    }
     if (r->classes.count && r->exclude.count)
         return elbo_fail_at(err, place_at(r, root, "exclude"), "exclude: cannot be combined with classes");
     if (r->image.channels == 2)

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "data/binarise.h"
+#include "data/contrast.h"
 #include "data/sprites.h"
 #include "device/cpu/kernels.h"
 #include "run/run_folder.h"
@@ -402,6 +403,8 @@ elbo_status elbo_images_check_range(const elbo_images *images, const elbo_recipe
         source, (double)least, (double)most, elbo_reconstruction_name(logits->kind));
 }
 
+void elbo_model_see(const elbo_model *m, elbo_images *images) { images->contrast = m->recipe.image.contrast; }
+
 elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_error *err) {
     const elbo_recipe *r = &m->recipe;
     elbo_image_shape have = d->test.count ? d->test.shape : d->train.shape, want = m->network.graph.image;
@@ -411,6 +414,8 @@ elbo_status elbo_model_take_data(const elbo_model *m, elbo_dataset *d, elbo_erro
     ELBO_TRY(elbo_images_check_range(&d->train, r, d->source, err));
     ELBO_TRY(elbo_images_check_range(&d->test, r, d->source, err));
     ELBO_TRY(elbo_model_check_labels(m, d, err));
+    elbo_model_see(m, &d->train);
+    elbo_model_see(m, &d->test);
     if (r->image.binary == ELBO_BINARY_NONE) return ELBO_OK;
     ELBO_TRY(elbo_images_binarise(&d->train, r->train.seed, r->image.low, r->image.high, err));
     return elbo_images_binarise(&d->test, r->train.seed, r->image.low, r->image.high, err);
@@ -447,5 +452,6 @@ void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, siz
             elbo_sprites_draw(images, (uint32_t)row, out, low, high);
         else
             elbo_kernels_here()->pointwise->from_bytes(out, images->bytes + row * size, size, low, high);
+        if (elbo_contrast_is_on(&images->contrast)) elbo_contrast_apply(&images->contrast, out, size, low, high);
     }
 }

@@ -107,6 +107,8 @@ uint64_t elbo_images_fingerprint(const elbo_images *images);
 /* What checkpoints had before: 64 bytes in the middle of each image, below 2^53. */
 uint64_t elbo_images_fingerprint_1(const elbo_images *images);
 
+/* Images from elsewhere than the run's data, a file: they are read as the recipe normalises its own. */
+void elbo_model_see(const elbo_model *m, elbo_images *images);
 /* Rows of a data set as the network sees them: floats in the recipe's range.  out: (n, C, H, W). */
 void elbo_images_to_floats(const elbo_images *images, const uint32_t *index, size_t n, float low, float high,
                            float *out);

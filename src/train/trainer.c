@@ -22,7 +22,8 @@ enum { MOST_STEPS = 64 }; // in one run of a device
 typedef struct trainer {
     elbo_recipe own; // the caller's, with what the data say
     const elbo_recipe *recipe;
-    const elbo_dataset *data;
+    const elbo_dataset *data; // `seen`
+    elbo_dataset seen;        // the caller's, normalised as the recipe says
     elbo_train_options options;
     elbo_network network;
     elbo_network *features; // of the perceptual term, or NULL
@@ -405,10 +406,20 @@ static elbo_status go_on(trainer *t, elbo_error *err) {
     return t->was_finished ? ELBO_OK : elbo_run_recipe_save(run, t->recipe, err); // its number of epochs may be new
 }
 
+/* The data with their contrast as the recipe normalises it. */
+static elbo_status see_data(trainer *t, elbo_error *err) {
+    ELBO_TRY(elbo_recipe_take_contrast(&t->own, t->data, err));
+    t->seen = *t->data;
+    t->seen.train.contrast = t->seen.test.contrast = t->own.image.contrast;
+    t->data = &t->seen;
+    return ELBO_OK;
+}
+
 static elbo_status prepare(trainer *t, elbo_error *err) {
     const elbo_recipe *r = t->recipe;
     const elbo_device *device;
     ELBO_TRY(elbo_recipe_take_classes(&t->own, t->data, err));
+    ELBO_TRY(see_data(t, err));
     ELBO_TRY(elbo_device_find(&device, t->options.device, err));
     if (t->data->train.count == 0)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: has no images to train on", t->data->name);

@@ -37,7 +37,7 @@ elbo_status elbo_augment_read(elbo_augment *a, const elbo_layers *layers, elbo_e
             if (!strcmp(elbo_augmentations[k]->name, layer->name)) kind = elbo_augmentations[k];
         if (!kind) return fail_unknown(layer, err);
         elbo_signature s = {kind->name, kind->usage, kind->values, ELBO_AUGMENT_VALUES, kind->words};
-        ELBO_TRY(elbo_arguments_read(&s, layer, layer->place, a->step[a->count].value, NULL, err));
+        ELBO_TRY(elbo_arguments_read(&s, layer, layer->place, a->step[a->count].value, NULL, NULL, err));
         a->step[a->count++].kind = kind;
     }
     return ELBO_OK;

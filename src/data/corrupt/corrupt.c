@@ -35,7 +35,7 @@ elbo_status elbo_corrupt_read(elbo_corrupt *c, const elbo_layers *layers, elbo_e
             if (!strcmp(elbo_corruptions[k]->name, layer->name)) kind = elbo_corruptions[k];
         if (!kind) return fail_unknown(layer, err);
         elbo_signature s = {kind->name, kind->usage, kind->values, ELBO_CORRUPTION_VALUES, NULL};
-        ELBO_TRY(elbo_arguments_read(&s, layer, layer->place, c->step[c->count].value, NULL, err));
+        ELBO_TRY(elbo_arguments_read(&s, layer, layer->place, c->step[c->count].value, NULL, NULL, err));
         c->step[c->count].place = layer->place;
         c->step[c->count++].kind = kind;
     }

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "data/data.h"
 #include "formats/untar.h"
+#include "formats/unzip.h"
 
 enum { STALL_SECONDS = 30 }; // without a byte
 
@@ -55,14 +56,36 @@ static const elbo_tar_member cifar_members[] = {
     {0},
 };
 
+static const char *const kmnist_mirrors[] = {"http://codh.rois.ac.jp/kmnist/dataset/kmnist/", NULL};
+static const elbo_remote_file kmnist_files[] = {
+    {"train-images-idx3-ubyte.gz", .size = 18165135, .md5 = "bdb82020997e1d708af4cf47b453dcf7"},
+    {"train-labels-idx1-ubyte.gz", .size = 29497, .md5 = "e144d726b3acfaa3e44228e80efcd344"},
+    {"t10k-images-idx3-ubyte.gz", .size = 3041136, .md5 = "5c965bf0a639b31b8f53240b1b52f4d7"},
+    {"t10k-labels-idx1-ubyte.gz", .size = 5120, .md5 = "7320c461ea6c1c855c0b718fb2a4b134"},
+    {0},
+};
+
+/* NIST has all of EMNIST in one archive. */
+static const char *const emnist_mirrors[] = {"https://biometrics.nist.gov/cs_links/EMNIST/", NULL};
+static const elbo_remote_file emnist_files[] = {
+    {.name = "gzip.zip", .size = 561753746, .md5 = "58c8d27c78d21e728a6bc7b3cc06412e"},
+    {0},
+};
+static const char *const letters_zipped[] = {
+    "emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-train-labels-idx1-ubyte.gz",
+    "emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz", NULL};
+
 static const struct {
     const char *name;
     elbo_remote remote;
     const elbo_tar_member *members; // of its only file, an archive that goes once they are out of it; or NULL
+    const char *const *zipped;      // the same where it is a .zip
 } sources[] = {
-    {"mnist", {mnist_mirrors, mnist_files, STALL_SECONDS}, NULL},
-    {"fashion-mnist", {fashion_mirrors, fashion_files, STALL_SECONDS}, NULL},
-    {"cifar10", {cifar_mirrors, cifar_files, STALL_SECONDS}, cifar_members},
+    {"mnist", {mnist_mirrors, mnist_files, STALL_SECONDS}, NULL, NULL},
+    {"fashion-mnist", {fashion_mirrors, fashion_files, STALL_SECONDS}, NULL, NULL},
+    {"cifar10", {cifar_mirrors, cifar_files, STALL_SECONDS}, cifar_members, NULL},
+    {"kmnist", {kmnist_mirrors, kmnist_files, STALL_SECONDS}, NULL, NULL},
+    {"letters", {emnist_mirrors, emnist_files, STALL_SECONDS}, NULL, letters_zipped},
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -102,9 +125,30 @@ static elbo_status unpack(const char *folder, const char *archive, const elbo_ta
     return status;
 }
 
+const char *elbo_fetch_known_name(const char *name) { return strcmp(name, "emnist-letters") ? name : "letters"; }
+
+static bool have_files(const char *folder, const char *const *names) {
+    for (int i = 0; names[i]; i++) {
+        char *path = elbo_path_join(folder, names[i]);
+        bool there = path && elbo_file_exists(path);
+        free(path);
+        if (!there) return false;
+    }
+    return true;
+}
+
+static elbo_status unzip(const char *folder, const char *archive, const char *const *names, elbo_error *err) {
+    char *path = elbo_path_join(folder, archive);
+    elbo_status status = path ? elbo_unzip(path, names, folder, err) : elbo_no_memory(err);
+    if (status == ELBO_OK) unlink(path);
+    free(path);
+    return status;
+}
+
 elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress progress, void *context,
                        elbo_error *err) {
     int i = 0;
+    name = elbo_fetch_known_name(name);
     while (i < SOURCES && strcmp(sources[i].name, name) != 0) i++;
     if (i == SOURCES) return fail_unknown(name, err);
     if (mirror && strncasecmp(mirror, "http://", 7) != 0 && strncasecmp(mirror, "https://", 8) != 0)
@@ -115,8 +159,10 @@ elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress
     char *folder = elbo_dataset_cache_folder(name);
     if (!folder) return elbo_no_memory(err);
     const elbo_tar_member *members = sources[i].members;
-    elbo_status status =
-        members && have_members(folder, members) ? ELBO_OK : elbo_fetch_files(&remote, folder, progress, context, err);
+    const char *const *zipped = sources[i].zipped;
+    bool here = (members && have_members(folder, members)) || (zipped && have_files(folder, zipped));
+    elbo_status status = here ? ELBO_OK : elbo_fetch_files(&remote, folder, progress, context, err);
+    if (status == ELBO_OK && zipped && !here) status = unzip(folder, remote.files[0].name, zipped, err);
     if (status == ELBO_OK && members && !have_members(folder, members))
         status = unpack(folder, remote.files[0].name, members, err);
     free(folder);

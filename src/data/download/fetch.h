@@ -24,6 +24,9 @@ typedef bool (*elbo_fetch_progress)(void *context, const elbo_fetch_state *state
 elbo_status elbo_fetch(const char *name, const char *mirror, elbo_fetch_progress progress, void *context,
                        elbo_error *err);
 
+/* The data set's name where `name` is another one of it: "letters" of "emnist-letters". */
+const char *elbo_fetch_known_name(const char *name);
+
 /* ---- download.c: the same for any files, which is how tests come to small ones ---- */
 
 typedef struct elbo_remote_file {

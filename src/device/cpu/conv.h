@@ -19,13 +19,15 @@ static inline int elbo_padded_channels(int channels) { return (channels + ELBO_B
 
 typedef struct elbo_conv_shape {
     bool transposed;
-    int rows;                              // images at a time
-    int in, height, width;                 // channels and size of x
-    int out, out_height, out_width;        // of y
-    int kernel, stride, padding, dilation; // as torch.nn.Conv2d and ConvTranspose2d; square
+    int rows;                                          // images at a time
+    int in, height, width;                             // channels and size of x
+    int out, out_height, out_width;                    // of y
+    int kernel[2], stride[2], padding[2], dilation[2]; // of rows and columns, as torch.nn.Conv2d and ConvTranspose2d
     bool bias;
     bool x_blocked, y_blocked; // the layouts of x and dx, and of y and dy
 } elbo_conv_shape;
+
+static inline int elbo_conv_taps(const elbo_conv_shape *s) { return s->kernel[0] * s->kernel[1]; }
 
 typedef struct elbo_conv elbo_conv; // the group's own
 
@@ -41,7 +43,7 @@ typedef struct elbo_conv_kernels {
     size_t (*gradient_floats)(const elbo_conv *c); // a shard's share of the gradient of weights and bias, likewise
     size_t (*scratch_floats)(const elbo_conv *c);  // per thread
     /* These five: false where oneDNN had no memory; the result is then none. */
-    /* From PyTorch's layout: conv2d (out, in, k, k), conv_transpose2d (in, out, k, k). */
+    /* From PyTorch's layout: conv2d (out, in, rows, columns), conv_transpose2d (in, out, rows, columns). */
     bool (*pack)(const elbo_conv *c, float *packed, const float *w, float *scratch, int thread);
     bool (*forward)(const elbo_conv *c, float *y, const float *x, const float *packed, const float *bias,
                     float *scratch, int thread);

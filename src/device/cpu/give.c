@@ -5,6 +5,7 @@
 
 #include "data/augment/augment.h"
 #include "data/binarise.h"
+#include "data/contrast.h"
 #include "data/corrupt/corrupt.h"
 #include "data/sprites.h"
 
@@ -25,6 +26,7 @@ void elbo_give_image(const elbo_kernels *k, const elbo_batch_args *args, bool ta
         elbo_sprites_draw(images, index, row, args->low, args->high);
     else
         k->pointwise->from_bytes(row, images->bytes + index * n, n, args->low, args->high);
+    if (elbo_contrast_is_on(&images->contrast)) elbo_contrast_apply(&images->contrast, row, n, args->low, args->high);
     if (augment) {
         elbo_stream stream = args->noise;
         stream.purpose = ELBO_FOR_AUGMENTATION;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/contrast.h"
 #include "device/cpu/give.h"
 #include "device/cpu/kernels.h"
 #include "device/cuda/program.h"
@@ -14,7 +15,8 @@ static bool gives(const elbo_gpu_program *p, elbo_work_kind kind) {
 }
 
 static bool as_bytes(const elbo_gpu_program *p, const elbo_batch_args *args) {
-    return args->images->bytes && !args->augment && !args->binary && !gives(p, ELBO_WORK_CORRUPT);
+    return args->images->bytes && !elbo_contrast_is_on(&args->images->contrast) && !args->augment && !args->binary &&
+           !gives(p, ELBO_WORK_CORRUPT);
 }
 
 static elbo_gpu_update update_of(const elbo_batch_args *a) {

@@ -46,10 +46,10 @@ static elbo_status add_convolution(elbo_vgg *v, const elbo_node *n, elbo_shape x
                          .out = n->shape.dim[0],
                          .out_height = n->shape.dim[1],
                          .out_width = n->shape.dim[2],
-                         .kernel = 3,
-                         .stride = 1,
-                         .padding = 1,
-                         .dilation = 1,
+                         .kernel = {3, 3},
+                         .stride = {1, 1},
+                         .padding = {1, 1},
+                         .dilation = {1, 1},
                          .bias = true};
     ELBO_TRY(v->kernels->make(&l->conv, &s, false, false, elbo_team_threads(v->team), err));
     l->packed = elbo_alloc(v->kernels->packed_floats(l->conv), sizeof *l->packed);

@@ -69,6 +69,10 @@ enum {
     ELBO_CONV_DILATION,
     ELBO_CONV_BIAS
 };
+/* Of the rows (0) or the columns (1). */
+static inline int elbo_conv_value(const elbo_node *n, int argument, int axis) {
+    return (int)(axis ? n->across[argument] : n->value[argument]);
+}
 enum { ELBO_POOL_KERNEL, ELBO_POOL_STRIDE, ELBO_POOL_PADDING };
 enum { ELBO_UPSAMPLE_SCALE, ELBO_UPSAMPLE_MODE };
 enum { ELBO_UPSAMPLE_NEAREST, ELBO_UPSAMPLE_BILINEAR };

@@ -42,5 +42,5 @@ elbo_status elbo_op_read_layer(elbo_node *n, const elbo_layer *layer, elbo_error
     n->op = elbo_op_find(layer->name);
     if (!n->op) return unknown_op(n, layer->name, err);
     elbo_signature s = {n->op->name, n->op->usage, n->op->values, ELBO_OP_MAX_VALUES, n->op->words};
-    return elbo_arguments_read(&s, layer, n->place, n->value, &n->word, err);
+    return elbo_arguments_read(&s, layer, n->place, n->value, n->across, &n->word, err);
 }

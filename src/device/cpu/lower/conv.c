@@ -43,8 +43,8 @@ static void run_backward_weights(const elbo_cpu_step *s, const elbo_batch_args *
 static void run_finish(const elbo_cpu_step *s, const elbo_batch_args *args, int tile, int thread) {
     const elbo_cpu_program *p = s->program;
     elbo_shape x = elbo_input_shape(p->graph, s->node, 0);
-    int k = value(s->node, ELBO_CONV_KERNEL);
-    size_t out = (size_t)s->node->shape.dim[0], weights = out * (size_t)x.dim[0] * (size_t)k * (size_t)k,
+    int taps = elbo_conv_value(s->node, ELBO_CONV_KERNEL, 0) * elbo_conv_value(s->node, ELBO_CONV_KERNEL, 1);
+    size_t out = (size_t)s->node->shape.dim[0], weights = out * (size_t)x.dim[0] * (size_t)taps,
            room = kernels(s)->scratch_floats(s->object);
     bool bias = s->b != s->w;
     float *dw = elbo_cpu_gradient_tile(s, s->w, thread, room);
@@ -72,10 +72,10 @@ static elbo_conv_shape shape_for(const elbo_cpu_program *p, const elbo_cpu_node 
         .out = y.dim[0],
         .out_height = y.dim[1],
         .out_width = y.dim[2],
-        .kernel = value(n, ELBO_CONV_KERNEL),
-        .stride = value(n, ELBO_CONV_STRIDE),
-        .padding = value(n, ELBO_CONV_PADDING),
-        .dilation = value(n, ELBO_CONV_DILATION),
+        .kernel = {elbo_conv_value(n, ELBO_CONV_KERNEL, 0), elbo_conv_value(n, ELBO_CONV_KERNEL, 1)},
+        .stride = {elbo_conv_value(n, ELBO_CONV_STRIDE, 0), elbo_conv_value(n, ELBO_CONV_STRIDE, 1)},
+        .padding = {elbo_conv_value(n, ELBO_CONV_PADDING, 0), elbo_conv_value(n, ELBO_CONV_PADDING, 1)},
+        .dilation = {elbo_conv_value(n, ELBO_CONV_DILATION, 0), elbo_conv_value(n, ELBO_CONV_DILATION, 1)},
         .bias = value(n, ELBO_CONV_BIAS),
         .x_blocked = np->x[0]->blocked,
         .y_blocked = np->y->blocked,
@@ -97,11 +97,12 @@ static elbo_cpu_step *new_step(elbo_cpu_program *p, const elbo_cpu_node *np, con
 }
 
 static double flop_per_image(const elbo_cpu_program *p, const elbo_cpu_node *np) {
-    // Each small pixel meets k^2 large ones, for every pair of channels: the small side is a convolution's output.
+    // Each small pixel meets as many large ones as the kernel has taps, for every pair of channels: the small side is a convolution's output.
     const elbo_node *n = np->node;
     elbo_shape x = p->graph->node[n->input[0]].shape, y = n->shape, small = n->op == &elbo_op_conv_transpose2d ? x : y;
-    double pixels = (double)small.dim[1] * small.dim[2], k = n->value[ELBO_CONV_KERNEL];
-    return 2 * pixels * k * k * x.dim[0] * y.dim[0];
+    double pixels = (double)small.dim[1] * small.dim[2],
+           taps = n->value[ELBO_CONV_KERNEL] * n->across[ELBO_CONV_KERNEL];
+    return 2 * pixels * taps * x.dim[0] * y.dim[0];
 }
 
 static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err) {

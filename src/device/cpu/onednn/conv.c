@@ -100,7 +100,7 @@ static bool forward(const elbo_conv *c, float *y, const float *x, const float *p
         done = elbo_onednn_few_channels_forward(c, y, x, packed + c->to_small.packed + c->to_large.packed,
                                                 column_room(c, scratch));
     else {
-        if (elbo_onednn_rows_beyond(&c->s)) memset(y, 0, y_floats(&c->s) * sizeof *y);
+        if (elbo_onednn_some_beyond(&c->s)) memset(y, 0, y_floats(&c->s) * sizeof *y);
         done = run_to_large(c, y, x, packed, scratch, thread);
     }
     if (bias && !c->biased) add_bias(c, y, bias);

@@ -6,34 +6,40 @@
 /* A transposed convolution may have an output_padding of its stride or more (below its dilation). oneDNN takes no more
  * padding before than behind a picture plus what a step leaves, so there is less behind; and rows and columns further
  * on than any tap reaches are not shown to it. `unmet` is that output_padding, where it is so large, or 0. */
-static int unmet(const elbo_conv_shape *s) {
+static int unmet(const elbo_conv_shape *s, int axis) {
     if (!s->transposed) return 0;
-    int extra = s->out_height - ((s->height - 1) * s->stride + s->dilation * (s->kernel - 1) + 1 - 2 * s->padding);
-    return extra >= s->stride ? extra : 0;
+    int in = axis ? s->width : s->height, out = axis ? s->out_width : s->out_height;
+    int extra =
+        out - ((in - 1) * s->stride[axis] + s->dilation[axis] * (s->kernel[axis] - 1) + 1 - 2 * s->padding[axis]);
+    return extra >= s->stride[axis] ? extra : 0;
 }
 
-int elbo_onednn_rows_beyond(const elbo_conv_shape *s) { return unmet(s) > s->padding ? unmet(s) - s->padding : 0; }
+/* Rows (axis 0) or columns that no tap reaches. */
+static int beyond(const elbo_conv_shape *s, int axis) {
+    return unmet(s, axis) > s->padding[axis] ? unmet(s, axis) - s->padding[axis] : 0;
+}
+
+bool elbo_onednn_some_beyond(const elbo_conv_shape *s) { return beyond(s, 0) || beyond(s, 1); }
 
 elbo_status elbo_onednn_describe_layer(const elbo_conv *c, onednn_arrays *d, elbo_error *err) {
     const elbo_conv_shape *s = &c->s;
     dnnl_dims_t x = {s->rows, s->in, s->height, s->width}, y = {s->rows, s->out, s->out_height, s->out_width};
-    dnnl_dims_t w = {s->transposed ? s->in : s->out, s->transposed ? s->out : s->in, s->kernel, s->kernel};
+    dnnl_dims_t w = {s->transposed ? s->in : s->out, s->transposed ? s->out : s->in, s->kernel[0], s->kernel[1]};
     dnnl_dims_t bias = {s->out};
     for (int i = 0; i < 2; i++) {
-        d->strides[i] = s->stride;
-        d->dilates[i] = s->dilation - 1;
-        d->padding[i] = s->padding;
-        long behind = s->padding - unmet(s);
+        d->strides[i] = s->stride[i];
+        d->dilates[i] = s->dilation[i] - 1;
+        d->padding[i] = s->padding[i];
+        long behind = s->padding[i] - unmet(s, i);
         d->padding_behind[i] = behind > 0 ? behind : 0;
     }
     bool large_blocked = s->transposed ? s->y_blocked : s->x_blocked,
          small_blocked = s->transposed ? s->x_blocked : s->y_blocked;
     dnnl_dim_t *large = s->transposed ? y : x, *small = s->transposed ? x : y;
     dnnl_dims_t wide;
-    int beyond = elbo_onednn_rows_beyond(s);
     dnnl_dims_t whole, offset = {0};
     memcpy(whole, large, sizeof whole);
-    for (int i = 2; i < 4; i++) large[i] -= beyond;
+    for (int i = 0; i < 2; i++) large[2 + i] -= beyond(s, i);
     memcpy(wide, large, sizeof wide);
     bool widened = c->layout == ONEDNN_WIDE, kept = c->layout != ONEDNN_FREE;
     if (widened) wide[1] = w[1] = ELBO_BLOCK;
@@ -51,7 +57,8 @@ elbo_status elbo_onednn_describe_layer(const elbo_conv *c, onednn_arrays *d, elb
     DESCRIBE(&d->bias, 1, bias, dnnl_a);
 #undef DESCRIBE
     dnnl_memory_desc_t all = d->kept_large;
-    if (status == dnnl_success && beyond) status = dnnl_memory_desc_init_submemory(&d->kept_large, &all, large, offset);
+    if (status == dnnl_success && elbo_onednn_some_beyond(s))
+        status = dnnl_memory_desc_init_submemory(&d->kept_large, &all, large, offset);
     return elbo_onednn_check(status, "a description", err);
 }
 

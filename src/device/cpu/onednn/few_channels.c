@@ -6,29 +6,30 @@
 
 /* The columns ix for which 0 <= ix * stride + offset < width of y: from `*first` to before `*end`. */
 static void columns_inside(const elbo_conv_shape *s, int offset, int *first, int *end) {
-    *first = offset < 0 ? (-offset + s->stride - 1) / s->stride : 0;
+    *first = offset < 0 ? (-offset + s->stride[1] - 1) / s->stride[1] : 0;
     int room = s->out_width - offset;
-    *end = room <= 0 ? 0 : (room + s->stride - 1) / s->stride;
+    *end = room <= 0 ? 0 : (room + s->stride[1] - 1) / s->stride[1];
     if (*end > s->width) *end = s->width;
 }
 
 /* y (out, H', W') of one image from its columns (out k k, pixels): each pixel of x adds its k x k patch. Row by row, so
  * that with stride 1 whole vectors are added. */
 static void columns_to_image(const elbo_conv_shape *s, float *y, const float *column) {
-    int k = s->kernel;
+    int taps = elbo_conv_taps(s), across = s->kernel[1];
     for (int o = 0; o < s->out; o++, y += (size_t)s->out_height * (size_t)s->out_width)
-        for (int tap = 0; tap < k * k; tap++, column += (size_t)s->height * (size_t)s->width) {
-            int below = tap / k * s->dilation - s->padding, right = tap % k * s->dilation - s->padding, first, end;
+        for (int tap = 0; tap < taps; tap++, column += (size_t)s->height * (size_t)s->width) {
+            int below = tap / across * s->dilation[0] - s->padding[0],
+                right = tap % across * s->dilation[1] - s->padding[1], first, end;
             columns_inside(s, right, &first, &end);
             for (int iy = 0; iy < s->height; iy++) {
-                int oy = iy * s->stride + below;
+                int oy = iy * s->stride[0] + below;
                 if (oy < 0 || oy >= s->out_height || first >= end) continue;
                 const float *from = column + (size_t)iy * (size_t)s->width;
                 float *to = y + (size_t)oy * (size_t)s->out_width;
-                if (s->stride == 1)
+                if (s->stride[1] == 1)
                     for (int ix = first; ix < end; ix++) to[ix + right] += from[ix];
                 else
-                    for (int ix = first; ix < end; ix++) to[ix * s->stride + right] += from[ix];
+                    for (int ix = first; ix < end; ix++) to[ix * s->stride[1] + right] += from[ix];
             }
         }
 }
@@ -36,7 +37,7 @@ static void columns_to_image(const elbo_conv_shape *s, float *y, const float *co
 /* As a matrix product: (out k k, channels) (channels, pixels), the blocks of channels one after the other. */
 bool elbo_onednn_few_channels_forward(const elbo_conv *c, float *y, const float *x, const float *w, float *column) {
     const elbo_conv_shape *s = &c->s;
-    int pixels = s->height * s->width, taps = s->out * s->kernel * s->kernel;
+    int pixels = s->height * s->width, taps = s->out * elbo_conv_taps(s);
     size_t y_size = (size_t)s->out * (size_t)s->out_height * (size_t)s->out_width;
     for (int r = 0; r < s->rows; r++, y += y_size) {
         for (int i = 0; i < s->in; i += ELBO_BLOCK, x += pixels * ELBO_BLOCK) {
@@ -53,5 +54,5 @@ bool elbo_onednn_few_channels_forward(const elbo_conv *c, float *y, const float 
 
 size_t elbo_onednn_column_floats(const elbo_conv *c) {
     size_t pixels = (size_t)c->s.height * (size_t)c->s.width;
-    return c->few ? whole_lines(pixels * (size_t)(c->s.out * c->s.kernel * c->s.kernel)) : 0;
+    return c->few ? whole_lines(pixels * (size_t)(c->s.out * elbo_conv_taps(&c->s))) : 0;
 }

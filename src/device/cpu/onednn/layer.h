@@ -80,7 +80,7 @@ elbo_status elbo_onednn_describe_layer(const elbo_conv *c, onednn_arrays *d, elb
 elbo_status elbo_onednn_describe_convolution(const elbo_conv *c, const onednn_arrays *d, dnnl_prop_kind_t kind,
                                              dnnl_primitive_desc_t *desc, elbo_error *err);
 /* Rows and columns of y, right and below, that no tap reaches: oneDNN is not shown them. */
-int elbo_onednn_rows_beyond(const elbo_conv_shape *s);
+bool elbo_onednn_some_beyond(const elbo_conv_shape *s);
 
 /* ---- make.c ---- */
 

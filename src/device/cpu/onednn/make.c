@@ -147,18 +147,22 @@ static elbo_status make_fast(elbo_conv *c, bool need_dw, bool need_dx, elbo_erro
 
 /* To one or a few channels: oneDNN fills a vector with channels that are not there (14 of 290 GFLOP/s). */
 static bool few_channels(const elbo_conv_shape *s) {
-    return s->x_blocked && !s->y_blocked && s->out * s->kernel * s->kernel <= 128;
+    return s->x_blocked && !s->y_blocked && s->out * elbo_conv_taps(s) <= 128;
 }
 
 /* With stride 1 a conv2d is the transposed convolution whose kernel is turned by 180 degrees, and whose padding is what
  * is left of the kernel's reach. To few channels that one is much faster, in all three directions. */
+static int reach_of(const elbo_conv_shape *s, int axis) { return s->dilation[axis] * (s->kernel[axis] - 1); }
+
 static bool can_turn(const elbo_conv_shape *s) {
-    return !s->transposed && s->stride == 1 && s->padding <= s->dilation * (s->kernel - 1);
+    bool can = !s->transposed;
+    for (int i = 0; i < 2; i++) can = can && s->stride[i] == 1 && s->padding[i] <= reach_of(s, i);
+    return can;
 }
 
 static void turn(elbo_conv_shape *s) {
     s->transposed = true;
-    s->padding = s->dilation * (s->kernel - 1) - s->padding;
+    for (int i = 0; i < 2; i++) s->padding[i] = reach_of(s, i) - s->padding[i];
 }
 
 elbo_status elbo_onednn_make(elbo_conv **conv, const elbo_conv_shape *s, bool need_dw, bool need_dx, int threads,

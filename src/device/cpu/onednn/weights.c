@@ -4,7 +4,7 @@
 #include "device/cpu/onednn/layer.h"
 
 static size_t plain_weights(const elbo_conv *c) {
-    return (size_t)c->s.in * (size_t)c->s.out * (size_t)c->s.kernel * (size_t)c->s.kernel;
+    return (size_t)c->s.in * (size_t)c->s.out * (size_t)elbo_conv_taps(&c->s);
 }
 
 /* Packed: for large to small, for small to large, and plain where few_channels_forward reads them. */
@@ -16,10 +16,10 @@ size_t elbo_onednn_gradient_floats(const elbo_conv *c) { return c->weights.packe
 
 /* Plain weights of a wide layer: each of the small side's channels has a row, of which the first part is there. */
 static size_t row_there(const elbo_conv *c) {
-    return (size_t)(c->s.transposed ? c->s.out : c->s.in) * (size_t)c->s.kernel * (size_t)c->s.kernel;
+    return (size_t)(c->s.transposed ? c->s.out : c->s.in) * (size_t)elbo_conv_taps(&c->s);
 }
 
-static size_t row_wide(const elbo_conv *c) { return (size_t)(ELBO_BLOCK * c->s.kernel * c->s.kernel); }
+static size_t row_wide(const elbo_conv *c) { return (size_t)(ELBO_BLOCK * elbo_conv_taps(&c->s)); }
 static size_t rows_of(const elbo_conv *c) { return (size_t)(c->s.transposed ? c->s.in : c->s.out); }
 static size_t wide_weights(const elbo_conv *c) { return c->layout == ONEDNN_WIDE ? rows_of(c) * row_wide(c) : 0; }
 
@@ -37,7 +37,7 @@ static const float *widen(const elbo_conv *c, const float *w, float *scratch) {
 
 /* conv2d's weights (out, in, k, k) as the transposed convolution's (in, out, k, k), each kernel turned; or back. */
 static void turn_weights(const elbo_conv *c, float *to, const float *from, bool back) {
-    size_t in = (size_t)c->s.in, out = (size_t)c->s.out, taps = (size_t)(c->s.kernel * c->s.kernel);
+    size_t in = (size_t)c->s.in, out = (size_t)c->s.out, taps = (size_t)elbo_conv_taps(&c->s);
     for (size_t o = 0; o < out; o++)
         for (size_t i = 0; i < in; i++)
             for (size_t k = 0; k < taps; k++) {

@@ -26,9 +26,7 @@ static const char *describe(const elbo_conv *c) {
     return "ref";
 }
 
-static size_t weights(const elbo_conv *c) {
-    return (size_t)c->s.in * (size_t)c->s.out * (size_t)c->s.kernel * (size_t)c->s.kernel;
-}
+static size_t weights(const elbo_conv *c) { return (size_t)c->s.in * (size_t)c->s.out * (size_t)elbo_conv_taps(&c->s); }
 static size_t gradient_floats(const elbo_conv *c) { return weights(c) + (size_t)c->s.out; }
 static size_t scratch_floats(const elbo_conv *c) {
     (void)c;
@@ -43,7 +41,7 @@ static bool pack(const elbo_conv *c, float *packed, const float *w, float *scrat
 
 static size_t weight_at(const elbo_conv_shape *s, int o, int i, int ky, int kx) {
     size_t channels = s->transposed ? (size_t)i * (size_t)s->out + (size_t)o : (size_t)o * (size_t)s->in + (size_t)i;
-    return (channels * (size_t)s->kernel + (size_t)ky) * (size_t)s->kernel + (size_t)kx;
+    return (channels * (size_t)s->kernel[0] + (size_t)ky) * (size_t)s->kernel[1] + (size_t)kx;
 }
 
 /* Calls `visit` for every product of the convolution: x at (n, i, iy, ix) meets y at (n, o, oy, ox) by weight w. */
@@ -58,10 +56,10 @@ static void walk(const elbo_conv_shape *s, visitor *visit, void *context) {
             for (int i = 0; i < s->in; i++)
                 for (int sy = 0; sy < small_h; sy++)
                     for (int sx = 0; sx < small_w; sx++)
-                        for (int ky = 0; ky < s->kernel; ky++)
-                            for (int kx = 0; kx < s->kernel; kx++) {
-                                int ly = sy * s->stride - s->padding + ky * s->dilation;
-                                int lx = sx * s->stride - s->padding + kx * s->dilation;
+                        for (int ky = 0; ky < s->kernel[0]; ky++)
+                            for (int kx = 0; kx < s->kernel[1]; kx++) {
+                                int ly = sy * s->stride[0] - s->padding[0] + ky * s->dilation[0];
+                                int lx = sx * s->stride[1] - s->padding[1] + kx * s->dilation[1];
                                 if (ly < 0 || ly >= large_h || lx < 0 || lx >= large_w) continue;
                                 int xy = s->transposed ? sy : ly, xx = s->transposed ? sx : lx;
                                 int yy = s->transposed ? ly : sy, yx = s->transposed ? lx : sx;

@@ -157,7 +157,7 @@ static bool forward(const elbo_conv *c, float *y, const float *x, const float *p
                     float *scratch, int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
-    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, 2, -s->padding);
+    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, 2, -s->padding[0]);
     side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 2, 0);
     convolve(c, y, &to, x, &from, packed, bias, scratch);
     return true;
@@ -167,7 +167,7 @@ static bool backward_data(const elbo_conv *c, float *dx, const float *dy, const 
                           int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
-    side from = side_of(s->out, s->out_height, s->out_width, s->height, s->width, 2, s->padding - 2);
+    side from = side_of(s->out, s->out_height, s->out_width, s->height, s->width, 2, s->padding[0] - 2);
     side to = side_of(s->in, s->height, s->width, s->height, s->width, 2, 0);
     convolve(c, dx, &to, dy, &from, packed + side_floats(c), NULL, scratch);
     return true;
@@ -210,7 +210,7 @@ static bool backward_weights(const elbo_conv *c, float *gradient, const float *x
                              int thread) {
     (void)thread;
     const elbo_conv_shape *s = &c->s;
-    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, 2, -s->padding);
+    side from = side_of(s->in, s->height, s->width, s->out_height, s->out_width, 2, -s->padding[0]);
     side to = side_of(s->out, s->out_height, s->out_width, s->out_height, s->out_width, 2, 0);
     size_t v_stride = place_stride(s->in), d_stride = place_stride(s->out), out = (size_t)s->out;
     float *v = scratch, *d = v + PLACES * v_stride, *du = d + PLACES * d_stride;
@@ -283,8 +283,9 @@ static const elbo_conv_kernels winograd = {
 };
 
 const elbo_conv_kernels *ELBO_SIMD(winograd_for)(const elbo_conv_shape *s) {
-    bool fits = !s->transposed && s->kernel == 3 && s->stride == 1 && s->dilation == 1 && s->padding <= 2 &&
-                s->x_blocked && s->y_blocked && s->in % LANES == 0 && s->out % LANES == 0;
+    bool fits = !s->transposed && s->padding[0] == s->padding[1] && s->padding[0] <= 2;
+    for (int i = 0; i < 2; i++) fits = fits && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1;
+    fits = fits && s->x_blocked && s->y_blocked && s->in % LANES == 0 && s->out % LANES == 0;
     return fits ? &winograd : NULL;
 }
 #else

@@ -377,7 +377,7 @@ static size_t scratch_floats(const elbo_conv *c) {
 }
 
 static elbo_conv describe_shape(const elbo_conv_shape *s) {
-    elbo_conv c = {.s = *s, .rows = s->rows, .padding = s->padding};
+    elbo_conv c = {.s = *s, .rows = s->rows, .padding = s->padding[0]};
     c.small = s->transposed ? s->in : s->out;
     c.large = s->transposed ? s->out : s->in;
     c.small_height = s->transposed ? s->height : s->out_height;
@@ -429,8 +429,10 @@ static bool is_worth_it(const elbo_conv *c) {
 }
 
 const elbo_conv_kernels *ELBO_SIMD(winograd_strided_for)(const elbo_conv_shape *s) {
-    if (s->kernel != 4 || s->stride != 2 || s->dilation != 1 || s->padding > 3 || !s->x_blocked || !s->y_blocked ||
-        s->in % LANES || s->out % LANES)
+    for (int i = 0; i < 2; i++)
+        if (s->kernel[i] != 4 || s->stride[i] != 2 || s->dilation[i] != 1) return NULL;
+    if (s->padding[0] != s->padding[1] || s->padding[0] > 3 || !s->x_blocked || !s->y_blocked || s->in % LANES ||
+        s->out % LANES)
         return NULL;
     elbo_conv c = describe_shape(s);
     return is_worth_it(&c) ? &winograd : NULL;

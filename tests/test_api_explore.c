@@ -308,6 +308,42 @@ static void what_is_wrong_is_said(void **state) {
     elbo_explorer_close(e);
 }
 
+/* Places and codes lead to each other, whatever the map. */
+static void a_map_goes_both_ways(void **state) {
+    (void)state;
+    elbo_model *m = elbo_explorer_model(explorer, 0);
+    static float codes[IMAGES * Z];
+    assert_ok(elbo_encode(m, IMAGES, pixels, codes, &failure));
+    static const char *const methods[] = {NULL, "dims", "tsne"};
+    for (int k = 0; k < 3; k++) {
+        elbo_map *map;
+        elbo_map_query q = {.size = sizeof q, .method = methods[k], .dims = {2, 0}};
+        assert_ok(elbo_explore_map(explorer, &q, &map, &failure));
+        elbo_array places = elbo_map_places(map), of = elbo_map_codes(map);
+        assert_true(places.rank == 2 && places.shape[0] == IMAGES && of.shape[1] == Z);
+        for (int i = 0; i < IMAGES * Z; i++) assert_true(fabsf(of.data[i] - codes[i]) < 1e-5f);
+        float place[2], z[Z];
+        elbo_map_landing at = {.size = sizeof at};
+        assert_ok(elbo_map_place(map, 1, codes + 5 * Z, place, &failure));
+        if (k == 1) assert_true(place[0] == codes[5 * Z + 2] && place[1] == codes[5 * Z]);
+        assert_ok(elbo_map_locate(map, codes + 5 * Z, places.data + 18, z, &at, &failure));
+        assert_true(at.exact == (k < 2) && (k == 2 || at.gap < 1e-4));
+        assert_ok(elbo_map_locate(map, codes + 5 * Z, place, z, NULL, &failure));
+        for (int i = 0; i < Z; i++) assert_true(fabsf(z[i] - codes[5 * Z + i]) < 1e-3f); // it is there already
+        elbo_map_free(map);
+    }
+    elbo_map *none;
+    assert_int_equal(elbo_explore_map(explorer, &(elbo_map_query){.size = sizeof(elbo_map_query), .method = "umap"},
+                                      &none, &refused),
+                     ELBO_BAD_INPUT);
+    assert_message(refused, "umap", "pca, tsne or dims");
+    assert_null(none);
+    assert_int_equal(
+        elbo_explore_map(explorer, &(elbo_map_query){.size = sizeof(elbo_map_query), .method = "dims", .dims = {0, Z}},
+                         &none, &refused),
+        ELBO_BAD_INPUT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reconstructions_are_decoded_codes),
@@ -317,6 +353,7 @@ int main(void) {
         cmocka_unit_test(a_manifold_is_a_grid),
         cmocka_unit_test(samples_are_those_of_the_model),
         cmocka_unit_test(a_projection_has_points_codes_and_labels),
+        cmocka_unit_test(a_map_goes_both_ways),
         cmocka_unit_test(scores_are_those_of_the_model),
         cmocka_unit_test(checks_and_comparisons_are_json),
         cmocka_unit_test(what_is_wrong_is_said),

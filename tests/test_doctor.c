@@ -67,7 +67,8 @@ static void test_healthy(void **state) {
     static const char *const all[] = {"finished", "diverged",  "range",   "underfitting", "overfitting", "observation",
                                       "dead",     "collapsed", "ignored", "prior",        "memorised",   "samples"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(o, all[i], "ok");
-    assert_int_equal(json_array_size(json_object_get(o, "checks")), sizeof all / sizeof *all);
+    expect(o, "adversary", "not checked");
+    assert_int_equal(json_array_size(json_object_get(o, "checks")), sizeof all / sizeof *all + 1);
     assert_true(number(o, "problems") == 0);
     json_decref(o);
 }
@@ -185,6 +186,37 @@ static void test_far_from_the_prior(void **state) {
 
 #define SHORT "latent: 4\nencoder: [flatten, linear 16, relu]\nloss: {reconstruction: mse}\ntrain: {batch: 100}\n"
 /* Images of 4 x 4 pixels, however well they are learnt, are not what the data are; nor is the mean of all. */
+/* A discriminator of codes that a model has no time to follow. */
+static void test_discriminator_won(void **state) {
+    (void)state;
+    static const char game[] = "kind: ae\ndata: mnist\n" DENSE "train: {batch: 64}\n"
+                               "adversary: {on: code, layers: [linear 64, relu, linear 1], weight: %s}\n";
+    static const char *const weight[] = {"0.001, lr: 0.01", "10"};
+    for (int fair = 0; fair < 2; fair++) {
+        char recipe[600];
+        snprintf(recipe, sizeof recipe, game, weight[fair]);
+        train(fair ? "fair" : "won", "many", recipe, "6");
+        json_t *o = examine(fair ? "fair" : "won");
+        expect(o, "adversary", fair ? "ok" : "problem");
+        assert_true((measured(o, "adversary", "d_accuracy") > 0.97) != fair);
+        assert_true((measured(o, "adversary", "discriminator") < 0.2) != fair);
+        json_decref(o);
+    }
+}
+
+/* A decoder that only has to please the discriminator: all its images are the same. */
+static void test_mode_collapse(void **state) {
+    (void)state;
+    train("same", "many",
+          "kind: vae\ndata: mnist\n" DENSE "loss: {reconstruction: [0.001 bce], kl: 1}\ntrain: {batch: 32, lr: 0.002}\n"
+          "adversary: {on: image, layers: [flatten, linear 64, leaky_relu 0.2, linear 1], weight: 20, lr: 0.001}\n",
+          "8");
+    json_t *o = examine("same");
+    expect(o, "samples", "problem");
+    assert_non_null(strstr(text(check_of(o, "samples"), "evidence"), "mode collapse"));
+    json_decref(o);
+}
+
 static void test_blurred(void **state) {
     (void)state;
     train("blurred", "many",
@@ -305,6 +337,8 @@ int main(void) {
         cmocka_unit_test(test_collapsed),
         cmocka_unit_test(test_far_from_the_prior),
         cmocka_unit_test(test_one_image),
+        cmocka_unit_test(test_discriminator_won),
+        cmocka_unit_test(test_mode_collapse),
         cmocka_unit_test(test_blurred),
         cmocka_unit_test(test_range),
         cmocka_unit_test(test_range_of_floats),

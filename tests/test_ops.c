@@ -316,6 +316,7 @@ static void batches(void **state) {
  * value per channel has no variance and is left out (PyTorch stops there); one image of several pixels has. */
 static void running_statistics(void **state) {
     (void)state;
+    devices[2] = test_device();
     for (int d = 0; d < DEVICES; d++)
         for (int two = 0; two < 2; two++)
             for (int count = 1; count <= 33; count += 16) {

@@ -170,6 +170,40 @@ static void terms_over_the_code_are_told(void **state) {
     program_free(&p);
 }
 
+/* Both players' steps, terms and curves. */
+static void both_players_are_told(void **state) {
+    (void)state;
+    program p = elbo("plan", "mnist-aae");
+    expect_code(&p, 0);
+    says(p.out, "The adversary's step");
+    says(p.out, "versus");
+    says(p.out, "two sides");
+    program_free(&p);
+    p = elbo("plan", "mnist-aae", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "player"), "model");
+    assert_string_equal(text(json_object_get(o, "adversary"), "player"), "adversary");
+    json_decref(o);
+    p = elbo("train", "mnist-aae", "-o", "aae", "-e", "2", "--set", "train.batch=100");
+    expect_code(&p, 0);
+    says(p.err, "objective: bce + 10 adversary\n");
+    program_free(&p);
+    p = elbo("eval", "aae", "-b");
+    expect_code(&p, 0);
+    says(p.out, "\n  discriminator ");
+    says(p.out, "\n  d_accuracy ");
+    program_free(&p);
+    p = elbo("compare", "aae", "--metric", "discriminator", "--metric", "d_accuracy", "-o", "players.png");
+    expect_code(&p, 0);
+    program_free(&p);
+    p = elbo("sample", "aae", "-n", "4", "-o", "s.npy"); // from the prior
+    expect_code(&p, 0);
+    program_free(&p);
+    p = elbo("export", "aae", "-o", "aae.py"); // without the adversary
+    expect_code(&p, 0);
+    program_free(&p);
+}
+
 static void tables_and_json_tell_both(void **state) {
     (void)state;
     program p = elbo("train", "mnist-vae", "-o", "json", "-e", "1", "--json", "--set", "loss.kl=0.5");
@@ -246,6 +280,7 @@ int main(void) {
         cmocka_unit_test(a_warm_up_moves_it),
         cmocka_unit_test(a_warm_up_longer_than_the_training_is_refused),
         cmocka_unit_test(terms_over_the_code_are_told),
+        cmocka_unit_test(both_players_are_told),
         cmocka_unit_test(tables_and_json_tell_both),
         cmocka_unit_test(curves_of_any_metric),
     };

@@ -79,7 +79,26 @@ static const struct {
     {"{\"\": 1}", "x.yaml:1: a key without a name"},
     {"<<: {kind: ae}",
      "x.yaml:1: <<: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
-     "encoder, decoder, labels, loss, train and adversary"},
+     "encoder, decoder, prior, labels, loss, train and adversary"},
+    {VAE "prior: mixture\n", "x.yaml:5: prior: expected normal, or mixture K with K from 1 to 1000, got `mixture`"},
+    {VAE "prior: mixture 0\n", "x.yaml:5: prior: expected normal, or mixture K with K from 1 to 1000, got `mixture 0`"},
+    {VAE "prior: mixture 3 4\n",
+     "x.yaml:5: prior: expected normal, or mixture K with K from 1 to 1000, got `mixture 3 4`"},
+    {AE "prior: mixture 3\n", "x.yaml:5: prior: has no effect here; it needs kind: vae"},
+    {VAE "prior: mixture 3\nloss: {kl: {free: 0.5}}\n",
+     "x.yaml:5: prior: mixture 3 cannot be combined with loss.kl.free, which is for the standard normal prior; use prior: "
+     "normal"},
+    {VAE "prior: mixture 3\nloss: {mmd: 5}\n",
+     "x.yaml:5: prior: mixture 3 cannot be combined with loss.mmd.weight, which is for the standard normal prior; use "
+     "prior: normal"},
+    {VAE "prior: mixture 3\nloss: {samples: 3, bound: iwae}\n",
+     "x.yaml:5: prior: mixture 3 cannot be combined with loss.bound: iwae, which is for the standard normal prior; use "
+     "prior: normal"},
+    {VAE "prior: mixture 3\nadversary: {on: image, layers: [flatten, linear 1]}\n",
+     "x.yaml:5: prior: mixture 3 cannot be combined with an adversary that draws from the prior, which is for the standard "
+     "normal prior; use prior: normal"},
+    {VAE "adversary: {on: image, layers: [flatten, linear 1]}\nloss: {kl: {tc: 5}}\n",
+     "x.yaml:5: adversary.on: image: cannot be combined with loss.kl.tc in a vae"},
     {AE "adversary: {on: code}\n",
      "x.yaml:5: adversary.layers is missing; expected a list of layers, such as [flatten, linear 128, relu]"},
     {AE "adversary: {on: everything}\n", "x.yaml:5: adversary.on: expected none, code or image, got `everything`"},
@@ -160,7 +179,7 @@ static const struct {
     {AE "train: {kl: 3}\n", "x.yaml:5: train.kl: unknown key; did you mean loss.kl?"},
     {AE "wibble: 0.1\n",
      "x.yaml:5: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, corrupt, "
-     "encoder, decoder, labels, loss, train and adversary"},
+     "encoder, decoder, prior, labels, loss, train and adversary"},
     {AE "train: {epocs: 3}\n", "x.yaml:5: train.epocs: unknown key; did you mean train.epochs?"},
     {AE "train:\n  epochs: 3\n  optimiser: adam\n",
      "x.yaml:7: train.optimiser: unknown key; did you mean train.optimizer?"},
@@ -334,7 +353,7 @@ static const struct {
     {"train.epocs=3", "--set train.epocs=3: train.epocs: unknown key; did you mean train.epochs?"},
     {"wibble=3",
      "--set wibble=3: wibble: unknown key; a recipe has about, kind, data, classes, exclude, label_file, standardise, latent, image, augment, "
-     "corrupt, encoder, decoder, labels, loss, train and adversary"},
+     "corrupt, encoder, decoder, prior, labels, loss, train and adversary"},
     {".=3", "--set .=3: the key has an empty part; expected one such as train.lr"},
     {"train..lr=3", "--set train..lr=3: the key has an empty part; expected one such as train.lr"},
     {"train.=3", "--set train.=3: the key has an empty part; expected one such as train.lr"},

@@ -365,6 +365,27 @@ static void test_epochs_that_are_kept(void **state) {
     json_decref(o);
 }
 
+static void test_what_is_no_run(void **state) {
+    (void)state;
+    refused(1, WORDS("nowhere", "neither a run nor a folder of runs"), "serve", "nowhere", "--no-open", "--port", "0");
+    copy_run("runs/vae", "broken");
+    scratch_write(&here, "broken/model.safetensors", "damaged", 7);
+    refused(1, WORDS("broken/model.safetensors"), "serve", "broken", "--no-open", "--port", "0");
+    refused(2, WORDS("--port"), "serve", "runs/vae", "--port", "65536");
+    server_start("runs", "--port", "0");
+    char port[12];
+    snprintf(port, sizeof port, "%d", serve_port);
+    refused(1, WORDS("127.0.0.1", port, "in use"), "serve", "runs/vae", "--no-open", "--port", port);
+    server_end();
+    server_start("broken", "runs", "--port", "0"); // among others it is listed with what is wrong
+    json_t *o = get_json("/api/1/runs");
+    assert_non_null(strstr(text(json_array_get(json_object_get(o, "runs"), 0), "error"), "broken/model.safetensors"));
+    assert_int_equal(json_array_size(json_object_get(o, "runs")), 4);
+    json_decref(o);
+    refused_with(ask("GET", "/api/1/runs/broken", NULL, 0), 400);
+    server_end();
+}
+
 /* What needs no data works without. */
 static void test_run_whose_data_are_gone(void **state) {
     (void)state;
@@ -507,6 +528,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_nearest_values_and_figures, serve_runs, end_server),
         cmocka_unit_test_setup_teardown(test_token_outlives_the_server, serve_runs, end_server),
         cmocka_unit_test_setup_teardown(test_clients_do_not_supersede_each_other, serve_runs, end_server),
+        cmocka_unit_test(test_what_is_no_run),
         cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_run_whose_data_are_gone),
         cmocka_unit_test(test_another_run_while_codes_are_made),

@@ -53,10 +53,14 @@ static bool schedules_agree(const network *n, uint64_t *bits) {
 static const network dense = {
     "ae", "flatten, linear 40, relu", "linear 37, tanh, linear 33, sigmoid", "5", "bce", 35, 33, 0};
 
+static const network drawn = {
+    "vae", "flatten, linear 40, relu, dropout p=0.2", "linear 37, silu, linear 33, sigmoid", "5", "bce", 35, 33, 0};
+
 static void same_bits_in_every_order(void **state) {
     (void)state;
     uint64_t bits;
     assert_true(schedules_agree(&dense, &bits));
+    assert_true(schedules_agree(&drawn, &bits));
 }
 
 /* Breaks each barrier of the kernels that have some, one after the other: other bits, or NaN, whose step is not made. */
@@ -98,6 +102,7 @@ static int launches_of(const char *recipe) {
 static void launches_of_a_step(void **state) {
     (void)state;
     assert_int_equal(launches_of("mnist-ae"), 11);
+    assert_int_equal(launches_of("mnist-vae"), 13);
 }
 
 static void a_layer_without_a_kernel_is_named(void **state) {

@@ -91,6 +91,7 @@ static const experiment experiments[] = {
     {"mnist-vae-2d", {"train.batch=100", "train.epochs=2", "loss.kl={mi: 2, tc: 4, free: 0.4}", "loss.mmd=5"}},
     {"mnist-vae-2d", {"train.batch=77", "train.epochs=2", "loss.kl={capacity: 5, over: 2}", "loss.penalty=0.1"}},
     {"mnist-ae-2d", {"train.batch=150", "train.epochs=2", "loss.mmd={weight: 10, kernel: rbf}", "loss.penalty=0.1"}},
+    {"mnist-vae-2d", {"train.batch=77", "train.epochs=2", "prior=mixture 5", "loss.samples=2", "loss.kl={warmup: 1}"}},
     {"mnist-cvae", {"train.batch=64", "train.epochs=2", "image.binary=dynamic"}},
     {"mnist-ae-2d", {"train.batch=77", "train.epochs=2", "corrupt=[noise 0.3, mask 0.25, salt 0.1, occlude 8]"}},
     {"mnist-iwae", {"train.batch=64", "train.epochs=2", "loss.samples=3", "loss.reconstruction=gaussian"}},

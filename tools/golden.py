@@ -231,9 +231,22 @@ ADVERSARIES = {
         adversary=dict(on="image", weight=5, lr=0.004, betas=[0.5, 0.999], layers=[
             "conv2d 9 kernel=4 stride=2 padding=1", "leaky_relu negative_slope=0.2", "group_norm 3", "save a",
             "conv2d 9 kernel=3 padding=1", "add a", "leaky_relu negative_slope=0.2", "flatten", "linear 1"])),
+    "sigma-gan": dict(SMALL_VAE, loss="gaussian", sigma=None, start=-1.2, scale="mean", kl=0.7,
+                      train=dict(optimizer="adam", lr=0.01, clip=0.5),
+                      adversary=dict(on="image", layers=["flatten"] + CRITIC, weight=20, lr=0.01)),
     "ae-gan": dict(SMALL_AE, loss="mse", train=dict(optimizer="adamw", lr=0.01, weight_decay=0.2, clip=0.5),
                    adversary=dict(on="image", layers=["flatten"] + CRITIC, weight=0.5, lr=0.003, betas=[0.5, 0.9])),
 }
+MIXTURES = {
+    "mixture": dict(LINEAR_VAE, kl=0.8, spread=6, mixture=3, images="seven", warmup=2),
+    "mixture-two": dict(LINEAR_VAE, spread=2, mixture=2, scale="mean", terms={"penalty.weight": 0.3},
+                        train=dict(optimizer="sgd", lr=0.05, clip=0.5)),
+    "mixture-samples": dict(
+        kind="vae", latent="9x2x2", head="conv2d kernel=3 stride=2 padding=1", images="square", spread=3, mixture=3,
+        samples=2, encoder=["conv2d 9 kernel=3 stride=2 padding=1", "relu"],
+        decoder=["relu", "conv2d 9 kernel=3 padding=1", "flatten", "linear 64", "unflatten 1 8 8", "sigmoid"]),
+}
+MIXTURES = {name: dict(spec, seed=70 + i) for i, (name, spec) in enumerate(MIXTURES.items())}
 ADVERSARIES = {name: dict(spec, seed=60 + i) for i, (name, spec) in enumerate(ADVERSARIES.items())}
 
 # Inputs besides the image: the class, in dense and in convolutional places, and a corrupted image. 9 and 5 channels do
@@ -253,7 +266,7 @@ INPUTS = {
 }
 # Convolutions that are not square.
 SIDES = {
-    "sides": dict(kind="vae", latent="3",
+    "sides": dict(kind="vae", latent="3", seed=55,
                   encoder=["conv2d 9 kernel=1x3 padding=0x1", "relu",
                            "conv2d 8 kernel=3x2 stride=2x1 padding=1x0 dilation=1x2", "leaky_relu", "flatten"],
                   decoder=["linear 120", "unflatten 8 3 5", "conv_transpose2d 5 kernel=2x3 stride=2x1", "relu",
@@ -417,6 +430,7 @@ class Model(nn.Module):
             else:
                 self.code = nn.Linear(features, latent)
             shape = (latent,)
+        self.code_shape = shape
         self.decoder = Layers(spec["decoder"], shape, spec.get("classes", 1), self.encoder)
         self.flat = "head" not in spec
         if "bias" in spec:  # lambda near 0, and a loss that is not
@@ -425,6 +439,12 @@ class Model(nn.Module):
         if self.sigma is None:
             self.loss = nn.Module()
             self.loss.log_sigma = nn.Parameter(torch.full((1,), spec["start"]))
+        if "mixture" in spec:
+            components, size = spec["mixture"], int(np.prod(shape if "head" in spec else [int(spec["latent"])]))
+            self.prior = nn.Module()
+            self.prior.logits = nn.Parameter(0.5 * torch.randn(components))
+            self.prior.mu = nn.Parameter(torch.randn(components, size))
+            self.prior.logvar = nn.Parameter(0.3 * torch.randn(components, size))
         game = spec.get("adversary")
         if game:
             self.adversary = Layers(game["layers"], shape if game["on"] == "code" else self.encoder.first, 1)
@@ -450,8 +470,14 @@ class Model(nn.Module):
         eps = torch.randn_like(mu) if eps is None else eps.reshape(mu.shape) if torch.is_tensor(eps) else eps
         z = mu + eps * torch.exp(0.5 * logvar)
         kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
-        self.posterior = z.flatten(1), mu.flatten(1), logvar.flatten(1)
-        return self.decoder(z, saved=saved), kl / len(x), mu.flatten(1)
+        self.posterior = z, mu, logvar = z.flatten(1), mu.flatten(1), logvar.flatten(1)
+        if hasattr(self, "prior") and not (isinstance(eps, int) and eps == 0):
+            mixture = torch.distributions.MixtureSameFamily(
+                torch.distributions.Categorical(logits=self.prior.logits),
+                torch.distributions.Independent(torch.distributions.Normal(self.prior.mu, (0.5 * self.prior.logvar).exp()), 1))
+            own = torch.distributions.Normal(mu, (0.5 * logvar).exp()).log_prob(z).sum(1)
+            kl = (own - mixture.log_prob(z)).sum()
+        return self.decoder(z.reshape(len(z), *self.code_shape), saved=saved), kl / len(x), mu
 
 
 class Features(nn.Module):
@@ -531,7 +557,7 @@ def discrepancy(kernel, z, draws):
     return within[0] + within[1] - 2 * k(z, draws).mean()
 
 
-def latent_terms(spec, model, step, weight, draws):
+def latent_terms(spec, model, step, weight, draws, own_kl):
     """What the objective has instead of weight KL and beside it, and each term by the name that elbo gives it."""
     terms, (z, mu, logvar) = spec.get("terms", {}), model.posterior
     if not terms:
@@ -539,7 +565,7 @@ def latent_terms(spec, model, step, weight, draws):
     total, named = 0.0, {}
     if spec["kind"] == "vae":
         kl = mean_kl(mu, logvar)
-        trained = kl.sum()
+        trained = own_kl if "mixture" in spec else kl.sum()
         if "kl.free" in terms:
             trained = torch.maximum(kl, torch.full_like(kl, terms["kl.free"])).sum()
             named["free_bits"] = trained - kl.sum()
@@ -593,7 +619,7 @@ class Adversary:
             nn.utils.clip_grad_norm_(self.layers.parameters(), self.clip)
         self.optimizer.step()
         right = ((logits[0] <= 0).double().mean() + (logits[1] > 0).double().mean()) / 2
-        return {"discriminator": loss, "discriminator_accuracy": right}, gradients
+        return {"discriminator": loss, "d_accuracy": right}, gradients
 
     def term(self, fake):
         logit = self.layers(fake)
@@ -656,7 +682,9 @@ def run(spec, images, seed):
         out["eps"] = eps.numpy()
     draws = [None] * STEPS
     game = spec.get("adversary", {})
-    if "mmd.weight" in spec.get("terms", {}) or (game.get("on") == "code" and game.get("against") != "shuffled"):
+    draws_images = game.get("on") == "image" and spec["kind"] == "vae"
+    against_prior = game.get("on") == "code" and game.get("against") != "shuffled"
+    if "mmd.weight" in spec.get("terms", {}) or against_prior or draws_images:
         draws = torch.randn(STEPS, len(x), int(spec["latent"]))
         out["draws"], draws = draws.numpy(), draws.double()
     picker = np.random.RandomState(seed)
@@ -685,15 +713,20 @@ def run(spec, images, seed):
             reconstruction = values.sum() / len(x)
         else:
             reconstruction = reconstruction_loss(spec["loss"], output, x, features)
-        trained, named = latent_terms(spec, model, step, weight, draws[step])
+        trained, named = latent_terms(spec, model, step, weight, draws[step], kl)
         if "bound" in spec:
             trained = named["iwae"] = importance_bound(spec, output, x, model, (low, high), weight)
             reconstruction, kl = reconstruction.detach(), kl.detach()
         objective = reconstruction + (weight * kl if trained is None else trained)
         if adversary:
             fake, real = adversary.sides(model.posterior[0], output, x, draws[step])
+            both = fake
+            if draws_images:  # images of draws, in the adversary's own step every other one
+                drawn = model.decoder(draws[step]).reshape(x.shape)
+                both = torch.cat([fake, drawn])
+                fake = torch.where(torch.arange(len(x)).reshape(-1, 1, 1, 1) % 2 == 1, drawn, fake)
             found, gradients = adversary.step(fake, real)
-            named = {**named, "adversary": adversary.term(fake), **found}
+            named = {**named, "adversary": adversary.term(both), **found}
             objective = objective + game["weight"] * named["adversary"]
         for name, value in named.items():
             rows.setdefault(name, []).append(float(value))
@@ -761,6 +794,7 @@ def recipe_text(name, spec, batch):
         "%s: %s" % (k, "[%s]" % ", ".join(v) if k == "layers" else v) for k, v in spec["adversary"].items()
     ) if "adversary" in spec else ""
     inputs = "".join("%s: %s\n" % (key, spec[k]) for k, key in (("corrupt", "corrupt"), ("classes", "labels")) if k in spec)
+    inputs += "prior: mixture %d\n" % spec["mixture"] if "mixture" in spec else ""
     return ("about: %s, as tools/golden.py ran it in PyTorch\nkind: %s\nlatent: %s\nimage: {%s}\n%s"
             "encoder: [%s]\ndecoder: [%s]\nloss: {reconstruction: %s%s%s}\ntrain: {%s}\n%s" %
             (name, spec["kind"], latent, image, inputs, ", ".join(spec["encoder"]),
@@ -806,7 +840,7 @@ def main(arguments):
               "small photos": random_photos(9, 16), "seven": random_images(7, 6, 7)}
     # The seed is the place in the list: new models stand at its end, and the others' files stay.
     for seed, (name, spec) in enumerate({**TUTORIALS, **VARIANTS, **CONVOLUTIONS, **EVERYTHING, **PHOTOS, **INPUTS,
-                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES, **ADVERSARIES,
+                                     **OBSERVATIONS, **ATTENTION, **TERMS, **SAMPLES, **ADVERSARIES, **MIXTURES,
                                      **SIDES}.items()):
         write(folder, name, spec, images[spec.get("images")], False, spec.get("seed", seed))
 

@@ -94,8 +94,9 @@ static int tell(const demo_cast *cast, const char *folder, char **folders, const
     } else {
         putchar('\n');
         cli_print_runs(&report.comparison);
-        printf("\nlosses in nats per image, on the test images of %s\n\nreport: %s\nto explore the models: elbo serve %s\n", d->name, page,
-               folder);
+        printf(
+            "\nlosses in nats per image, on the test images of %s\n\nreport: %s\nto explore the models: elbo serve %s\n",
+            d->name, page, folder);
     }
     elbo_report_data_free(&report);
     elbo_runs_close(r.run, cast->models);

@@ -349,11 +349,12 @@ const cli_command cli_train = {
     .summary = "trains a model and writes a run folder",
     .details =
         "RECIPE is a built-in name (`elbo recipes` lists them) or a YAML file. A folder of photos or a .npy in its place\n"
-        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and\n"
-        "28 x 28), with more epochs for fewer images. A table of numbers, .csv or a .npy (N, columns), trains table-vae: columns\n"
-        "are standardised, layers as wide as it needs; --labels names a file with a class for each row. The run folder gets recipe.yaml, model.safetensors,\n"
-        "checkpoint.safetensors and log.jsonl; figures/training.png shows reconstructions after each epoch. Ctrl-C stops after the current step with a usable model. The same seed\n"
-        "gives the same bits, for any number of threads and for a run that was interrupted.\n"
+        "trains photo-vae on it, or cifar-vae where no image is larger than 48 x 48 (mnist-vae where they are grey and 28 x\n"
+        "28), with more epochs for fewer images. A table of numbers, .csv or a .npy (N, columns), trains table-vae: columns\n"
+        "are standardised, layers as wide as it needs; --labels names a file with a class for each row. The run folder gets\n"
+        "recipe.yaml, model.safetensors, checkpoint.safetensors and log.jsonl; figures/training.png shows reconstructions\n"
+        "after each epoch. Ctrl-C stops after the current step with a usable model. The same seed gives the same bits, for\n"
+        "any number of threads and for a run that was interrupted.\n"
         "\n"
         "examples:\n"
         "  elbo train mnist-vae\n"

@@ -34,15 +34,10 @@ elbo_status serve_decode(serve_call *c, elbo_error *err) {
     return status;
 }
 
-static double kl_of(const float *mu, const float *logvar, size_t Z) {
-    double sum = 0;
-    for (size_t k = 0; k < Z; k++) sum += elbo_gaussian_kl((double)mu[k], (double)logvar[k]);
-    return sum;
-}
-
 static elbo_status encoded(serve_call *c, const float *mu, const float *logvar, size_t n, elbo_error *err) {
     size_t Z = (size_t)c->run->model->network.graph.latent;
     bool vae = c->run->model->recipe.kind == ELBO_VAE;
+    const elbo_prior_model *prior = &c->run->model->prior;
     float *place = elbo_alloc(2 * n, sizeof *place);
     if (!place) return elbo_no_memory(err);
     elbo_latent_map *map;
@@ -54,7 +49,8 @@ static elbo_status encoded(serve_call *c, const float *mu, const float *logvar, 
     for (size_t i = 0; i < n; i++) {
         json_array_append_new(mus, serve_floats_json(mu + i * Z, Z));
         json_array_append_new(logvars, vae ? serve_floats_json(logvar + i * Z, Z) : json_null());
-        json_array_append_new(kls, vae ? json_real(kl_of(mu + i * Z, logvar + i * Z, Z)) : json_null());
+        json_array_append_new(kls, vae ? json_real(elbo_prior_kl(prior, mu + i * Z, logvar + i * Z, (uint32_t)i))
+                                       : json_null());
         json_array_append_new(places, placed ? serve_floats_json(place + 2 * i, 2) : json_null());
     }
     free(place);

@@ -161,6 +161,42 @@ typedef struct elbo_project_query {
 ELBO_API elbo_status elbo_explore_projection(elbo_explorer *e, const elbo_project_query *q, elbo_result **r,
                                              elbo_error *err);
 
+/* ---- maps, for programs that drag a point ---- */
+
+/* All images of the first run's data in the plane, training images first, and the way between plane and codes. A map
+ * outlives the explorer and is never written: several threads may ask it. */
+typedef struct elbo_map elbo_map;
+
+typedef struct elbo_map_query {
+    size_t size;
+    const char *method; /* "pca", "tsne", or "dims": two dimensions of the code; NULL: pca */
+    int dims[2];        /* of "dims" */
+} elbo_map_query;
+ELBO_API elbo_status elbo_explore_map(elbo_explorer *e, const elbo_map_query *q, elbo_map **map, elbo_error *err);
+ELBO_API void elbo_map_free(elbo_map *map); /* NULL is fine */
+/* (n, 2) and (n, latent), the map's. */
+ELBO_API elbo_array elbo_map_places(const elbo_map *map);
+ELBO_API elbo_array elbo_map_codes(const elbo_map *map);
+
+/* Where codes lie in it: of t-SNE, where their neighbours' places pull them.  z: (n, latent), places: (n, 2) */
+ELBO_API elbo_status elbo_map_place(const elbo_map *map, size_t n, const float *z, float *places, elbo_error *err);
+
+/* Where a code lands that was moved towards a place. Set `size`. */
+typedef struct elbo_map_landing {
+    size_t size;
+    float place[2];   /* of the code */
+    double gap;       /* from it to the place that was asked for */
+    double off_plane; /* of PCA: how far the code is from the plane of the map, which the move keeps */
+    double doubt;     /* of t-SNE: how far the neighbours' codes are apart, in units of all codes' spread: 1 and more is
+                         a place where neighbours have nothing in common */
+    int exact;        /* the code lies where it was asked to; 0 of t-SNE, which is inverted near the place */
+} elbo_map_landing;
+/* Moves the code `from` so that it lies at `to`.  from, z: (latent); landing may be NULL */
+ELBO_API elbo_status elbo_map_locate(const elbo_map *map, const float *from, const float to[2], float *z,
+                                     elbo_map_landing *landing, elbo_error *err);
+
+/* ---- scores, checks, comparison ---- */
+
 /* Every score of the first run on a split, as `elbo eval` prints them. No arrays. */
 typedef struct elbo_evaluate_query {
     size_t size;

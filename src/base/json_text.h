@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* A new string, or NULL: there is no memory, or something in it is not UTF-8. errno is ENOMEM where it was memory. */
@@ -19,11 +20,14 @@ static inline char *elbo_json_text(const json_t *o, size_t flags) {
     return text;
 }
 
-/* NULL: there is no memory (errno is ENOMEM), or it is not JSON, and `problem` says why. */
+/* NULL: there is no memory (errno is ENOMEM), or it is not JSON, and `problem` says why. jansson clears errno where it reads
+ * a number, so the text is read twice: what a failed allocation took from one reading is in the other, or neither ends. */
 static inline json_t *elbo_json_read(const char *text, size_t length, size_t flags, json_error_t *problem) {
     errno = 0;
-    json_t *o = json_loadb(text, length, flags, problem);
-    if (errno != ENOMEM) return o;
+    json_t *again = json_loadb(text, length, flags, problem), *o = json_loadb(text, length, flags, problem);
+    bool memory = errno != ENOMEM && !o == !again && (!o || json_equal(o, again));
+    json_decref(again);
+    if (memory) return o;
     json_decref(o);
     errno = ENOMEM;
     return NULL;

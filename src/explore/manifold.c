@@ -24,7 +24,7 @@ elbo_status elbo_manifold(elbo_manifold_result *r, elbo_model *m, const elbo_dat
     r->principal = !chosen && r->latent > 2;
     r->dims[0] = chosen ? options->dims[0] : 0;
     r->dims[1] = chosen ? options->dims[1] : 1;
-    r->prior = m->network.graph.prior != NULL;
+    r->prior = m->prior.is && !elbo_prior_is_mixture(&m->prior); // whose quantiles are known
     elbo_plane_options o = {.dims = {r->principal ? -1 : r->dims[0], r->dims[1]},
                             .steps = options->steps ? options->steps : ELBO_MANIFOLD_STEPS,
                             .prior = r->prior,

@@ -20,12 +20,6 @@ typedef struct codes {
     size_t Z;
 } codes;
 
-static double kl_of(const codes *c, size_t i) {
-    double sum = 0;
-    for (size_t d = i * c->Z; d < (i + 1) * c->Z; d++) sum += elbo_gaussian_kl(c->mu[d], c->logvar[d]);
-    return sum;
-}
-
 static elbo_status alloc_scores(elbo_outliers *r, bool vae, bool likelihood, elbo_error *err) {
     bool wanted[ELBO_OUTLIER_SCORES] = {true, vae, vae, likelihood};
     for (int s = 0; s < ELBO_OUTLIER_SCORES; s++) {
@@ -49,7 +43,7 @@ static elbo_status score(elbo_outliers *r, elbo_model *m, const elbo_images *ima
     for (size_t i = 0; status == ELBO_OK && i < r->n; i++) {
         r->score[ELBO_OUTLIER_RECONSTRUCTION][i] = loss[i];
         if (!c->logvar) continue;
-        r->score[ELBO_OUTLIER_KL][i] = kl_of(c, i);
+        r->score[ELBO_OUTLIER_KL][i] = elbo_prior_kl(&m->prior, c->mu + i * c->Z, c->logvar + i * c->Z, (uint32_t)i);
         r->score[ELBO_OUTLIER_ELBO][i] = r->score[ELBO_OUTLIER_KL][i] + loss[i];
     }
     if (status == ELBO_OK && importance) {

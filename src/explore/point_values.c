@@ -18,7 +18,7 @@ elbo_status elbo_point_losses(elbo_model *m, const elbo_dataset *d, const elbo_p
     for (size_t s = 0, at = 0; s < 2 && status == ELBO_OK; at += part[s++]->count)
         if (part[s]->count) status = elbo_score_codes(m, part[s], p->mu + at * Z, own, value + at, err);
     for (size_t i = 0; status == ELBO_OK && p->logvar && i < p->n; i++)
-        for (size_t k = i * Z; k < (i + 1) * Z; k++) value[i] += (float)elbo_gaussian_kl(p->mu[k], p->logvar[k]);
+        value[i] += (float)elbo_prior_kl(&m->prior, p->mu + i * Z, p->logvar + i * Z, (uint32_t)i);
     free(own);
     return status;
 }
@@ -29,7 +29,8 @@ elbo_status elbo_point_densities(const elbo_density *q, const elbo_points *p, co
 }
 
 void elbo_point_holes(const elbo_model *m, const elbo_points *p, float *value) {
-    const elbo_prior *prior = m->network.graph.prior;
+    const elbo_prior_model *prior = &m->prior;
     size_t Z = (size_t)p->latent;
-    for (size_t i = 0; prior && i < p->n; i++) value[i] = (float)((double)value[i] - prior->log_p(p->mu + i * Z, Z));
+    for (size_t i = 0; prior->is && i < p->n; i++)
+        value[i] = (float)((double)value[i] - prior->is->log_p(prior, p->mu + i * Z));
 }

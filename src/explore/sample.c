@@ -33,11 +33,10 @@ elbo_sample_options elbo_sample_defaults(void) { return (elbo_sample_options){.c
 /* ---- drawing codes ---- */
 
 /* Code i is drawn from the seed and i.  z: (n, latent) */
-static void draw_prior(const elbo_sample_result *r, const elbo_prior *prior, size_t n, size_t latent, float *z) {
+static void draw_prior(const elbo_sample_result *r, const elbo_prior_model *prior, size_t n, float *z) {
     for (size_t i = 0; i < n; i++)
-        prior->sample(z + i * latent, latent,
-                      (elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
-    for (size_t k = 0; r->temperature != 1 && k < n * latent; k++) z[k] *= (float)r->temperature;
+        prior->is->sample(prior, z + i * prior->Z, (float)r->temperature,
+                          (elbo_stream){.seed = r->seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
 }
 
 /* Which classes are decoded, and the labels for them. */
@@ -68,13 +67,15 @@ static void repeat(float *z, size_t n, size_t latent, size_t times) {
 static elbo_status draw_images(elbo_sample_result *r, elbo_model *m, const elbo_density *density, elbo_error *err) {
     size_t n = (size_t)r->count, Z = (size_t)m->network.graph.latent, times = r->classes > 1 ? (size_t)r->classes : 1;
     size_t codes = (n + times - 1) / times;
+    elbo_prior_model prior = m->prior;
+    if (!prior.is) prior.is = &elbo_standard_normal;
     float *z = elbo_alloc(n * Z, sizeof *z); // (count, latent)
     r->images = elbo_alloc(n * elbo_image_size(r->format.shape), sizeof *r->images);
     elbo_status status = z && r->images ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK && density)
         status = elbo_density_draw(density, r->seed, codes, r->temperature, z, err);
     else if (status == ELBO_OK)
-        draw_prior(r, m->network.graph.prior ? m->network.graph.prior : &elbo_standard_normal, codes, Z, z);
+        draw_prior(r, &prior, codes, z);
     if (status == ELBO_OK) repeat(z, n, Z, times);
     if (status == ELBO_OK)
         status = r->drawn_pixels ? elbo_model_draw_images(m, n, z, r->seed, r->images, err)

@@ -7,6 +7,7 @@
 #include "export/formats.h"
 #include "formats/safetensors.h"
 #include "nn/losses/loss.h"
+#include "nn/mixture_prior.h"
 #include "run/run_folder.h"
 
 typedef struct writer {
@@ -372,6 +373,16 @@ static void put_module(const writer *w, const char *stem) {
         fputs("        self.loss = nn.Module()  # log sigma = -6 + softplus(log_sigma + 6)\n"
               "        self.loss.log_sigma = nn.Parameter(torch.zeros(1))\n",
               w->out);
+    const elbo_node *prior = elbo_prior_node(w->graph);
+    if (prior) {
+        const int *size = w->graph->param[prior->first_param + 1].dim;
+        fprintf(w->out,
+                "        self.prior = nn.Module()  # p(z): a mixture of %d Gaussians\n"
+                "        self.prior.logits = nn.Parameter(torch.zeros(%d))\n"
+                "        self.prior.mu = nn.Parameter(torch.zeros(%d, %d))\n"
+                "        self.prior.logvar = nn.Parameter(torch.zeros(%d, %d))\n",
+                size[0], size[0], size[0], size[1], size[0], size[1]);
+    }
     fputc('\n', w->out);
     put_encode(w);
     put_decode(w);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "nn/mixture_prior.h"
 #include "recipe/latent_terms.h"
 
 #define LOG_2_PI 1.8378770664093454836
@@ -37,11 +38,14 @@ const elbo_posterior *elbo_posterior_of(const elbo_recipe *r) { return r->kind =
 
 /* ---- priors ---- */
 
-static void sample_normal(float *z, size_t Z, elbo_stream s) { elbo_random_normal(s, z, Z); }
+static void sample_normal(const elbo_prior_model *p, float *z, float temperature, elbo_stream s) {
+    elbo_random_normal(s, z, p->Z);
+    for (size_t d = 0; temperature != 1 && d < p->Z; d++) z[d] *= temperature;
+}
 
-static double log_normal(const float *z, size_t Z) {
+static double log_normal(const elbo_prior_model *p, const float *z) {
     double sum = 0;
-    for (size_t d = 0; d < Z; d++) sum -= 0.5 * (LOG_2_PI + (double)z[d] * z[d]);
+    for (size_t d = 0; d < p->Z; d++) sum -= 0.5 * (LOG_2_PI + (double)z[d] * z[d]);
     return sum;
 }
 
@@ -49,5 +53,6 @@ const elbo_prior elbo_standard_normal = {
     .name = "standard normal", .loss = "kl", .sample = sample_normal, .log_p = log_normal};
 
 const elbo_prior *elbo_prior_of(const elbo_recipe *r) {
+    if (r->kind == ELBO_VAE && r->mixture) return &elbo_prior_mixture;
     return r->kind == ELBO_VAE || elbo_codes_match_prior(r) ? &elbo_standard_normal : NULL;
 }

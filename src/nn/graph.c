@@ -281,6 +281,11 @@ static elbo_status add_losses(elbo_graph *g, const elbo_recipe *r, elbo_error *e
         bool bound = m->role == ELBO_METRIC_BOUND;
         if (bound || reads & ELBO_LATENT_READS_CODE) read_from(n, g->at.latent);
         if (bound || m->role == ELBO_METRIC_KL || reads & ELBO_LATENT_READS_POSTERIOR) read_from(n, g->at.code);
+        bool mixture = m->role == ELBO_METRIC_KL && r->mixture;
+        if (mixture) {
+            n->value[ELBO_LOSS_COMPONENTS] = r->mixture;
+            read_from(n, g->at.latent);
+        }
         if (n->op == &elbo_loss_adversary || n->op == &elbo_loss_discriminator) read_from(n, g->at.verdict);
         ELBO_TRY(n->op->shape(g, n, err));
     }

@@ -89,6 +89,7 @@ typedef struct elbo_graph {
     int skip[ELBO_MAX_SAVED], skips; // the encoder's nodes that the decoder reads
     size_t skip_floats;              // of all of them, for one image
     elbo_taps at;
+    bool draws_images;  // the adversary judges images of draws from the prior, too, beside reconstructions
     elbo_player player; // whose nodes are being added
     int inputs;         // nodes in front of the encoder's layers: what the caller gives
     bool encoder_reads_label, decoder_reads_label;

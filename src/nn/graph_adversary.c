@@ -17,6 +17,7 @@ static elbo_status add_versus(elbo_graph *g, const elbo_recipe *r, elbo_error *e
     if (image) n->input[n->inputs++] = g->at.target;
     n->shape = image ? g->node[g->at.target].shape : g->code_shape;
     g->at.versus = g->count - 1;
+    g->draws_images = image && g->posterior;
     return ELBO_OK;
 }
 
@@ -40,12 +41,21 @@ static elbo_status check_verdict(const elbo_node *last, elbo_error *err) {
                           last->shape.rank == 1 ? "`linear 1`" : "`flatten, linear 1`");
 }
 
+/* An image of a draw from the prior is made of that alone. */
+static elbo_status check_skips(const elbo_graph *g, elbo_error *err) {
+    if (!g->draws_images || !g->skips) return ELBO_OK;
+    return elbo_node_fail(&g->node[g->at.versus], err,
+                          "adversary.on: image: judges images of draws from the prior, for which a decoder that reads "
+                          "`%s` of the encoder has nothing; leave the skips out",
+                          g->node[g->skip[0]].name);
+}
+
 elbo_status elbo_graph_add_adversary(elbo_graph *g, const elbo_recipe *r, elbo_error *err) {
     if (!elbo_has_adversary(r)) return ELBO_OK;
-    int saved = g->saved_count;
     g->player = ELBO_PLAYER_ADVERSARY;
     g->saved_count = 0; // it sees what it judges, and nothing else
     ELBO_TRY(add_versus(g, r, err));
+    ELBO_TRY(check_skips(g, err));
     for (int i = 0; i < r->adversary.layers.count; i++) {
         const elbo_layer *layer = &r->adversary.layers.layer[i];
         if (layer->argument_count && !strcmp(layer->name, "concat") && !strcmp(layer->arguments[0].value, "class"))
@@ -56,7 +66,6 @@ elbo_status elbo_graph_add_adversary(elbo_graph *g, const elbo_recipe *r, elbo_e
     }
     ELBO_TRY(check_verdict(&g->node[g->count - 1], err));
     g->at.verdict = g->count - 1;
-    g->saved_count = saved;
     g->player = ELBO_PLAYER_MODEL;
     return ELBO_OK;
 }

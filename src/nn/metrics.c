@@ -37,7 +37,7 @@ elbo_metrics elbo_metrics_of(const elbo_recipe *r) {
         add_measured(&m, "sigma", "in image.range", ELBO_METRIC_MEASURED, ELBO_PLAYER_MODEL);
     if (elbo_has_adversary(r)) {
         add_measured(&m, "discriminator", "nats", ELBO_METRIC_MEASURED, ELBO_PLAYER_ADVERSARY);
-        add_measured(&m, "discriminator_accuracy", "share", ELBO_METRIC_MEASURED, ELBO_PLAYER_ADVERSARY);
+        add_measured(&m, "d_accuracy", "share", ELBO_METRIC_MEASURED, ELBO_PLAYER_ADVERSARY);
     }
     return m;
 }

@@ -58,11 +58,16 @@ struct elbo_plan {
 elbo_status elbo_plan_write(elbo_plan *p, const elbo_graph *g, const elbo_plan_options *options, elbo_error *err);
 void elbo_plan_clear(elbo_plan *p);
 
-/* Rows of each image in the adversary's step: what the model gives of it, and what that is held against. */
+/* Rows of each image in the adversary's step: what the model gives of it, and what that is held against. In the model's,
+ * where images of draws from the prior are judged: the reconstruction, and such an image. */
 enum { ELBO_SIDES = 2 };
+static inline bool elbo_plan_draws_images(const elbo_plan *p) {
+    bool draws = p->options.mode == ELBO_TRAIN || p->options.mode == ELBO_EVAL;
+    return draws && p->graph->draws_images && p->options.player == ELBO_PLAYER_MODEL;
+}
 static inline int elbo_plan_samples(const elbo_plan *p) {
     bool draws = p->options.mode == ELBO_TRAIN || p->options.mode == ELBO_EVAL;
-    if (draws && p->options.player == ELBO_PLAYER_ADVERSARY) return ELBO_SIDES;
+    if ((draws && p->options.player == ELBO_PLAYER_ADVERSARY) || elbo_plan_draws_images(p)) return ELBO_SIDES;
     return draws && p->options.samples > 1 ? p->options.samples : 1;
 }
 /* Rows of its tensors. */

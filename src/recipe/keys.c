@@ -124,6 +124,11 @@ const elbo_key elbo_keys[] = {
              "0.25, salt 0.1, occlude 8"},
     {"encoder", ELBO_KEY_LAYERS, AT(encoder), PLACE(encoder_place), .help = "layers from the image to the code"},
     {"decoder", ELBO_KEY_LAYERS, AT(decoder), PLACE(decoder_place), .help = "layers from the code to the image"},
+    {"prior", ELBO_KEY_PRIOR, AT(mixture), DEFAULT("normal"), FROM_TO(1, 1000), .terse = true,
+     ONLY(is_vae, "kind: vae"),
+     .help =
+         "p(z): normal, the standard one, or mixture K, of K Gaussians whose weights, means and variances are learned; "
+         "its KL is that of the code drawn"},
     {"labels", ELBO_KEY_SIZE, AT(labels), DEFAULT("none"), FROM_TO(1, 256),
      ONLY(is_conditional, "a layer `concat class`"),
      .help = "how many classes `concat class` tells apart; none: as many as the data have"},
@@ -294,6 +299,9 @@ const char *elbo_key_wanted(const elbo_key *key, char out[ELBO_WANTED]) {
     case ELBO_KEY_NUMBERS:
         number_range(key, range, sizeof range);
         snprintf(out, ELBO_WANTED, isinf(key->low) ? "a list of two numbers" : "a list of two, each %s", range);
+        return out;
+    case ELBO_KEY_PRIOR:
+        snprintf(out, ELBO_WANTED, "normal, or mixture K with K from %.0f to %.0f", key->low, key->high);
         return out;
     case ELBO_KEY_LAYERS: return strcpy(out, "a list of layers, such as [flatten, linear 128, relu]");
     case ELBO_KEY_TERMS:

@@ -20,6 +20,7 @@ typedef enum elbo_key_type {
     ELBO_KEY_LAYERS,  // elbo_layers
     ELBO_KEY_STEPS,   // elbo_layers, of augmentation or corruption; may be empty
     ELBO_KEY_LATENT,  // as ELBO_KEY_SIZE, or a map of channels and head: the recipe's `latent` and `head`
+    ELBO_KEY_PRIOR,   // int: components of `mixture 50`, or the word `normal` for 0
     ELBO_KEY_TERMS,   // elbo_terms
     ELBO_KEY_WORDS,   // elbo_words: one word, a list, or what `standard` says for none of them
 } elbo_key_type;

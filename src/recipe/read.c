@@ -231,6 +231,24 @@ static elbo_status read_words(const slot *s, const elbo_yaml_node *node) {
     return ELBO_OK;
 }
 
+/* normal, or mixture 50. */
+static elbo_status read_prior(const slot *s, const elbo_yaml_node *node) {
+    static const char mixture[] = "mixture ";
+    bool negative;
+    uint64_t value;
+    if (node->kind != ELBO_NODE_TEXT) return unwanted(s, node);
+    if (!strcmp(node->text, "normal")) {
+        *(int *)s->to = 0;
+        return ELBO_OK;
+    }
+    if (strncmp(node->text, mixture, strlen(mixture)) ||
+        !elbo_parse_whole(node->text + strlen(mixture), &negative, &value))
+        return unwanted(s, node);
+    if (negative || (double)value < s->key->low || (double)value > s->key->high) return unwanted(s, node);
+    *(int *)s->to = (int)value;
+    return ELBO_OK;
+}
+
 static elbo_status read_value(const slot *s, const elbo_yaml_node *node) {
     switch (s->key->type) {
     case ELBO_KEY_TEXT: return read_text(s, node);
@@ -250,6 +268,7 @@ static elbo_status read_value(const slot *s, const elbo_yaml_node *node) {
         return elbo_layers_read(s->to, node, s->path, s->err);
     case ELBO_KEY_LATENT: return node->kind == ELBO_NODE_MAP ? read_head(s, node) : read_whole(s, node);
     case ELBO_KEY_WORDS: return read_words(s, node);
+    case ELBO_KEY_PRIOR: return read_prior(s, node);
     case ELBO_KEY_TERMS: return elbo_terms_read(s->to, s->key, node, s->path, s->err);
     }
     return unwanted(s, node);

@@ -91,7 +91,8 @@ typedef struct elbo_recipe {
         elbo_layers layer; // one: `head: conv2d kernel=4 stride=2 padding=1`
     } head;                // `latent: {channels: 256, head: ...}`: a code of channels x height x width
     elbo_layers encoder, decoder;
-    int labels; // classes that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
+    int mixture; // components of the prior, a mixture of Gaussians; 0: it is the standard normal
+    int labels;  // classes that `concat class` tells apart; 0: as many as the data have (elbo_recipe_classes)
     elbo_place latent_place, encoder_place, decoder_place, loss_place, warmup_place,
         epochs_place; // of the keys, for errors about the whole
 

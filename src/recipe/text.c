@@ -151,6 +151,10 @@ static void value(writer *w, const elbo_recipe *r, const elbo_key *key) {
         word(w, key->type != ELBO_KEY_WHOLE && *(const int *)from == 0 ? "none" : text);
         break;
     case ELBO_KEY_EXTENT: extent(w, from); break;
+    case ELBO_KEY_PRIOR:
+        snprintf(text, sizeof text, *(const int *)from ? "mixture %d" : "normal", *(const int *)from);
+        word(w, text);
+        break;
     case ELBO_KEY_SEED:
         snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)from);
         word(w, text);
@@ -207,6 +211,7 @@ static bool goes_without_saying(const elbo_recipe *r, const elbo_key *key) {
     case ELBO_KEY_NUMBER: return !strcmp(elbo_print_float(*(const float *)from, text), key->standard);
     case ELBO_KEY_TEXT: return !**(char *const *)from;
     case ELBO_KEY_WHOLE: return *(const int *)from == atoi(key->standard);
+    case ELBO_KEY_PRIOR: return *(const int *)from == 0;
     case ELBO_KEY_CHOICE: memcpy(&choice, from, sizeof choice); return !strcmp(key->choices[choice], key->standard);
     case ELBO_KEY_STEPS: return !((const elbo_layers *)from)->count;
     case ELBO_KEY_WORDS: return !((const elbo_words *)from)->count;

@@ -98,6 +98,26 @@ static elbo_status check_samples(const elbo_recipe *r, const elbo_yaml_node *roo
     return ELBO_OK;
 }
 
+/* Terms that are parts of the closed form, or that compare with draws from the standard normal. */
+static elbo_status check_prior(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
+    const char *other = NULL;
+    if (r->kind != ELBO_VAE || !r->mixture) return ELBO_OK;
+    for (int t = 0; t < ELBO_LATENT_TERMS; t++) {
+        const elbo_latent_row *row = &elbo_latent_rows[t];
+        bool apart = row->use == ELBO_LATENT_WEIGHT && row->reads == ELBO_LATENT_READS_CODE;
+        if (!apart && elbo_latent_term_is_on(r, (elbo_latent_term)t)) other = row->key;
+    }
+    if (r->loss.bound == ELBO_BOUND_IWAE) other = "loss.bound: iwae";
+    if (elbo_has_adversary(r) && (elbo_codes_match_prior(r) || r->adversary.on == ELBO_ADVERSARY_IMAGE))
+        other = "an adversary that draws from the prior";
+    if (!other) return ELBO_OK;
+    return elbo_fail_at(
+        err, place_at(r, root, "prior"),
+        "prior: mixture %d cannot be combined with %s, which is for the standard normal prior; use prior: "
+        "normal",
+        r->mixture, other);
+}
+
 /* A game has no objective that falls: what one player gains the other loses. */
 static elbo_status check_adversary(const elbo_recipe *r, const elbo_yaml_node *root, elbo_error *err) {
     if (!elbo_has_adversary(r)) return ELBO_OK;
@@ -109,6 +129,14 @@ static elbo_status check_adversary(const elbo_recipe *r, const elbo_yaml_node *r
         return elbo_fail_at(err, r->adversary.place,
                             "adversary: cannot be combined with loss.samples: %d; use loss.samples: 1",
                             r->loss.samples);
+    bool draws = r->kind == ELBO_VAE && r->adversary.on == ELBO_ADVERSARY_IMAGE; // of images beside reconstructions
+    for (int t = 0; draws && t < ELBO_LATENT_TERMS; t++)
+        if (elbo_latent_term_is_on(r, (elbo_latent_term)t))
+            return elbo_fail_at(err, r->adversary.place, "adversary.on: image: cannot be combined with %s in a vae",
+                                elbo_latent_rows[t].key);
+    if (draws && elbo_term_weight(&r->loss.reconstruction, ELBO_PERCEPTUAL) > 0)
+        return elbo_fail_at(err, r->adversary.place,
+                            "adversary.on: image: cannot be combined with perceptual in a vae");
     if (r->train.keep == ELBO_KEEP_BEST || r->train.patience > 0) {
         const char *key = r->train.keep == ELBO_KEEP_BEST ? "train.keep" : "train.patience";
         return elbo_fail_at(
@@ -124,5 +152,6 @@ elbo_status elbo_recipe_check_together(const elbo_recipe *r, const elbo_yaml_nod
     ELBO_TRY(check_validation(r, root, err));
     ELBO_TRY(check_samples(r, root, err));
     ELBO_TRY(check_adversary(r, root, err));
+    ELBO_TRY(check_prior(r, root, err));
     return check_together(r, root, err);
 }

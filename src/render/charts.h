@@ -17,6 +17,8 @@ elbo_status elbo_figure_curves(elbo_figure f, const elbo_comparison *c, const ch
                                elbo_error *err);
 /* What the loss is made of, on the test images: reconstruction solid, KL dashed. *drawn is false where no run has a KL. */
 elbo_status elbo_figure_terms(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err);
+/* The model's term, the discriminator's loss and its accuracy, in training; not drawn where no run has an adversary. */
+elbo_status elbo_figure_players(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err);
 /* The KL of each latent dimension, of the VAEs that are scored; *drawn is false where there is none. */
 elbo_status elbo_figure_kl(elbo_figure f, const elbo_comparison *c, bool *drawn, elbo_error *err);
 /* A measure over the values of a sweep's first key: means with their standard deviation over the seeds, each run as a

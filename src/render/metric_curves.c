@@ -131,3 +131,24 @@ elbo_status elbo_figure_terms(elbo_figure f, const elbo_comparison *of, bool *dr
     chart_free(&c);
     return status;
 }
+
+elbo_status elbo_figure_players(elbo_figure f, const elbo_comparison *of, bool *drawn, elbo_error *err) {
+    static const char *const parts[] = {"adversary", "discriminator", "d_accuracy"};
+    enum { PARTS = sizeof parts / sizeof *parts };
+    *drawn = false;
+    for (int i = 0; i < of->count; i++)
+        *drawn = *drawn || (of->run[i].epochs && elbo_scores_unit(&of->run[i].metrics, "discriminator"));
+    if (!*drawn) return ELBO_OK;
+    chart c;
+    ELBO_TRY(chart_make(&c, of, PARTS, err));
+    for (int i = 0; i < of->count; i++)
+        for (int k = 0; k < PARTS; k++) {
+            const elbo_compared_run *r = &of->run[i];
+            char *label = add(&c, r, parts[k], TRAIN, i * PARTS + k, k > 0);
+            if (label && of->count == 1) snprintf(label, sizeof *c.labels, "%s", parts[k]);
+            if (label && of->count > 1) snprintf(label, sizeof *c.labels, "%s, %s", r->label, parts[k]);
+        }
+    elbo_status status = elbo_draw_curves(f, "epoch", "nats; share told right", c.series, c.count, err);
+    chart_free(&c);
+    return status;
+}

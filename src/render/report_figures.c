@@ -152,5 +152,13 @@ elbo_status elbo_draft_training(elbo_report_draft *d, elbo_error *err) {
         elbo_draft_figure(d, "loss", objective ? "Objective over the epochs" : "Loss over the epochs, train and test");
     ELBO_TRY(elbo_figure_curves(f, d->c, NULL, 0, err));
     elbo_draft_show(d, f, objective ? "Objective" : "Loss curves", loss_sentence(d));
+    elbo_figure players = elbo_draft_figure(d, "players", "Model and discriminator over the epochs");
+    ELBO_TRY(elbo_figure_players(players, d->c, &drawn, err));
+    if (drawn)
+        elbo_draft_show(
+            d, players, "The adversary",
+            "In training: the model's term, unweighted (adversary), the discriminator's loss (0.693 where it can "
+            "only guess) and the share that it tells right (d_accuracy). Near 1 it has won, and the model learns "
+            "nothing from it.");
     return ELBO_OK;
 }

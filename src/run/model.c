@@ -55,6 +55,7 @@ static elbo_status open_session(elbo_model *m, const elbo_model_options *o, elbo
     ELBO_TRY(elbo_team_make(&m->team, o->threads, err));
     m->batch = elbo_graph_batch(&m->network.graph, o->rows && o->rows < MOST ? o->rows : MOST);
     ELBO_TRY(elbo_state_open(&m->state, device, &m->network, m->team, NULL, err));
+    ELBO_TRY(elbo_prior_open(&m->prior, &m->network.graph, m->network.params, err));
     elbo_plan_options options = {.mode = ELBO_ENCODE, .batch = m->batch};
     ELBO_TRY(elbo_plan_make(&m->encoder, &m->state, &options, err));
     m->code_rows = elbo_alloc((size_t)m->batch * elbo_shape_size(m->network.graph.node[m->network.graph.at.code].shape),
@@ -132,6 +133,7 @@ void elbo_model_close(elbo_model *m) {
     free(m->skips);
     free(m->labels);
     free(m->code_rows);
+    elbo_prior_close(&m->prior);
     elbo_team_free(m->team);
     release_weights(m->weights);
     free(m);
@@ -351,15 +353,15 @@ elbo_status elbo_model_sample(elbo_model *m, size_t n, uint64_t seed, float *ima
 elbo_status elbo_model_sample_checked(elbo_model *m, size_t n, uint64_t seed, float *images, float *z,
                                       elbo_error *err) {
     size_t Z = (size_t)m->network.graph.latent;
-    if (m->recipe.kind != ELBO_VAE)
+    if (!m->prior.is)
         return elbo_fail(err, ELBO_BAD_INPUT, "%s: is an autoencoder, which has no prior to draw codes from", m->run);
     ELBO_TRY(elbo_model_decodes_alone(m, err));
     if (n > UINT32_MAX) return elbo_fail(err, ELBO_BAD_INPUT, "%zu images; at most 2^32 - 1 in one call", n);
     float *own = z ? NULL : elbo_alloc(n * Z, sizeof *own), *codes = z ? z : own; // (n, Z)
     if (n && !codes) return elbo_no_memory(err);
     for (size_t i = 0; i < n; i++)
-        elbo_random_normal((elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i}, codes + i * Z,
-                           Z);
+        m->prior.is->sample(&m->prior, codes + i * Z, 1,
+                            (elbo_stream){.seed = seed, .purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
     elbo_status status = elbo_model_decode_codes(m, n, codes, images, err);
     free(own);
     return status;

@@ -34,6 +34,7 @@ struct elbo_model {
     elbo_state state;
     elbo_plan encoder, decoder;
     elbo_observation_model observation;
+    elbo_prior_model prior;
     float *code_rows; // (batch, Z or 2 Z)
     int batch;        // images at once
     /* A decoder that reads the encoder's activations: those of some images. */

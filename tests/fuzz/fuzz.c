@@ -6,14 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const fuzz_target fuzz_checkpoint, fuzz_cifar, fuzz_codes, fuzz_csv, fuzz_expression, fuzz_gz, fuzz_idx,
-    fuzz_images, fuzz_log, fuzz_names, fuzz_npy, fuzz_photos, fuzz_png, fuzz_recipe, fuzz_request, fuzz_safetensors,
-    fuzz_scores, fuzz_sweep, fuzz_tar, fuzz_zip;
+extern const fuzz_target fuzz_bodies, fuzz_checkpoint, fuzz_cifar, fuzz_codes, fuzz_csv, fuzz_expression, fuzz_gz,
+    fuzz_idx, fuzz_images, fuzz_log, fuzz_names, fuzz_npy, fuzz_photos, fuzz_png, fuzz_recipe, fuzz_request,
+    fuzz_safetensors, fuzz_scores, fuzz_sweep, fuzz_tar, fuzz_zip;
 
 const fuzz_target *const fuzz_targets[] = {
-    &fuzz_checkpoint, &fuzz_cifar,       &fuzz_codes,  &fuzz_csv,   &fuzz_expression, &fuzz_gz,  &fuzz_idx,
-    &fuzz_images,     &fuzz_log,         &fuzz_names,  &fuzz_npy,   &fuzz_photos,     &fuzz_png, &fuzz_recipe,
-    &fuzz_request,    &fuzz_safetensors, &fuzz_scores, &fuzz_sweep, &fuzz_tar,        &fuzz_zip, NULL,
+    &fuzz_bodies, &fuzz_checkpoint, &fuzz_cifar,  &fuzz_codes,   &fuzz_csv,         &fuzz_expression,
+    &fuzz_gz,     &fuzz_idx,        &fuzz_images, &fuzz_log,     &fuzz_names,       &fuzz_npy,
+    &fuzz_photos, &fuzz_png,        &fuzz_recipe, &fuzz_request, &fuzz_safetensors, &fuzz_scores,
+    &fuzz_sweep,  &fuzz_tar,        &fuzz_zip,    NULL,
 };
 
 const fuzz_target *fuzz_find(const char *name) {

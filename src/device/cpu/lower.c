@@ -99,7 +99,8 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
     case ELBO_WORK_READ: return lower_read(p, w, err);
     case ELBO_WORK_PIXEL_LOSS:
     case ELBO_WORK_PERCEPTUAL: return lower_losses(p, err);
-    case ELBO_WORK_KL: return ELBO_OK; // part of the sample's step
+    case ELBO_WORK_KL: // part of the sample's step
+        return w->node->params ? elbo_cpu_lower_mixture(p, np, err) : ELBO_OK;
     case ELBO_WORK_ADVERSARY: return lower_adversary(p, w, err);
     case ELBO_WORK_BOUND: return elbo_cpu_lower_bound(p, w->node, err);
     case ELBO_WORK_LATENT: return elbo_cpu_lower_latent_terms(p, err);
@@ -113,8 +114,10 @@ static elbo_status lower_forward(elbo_cpu_program *p, const elbo_work *w, elbo_c
 /* A gradient that another consumer has written is added to. */
 static elbo_status lower_backward(elbo_cpu_program *p, const elbo_work *w, elbo_cpu_node *np, elbo_error *err) {
     const elbo_cpu_lowering *l = elbo_cpu_lowerings[w->kind];
-    if (!l && w->kind != ELBO_WORK_LATENT) return ELBO_OK; // losses: their gradient is there already
+    bool mixture = w->kind == ELBO_WORK_KL && w->node->params;
+    if (!l && w->kind != ELBO_WORK_LATENT && !mixture) return ELBO_OK; // losses: their gradient is there already
     ELBO_TRY(give_gradients(p, err));
+    if (mixture) return elbo_cpu_lower_mixture_gradient(p, np, err);
     if (!l) return elbo_cpu_lower_latent_gradient(p, err);
     if (w->direction == ELBO_TO_WEIGHTS) return l->to_weights(p, np, err);
     for (int k = 0; k < np->node->inputs; k++)
@@ -170,7 +173,9 @@ static bool splits_rows(const elbo_plan *plan) {
     const elbo_graph *g = plan->graph;
     if (plan->options.player == ELBO_PLAYER_ADVERSARY) return true;
     if (elbo_plan_samples(plan) == 1 || g->skips || g->decoder_reads_label || plan->options.features) return false;
-    return !elbo_metrics_count(&g->metrics, ELBO_METRIC_REGULARISER);
+    for (int k = 0; k < g->metrics.count; k++)
+        if (g->loss[k] >= 0 && elbo_loss_latent_row(&g->node[g->loss[k]])) return false;
+    return true;
 }
 
 /* Steps that see images have the whole program, but for its rows. */

@@ -209,6 +209,15 @@ static inline int elbo_cpu_valid_rows(const elbo_cpu_program *p, const elbo_batc
 static inline float *elbo_cpu_image_row(const elbo_cpu_program *p, const elbo_cpu_tensor *t, int shard, int row) {
     return elbo_cpu_rows(t, shard) + (size_t)(row / (p->shard_rows / t->rows)) * t->per_image;
 }
+/* Rows that are of a draw from the prior, where each image has one beside its reconstruction: no loss compares what the
+ * decoder makes of it with the image. What is told of it is told of the image's other row. */
+static inline bool elbo_cpu_row_is_draw(const elbo_cpu_program *p, int row) {
+    return elbo_plan_draws_images(p->plan) && row % ELBO_SIDES;
+}
+/* loss_scale of a loss that the other rows have: theirs alone is the mean over images. */
+static inline float elbo_cpu_loss_scale(const elbo_cpu_program *p, const elbo_batch_args *args) {
+    return elbo_plan_draws_images(p->plan) ? args->loss_scale * ELBO_SIDES : args->loss_scale;
+}
 /* What a kernel says: false, and the batch fails when its threads are through; what the step wrote is then none. */
 static inline void elbo_cpu_expect(const elbo_cpu_program *p, bool done) {
     if (!done) atomic_store_explicit(p->no_memory, true, memory_order_relaxed);

@@ -34,6 +34,7 @@ elbo_status elbo_check_collapsed(elbo_check *v, const elbo_eval_context *e, elbo
     elbo_latent_scores s;
     ELBO_TRY(elbo_latent_score(&s, e->mu, e->logvar, e->n, (int)e->Z, err));
     bool vae = e->logvar != NULL;
+    vae &= !elbo_prior_is_mixture(&e->model->prior); // the KL is then of no dimension by itself
     double kl_active = 0, kl_idle = 0;
     for (int d = 0; vae && d < s.latent; d++) *(s.variance[d] > s.least ? &kl_active : &kl_idle) += s.kl[d];
     int used = s.active, idle = s.latent - used;
@@ -131,7 +132,7 @@ static double log_determinant(double *a, size_t n) {
     return sum;
 }
 
-/* mu, logvar: (n, Z) */
+/* mu, logvar: (n, Z); logvar NULL of an autoencoder */
 static elbo_status aggregate_posterior(aggregate *a, const float *mu, const float *logvar, size_t n, size_t Z,
                                        elbo_error *err) {
     double *mean = elbo_alloc(Z, sizeof *mean), *c = elbo_alloc(Z * Z, sizeof *c); // (Z), (Z, Z)
@@ -146,7 +147,7 @@ static elbo_status aggregate_posterior(aggregate *a, const float *mu, const floa
         for (size_t d = 0; d < Z; d++) {
             double off = mu[i * Z + d] - mean[d];
             for (size_t k = 0; k <= d; k++) c[d * Z + k] += off * (mu[i * Z + k] - mean[k]) / (double)n;
-            c[d * Z + d] += exp((double)elbo_logvar_bounded(logvar[i * Z + d])) / (double)n;
+            if (logvar) c[d * Z + d] += exp((double)elbo_logvar_bounded(logvar[i * Z + d])) / (double)n;
         }
     *a = (aggregate){.narrowest = INFINITY};
     double squares = 0, trace = 0;
@@ -191,7 +192,12 @@ static elbo_status measure_holes(double *prior, double *test, const elbo_eval_co
         status = elbo_model_encode_images(e->model, &e->data->train, index, n, codes, NULL, err);
         for (size_t i = 0; i < m; i++) {
             const elbo_graph *g = &e->model->network.graph;
-            g->prior->sample(drawn + i * Z, Z, (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
+            e->model->prior.is->sample(&e->model->prior, drawn + i * Z, 1,
+                                       (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
+            if (!e->logvar) {
+                memcpy(posterior + i * Z, e->mu + i * Z, Z * sizeof *posterior);
+                continue;
+            }
             elbo_random_normal((elbo_stream){.purpose = ELBO_FOR_TEST_NOISE, .sample = (uint32_t)i}, posterior + i * Z,
                                Z);
             g->posterior->sample(posterior + i * Z, (const float *const[]){e->mu + i * Z, e->logvar + i * Z},
@@ -212,7 +218,7 @@ static elbo_status aggregate_of_training(aggregate *a, const elbo_eval_context *
     float *codes = elbo_alloc(2 * AGAINST * e->Z, sizeof *codes); // mu (AGAINST, Z), logvar (AGAINST, Z)
     elbo_status status = index && codes ? ELBO_OK : elbo_no_memory(err);
     if (status == ELBO_OK) {
-        float *logvar = codes + AGAINST * e->Z;
+        float *logvar = e->logvar ? codes + AGAINST * e->Z : NULL;
         size_t n = elbo_eval_context_some_training(e, AGAINST, index);
         status = elbo_model_encode_images(e->model, &e->data->train, index, n, codes, logvar, err);
         if (status == ELBO_OK) status = aggregate_posterior(a, codes, logvar, n, e->Z, err);
@@ -222,9 +228,55 @@ static elbo_status aggregate_of_training(aggregate *a, const elbo_eval_context *
     return status;
 }
 
+/* The mean log density, of a prior that is a mixture, of codes drawn for test images, and of its own draws: -H. */
+static elbo_status measure_density(double *codes, double *own, const elbo_eval_context *e, elbo_error *err) {
+    const elbo_prior_model *p = &e->model->prior;
+    float *z = elbo_alloc(e->Z, sizeof *z);
+    if (!z) return elbo_no_memory(err);
+    *codes = *own = 0;
+    for (size_t i = 0; i < e->n; i++) {
+        elbo_stream noise = {.purpose = ELBO_FOR_TEST_NOISE, .sample = (uint32_t)i},
+                    draw = {.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i};
+        elbo_random_normal(noise, z, e->Z);
+        e->model->network.graph.posterior->sample(z, (const float *const[]){e->mu + i * e->Z, e->logvar + i * e->Z}, z,
+                                                  e->Z);
+        *codes += p->is->log_p(p, z) / (double)e->n;
+        p->is->sample(p, z, 1, draw);
+        *own += p->is->log_p(p, z) / (double)e->n;
+    }
+    free(z);
+    return ELBO_OK;
+}
+
+/* A mixture is where the codes are if these are as dense in it as its own draws, which leave no holes. */
+static elbo_status check_mixture(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
+    double codes = 0, own = 0, prior = 0, test = 0;
+    ELBO_TRY(measure_density(&codes, &own, e, err));
+    if (e->train && !e->trained_on) ELBO_TRY(measure_holes(&prior, &test, e, err));
+    double each = (own - codes) / (double)e->Z, ratio = test > 0 ? prior / test : 1;
+    elbo_number(v, "log_p_of_codes", codes);
+    elbo_number(v, "log_p_of_draws", own);
+    elbo_number(v, "prior_to_code", prior);
+    elbo_number(v, "test_to_code", test);
+    bool off = !(fabs(each) < 0.5), holes = ratio > 1.5;
+    elbo_found(
+        v, off || holes ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
+        "aggregate posterior against the mixture of %zu Gaussians: log p(z) %.2f nats for test codes, %.2f for its "
+        "own draws (%+.2f for each dimension); distance to the nearest training code: %.2f from test codes, %.2f "
+        "from prior samples",
+        e->model->prior.mixture.K, codes, own, -each, test, prior);
+    if (off || holes)
+        elbo_advise(v,
+                    "longer training, a larger loss.kl (it was %g) or more components make the prior match the codes",
+                    (double)e->model->recipe.loss.kl);
+    return ELBO_OK;
+}
+
 elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_error *err) {
     bool enough = e->n >= 2 * e->Z, training = !enough && e->train >= e->Z && e->train >= 2;
-    if (!e->logvar || (!enough && !training)) return ELBO_OK; // an autoencoder; or too few images for a covariance
+    if (!e->model->prior.is || (!enough && !training))
+        return ELBO_OK; // an autoencoder; or too few images for a covariance
+    if (elbo_prior_is_mixture(&e->model->prior)) return check_mixture(v, e, err);
     aggregate a = {0};
     double prior = 0, test = 0;
     ELBO_TRY(training ? aggregate_of_training(&a, e, err) : aggregate_posterior(&a, e->mu, e->logvar, e->n, e->Z, err));
@@ -237,17 +289,25 @@ elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_err
     elbo_number(v, "prior_to_code", prior);
     elbo_number(v, "test_to_code", test);
     bool off = !(each < 0.5), holes = ratio > 1.5;
+    char stronger[60];
+    const elbo_recipe *r = &e->model->recipe;
+    if (r->kind == ELBO_VAE)
+        snprintf(stronger, sizeof stronger, "a larger loss.kl (it was %g)", (double)r->loss.kl);
+    else
+        snprintf(stronger, sizeof stronger, "a larger weight of %s",
+                 r->adversary.on == ELBO_ADVERSARY_CODE ? "the adversary" : "loss.mmd");
     elbo_found(
         v, off || holes ? ELBO_CHECK_PROBLEM : ELBO_CHECK_OK,
         "aggregate posterior%s against N(0, I): means within %.2f of 0, variances %.2f to %.2f, KL %.2f nats (%.2f for "
         "each dimension); distance to the nearest training code: %.2f from test codes, %.2f from prior samples",
         training ? " of training images" : "", fabs(a.farthest_mean), a.narrowest, a.widest, a.kl, each, test, prior);
     if (off || holes)
-        elbo_advise(v,
-                    "%s. `elbo sample --from gaussian` draws from where the codes are; longer training, a larger "
-                    "loss.kl (it was %g) or a smaller latent makes them match the prior",
-                    off && a.widest > 1.5 ? "samples from the prior cover a small part of the codes"
-                                          : "samples from the prior lie where no code was seen",
-                    (double)e->model->recipe.loss.kl);
+        elbo_advise(
+            v,
+            "%s. `elbo sample --from gaussian` draws from where the codes are; longer training, %s or a smaller "
+            "latent makes them match the prior",
+            off && a.widest > 1.5 ? "samples from the prior cover a small part of the codes"
+                                  : "samples from the prior lie where no code was seen",
+            stronger);
     return ELBO_OK;
 }

@@ -5,22 +5,32 @@
 
 #include "explore/diagnostics/checks.h"
 
+/* Without what an adversary gives, which means another thing as it learns. */
+static elbo_recipe without_adversary(const elbo_eval_context *e) {
+    elbo_recipe r = e->model->recipe; // (the memory behind it stays the model's)
+    r.adversary.on = ELBO_ADVERSARY_NONE;
+    return r;
+}
+
 static double objective(const elbo_eval_context *e, const elbo_scores *s) {
     const elbo_model *m = e->model;
-    return elbo_objective(&m->recipe, s, elbo_log_kl_weight(e->log, &m->recipe),
+    elbo_scores own = *s;
+    int term = elbo_metrics_find(&e->log->metrics, "adversary");
+    if (term >= 0) own.metric[term] = 0;
+    return elbo_objective(&m->recipe, &own, elbo_log_kl_weight(e->log, &m->recipe),
                           elbo_image_size(m->network.graph.image));
 }
 static double train_at(const elbo_eval_context *e, int epoch) { return objective(e, &e->log->epoch[epoch].train); }
 static double test_at(const elbo_eval_context *e, int epoch) { return objective(e, &e->log->epoch[epoch].test); }
 /* "loss", or, where it is not the negative ELBO in nats, "objective = reconstruction + 4 kl:". */
 static const char *objective_name(const elbo_eval_context *e, char text[ELBO_OBJECTIVE_TEXT + 16]) {
-    const elbo_recipe *r = &e->model->recipe;
-    double weight = elbo_log_kl_weight(e->log, r);
+    const elbo_recipe r = without_adversary(e);
+    double weight = elbo_log_kl_weight(e->log, &r);
     char formula[ELBO_OBJECTIVE_TEXT];
-    elbo_metrics m = elbo_metrics_of(r);
-    if (elbo_objective_is_elbo(r, weight)) return "loss";
+    elbo_metrics m = elbo_metrics_of(&r);
+    if (elbo_objective_is_elbo(&r, weight)) return "loss";
     snprintf(text, ELBO_OBJECTIVE_TEXT + 16, "objective = %s:",
-             elbo_objective_text(r, &m, weight, elbo_image_size(e->model->network.graph.image), formula));
+             elbo_objective_text(&r, &m, weight, elbo_image_size(e->model->network.graph.image), formula));
     return text;
 }
 typedef struct shown {

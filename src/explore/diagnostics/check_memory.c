@@ -16,6 +16,11 @@ enum { ASKED = 256 };
 #define ELBO_FEW_SAMPLES 0.1
 #define ELBO_BLURRED 0.3
 #define ELBO_NO_SAMPLES 0.005
+/* All samples are alike where their features vary this much less than the data's, or where they look like images but
+ * hardly any image looks like them. */
+#define ELBO_ALIKE 0.2
+#define ELBO_FEW_IMAGES 0.1
+#define ELBO_LIKE_IMAGES 0.3
 
 /* The median distance of m pictures to the nearest training image. */
 static elbo_status median_distance(double *median, const elbo_eval_context *e, const float *pictures, size_t m,
@@ -47,11 +52,11 @@ elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo
     if (status == ELBO_OK) status = elbo_model_set_labels_of(model, e->images, NULL, m, err);
     if (status == ELBO_OK) status = elbo_model_decode_codes(model, m, e->mu, pictures, err);
     if (status == ELBO_OK) status = median_distance(&decoded, e, pictures, m, err);
-    bool samples = e->logvar && !model->network.graph.skips; // with skips there is no image from a code alone
+    bool samples = model->prior.is && !model->network.graph.skips; // with skips there is no image from a code alone
     if (status == ELBO_OK && samples) {
         for (size_t i = 0; i < m; i++)
-            model->network.graph.prior->sample(z + i * e->Z, e->Z,
-                                               (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
+            model->prior.is->sample(&model->prior, z + i * e->Z, 1,
+                                    (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)i});
         status = elbo_model_decode_codes(model, m, z, pictures, err);
         if (status == ELBO_OK) status = median_distance(&drawn, e, pictures, m, err);
     }
@@ -83,26 +88,39 @@ elbo_status elbo_check_samples(elbo_check *v, const elbo_eval_context *e, elbo_e
     if (!s.images) return ELBO_OK; // an autoencoder, or too few images
     double share = s.test_precision > 0 ? s.precision / s.test_precision : 1;
     bool blurred = share < ELBO_FEW_SAMPLES && s.sharpness < ELBO_BLURRED, unlike = share < ELBO_NO_SAMPLES;
+    double covered = s.test_recall > 0 ? s.recall / s.test_recall : 1;
+    bool alike = !blurred && (s.variety < ELBO_ALIKE || (covered < ELBO_FEW_IMAGES && share > ELBO_LIKE_IMAGES));
     elbo_number(v, "sharpness", s.sharpness);
     elbo_number(v, "precision", s.precision);
     elbo_number(v, "recall", s.recall);
     elbo_number(v, "test_precision", s.test_precision);
     elbo_number(v, "test_recall", s.test_recall);
+    elbo_number(v, "variety", s.variety);
     elbo_found(
         v,
-        blurred  ? ELBO_CHECK_PROBLEM
-        : unlike ? ELBO_CHECK_NOTE
-                 : ELBO_CHECK_OK,
-        "sharpness %.2f of the data's; precision %.1f %% (samples from the prior that look like training images; of "
+        blurred || alike ? ELBO_CHECK_PROBLEM
+        : unlike         ? ELBO_CHECK_NOTE
+                         : ELBO_CHECK_OK,
+        "%ssharpness %.2f of the data's, variance of features %.2f; precision %.1f %% (samples from the prior that look like training images; of "
         "test images %.1f %%), recall %.1f %% (training images that look like samples; %.1f %%): %d-NN balls in "
         "features of a random convolutional network, %zu images of each kind",
-        s.sharpness, 100 * s.precision, 100 * s.test_precision, 100 * s.recall, 100 * s.test_recall, s.k, s.images);
+        alike ? "mode collapse: samples are alike; " : "", s.sharpness, s.variety, 100 * s.precision,
+        100 * s.test_precision, 100 * s.recall, 100 * s.test_recall, s.k, s.images);
     if (blurred)
         elbo_advise(
             v,
             "look at `elbo sample`: samples are blurred. Longer training, a larger code or network, or a smaller "
             "loss.kl (it was %g) makes them sharper",
             (double)e->model->recipe.loss.kl);
+    else if (alike && elbo_has_adversary(&e->model->recipe))
+        elbo_advise(v,
+                    "look at `elbo sample`: the model gives the discriminator the same few images. A smaller "
+                    "adversary.weight (it was %g) or adversary.lr (%g), or a larger loss.kl",
+                    (double)e->model->recipe.adversary.weight, (double)e->model->recipe.adversary.lr);
+    else if (alike)
+        elbo_advise(v,
+                    "look at `elbo sample`: the decoder makes the same few images of all codes. A smaller loss.kl, or "
+                    "another seed");
     else if (unlike)
         elbo_advise(v, "look at `elbo sample` and `elbo reconstruct`: no sample is like the data, blurred or not");
     return ELBO_OK;

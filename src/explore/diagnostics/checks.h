@@ -23,5 +23,6 @@ elbo_status elbo_check_prior(elbo_check *v, const elbo_eval_context *e, elbo_err
 elbo_status elbo_check_observation(elbo_check *v, const elbo_eval_context *e, elbo_error *err); // check_observation.c
 elbo_status elbo_check_memorised(elbo_check *v, const elbo_eval_context *e, elbo_error *err);   // check_memory.c
 elbo_status elbo_check_samples(elbo_check *v, const elbo_eval_context *e, elbo_error *err);
+elbo_status elbo_check_adversary(elbo_check *v, const elbo_eval_context *e, elbo_error *err); // check_adversary.c
 
 #endif

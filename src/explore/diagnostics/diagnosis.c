@@ -21,6 +21,7 @@ static const struct {
     {"ignored", "Decoder use of the code", elbo_check_ignored},
     {"prior", "Aggregate posterior and prior", elbo_check_prior},
     {"memorised", "Memorisation: copies of training images", elbo_check_memorised},
+    {"adversary", "Discriminator", elbo_check_adversary},
     {"samples", "Likeness of samples to the data", elbo_check_samples},
 };
 enum { CHECKS = sizeof checks / sizeof *checks };

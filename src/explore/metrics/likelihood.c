@@ -82,7 +82,7 @@ static void draw(void *context, size_t r) {
         .seed = s->seed, .purpose = ELBO_FOR_LIKELIHOOD, .epoch = s->sample[r], .sample = s->target[r]};
     elbo_kernels_here()->loss->normal(eps, Z, stream);
     g->posterior->sample(z, param, eps, Z);
-    s->prior[r] = g->prior->log_p(z, Z) - g->posterior->log_q(param, eps, Z);
+    s->prior[r] = s->model->prior.is->log_p(&s->model->prior, z) - g->posterior->log_q(param, eps, Z);
 }
 
 /* log of a sum of exponentials, term by term: most + log(sum). */

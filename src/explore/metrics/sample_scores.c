@@ -38,14 +38,15 @@ static double sharpness_of(const float *x, elbo_image_shape s) {
 /* out: (n, C, H, W) of the source's images from `first` on; z: (n, Z), room */
 static elbo_status read_source(const source *from, size_t first, size_t n, float *out, float *z, elbo_error *err) {
     const elbo_eval_context *e = from->e;
-    const elbo_graph *g = &e->model->network.graph;
+    const elbo_prior_model *prior = &e->model->prior;
     const uint32_t *index = from->index + first;
     if (!from->sampled) {
         elbo_images_to_floats(from->images, index, n, e->model->recipe.image.low, e->model->recipe.image.high, out);
         return ELBO_OK;
     }
     for (size_t i = 0; i < n; i++)
-        g->prior->sample(z + i * e->Z, e->Z, (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(first + i)});
+        prior->is->sample(prior, z + i * e->Z, 1,
+                          (elbo_stream){.purpose = ELBO_FOR_PRIOR, .sample = (uint32_t)(first + i)});
     ELBO_TRY(elbo_model_set_labels_of(e->model, from->images, index, n, err));
     return elbo_model_decode_codes(e->model, n, z, out, err);
 }
@@ -100,6 +101,20 @@ static elbo_status describe(crowd *c, const source *from, size_t n, const eyes *
     return status;
 }
 
+/* The sum of the features' variances over images.  features: (n, ELBO_RANDOM_FEATURES) */
+static double variance_of(const float *features, size_t n) {
+    double sum = 0;
+    for (size_t f = 0; f < ELBO_RANDOM_FEATURES; f++) {
+        double mean = 0;
+        for (size_t i = 0; i < n; i++) mean += (double)features[i * ELBO_RANDOM_FEATURES + f] / (double)n;
+        for (size_t i = 0; i < n; i++) {
+            double off = (double)features[i * ELBO_RANDOM_FEATURES + f] - mean;
+            sum += off * off / (double)n;
+        }
+    }
+    return sum;
+}
+
 enum { TRAINING, SAMPLES, TEST, CROWDS };
 
 static elbo_clouds clouds_of(const crowd *c, int made, size_t n) {
@@ -138,6 +153,8 @@ static elbo_status compare(elbo_sample_scores *s, const crowd *c, const elbo_job
     s->test_density = test_balls.density;
     s->test_coverage = test_balls.coverage;
     s->sharpness = c[TRAINING].sharpness > 0 ? c[SAMPLES].sharpness / c[TRAINING].sharpness : NAN;
+    double of_data = variance_of(c[TRAINING].features, s->images);
+    s->variety = of_data > 0 ? variance_of(c[SAMPLES].features, s->images) / of_data : NAN;
     return ELBO_OK;
 }
 
@@ -165,6 +182,7 @@ elbo_sample_scores elbo_no_sample_scores(void) {
                                 .test_recall = NAN,
                                 .test_realism = NAN,
                                 .sharpness = NAN,
+                                .variety = NAN,
                                 .vgg = none,
                                 .test_vgg = none};
 }
@@ -173,7 +191,7 @@ elbo_status elbo_sample_score(elbo_sample_scores *s, const elbo_eval_context *e,
     *s = elbo_no_sample_scores();
     s->k = 3;
     size_t n = e->n < e->train ? e->n : e->train;
-    if (!e->logvar || e->model->network.graph.skips || e->trained_on || n < FEWEST) return ELBO_OK;
+    if (!e->model->prior.is || e->model->network.graph.skips || e->trained_on || n < FEWEST) return ELBO_OK;
     if (elbo_shape_is_row(e->images->shape)) return ELBO_OK; // numbers side by side have no texture to look at
     n = n < IMAGES ? n : IMAGES;
     elbo_image_shape shape = e->images->shape;

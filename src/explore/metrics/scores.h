@@ -86,8 +86,9 @@ typedef struct elbo_sample_scores {
     double realism; // of the median sample: 1 is the border of the data's manifold
     double test_precision, test_recall, test_realism;
     double
-        sharpness; // of the median sample in that of the median training image: the root mean square of the Laplacian
-                   // over the standard deviation of the pixels
+        sharpness;  // of the median sample in that of the median training image: the root mean square of the Laplacian
+                    // over the standard deviation of the pixels
+    double variety; // variance of the samples' features in that of training images'
     elbo_cloud_distances vgg, test_vgg; // the same distances in features of VGG16 (vgg_features.h); NaN without weights
 } elbo_sample_scores;
 elbo_sample_scores elbo_no_sample_scores(void); // not measured: NaN

@@ -6,7 +6,13 @@
 #include "nn/ops/op.h"
 
 /* Arguments of a loss, as places in node->value. */
-enum { ELBO_LOSS_WEIGHT, ELBO_LOSS_SIGMA, ELBO_LOSS_LOW, ELBO_LOSS_HIGH }; // loss.sigma, image.range
+enum {
+    ELBO_LOSS_WEIGHT,
+    ELBO_LOSS_SIGMA, // loss.sigma
+    ELBO_LOSS_LOW,   // image.range
+    ELBO_LOSS_HIGH,
+    ELBO_LOSS_COMPONENTS // of the KL: those of a mixture prior; 0: it is the standard normal
+};
 
 typedef struct elbo_loss {
     const elbo_op *op; // its name is the metric's, and the word that a recipe uses

@@ -53,6 +53,6 @@ elbo_status elbo_cpu_lower_adversary(elbo_cpu_program *p, const elbo_node *loss,
     s->in[0] = verdict->y;
     s->out[0] = elbo_cpu_metric(p, s->number);
     s->out[1] = verdict->dy;
-    if (own) s->out[2] = elbo_cpu_metric(p, elbo_metrics_find(m, "discriminator_accuracy"));
+    if (own) s->out[2] = elbo_cpu_metric(p, elbo_metrics_find(m, "d_accuracy"));
     return s->out[0] && (!own || s->out[2]) ? ELBO_OK : elbo_no_memory(err);
 }

@@ -83,21 +83,13 @@ static void run_rows(const elbo_cpu_step *s, const elbo_batch_args *args, int sh
     }
 }
 
-/* Each image's draw is a function of seed, epoch and image. */
 static void run_draws(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
     const latent_terms *q = s->object;
     float *row = elbo_cpu_rows(q->draws, shard);
     const uint32_t *index = args->index + shard * s->program->shard_rows;
-    elbo_stream stream = args->noise;
-    stream.purpose = ELBO_FOR_CODES | stream.purpose << 8;
-    for (int r = 0; r < elbo_cpu_valid_rows(s->program, args, shard); r++, row += q->latent) {
-        stream.sample = index[r];
-        if (args->given_draws)
-            memcpy(row, args->given_draws + index[r] * q->latent, q->latent * sizeof *row);
-        else
-            s->program->kernels->loss->normal(row, q->latent, stream);
-    }
+    for (int r = 0; r < elbo_cpu_valid_rows(s->program, args, shard); r++, row += q->latent)
+        elbo_cpu_draw_prior(s, args, index[r], row, q->latent);
 }
 
 static void run_batch(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {

@@ -29,6 +29,9 @@ extern const elbo_cpu_lowering elbo_cpu_lower_corrupt, elbo_cpu_lower_linear, el
 size_t elbo_cpu_learned_floats(const elbo_cpu_program *p, const elbo_node *n);
 elbo_status elbo_cpu_finish_sums(elbo_cpu_program *p, const elbo_node *n, float *sums, elbo_error *err);
 
+/* sample.c: a draw from the prior, z (Z), a function of seed, epoch and image. */
+void elbo_cpu_draw_prior(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *z, size_t Z);
+
 /* rows.c: what the caller gives; `target`: the images that codes are compared with. */
 elbo_status elbo_cpu_lower_rows(elbo_cpu_program *p, elbo_cpu_node *np, bool target, elbo_error *err);
 elbo_status elbo_cpu_lower_label(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
@@ -50,6 +53,9 @@ elbo_status elbo_cpu_lower_perceptual(elbo_cpu_program *p, int metric, elbo_cpu_
 /* adversary.c: what the player whose step it is gains from the adversary's logits, and their gradient. */
 elbo_status elbo_cpu_lower_adversary(elbo_cpu_program *p, const elbo_node *loss, elbo_cpu_node *verdict,
                                      elbo_error *err);
+/* mixture.c: behind the sample, the KL from a mixture prior. */
+elbo_status elbo_cpu_lower_mixture(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
+elbo_status elbo_cpu_lower_mixture_gradient(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *err);
 /* The terms over the code, together: they share what they read, and the meetings of threads. */
 elbo_status elbo_cpu_lower_latent_terms(elbo_cpu_program *p, elbo_error *err);
 elbo_status elbo_cpu_lower_latent_gradient(elbo_cpu_program *p, elbo_error *err);

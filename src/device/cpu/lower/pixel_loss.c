@@ -23,12 +23,21 @@ static void run_image(const elbo_cpu_step *s, const elbo_batch_args *args, int s
         int mse = q->which[1] == ELBO_MSE;
         elbo_cpu_rows(q->loss[!mse], shard)[row] =
             k->mse_l1(gradient, squared, y, x, n, args->loss_weight[q->metric[mse]], args->loss_weight[q->metric[!mse]],
-                      args->loss_scale);
+                      elbo_cpu_loss_scale(s->program, args));
         elbo_cpu_rows(q->loss[mse], shard)[row] = *squared;
         return;
     }
-    float scale = args->loss_weight[q->metric[0]] * args->loss_scale;
+    float scale = args->loss_weight[q->metric[0]] * elbo_cpu_loss_scale(s->program, args);
     elbo_cpu_rows(q->loss[0], shard)[row] = k->pixel[q->which[0]](gradient, squared, y, x, n, scale);
+}
+
+static void pass_over(const elbo_cpu_step *s, int shard, int row, float *gradient) {
+    const pixel_losses *q = s->object;
+    float *squared = elbo_cpu_rows(s->out[0], shard) + row;
+    squared[0] = squared[-1];
+    for (int i = 0; i < q->count; i++)
+        elbo_cpu_rows(q->loss[i], shard)[row] = elbo_cpu_rows(q->loss[i], shard)[row - 1];
+    if (gradient) memset(gradient, 0, s->in[0]->per_image * sizeof *gradient);
 }
 
 static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
@@ -36,7 +45,13 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
     size_t n = s->in[0]->per_image;
     float *dy = s->out[1] ? elbo_cpu_rows(s->out[1], shard) : NULL;
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
-    for (int r = 0; r < valid; r++) run_image(s, args, shard, r, dy ? dy + (size_t)r * n : NULL);
+    for (int r = 0; r < valid; r++) {
+        float *gradient = dy ? dy + (size_t)r * n : NULL;
+        if (elbo_cpu_row_is_draw(s->program, r))
+            pass_over(s, shard, r, gradient);
+        else
+            run_image(s, args, shard, r, gradient);
+    }
     // Rows that only fill the shard add nothing to any weight's gradient.
     if (dy) memset(dy + (size_t)valid * n, 0, (size_t)(s->program->shard_rows - valid) * n * sizeof *dy);
 }

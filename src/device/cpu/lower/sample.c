@@ -2,11 +2,31 @@
 #include <string.h>
 
 #include "device/cpu/lower/lower.h"
+#include "nn/mixture_prior.h"
+
+void elbo_cpu_draw_prior(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *z, size_t Z) {
+    elbo_stream stream = args->noise;
+    stream.purpose = ELBO_FOR_CODES | stream.purpose << 8;
+    stream.sample = image;
+    if (args->given_draws)
+        memcpy(z, args->given_draws + image * Z, Z * sizeof *z);
+    else
+        s->program->kernels->loss->normal(z, Z, stream);
+}
+
+/* Where the adversary judges images of draws: in the model's step each image has one beside its own code, in the
+ * adversary's every other image has it instead. */
+static bool is_draw(const elbo_cpu_step *s, int shard, int row) {
+    const elbo_cpu_program *p = s->program;
+    if (p->plan->options.player == ELBO_PLAYER_MODEL) return elbo_cpu_row_is_draw(p, row);
+    return p->graph->draws_images && (shard * p->shard_rows + row) % ELBO_SIDES;
+}
 
 /* Each of an image's samples is a function of seed, epoch, image and its place among them. */
 static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, int sample,
                              float *room) {
-    size_t Z = s->out[0]->per_image, samples = (size_t)s->program->samples;
+    size_t Z = s->out[0]->per_image,
+           samples = elbo_plan_draws_images(s->program->plan) ? 1 : (size_t)s->program->samples;
     if (args->no_noise) return NULL;
     if (args->given_noise) {
         memcpy(room, args->given_noise + (image * samples + (size_t)sample) * Z, Z * sizeof *room);
@@ -19,12 +39,16 @@ static const float *noise_of(const elbo_cpu_step *s, const elbo_batch_args *args
     return room;
 }
 
+/* Whether the KL is that of the sample: log q(z|x) - log N(z; 0, I), to which lower/mixture.c adds its part. */
+static bool kl_is_sampled(const elbo_cpu_step *s) { return elbo_prior_node(s->program->graph) != NULL; }
+
 static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     (void)thread;
     size_t Z = s->out[0]->per_image;
     float *z = elbo_cpu_rows(s->out[0], shard), *kl = elbo_cpu_rows(s->out[1], shard),
           *eps = elbo_cpu_rows(s->out[2], shard);
     int valid = elbo_cpu_valid_rows(s->program, args, shard);
+    bool sampled = kl_is_sampled(s);
     for (int r = 0; r < s->program->shard_rows; r++, z += Z, eps += Z) {
         if (r >= valid) {
             memset(z, 0, Z * sizeof *z);
@@ -32,10 +56,13 @@ static void run_forward(const elbo_cpu_step *s, const elbo_batch_args *args, int
         }
         uint32_t image = args->index[shard * s->program->shard_rows + r];
         const elbo_loss_kernels *k = s->program->kernels->loss;
-        const float *noise = noise_of(s, args, image, r % s->program->samples, eps);
+        int sample = elbo_plan_draws_images(s->program->plan) ? 0 : r % s->program->samples;
+        const float *noise = noise_of(s, args, image, sample, eps);
         const float *code = elbo_cpu_image_row(s->program, s->in[0], shard, r); // (2 Z)
         kl[r] = k->reparameterize(z, code, code + Z, noise, Z);
+        if (noise && sampled) kl[r] = k->sampled_kl(z, code + Z, noise, Z);
         if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = noise ? k->sampled_kl(z, code + Z, noise, Z) : kl[r];
+        if (is_draw(s, shard, r)) elbo_cpu_draw_prior(s, args, image, z, Z);
     }
 }
 
@@ -83,19 +110,20 @@ static elbo_status forward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *e
 static void sample_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int r, float *dcode) {
     const elbo_loss_kernels *k = s->program->kernels->loss;
     size_t Z = s->in[0]->per_image;
-    const float *dz = elbo_cpu_rows(s->in[0], shard) + (size_t)r * Z,
-                *code = elbo_cpu_image_row(s->program, s->in[1], shard, r),
+    float *dz = elbo_cpu_rows(s->in[0], shard) + (size_t)r * Z;
+    if (is_draw(s, shard, r)) memset(dz, 0, Z * sizeof *dz); // the encoder has no part in it
+    const float *code = elbo_cpu_image_row(s->program, s->in[1], shard, r),
                 *eps = elbo_cpu_rows(s->in[2], shard) + (size_t)r * Z;
     float weight = (s->number < 0 ? 0 : args->loss_weight[s->number]) * args->loss_scale;
     if (s->in[4]) weight *= elbo_cpu_rows(s->in[4], shard)[r];
-    if (s->in[4] && !args->no_noise)
+    if (s->in[3] && !args->no_noise)
         k->sampled_kl_backward(dcode, dcode + Z, dz, elbo_cpu_rows(s->in[3], shard) + (size_t)r * Z, code + Z, eps, Z,
                                weight);
     else
         k->reparameterize_backward(dcode, dcode + Z, dz, code, code + Z, args->no_noise ? NULL : eps, Z, weight);
 }
 
-/* in: gradient of z, code, noise, z, the samples' shares where there is a bound. The gradient of a code is the sum over
+/* in: gradient of z, code, noise, z where the KL is that of the sample, the samples' shares where there is a bound. The gradient of a code is the sum over
  * its samples. */
 static void run_backward(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, int thread) {
     const elbo_cpu_program *p = s->program;
@@ -127,7 +155,8 @@ static elbo_status backward(elbo_cpu_program *p, elbo_cpu_node *np, elbo_error *
     s->in[0] = np->dy;
     s->in[1] = np->object;
     s->in[2] = np->aux;
-    if ((s->in[4] = p->bound.share)) s->in[3] = np->y;
+    s->in[4] = p->bound.share;
+    if (p->bound.share || kl_is_sampled(s)) s->in[3] = np->y;
     s->out[0] = gradient;
     s->number = kl_metric(p);
     elbo_cpu_of_images(p, true); // until the next work

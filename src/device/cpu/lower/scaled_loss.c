@@ -45,7 +45,7 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
     (void)thread;
     const elbo_cpu_program *p = s->program;
     size_t n = s->in[0]->per_image;
-    scaled q = {.weight = args->loss_weight[s->number] * args->loss_scale};
+    scaled q = {.weight = args->loss_weight[s->number] * elbo_cpu_loss_scale(p, args)};
     q.log_sigma = elbo_loss_log_sigma(p->graph, s->node, p->params, &q.slope);
     q.logistic = logistic_of(s->node, q.log_sigma);
     const float *y = elbo_cpu_rows(s->in[0], shard);
@@ -55,6 +55,13 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
     double sum = 0;
     for (int r = 0; r < valid; r++) {
         double d;
+        if (elbo_cpu_row_is_draw(p, r)) {
+            loss[r] = loss[r - 1];
+            squared[r] = squared[r - 1];
+            if (dy) memset(dy + (size_t)r * n, 0, n * sizeof *dy);
+            if (s->out[3]) elbo_cpu_rows(s->out[3], shard)[r] = (float)exp(q.log_sigma);
+            continue;
+        }
         loss[r] = (float)image_loss(p->kernels->loss, s->node, &q, dy ? dy + (size_t)r * n : NULL, &squared[r],
                                     y + (size_t)r * n, elbo_cpu_image_row(p, s->in[1], shard, r), n, &d);
         sum += d;

@@ -4,18 +4,6 @@
 
 #include "device/cpu/lower/lower.h"
 
-/* Each image's draw is a function of seed, epoch and image. */
-static void draw(const elbo_cpu_step *s, const elbo_batch_args *args, uint32_t image, float *to) {
-    size_t n = s->out[0]->per_image;
-    elbo_stream stream = args->noise;
-    stream.purpose = ELBO_FOR_CODES | stream.purpose << 8;
-    stream.sample = image;
-    if (args->given_draws)
-        memcpy(to, args->given_draws + image * n, n * sizeof *to);
-    else
-        s->program->kernels->loss->normal(to, n, stream);
-}
-
 /* Dimension d of image i is that of image i + 1 + d, around the batch: a batch is in random order, so these are codes with
  * independent dimensions. */
 static void shuffle(const elbo_cpu_step *s, const elbo_batch_args *args, int image, float *to) {
@@ -39,7 +27,7 @@ static void run(const elbo_cpu_step *s, const elbo_batch_args *args, int shard, 
         else if (s->number == ELBO_AGAINST_SHUFFLED)
             shuffle(s, args, (first + r) / ELBO_SIDES, to);
         else
-            draw(s, args, args->index[first + r], to);
+            elbo_cpu_draw_prior(s, args, args->index[first + r], to, n);
     }
 }
 

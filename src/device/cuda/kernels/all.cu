@@ -4,3 +4,4 @@
 #include "device/cuda/kernels/pointwise.cu"
 #include "device/cuda/kernels/product.cu"
 #include "device/cuda/kernels/update.cu"
+#include "device/cuda/kernels/sample.cu"

@@ -10,7 +10,8 @@ typedef elbo_status elbo_gpu_lowering(elbo_gpu_program *p, const elbo_work *w, e
 extern elbo_gpu_lowering *const elbo_gpu_lowerings[ELBO_WORK_KINDS];
 
 elbo_gpu_lowering elbo_gpu_lower_given, elbo_gpu_lower_read, elbo_gpu_lower_linear, elbo_gpu_lower_activation,
-    elbo_gpu_lower_pixel_loss, elbo_gpu_lower_kl, elbo_gpu_lower_sample, elbo_gpu_lower_reshape;
+    elbo_gpu_lower_pixel_loss, elbo_gpu_lower_kl, elbo_gpu_lower_sample, elbo_gpu_lower_reshape, elbo_gpu_lower_gate,
+    elbo_gpu_lower_dropout, elbo_gpu_lower_add, elbo_gpu_lower_concat;
 
 /* A layer's place, what it is, and that this device has no kernel for it (or for `why`). */
 elbo_status elbo_gpu_refuse(const elbo_gpu_program *p, const elbo_node *n, const char *why, elbo_error *err);
@@ -21,7 +22,13 @@ elbo_status elbo_gpu_add(elbo_gpu_program *p, const elbo_node *n, elbo_gpu_tenso
 static inline elbo_gpu_operand elbo_gpu_loss(const elbo_gpu_program *p, int metric) {
     return (elbo_gpu_operand){.kind = GPU_LOSSES, .offset = (size_t)metric * (size_t)p->rows};
 }
-/* The work that wrote a tensor, if it alone did and its kernel ends in store_value (kernels/tile.h); else NULL. */
+/* Blocks for all values of a batch. */
+static inline size_t elbo_gpu_blocks(const elbo_gpu_program *p, size_t per_row) {
+    return (per_row * (size_t)p->rows + GPU_THREADS - 1) / GPU_THREADS;
+}
+/* Where the images' numbers lie behind a step. */
+elbo_status elbo_gpu_numbers(elbo_gpu_program *p, size_t *offset, elbo_error *err);
+/* The work that wrote a tensor, if it alone did, nobody reads it so far, and its kernel ends in store_value (kernels/tile.h); else NULL. */
 elbo_gpu_work *elbo_gpu_maker(elbo_gpu_program *p, const elbo_gpu_tensor *t);
 /* For products that are gradients of weights: where they go, with the update at once where nothing waits for the whole
  * gradient. */

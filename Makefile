@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) $(if $(VERBOSE),-v,--quiet)
 SECONDS := 3600
 COUNT := 0
 
-.PHONY: all demo test torture bench reproduce asan tsan faults kills fuzz arm64 install clean format help packages test-packages photos test-browser
+.PHONY: all demo test torture bench reproduce asan tsan faults kills fuzz arm64 install deb clean format help packages test-packages photos test-browser
 
 all: packages $(BUILD)/build.ninja ## builds build/elbo and the library libelbo (static and shared)
 	@$(NINJA)
@@ -73,6 +73,9 @@ arm64: ## cross-builds for 64-bit ARM and runs a part of the tests in qemu (Debi
 
 install: all ## installs program, library, header and pkg-config file (DESTDIR and meson's prefix are heeded)
 	@meson install -C $(BUILD) --no-rebuild
+
+deb: all ## builds a Debian package, elbo_VERSION_ARCH.deb
+	@tools/deb.sh $(BUILD)
 
 packages: ## installs the Debian packages that building and running need
 	@tools/packages.sh

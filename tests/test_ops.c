@@ -306,6 +306,8 @@ static void batches(void **state) {
                      6,
                      sizes[i][1]};
         check(&n);
+        n.encoder = "flatten, linear 7, save a, linear 7, relu, add a"; // a gradient that is added to
+        check(&n);
         n.encoder = "unflatten 1 2 3, conv2d 2 kernel=2, relu, dropout p=0.2";
         n.decoder = "linear 18, unflatten 9 1 2, conv_transpose2d 1 kernel=2, flatten, sigmoid";
         check(&n);

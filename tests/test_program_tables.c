@@ -110,7 +110,8 @@ static void test_table(void **state) {
     run_well("train", "./tab.csv", "-o", "wide", "-e", "1", "-q", "--set", "latent=2");
     o = json_of("eval", "wide", "--json");
     json_decref(o);
-    refused(1, WORDS("species.txt", "400 labels", "360 rows"), "train", "mnist-vae", "--labels", "species.txt", "-o", "x");
+    refused(1, WORDS("species.txt", "400 labels", "360 rows"), "train", "mnist-vae", "--labels", "species.txt", "-o",
+            "x");
     assert_false(there("x/model.safetensors"));
 }
 
@@ -140,11 +141,65 @@ static void test_folders(void **state) {
     refused(1, WORDS("--anomaly 7", "none"), "outliers", "vae", "new", "--anomaly", "7");
 }
 
+/* ---- what else is done with runs and their codes ---- */
+
+static void test_cluster(void **state) {
+    (void)state;
+    json_t *o = json_of("cluster", "runs/table-vae", "-k", "3", "-o", "clusters.csv", "--json");
+    assert_int_equal(json_array_size(json_object_get(o, "clusters")), 3);
+    assert_int_equal(json_array_size(json_object_get(o, "assignment")), ROWS / 10);
+    assert_true(number(o, "purity") > 0.5 && number(o, "purity") <= 1);
+    json_decref(o);
+    assert_there("clusters.csv");
+    run_well("cluster", "vae", "train", "-k", "5", "-o", "c.png");
+    assert_there("c.png");
+    refused(1, WORDS("61 clusters", "60"), "cluster", "vae", "-k", "61");
+    refused(2, WORDS("cluster", "test or train"), "cluster", "vae", "tset");
+}
+
+/* A sweep's runs in the order of what it went over, whatever the order they are named in. */
+static void test_differences(void **state) {
+    (void)state;
+    run_well("train", "tab.csv", "-o", "l4", "-e", "1", "-q", "--set", "latent=4", "--labels", "species.txt");
+    run_well("train", "tab.csv", "-o", "l1", "-e", "1", "-q", "--set", "latent=1", "--labels", "species.txt");
+    run_well("train", "tab.csv", "-o", "l2", "-e", "1", "-q", "--set", "latent=2", "--labels", "species.txt");
+    json_t *o = json_of("compare", "l4", "l1", "l2", "--json"), *all = json_object_get(o, "differences");
+    assert_int_equal(json_object_size(all), 1);
+    json_t *values = json_object_get(all, "latent"), *runs = json_object_get(o, "runs");
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const wanted[] = {"1", "2", "4"}, *const folder[] = {"l1", "l2", "l4"};
+        assert_string_equal(json_string_value(json_array_get(values, i)), wanted[i]);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(runs, i), "label")), folder[i]);
+    }
+    json_decref(o);
+    program p = elbo("compare", "l4", "runs/table-vae");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "train.epochs: l4 1 | table-vae 30"));
+    program_free(&p);
+}
+
+/* Every option of every command is in its man page and in each completion. */
+static void test_manual(void **state) {
+    (void)state;
+    program p = elbo("manual", "man", "train");
+    expect_code(&p, 0);
+    assert_non_null(strstr(p.out, "\\-\\-labels FILE"));
+    program_free(&p);
+    static const char *const shells[] = {"bash", "zsh", "fish"};
+    for (int i = 0; i < 3; i++) {
+        p = elbo("manual", shells[i]);
+        expect_code(&p, 0);
+        assert_true(strstr(p.out, "confusion") && strstr(p.out, "cluster"));
+        program_free(&p);
+    }
+    refused(1, WORDS("tarin", "no such command"), "manual", "man", "tarin");
+    refused(2, WORDS("ksh", "bash, zsh or fish"), "manual", "ksh");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_scales),  cmocka_unit_test(test_table),       cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_cluster), cmocka_unit_test(test_differences), cmocka_unit_test(test_manual),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

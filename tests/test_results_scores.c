@@ -209,7 +209,7 @@ static void test_diagnosis(void **state) {
     (void)state;
     elbo_diagnosis d;
     assert_ok(elbo_diagnose(&d, &runs[PLANE], &data, &job, &failure));
-    assert_int_equal(d.count, 12);
+    assert_int_equal(d.count, 13);
     int told = 0;
     for (elbo_health h = ELBO_CHECK_NOT_ASKED; h <= ELBO_CHECK_PROBLEM; h++) told += elbo_diagnosis_count(&d, h);
     assert_int_equal(told, d.count);

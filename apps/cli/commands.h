@@ -5,6 +5,7 @@
 
 extern const cli_command cli_arithmetic;
 extern const cli_command cli_bench;
+extern const cli_command cli_cluster;
 extern const cli_command cli_compare;
 extern const cli_command cli_data;
 extern const cli_command cli_decode;
@@ -17,6 +18,7 @@ extern const cli_command cli_export;
 extern const cli_command cli_import;
 extern const cli_command cli_interpolate;
 extern const cli_command cli_manifold;
+extern const cli_command cli_manual;
 extern const cli_command cli_outliers;
 extern const cli_command cli_pca;
 extern const cli_command cli_plan;

@@ -1,7 +1,9 @@
 /* elbo compare: the loss curves of some runs in one chart, and a table of their scores. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "explore/recipe_differences.h"
 #include "job.h"
 #include "render/charts.h"
 #include "runs.h"
@@ -57,16 +59,35 @@ static void name_curves(const elbo_comparison *c, const cli_texts *metrics, char
     strcat(title, " over the epochs");
 }
 
-static void print_text(const elbo_comparison *c, const elbo_figure *curves, const elbo_figure *kl) {
+/* Sections of one key that differ in every line are no news in a table: long values are cut. */
+static void print_differences(const elbo_comparison *c, const elbo_recipe_differences *d) {
+    enum { WIDE = 34 };
+    if (c->count < 2) return;
+    puts(d->count ? "\nwhat differs between the recipes" : "\nthe recipes are the same");
+    for (size_t i = 0; i < d->count; i++) {
+        printf("  %s:", d->row[i].key);
+        for (int r = 0; r < d->runs; r++) {
+            const char *value = *d->row[i].value[r] ? d->row[i].value[r] : "-";
+            printf("%s %s %.*s%s", r ? " |" : "", c->run[r].label, WIDE, value, strlen(value) > WIDE ? "..." : "");
+        }
+        putchar('\n');
+    }
+}
+
+static void print_text(const elbo_comparison *c, const elbo_recipe_differences *d, const elbo_figure *curves,
+                       const elbo_figure *kl) {
     cli_print_runs(c);
     cli_print_scores(c);
+    print_differences(c, d);
     putchar('\n');
     cli_say_figure(curves, NULL);
     if (kl) cli_say_figure(kl, NULL);
 }
 
-static void print_json(const elbo_comparison *c, const elbo_figure *curves, const elbo_figure *kl) {
-    json_t *o = json_pack("{s:o}", "runs", elbo_comparison_json(c));
+static void print_json(const elbo_comparison *c, const elbo_recipe_differences *d, const elbo_figure *curves,
+                       const elbo_figure *kl) {
+    json_t *o =
+        json_pack("{s:o, s:o}", "runs", elbo_comparison_json(c), "differences", elbo_recipe_differences_json(d));
     cli_say_figure(curves, o);
     if (kl) {
         json_t *named = json_object();
@@ -84,10 +105,32 @@ typedef struct request {
     cli_texts metrics;
 } request;
 
+/* Runs of a sweep by the value that it went over; others as they were named. */
+static elbo_status order_by_swept(cli_runs *r, elbo_recipe_differences *d, elbo_error *err) {
+    ELBO_TRY(elbo_recipe_differences_find(d, r->run, r->count, err));
+    const elbo_recipe_difference *swept = elbo_recipe_differences_swept(d);
+    if (!swept) return ELBO_OK;
+    double value[CLI_MOST_RUNS];
+    for (int i = 0; i < r->count; i++) value[i] = strtod(swept->value[i], NULL);
+    for (int i = 1; i < r->count; i++) // equal values stay in their order
+        for (int k = i; k > 0 && value[k - 1] > value[k]; k--) {
+            double v = value[k];
+            elbo_run run = r->run[k];
+            value[k] = value[k - 1];
+            value[k - 1] = v;
+            r->run[k] = r->run[k - 1];
+            r->run[k - 1] = run;
+        }
+    elbo_recipe_differences_free(d);
+    return elbo_recipe_differences_find(d, r->run, r->count, err);
+}
+
 /* The curves first: scores may take long. */
-static elbo_status compare(elbo_comparison *c, cli_runs *r, const request *q, elbo_error *err) {
+static elbo_status compare(elbo_comparison *c, elbo_recipe_differences *d, cli_runs *r, const request *q,
+                           elbo_error *err) {
     char name[80], title[200];
     cli_figure_place place, kl_place;
+    ELBO_TRY(order_by_swept(r, d, err));
     ELBO_TRY(elbo_compare(c, r->run, r->count, err));
     say_of_different_data(c);
     name_curves(c, &q->metrics, name, title);
@@ -100,7 +143,7 @@ static elbo_status compare(elbo_comparison *c, cli_runs *r, const request *q, el
     ELBO_TRY(measure(r, q->data, q->threads, err));
     ELBO_TRY(elbo_comparison_take_scores(c, r->run, err));
     ELBO_TRY(elbo_figure_kl(kl, c, &drawn, err));
-    (q->json ? print_json : print_text)(c, &curves, drawn ? &kl : NULL);
+    (q->json ? print_json : print_text)(c, d, &curves, drawn ? &kl : NULL);
     return ELBO_OK;
 }
 
@@ -128,7 +171,9 @@ static int run(const cli_command *self, int argc, char **argv) {
     if (code != CLI_OK) return code;
     elbo_error err;
     elbo_comparison c = {0};
-    if (compare(&c, &r, &q, &err) != ELBO_OK) code = cli_fail(&err);
+    elbo_recipe_differences d = {0};
+    if (compare(&c, &d, &r, &q, &err) != ELBO_OK) code = cli_fail(&err);
+    elbo_recipe_differences_free(&d);
     elbo_comparison_free(&c);
     cli_runs_close(&r);
     return code;
@@ -145,7 +190,8 @@ const cli_command cli_compare = {
         "--metric reconstruction --metric kl in one chart. The other scores are those of `elbo eval`, kept in\n"
         "RUN/scores.json; missing or outdated scores are computed. A second figure shows\n"
         "the KL of each latent dimension. The best of a column has a * where runs can be compared: on one data set, by\n"
-        "one kind of loss. FOLDER is one in which runs lie: all of them.\n"
+        "one kind of loss. What differs between the recipes stands below; runs that differ in one number, as those of a sweep,\n"
+        "are put in its order. FOLDER is one in which runs lie: all of them.\n"
         "\n"
         "example:\n"
         "  elbo compare runs/mnist-ae runs/mnist-vae\n"

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "device/device.h"
+#include "manual.h"
 #include "recipe/keys.h"
 
 static int done(int code) { return -1 - code; }
@@ -170,6 +171,10 @@ int cli_parse(const cli_command *c, const cli_option *options, int argc, char **
         if (only_words || word[0] != '-' || !word[1] || negative_number) {
             argv[words++] = word;
             continue;
+        }
+        if (!strcmp(word, CLI_DESCRIBE)) {
+            cli_describe(c, options);
+            return done(CLI_OK);
         }
         if (!strcmp(word, "--")) {
             only_words = true;

@@ -1,4 +1,4 @@
-/* Figures of a paper: the ones that the commands draw, as PNG, SVG or CSV. Drawn in the background in a folder of their
+/* Figures of a paper: the ones that the commands draw, as PNG, SVG or CSV. Drawn as an errand in a folder of their
  * own, which is gone when they are sent. */
 #include <dirent.h>
 #include <stdlib.h>
@@ -140,7 +140,7 @@ static const struct kind {
              {"samples", draw_samples, false},           {"reconstruct", draw_reconstructions, false},
              {"manifold", draw_manifold, false},         {"map", draw_map, true}};
 
-/* ---- in the background ---- */
+/* ---- the errand ---- */
 
 static void remove_folder(const char *folder) {
     DIR *all = opendir(folder);

@@ -1,4 +1,4 @@
-/* The points of a run, encoded by the loader while the worker goes on with other runs; calls that need them wait. */
+/* The points of a run, encoded as an errand while the worker goes on with other runs; calls that need them wait. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -61,7 +61,8 @@ static elbo_status begin(serve_call *c, elbo_error *err) {
         free_loading(w);
         return status;
     }
-    status = serve_load(c->server, run->id, encode, adopt, w, free_loading, err);
+    serve_call what = {.step = encode, .then = adopt, .work = w, .free_work = free_loading};
+    status = serve_begin_errand(c->server, run->id, &what, err);
     run->loading = status == ELBO_OK;
     return status;
 }

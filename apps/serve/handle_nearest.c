@@ -1,5 +1,5 @@
 /* New or remembered: the training images nearest to what a code decodes to. What is needed for it, an index of the
- * images and how near reconstructions of test images come, is made in the background when it is first asked for. */
+ * images and how near reconstructions of test images come, is made as an errand when it is first asked for. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static elbo_status make_index(nearest_work *w, const elbo_job *job, elbo_error *
     if (!x) return elbo_no_memory(err);
     elbo_status status = elbo_image_index_make(x, &choice, job, err);
     if (status == ELBO_OK)
-        atomic_store(&w->data->index, x); // (the background is one thread: nobody else makes it)
+        atomic_store(&w->data->index, x); // (errands are done one after the other: nobody else makes it)
     else
         free(x);
     return status;

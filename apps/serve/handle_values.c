@@ -1,5 +1,5 @@
-/* What takes a while to be measured: a number for each point, the doctor's checks. In the background, with a session of
- * its own. */
+/* What takes a while to be measured: a number for each point, the doctor's checks. As errands, with a session
+ * of their own. */
 #include <stdlib.h>
 #include <string.h>
 

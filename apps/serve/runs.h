@@ -29,7 +29,7 @@ typedef struct serve_data {
     char *key; // what opens the same
     elbo_dataset set;
     uint64_t fingerprint;
-    _Atomic(elbo_image_index *) index; // of the training images; made by the background when it is first asked for
+    _Atomic(elbo_image_index *) index; // of the training images; made by an errand when it is first asked for
     struct serve_data *next;
 } serve_data;
 
@@ -59,7 +59,7 @@ struct serve_run {
     elbo_latent_map map[3];          // by method; n = 0: none. That of dimensions is of those last asked for
     double trust[3];                 // of a map; NaN: not measured
     serve_epoch epoch[SERVE_EPOCHS]; // the last opened first
-    bool loading;                    // its points, by the loader;
+    bool loading;                    // its points, by an errand;
     serve_call *waiting;             // calls that are parked until they are there
     elbo_latent_map epoch_map;       // of the epoch asked for last
     int epoch_of_map;

@@ -30,7 +30,7 @@ struct serve {
     serve_options options;
     char token[SERVE_TOKEN + 1], url[100];
     serve_runs runs;
-    serve_queue worker, background, loader;
+    serve_queue worker, errands, background;
     struct event_base *loop;
     serve_http *http;
     struct event *wake, *look;
@@ -97,14 +97,14 @@ static void on_worker(serve_call *c) {
     take_step(c);
     if (c->parked) return;
     if (c->goes_on && !c->failed) {
-        c->where = SERVE_IN_BACKGROUND;
-        add(&c->server->background, c);
+        c->where = SERVE_ON_ERRAND;
+        add(&c->server->errands, c);
     } else {
         finish(c);
     }
 }
 
-static void on_background(serve_call *c) {
+static void elsewhere(serve_call *c) {
     take_step(c);
     if (!c->then) {
         finish(c);
@@ -147,16 +147,12 @@ static elbo_status begin_on(serve_queue *q, int where, serve *s, const char *run
     return ELBO_OK;
 }
 
-elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
-                        void (*free_work)(void *work), elbo_error *err) {
-    serve_call what = {.step = step, .then = then, .work = work, .free_work = free_work};
-    return begin_on(&s->background, SERVE_IN_BACKGROUND, s, run_name, &what, err);
+elbo_status serve_begin_errand(serve *s, const char *run_name, const serve_call *what, elbo_error *err) {
+    return begin_on(&s->errands, SERVE_ON_ERRAND, s, run_name, what, err);
 }
 
-elbo_status serve_load(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
-                       void (*free_work)(void *work), elbo_error *err) {
-    serve_call what = {.step = step, .then = then, .work = work, .free_work = free_work};
-    return begin_on(&s->loader, SERVE_ON_LOADER, s, run_name, &what, err);
+elbo_status serve_begin_long(serve *s, const char *run_name, const serve_call *what, elbo_error *err) {
+    return begin_on(&s->background, SERVE_IN_BACKGROUND, s, run_name, what, err);
 }
 
 static bool is_stopping(void *context) { return atomic_load(&((serve *)context)->stopping); }
@@ -304,8 +300,8 @@ elbo_status serve_open(serve **server, const serve_options *o, elbo_error *err) 
     if (status == ELBO_OK) status = serve_token_open(s->token, err);
     if (status == ELBO_OK) status = open_loop(s, err);
     if (status == ELBO_OK) status = serve_queue_open(&s->worker, on_worker, err);
-    if (status == ELBO_OK) status = serve_queue_open(&s->background, on_background, err);
-    if (status == ELBO_OK) status = serve_queue_open(&s->loader, on_background, err);
+    if (status == ELBO_OK) status = serve_queue_open(&s->background, elsewhere, err);
+    if (status == ELBO_OK) status = serve_queue_open(&s->errands, elsewhere, err);
     if (status == ELBO_OK)
         *server = s;
     else
@@ -333,10 +329,10 @@ static void free_calls(serve_call *c) {
 void serve_close(serve *s) {
     if (!s) return;
     atomic_store(&s->stopping, true);
-    serve_queue_stop(&s->loader);
+    serve_queue_stop(&s->errands);
     serve_queue_stop(&s->background);
     serve_queue_stop(&s->worker);
-    free_calls(serve_queue_close(&s->loader)); // (each may hand calls to the others until all have stopped)
+    free_calls(serve_queue_close(&s->errands)); // (each may hand calls to the others until all have stopped)
     free_calls(serve_queue_close(&s->background));
     free_calls(serve_queue_close(&s->worker));
     free_calls(s->done);

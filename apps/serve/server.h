@@ -2,10 +2,11 @@
  *
  *     loop thread        sockets (http.c), the page's files, refusals (guard.c), routes (routes.c), events
  *     worker thread      every handler, one after the other; all that is known of runs (runs.c) is its own
- *     background thread  what takes seconds: t-SNE, densities, the doctor, figures; interruptible
- *     loader thread      the codes of all images of a run that is shown for the first time
+ *     errands' thread    what takes seconds, with a session of its own: codes of a run that is shown for the first time,
+ *                        numbers for each point, the doctor, figures
+ *     background thread  what takes longer, t-SNE: nobody waits for it
  *
- * A call goes from the loop to the worker, whose handler answers it, or hands it on to the background; and back. Of calls
+ * A call goes from the loop to the worker, whose handler answers it, or hands it on to the errands; and back. Of calls
  * of one client (Elbo-Client) for one path that wait, only the newest is worked on. */
 #ifndef SERVE_SERVER_H
 #define SERVE_SERVER_H
@@ -40,10 +41,10 @@ struct serve_call {
     const serve_route *route;
     char run_name[SERVE_NAME], name[SERVE_NAME]; // RUN and NAME of the route's path; "" without
     serve_step step;                             // the handler; then what `serve_hand_on` says
-    enum { SERVE_ON_WORKER, SERVE_IN_BACKGROUND, SERVE_ON_LOADER } where;
+    enum { SERVE_ON_WORKER, SERVE_ON_ERRAND, SERVE_IN_BACKGROUND } where;
     /* Of the worker's steps: */
     serve_run *run; // NULL where the route has none
-    /* A step in the background is given what it needs in `work`, which is freed by `free_work`; and then another step of
+    /* A step elsewhere is given what it needs in `work`, which is freed by `free_work`; and then another step of
      * the worker, or none. */
     void *work;
     void (*free_work)(void *work);
@@ -54,14 +55,11 @@ struct serve_call {
     struct serve_call *next;
 };
 
-/* The handler's last words: `step` is to be done in the background with `work`, then `then` (or NULL) by the worker. */
+/* The handler's last words: `step` is an errand, done with `work`; then `then` (or NULL) by the worker. */
 void serve_hand_on(serve_call *c, serve_step step, serve_step then, void *work, void (*free_work)(void *work));
-/* The same of work that nobody waits for. */
-elbo_status serve_begin(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
-                        void (*free_work)(void *work), elbo_error *err);
-/* The same, by the loader. */
-elbo_status serve_load(serve *s, const char *run_name, serve_step step, serve_step then, void *work,
-                       void (*free_work)(void *work), elbo_error *err);
+/* An errand, or work in the background, that no request waits for. `what` has the steps and the work. */
+elbo_status serve_begin_errand(serve *s, const char *run_name, const serve_call *what, elbo_error *err);
+elbo_status serve_begin_long(serve *s, const char *run_name, const serve_call *what, elbo_error *err);
 /* A parked call begins again; or it is answered with its failure. */
 void serve_resume(serve_call *c);
 void serve_call_free(serve_call *c);

@@ -129,7 +129,8 @@ elbo_status serve_tsne_begin(serve *s, serve_run *run, elbo_error *err) {
         return elbo_no_memory(err);
     }
     show_beginning(t, &run->map[ELBO_MAP_PCA]);
-    elbo_status status = serve_begin(s, run->id, compute, adopt, t, let_go, err);
+    serve_call what = {.step = compute, .then = adopt, .work = t, .free_work = let_go};
+    elbo_status status = serve_begin_long(s, run->id, &what, err);
     if (status == ELBO_OK)
         run->tsne = t;
     else
@@ -187,5 +188,6 @@ elbo_status serve_trust_begin(serve *s, serve_run *run, elbo_map_method method, 
         return elbo_no_memory(err);
     }
     memcpy(w->xy, m->xy, 2 * m->n * sizeof *w->xy);
-    return serve_begin(s, run->id, measure, take_trust, w, free_trust, err);
+    serve_call what = {.step = measure, .then = take_trust, .work = w, .free_work = free_trust};
+    return serve_begin_long(s, run->id, &what, err);
 }

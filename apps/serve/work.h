@@ -1,4 +1,4 @@
-/* Two threads with a queue of calls each: the worker and the background. */
+/* A thread with a queue of calls: the worker, the errands, the background. */
 #ifndef SERVE_WORK_H
 #define SERVE_WORK_H
 

@@ -4,6 +4,7 @@
 #define ELBO_IMAGE_FIGURES_H
 
 #include "explore/arithmetic.h"
+#include "explore/clusters.h"
 #include "explore/interpolate.h"
 #include "explore/manifold.h"
 #include "explore/denoise.h"
@@ -35,6 +36,9 @@ elbo_status elbo_interpolate_write_frames(const elbo_interpolate_result *r, cons
 
 /* The most unusual images and typical ones, above their reconstructions, with their scores. */
 elbo_status elbo_figure_outliers(elbo_figure f, const elbo_outliers *r, elbo_error *err);
+
+/* A row of typical images for each cluster, with its size and most frequent class. */
+elbo_status elbo_figure_clusters(elbo_figure f, const elbo_clusters *r, elbo_error *err);
 
 /* Operands, result and nearest training image: above as pixels, below decoded. */
 elbo_status elbo_figure_arithmetic(elbo_figure f, const elbo_arithmetic_result *r, elbo_error *err);

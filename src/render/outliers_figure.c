@@ -37,3 +37,25 @@ elbo_status elbo_figure_outliers(elbo_figure f, const elbo_outliers *r, elbo_err
     free(text);
     return status;
 }
+
+elbo_status elbo_figure_clusters(elbo_figure f, const elbo_clusters *r, elbo_error *err) {
+    size_t k = (size_t)r->means.k;
+    const char **labels = elbo_alloc(k, sizeof *labels);
+    char(*text)[64] = elbo_alloc(k, sizeof *text), title[100];
+    elbo_status status = labels && text ? ELBO_OK : elbo_no_memory(err);
+    for (size_t i = 0; status == ELBO_OK && i < k; i++) {
+        int used = snprintf(text[i], sizeof *text, "%zu: %u", i, r->means.size[i]);
+        if (r->majority[i] >= 0)
+            snprintf(text[i] + used, sizeof *text - (size_t)used, " (%.20s %.0f%%)", r->class_name[r->majority[i]],
+                     100 * r->majority_share[i]);
+        labels[i] = text[i];
+    }
+    snprintf(title, sizeof title, "%zu clusters of codes, their most typical images", k);
+    if (!f.title) f.title = title;
+    elbo_grid grid = elbo_image_grid(r->format, (int)k, r->shown, r->images);
+    grid.row_labels = labels;
+    if (status == ELBO_OK) status = elbo_draw_grid(f, &grid, err);
+    free(labels);
+    free(text);
+    return status;
+}

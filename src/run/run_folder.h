@@ -16,7 +16,8 @@
  *    Where the recipe has train.validation, train.keep or train.ema (which an older release of this format does not know,
  *    and says so), log.jsonl has the scores of the `validation` images and `best`, the epoch of which they were best so
  *    far; the checkpoint `average.WEIGHT`, `best.WEIGHT`, `validation.best_epoch` and `validation.best_objective`; and
- *    model.safetensors the weights that are kept. It may have `elbo_classes`, the names of the data's classes, a line
+ *    model.safetensors the weights that are kept. `prior.*` and `adversary.*` are weights as others, where the recipe
+ *    has such. It may have `elbo_classes`, the names of the data's classes, a line
  *    each, `elbo_epoch` and `elbo_imported`. */
 enum { ELBO_RUN_OLDEST = 1, ELBO_RUN_VERSION = 2 };
 

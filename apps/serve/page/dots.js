@@ -31,7 +31,7 @@ export const SHAPE_PATHS = [
   "M5.5 1.5h5v13h-5z",
 ];
 
-/** @typedef {{dx: Int16Array, dy: Int16Array, alpha: Uint16Array, offset: Int32Array, reach: number}} Mask */
+/** @typedef {{alpha: Uint16Array, offset: Int32Array, solid: Int32Array, reach: number}} Mask solid: the offsets of more than half a pixel */
 
 /** @param {number} shape @param {number} radius in pixels @param {number} width of the framebuffer @returns {Mask} */
 function maskOf(shape, radius, width) {
@@ -45,10 +45,9 @@ function maskOf(shape, radius, width) {
       if (hits) rows.push([x, y, Math.round((256 * hits) / (fine * fine))]);
     }
   return {
-    dx: Int16Array.from(rows, (r) => r[0]),
-    dy: Int16Array.from(rows, (r) => r[1]),
     alpha: Uint16Array.from(rows, (r) => r[2]),
     offset: Int32Array.from(rows, (r) => r[1] * width + r[0]),
+    solid: Int32Array.from(rows.filter((r) => r[2] > 127), (r) => r[1] * width + r[0]),
     reach,
   };
 }
@@ -80,6 +79,12 @@ export class Dots {
     this.radius = 0;
   }
 
+  /** @param {number} paper */
+  clear(paper) {
+    this.words?.fill(paper);
+    if (this.image) this.context.putImageData(this.image, 0, 0);
+  }
+
   /** @param {number} radius */
   #prepare(radius) {
     if (radius === this.radius) return;
@@ -99,6 +104,7 @@ export class Dots {
     const { width, height } = this.canvas, n = set.rank.length;
     const s = view.scale * ratio, ox = (view.width / 2) * ratio - view.cx * s, oy = (view.height / 2) * ratio + view.cy * s;
     for (let rank = 1; rank <= 3; rank++) {
+      if (!set.rank.includes(rank)) continue;
       const blend = rank === 3 ? 0 : look.blend;
       for (let i = 0; i < n; i++) {
         if (set.rank[i] !== rank) continue;
@@ -120,9 +126,8 @@ export class Dots {
 }
 
 /** @param {Uint32Array} words @param {number} at @param {Mask} mask @param {number} colour */
-function opaqueDot(words, at, mask, colour) {
-  const { offset, alpha } = mask;
-  for (let k = 0; k < offset.length; k++) if (alpha[k] > 127) words[at + offset[k]] = colour;
+function opaqueDot(words, at, { solid }, colour) {
+  for (let k = 0; k < solid.length; k++) words[at + solid[k]] = colour;
 }
 
 /** @param {Uint32Array} words @param {number} at @param {Mask} mask @param {number} colour @param {number} blend */

@@ -1,19 +1,24 @@
 // What lies above the points of the map: names of classes, handle, ghost, ellipse, path, lasso.
 // @ts-check
-import { cssValue } from "./dom.js";
+import { cssValue, isDark } from "./dom.js";
 
 /** @typedef {import("./store.js").State} State */
 /** @typedef {import("./plane.js").View} View */
 /** @typedef {{ink: string, paper: string, soft: string, accent: string, warn: string}} Inks */
 
+/** By light and dark: to ask the style sheet costs more than to draw. @type {Record<string, Inks>} */
+const inksOf = {};
+
 /** @returns {Inks} */
-export const inksOfPage = () => ({
-  ink: cssValue("--ink"),
-  paper: cssValue("--map"),
-  soft: cssValue("--soft"),
-  accent: cssValue("--accent"),
-  warn: cssValue("--warn"),
-});
+function inksOfPage() {
+  return (inksOf[String(isDark())] ??= {
+    ink: cssValue("--ink"),
+    paper: cssValue("--map"),
+    soft: cssValue("--soft"),
+    accent: cssValue("--accent"),
+    warn: cssValue("--warn"),
+  });
+}
 
 /** @param {CanvasRenderingContext2D} c @param {string} text @param {number} x @param {number} y @param {Inks} inks @param {string} font */
 function haloText(c, text, x, y, inks, font) {

@@ -4,7 +4,7 @@
 /** @typedef {[number, number, number]} Rgb bytes */
 
 /** @type {number[]} */
-export const TEN = [0x0069b0, 0xe15f00, 0x009c67, 0xd27ab1, 0xe8ab0b, 0x56a9f6, 0x973e6e, 0x8ae1a5, 0x4a2173, 0x6f0607];
+export const TEN = [0x004fe4, 0xff606e, 0x6bd403, 0x1e3f02, 0x894957, 0x6a7a00, 0x21acba, 0x4e0a57, 0xaa00a0, 0x9071ff];
 
 /** @param {number} hex @returns {Rgb} */
 const rgbOf = (hex) => [hex >> 16, (hex >> 8) & 255, hex & 255];
@@ -45,7 +45,7 @@ function oklabOfRgb(rgb) {
 }
 
 /**
- * The colour of class `i` of `count`. On dark paper the darkest are lifted, so that they are seen.
+ * The colour of class `i` of `count`. On dark paper the darkest become the lightest, so that they are seen, and differ from the others as before.
  * @param {number} i @param {number} count @param {boolean} dark @returns {Rgb}
  */
 export function classColour(i, count, dark) {
@@ -53,6 +53,7 @@ export function classColour(i, count, dark) {
   const turn = (0.08 + i / count) * 2 * Math.PI;
   const rgb = count <= 10 ? rgbOf(TEN[i % 10]) : rgbOfOklab(lightness, 0.14 * Math.cos(turn), 0.14 * Math.sin(turn));
   const [L, a, b] = oklabOfRgb(rgb);
+  if (dark && L < 0.4) return rgbOfOklab(1.15 - L, a, b);
   if (dark && L < 0.6) return rgbOfOklab(0.36 + 0.5 * L, a * 1.15, b * 1.15);
   if (!dark && L > 0.82) return rgbOfOklab(0.78, a * 1.1, b * 1.1);
   return rgb;

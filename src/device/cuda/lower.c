@@ -71,8 +71,11 @@ elbo_gpu_work *elbo_gpu_maker(elbo_gpu_program *p, const elbo_gpu_tensor *t) {
         if (maker) return NULL;
         maker = w;
     }
-    bool ends_so = maker && maker->kernel == ELBO_GPU_product && maker->when == GPU_NOW && !maker->item.accumulate &&
-                   !maker->item.n[PRODUCT_ACTIVATION] && !maker->item.n[PRODUCT_MASK];
+    bool ends_so = maker &&
+                   (maker->kernel == ELBO_GPU_product || maker->kernel == ELBO_GPU_conv_down ||
+                    maker->kernel == ELBO_GPU_conv_up) &&
+                   maker->when == GPU_NOW && !maker->item.accumulate && !maker->item.n[PRODUCT_ACTIVATION] &&
+                   !maker->item.n[PRODUCT_MASK];
     return ends_so ? maker : NULL;
 }
 

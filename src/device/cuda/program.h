@@ -48,6 +48,7 @@ typedef struct elbo_gpu_work {
     double flop_per_image;
     enum {
         GPU_NOW,
+        GPU_PARTS,
         GPU_GRADIENT,
         GPU_CLIP,
         GPU_VERDICT,

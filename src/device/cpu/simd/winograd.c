@@ -226,8 +226,9 @@ static bool backward_weights(const elbo_conv *c, float *gradient, const float *x
             size_t wide = (size_t)(vectors * WIDTH);
             for (int i = 0; i < s->in; i += LANES) {
                 for (int place = 0; place < PLACES; place++)
-                    products(du + (size_t)place * LANES * wide, wide, v + (size_t)place * v_stride + (size_t)i, 1,
-                             (size_t)s->in, d + (size_t)place * d_stride + (size_t)o, out, n, LANES, vectors);
+                    products(du + (size_t)place * LANES * wide, wide,
+                             (operand){v + (size_t)place * v_stride + (size_t)i, 1, (size_t)s->in},
+                             d + (size_t)place * d_stride + (size_t)o, out, n, LANES, vectors);
                 transform_weights(gradient + (size_t)i * TAPS * out + (size_t)o, du, vectors, out, first > 0);
             }
         }

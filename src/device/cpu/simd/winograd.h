@@ -101,17 +101,23 @@ static inline void transform_input(float *to, size_t stride, const side *s, cons
 
 /* ---- products ---- */
 
-/* c (rows, vectors x WIDTH) = a b, where a's element (r, n) lies at r * row + n * step.  b: (k, ldb) */
-static inline __attribute__((always_inline)) void product(float *c, size_t ldc, const float *a, size_t row, size_t step,
-                                                          const float *b, size_t ldb, int k, int rows, int vectors) {
+/* Element (r, n) lies at r * row + n * column. */
+typedef struct operand {
+    const float *at;
+    size_t row, column;
+} operand;
+
+/* c (rows, vectors x WIDTH) = a (rows, k) b.  b: (k, ldb) */
+static inline __attribute__((always_inline)) void product(float *c, size_t ldc, operand a, const float *b, size_t ldb,
+                                                          int k, int rows, int vectors) {
     vec sum[12][PANEL];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) sum[r][v] = (vec){};
-    for (int n = 0; n < k; n++, a += step, b += ldb) {
+    for (int n = 0; n < k; n++, a.at += a.column, b += ldb) {
         vec p[PANEL];
         for (int v = 0; v < vectors; v++) p[v] = vload(b + v * WIDTH);
         for (int r = 0; r < rows; r++) {
-            vec q = vset(a[(size_t)r * row]);
+            vec q = vset(a.at[(size_t)r * a.row]);
             for (int v = 0; v < vectors; v++) sum[r][v] += q * p[v];
         }
     }
@@ -120,12 +126,12 @@ static inline __attribute__((always_inline)) void product(float *c, size_t ldc, 
 }
 
 /* The same for any number of rows, as many at a time as registers hold. */
-static inline void products(float *c, size_t ldc, const float *a, size_t row, size_t step, const float *b, size_t ldb,
-                            int k, int rows, int vectors) {
+static inline void products(float *c, size_t ldc, operand a, const float *b, size_t ldb, int k, int rows, int vectors) {
     int r = 0;
 #define AT_A_TIME(some, vectors)                                                                                       \
     for (; r + some <= rows; r += some)                                                                                \
-        product(c + (size_t)r * ldc, ldc, a + (size_t)r * row, row, step, b, ldb, k, some, vectors);
+        product(c + (size_t)r * ldc, ldc, (operand){a.at + (size_t)r * a.row, a.row, a.column}, b, ldb, k, some,       \
+                vectors);
 #if ELBO_VECTOR_BYTES == 64
     switch (vectors) {
     case 4: AT_A_TIME(6, 4) AT_A_TIME(4, 4) AT_A_TIME(2, 4) AT_A_TIME(1, 4) break;
@@ -151,8 +157,9 @@ static inline void tile_products(float *m, size_t m_stride, int wide, const floa
         for (int o = 0; o < wide; o += WIDE) {
             int vectors = panel_at(wide, o);
             const float *filters = u + ((size_t)place * (size_t)wide + (size_t)o) * (size_t)deep;
-            products(m + (size_t)place * m_stride + (size_t)o, (size_t)wide, v + (size_t)place * v_stride, (size_t)deep,
-                     1, filters, (size_t)(vectors * WIDTH), deep, n, vectors);
+            products(m + (size_t)place * m_stride + (size_t)o, (size_t)wide,
+                     (operand){v + (size_t)place * v_stride, (size_t)deep, 1}, filters, (size_t)(vectors * WIDTH), deep,
+                     n, vectors);
         }
 }
 

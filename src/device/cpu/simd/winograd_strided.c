@@ -350,8 +350,9 @@ static bool backward_weights(const elbo_conv *c, float *gradient, const float *x
             size_t wide = (size_t)(vectors * WIDTH);
             for (int i = 0; i < deep; i += LANES) {
                 for (int place = 0; place < PLACES; place++)
-                    products(du + (size_t)place * LANES * wide, wide, v + (size_t)place * v_stride + (size_t)i, 1,
-                             (size_t)deep, d + (size_t)place * d_stride + (size_t)o, small, n, LANES, vectors);
+                    products(du + (size_t)place * LANES * wide, wide,
+                             (operand){v + (size_t)place * v_stride + (size_t)i, 1, (size_t)deep},
+                             d + (size_t)place * d_stride + (size_t)o, small, n, LANES, vectors);
                 float *to = gradient + (size_t)(i % c->large) * TAPS * small + (size_t)o;
                 transform_weights(to, du, vectors, small, i / c->large, first > 0);
             }

@@ -349,8 +349,21 @@ static void test_kept_scores(void **state) {
         elbo_quality_free(&back);
     }
     // every row comes back, those too that this small run has not
-    q.samples = (elbo_sample_scores){60,         3, 0.11, 0.12, 0.13, 0.14, 0.15,       0.16,      {1.1, 1.2},
-                                     {1.3, 1.4}, 1, 0.17, 0.18, 1,    0.19, {2.1, 2.2}, {2.3, 2.4}};
+    q.samples = (elbo_sample_scores){.images = 60,
+                                     .k = 3,
+                                     .precision = 0.11,
+                                     .recall = 0.12,
+                                     .density = 0.13,
+                                     .coverage = 0.14,
+                                     .test_density = 0.15,
+                                     .test_coverage = 0.16,
+                                     .distance = {1.1, 1.2},
+                                     .test_distance = {1.3, 1.4},
+                                     .test_precision = 0.17,
+                                     .test_recall = 0.18,
+                                     .sharpness = 0.19,
+                                     .vgg = {2.1, 2.2},
+                                     .test_vgg = {2.3, 2.4}};
     q.factors = (elbo_disentanglement){.mig = 0.2, .factor_vae = 0.3, .sap = 0.4};
     q.lpips = 0.5;
     assert_ok(elbo_quality_save(&q, bernoulli, &data, &failure));

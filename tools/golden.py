@@ -266,7 +266,7 @@ INPUTS = {
 }
 # Convolutions that are not square.
 SIDES = {
-    "sides": dict(kind="vae", latent="3",
+    "sides": dict(kind="vae", latent="3", seed=55,
                   encoder=["conv2d 9 kernel=1x3 padding=0x1", "relu",
                            "conv2d 8 kernel=3x2 stride=2x1 padding=1x0 dilation=1x2", "leaky_relu", "flatten"],
                   decoder=["linear 120", "unflatten 8 3 5", "conv_transpose2d 5 kernel=2x3 stride=2x1", "relu",

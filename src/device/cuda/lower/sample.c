@@ -46,8 +46,7 @@ elbo_status elbo_gpu_lower_sample(elbo_gpu_program *p, const elbo_work *w, elbo_
     return ELBO_OK;
 }
 
-/* Part of the sample's launches. */
+/* Part of the sample's launches, where the prior is the standard normal. */
 elbo_status elbo_gpu_lower_kl(elbo_gpu_program *p, const elbo_work *w, elbo_error *err) {
-    (void)p, (void)w, (void)err;
-    return ELBO_OK;
+    return w->node->params ? elbo_gpu_refuse(p, w->node, " of a mixture prior", err) : ELBO_OK;
 }

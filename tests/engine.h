@@ -20,6 +20,12 @@
 
 enum { ENGINE_THREADS = 2 };
 
+/* Where the kernels of `cuda` are tested: on the CPU, in place of a GPU, unless tools/cuda.sh has one. */
+static inline const char *test_device(void) {
+    const char *device = getenv("ELBO_TEST_DEVICE");
+    return device ? device : "shim";
+}
+
 /* One model on one device. */
 typedef struct engine {
     elbo_recipe recipe;

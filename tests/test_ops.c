@@ -297,6 +297,8 @@ static void batches(void **state) {
                      6,
                      sizes[i][1]};
         check(&n);
+        n.encoder = "flatten, linear 7, save a, linear 7, relu, add a"; // a gradient that is added to
+        check(&n);
         n.encoder = "unflatten 1 2 3, conv2d 2 kernel=2, relu, dropout p=0.2";
         n.decoder = "linear 18, unflatten 9 1 2, conv_transpose2d 1 kernel=2, flatten, sigmoid";
         check(&n);
@@ -307,6 +309,7 @@ static void batches(void **state) {
  * value per channel has no variance and is left out (PyTorch stops there); one image of several pixels has. */
 static void running_statistics(void **state) {
     (void)state;
+    devices[2] = test_device();
     for (int d = 0; d < DEVICES; d++)
         for (int two = 0; two < 2; two++)
             for (int count = 1; count <= 33; count += 16) {

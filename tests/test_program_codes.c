@@ -306,6 +306,28 @@ static void test_report(void **state) {
     assert_page("vae/report.html");
 }
 
+/* One file in which everything is: scripts, weights, images. tests/browser/static.test.js looks at what it computes. */
+static void test_explorer(void **state) {
+    (void)state;
+    program p = elbo("report", "vae", "--explore", "--points", "50", "--json");
+    json_t *o = expect_json(&p);
+    assert_string_equal(text(o, "explorer"), "vae/explore.html");
+    json_decref(o);
+    char *path = in_scratch("vae/explore.html"), *page = read_text(path);
+    static const char *const inside[] = {"id=\"elbo-weights\"", "id=\"elbo-thumbs\"", "\"points\":50", "</html>", NULL},
+                             *const outside[] = {"src=", "<link", "\nimport ", "\nexport ", "url(", NULL};
+    for (int i = 0; inside[i]; i++)
+        if (!strstr(page, inside[i])) fail_msg("the page has no %s", inside[i]);
+    for (int i = 0; outside[i]; i++)
+        if (strstr(page, outside[i])) fail_msg("the page holds %s", outside[i]);
+    free(page);
+    free(path);
+    refused(1, WORDS("--explore takes one run, not 2"), "report", "ae", "vae", "--explore");
+    run_well("train", "mnist-vae", "-o", "wide", "-e", "1", "-q", "--set",
+             "decoder=[linear 11000, relu, linear 784, sigmoid]");
+    refused(1, WORDS("8.9 million weights", "takes 8 and 64 million"), "report", "wide", "--explore");
+}
+
 /* Ten classes, of which the test split has no 3: no figure that is drawn without being asked needs one. */
 static void test_class_without_test_images(void **state) {
     (void)state;
@@ -342,15 +364,11 @@ static void test_demo(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large_images),
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_reconstruct),
-        cmocka_unit_test(test_interpolate),
-        cmocka_unit_test(test_project),
-        cmocka_unit_test(test_report),
-        cmocka_unit_test(test_class_without_test_images),
+        cmocka_unit_test(test_large_images), cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_decode),       cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_reconstruct),  cmocka_unit_test(test_interpolate),
+        cmocka_unit_test(test_project),      cmocka_unit_test(test_report),
+        cmocka_unit_test(test_explorer),     cmocka_unit_test(test_class_without_test_images),
         cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -98,7 +98,7 @@ static void an_unknown_device_is_refused(void **state) {
         words[n++] = "gpu";
         words[n] = NULL;
         program p = program_run(words);
-        expect_refusal(&p, 1, WORDS("device `gpu`", "cpu or ref"));
+        expect_refusal(&p, 1, WORDS("device `gpu`", "cpu, ref, cuda or auto"));
     }
     assert_false(there("other/model.safetensors"));
     assert_false(there("swept"));

@@ -53,10 +53,26 @@ static bool schedules_agree(const network *n, uint64_t *bits) {
 static const network dense = {
     "ae", "flatten, linear 40, relu", "linear 37, tanh, linear 33, sigmoid", "5", "bce", 35, 33, 0};
 
+static const network drawn = {
+    "vae", "flatten, linear 40, relu, dropout p=0.2", "linear 37, silu, linear 33, sigmoid", "5", "bce", 35, 33, 0};
+
+static const network spatial = {
+    "ae",
+    "unflatten 1 5 7, conv2d 9 kernel=3 padding=1, batch_norm2d, relu, conv2d 4 kernel=3 padding=1, max_pool2d kernel=2 "
+    "stride=1, flatten",
+    "linear 48, unflatten 8 2 3, upsample, conv_transpose2d 1 kernel=2, flatten, sigmoid",
+    "5",
+    "bce",
+    5,
+    35,
+    0};
+
 static void same_bits_in_every_order(void **state) {
     (void)state;
     uint64_t bits;
     assert_true(schedules_agree(&dense, &bits));
+    assert_true(schedules_agree(&drawn, &bits));
+    assert_true(schedules_agree(&spatial, &bits));
 }
 
 /* Breaks each barrier of the kernels that have some, one after the other: other bits, or NaN, whose step is not made. */
@@ -66,7 +82,11 @@ static void every_barrier_is_needed(void **state) {
         elbo_gpu_kernel kernel;
         int barriers;
         const network *network;
-    } kernels[] = {{ELBO_GPU_product, 2, &dense}, {ELBO_GPU_verdict, 1, &dense}};
+    } kernels[] = {{ELBO_GPU_product, 2, &dense},
+                   {ELBO_GPU_verdict, 1, &dense},
+                   {ELBO_GPU_conv_down, 2, &spatial},
+                   {ELBO_GPU_conv_up, 2, &spatial},
+                   {ELBO_GPU_conv_weights, 2, &spatial}};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         for (int barrier = 0; barrier < kernels[i].barriers; barrier++) {
             elbo_shim_broken_kernel = (int)kernels[i].kernel;
@@ -98,6 +118,9 @@ static int launches_of(const char *recipe) {
 static void launches_of_a_step(void **state) {
     (void)state;
     assert_int_equal(launches_of("mnist-ae"), 11);
+    assert_int_equal(launches_of("mnist-vae"), 13);
+    assert_int_equal(launches_of("mnist-cae"), 17);
+    assert_int_equal(launches_of("mnist-conv-vae"), 24);
 }
 
 static void a_layer_without_a_kernel_is_named(void **state) {

@@ -116,16 +116,25 @@ static void print_result(const bench *b, bool json) {
     for (int i = 0; b->state.device->step_info(&b->plan, i, &s); i++) flop += s.flop_per_image * batch;
     for (int i = 0; b->adversary.program && b->state.device->step_info(&b->adversary, i, &s); i++)
         flop += s.flop_per_image * batch;
-    double median = b->seconds[b->steps / 2], best = b->seconds[0], peak = elbo_measure_peak(b->threads);
+    double median = b->seconds[b->steps / 2], best = b->seconds[0];
+    bool gpu = b->state.device->there; // whose peak nothing measures yet
+    double peak = gpu ? 0 : elbo_measure_peak(b->threads);
     double rate = batch / median, best_rate = batch / best, gflops = flop / median * 1e-9;
     if (json) {
-        cli_print_json(json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "recipe", b->recipe.name, "batch",
+        cli_print_json(json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:o, s:o}", "recipe", b->recipe.name, "batch",
                                  b->recipe.train.batch, "threads", b->threads, "steps", b->steps, "images_per_second",
                                  rate, "images_per_second_best", best_rate, "gflops", gflops, "peak_gflops",
-                                 peak * 1e-9, "share_of_peak", gflops * 1e9 / peak));
+                                 gpu ? json_null() : json_real(peak * 1e-9), "share_of_peak",
+                                 gpu ? json_null() : json_real(gflops * 1e9 / peak)));
         return;
     }
     char typical[32], fastest[32];
+    if (gpu) {
+        printf("%s: %s images/s (median of %d steps of %d, each with its copies and a wait), best %s; %.0f GFLOP/s\n",
+               b->recipe.name, elbo_thousands(rate, typical), b->steps, b->recipe.train.batch,
+               elbo_thousands(best_rate, fastest), gflops);
+        return;
+    }
     printf(
         "%s: %s images/s (median of %d steps of %d), best %s; %.0f GFLOP/s on %d threads, %.0f%% of the %.0f GFLOP/s peak\n",
         b->recipe.name, elbo_thousands(rate, typical), b->steps, b->recipe.train.batch,

@@ -17,6 +17,7 @@ static void show_devices(const char *left) {
     for (int i = 0; elbo_devices[i]; i++)
         printf("  %-26s %s%s: %s\n", i ? "" : left, elbo_devices[i]->name, i ? "" : " (default)",
                elbo_devices[i]->about);
+    printf("  %-26s auto: cuda where there is a GPU, else %s\n", "", elbo_devices[0]->name);
 }
 
 static void show_help(const cli_command *c, const cli_option *options) {

@@ -8,7 +8,7 @@
 #include "device/cpu/cpu.h"
 #include "device/cuda/cuda.h"
 
-const elbo_device *const elbo_devices[] = {&elbo_device_cpu, &elbo_device_ref, NULL};
+const elbo_device *const elbo_devices[] = {&elbo_device_cpu, &elbo_device_ref, &elbo_device_cuda, NULL};
 const elbo_device *const elbo_test_devices[] = {
 #ifdef ELBO_WITH_SHIM
     &elbo_device_shim,
@@ -19,14 +19,17 @@ elbo_status elbo_device_find(const elbo_device **device, const char *name, elbo_
     char names[200] = "";
     for (int i = 0; name && elbo_test_devices[i]; i++)
         if (!strcmp((*device = elbo_test_devices[i])->name, name)) return ELBO_OK;
+    if (name && !strcmp(name, "auto")) {
+        *device = elbo_device_is_there(&elbo_device_cuda) ? &elbo_device_cuda : elbo_devices[0];
+        return ELBO_OK;
+    }
     for (int i = 0; elbo_devices[i]; i++) {
         *device = elbo_devices[i];
         if (!name || !strcmp((*device)->name, name)) return ELBO_OK;
         size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", i ? (elbo_devices[i + 1] ? ", " : " or ") : "",
-                 (*device)->name);
+        snprintf(names + used, sizeof names - used, "%s, ", (*device)->name);
     }
-    return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`; expected %s", name, names);
+    return elbo_fail(err, ELBO_BAD_INPUT, "device `%s`; expected %.*s or auto", name, (int)strlen(names) - 2, names);
 }
 
 void elbo_state_describe(elbo_state *s, const elbo_device *device, const elbo_network *n, elbo_team *team,

@@ -81,8 +81,9 @@ typedef struct elbo_program_info {
 struct elbo_state;
 
 typedef struct elbo_device {
-    const char *name, *about; // one line for people
-    int steps_at_once;        // how many steps a run should hold, so that the device is not kept waiting
+    const char *name, *about;              // one line for people
+    int steps_at_once;                     // how many steps a run should hold, so that the device is not kept waiting
+    elbo_status (*there)(elbo_error *err); // fails with what is missing; NULL: nothing ever is
     elbo_status (*open)(struct elbo_state *s, elbo_error *err);
     void (*close)(struct elbo_state *s);
     elbo_status (*put)(struct elbo_state *s, elbo_error *err); // the state's host blocks to the device
@@ -104,7 +105,11 @@ typedef struct elbo_device {
 extern const elbo_device *const elbo_devices[];
 /* Those that only tests ask for, by name; the same, empty in builds without tests. */
 extern const elbo_device *const elbo_test_devices[];
-/* By name; NULL is the default. Fails with the names that there are. */
+static inline bool elbo_device_is_there(const elbo_device *d) {
+    elbo_error why;
+    return !d->there || d->there(&why) == ELBO_OK;
+}
+/* By name; NULL is the default, "auto" a GPU where there is one, else the default. Fails with the names that there are. */
 elbo_status elbo_device_find(const elbo_device **device, const char *name, elbo_error *err);
 
 /* A network on a device: its weights and what an optimiser keeps of them, in host memory too. */

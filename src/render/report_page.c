@@ -116,6 +116,10 @@ static void add_origin(elbo_report_draft *d, parts *p, const char *command) {
                                                        command ? command : "elbo report", seeds)});
     elbo_draft_add(
         d, (elbo_report_item){.paragraph = SAY(d, "Each figure's data and gnuplot script are in `%s`.", d->figures)});
+    elbo_draft_add(d,
+                   (elbo_report_item){.paragraph = "To explore a run: `elbo serve RUN` opens its latent space in the "
+                                                   "browser; `elbo report RUN --explore` writes it as one page that "
+                                                   "decodes by itself, beside this one as explore.html."});
     for (int i = 0; i < d->c->count && i < MOST_RUNS; i++) {
         p->listings[i] = (elbo_report_listing){SAY(d, "Recipe of %s", d->c->run[i].label), d->r->run[i].recipe};
         elbo_draft_add(d, (elbo_report_item){.listing = &p->listings[i]});

@@ -65,8 +65,8 @@ train: {epochs: 2, batch: 64, optimizer: adam, lr: 0.002, seed: 0}
 export function prepare() {
   makeData();
   writeFileSync(join(folder, "conv.yaml"), CONV);
-  const runs = [["vae", "mnist-vae", "8"], ["other", "mnist-vae", "3"], ["plane", "mnist-vae-2d", "3"], ["ae", "mnist-ae", "3"], ["conv", "conv.yaml", "2"]];
-  for (const [run, recipe, epochs] of runs) elbo("train", recipe, "--data", "shapes", "-e", epochs, "-q", "-o", `runs/${run}`);
+  const runs = [["vae", "mnist-vae", "8"], ["other", "mnist-vae", "3"], ["plane", "mnist-vae-2d", "3"], ["ae", "mnist-ae", "3"], ["conv", "conv.yaml", "2"], ["class", "mnist-cvae", "2"]];
+  for (const [run, recipe, epochs] of runs) elbo("train", recipe, "--data", "shapes", "-e", epochs, "-q", "-o", `runs/${run}`, "--set", "train.history=24");
 }
 
 /** A page without a server. */
@@ -92,11 +92,11 @@ export function writeImages(name, images) {
 }
 
 /** What `elbo decode` makes of codes: floats from 0 to 1. */
-export function decodeByElbo(run, codes, latent) {
+export function decodeByElbo(run, codes, latent, ...words) {
   const rows = [];
   for (let i = 0; i < codes.length; i += latent) rows.push(codes.slice(i, i + latent).join(","));
   writeFileSync(join(folder, "z.csv"), `${rows.join("\n")}\n`);
-  elbo("decode", `runs/${run}`, "z.csv", "-o", "x.npy");
+  elbo("decode", `runs/${run}`, "z.csv", "-o", "x.npy", ...words);
   return readNpy("x.npy");
 }
 

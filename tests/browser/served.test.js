@@ -167,6 +167,24 @@ test("a tour by keyboard alone", async () => {
   await page.context().close();
 });
 
+test("the scrubber goes through the kept epochs, 0 among them", async () => {
+  const page = await open("run=vae");
+  const scrub = page.getByRole("slider", { name: "Epoch" });
+  for (const [k, folder] of [[0, "00000"], [1, "00001"]]) {
+    const before = await page.evaluate(() => window.elbo.store.state.loaded);
+    await scrub.fill(String(k));
+    await until(page, (n) => window.elbo.store.state.loaded > n, before);
+    await settled(page);
+    const { z, pixels, epoch } = await page.evaluate(() => ({ z: [...window.elbo.store.state.z], pixels: [...window.elbo.store.state.decoded.data], epoch: window.elbo.store.state.epoch }));
+    assert.equal(epoch, k);
+    assert.ok(largest(pixels.map((b) => b / 255), decodeByElbo(`vae/history/${folder}`, z, z.length)) <= 1 / 255 + 1e-6);
+  }
+  await page.getByRole("button", { name: "Now" }).click();
+  await until(page, () => window.elbo.store.state.epoch === null);
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
+});
+
 test("two runs side by side: what is picked in one is lit in both", async () => {
   const page = await open("run=vae");
   await page.locator("#compare-choice").selectOption("other");

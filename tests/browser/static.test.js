@@ -33,6 +33,17 @@ for (const run of ["vae", "plane", "ae", "conv"])
     await page.context().close();
   });
 
+test("a conditional model decodes as the class that is chosen", async () => {
+  const page = await openPage(explorePage("class"));
+  await page.getByLabel("Decode as class").selectOption("2");
+  await settled(page);
+  const s = await page.evaluate(() => ({ z: [...window.elbo.store.state.z], pixels: [...window.elbo.store.state.decoded.data], other: [...window.elbo.backend.model.decodeOne(window.elbo.store.state.z, 0)] }));
+  const pixels = s.pixels.map((b) => b / 255);
+  assert.ok(largest(pixels, decodeByElbo("class", s.z, s.z.length, "--class", "2")) < 1 / 255 + 1e-4);
+  assert.ok(largest(pixels, s.other) > 0.05, "the class makes a difference");
+  await page.context().close();
+});
+
 test("a drag moves the code on the plane, and the decode follows", async () => {
   const page = await openPage(explorePage("vae"));
   const [x, y] = await screenOf(page, "handle");

@@ -72,7 +72,7 @@
  * @property {((id: string, image: Uint8Array, o: DecodeOptions) => Promise<Encoded>)|null} encode
  * @property {(id: string, choice: MapChoice, z: Float32Array) => Promise<Float32Array>} place (n, 2)
  * @property {(id: string, choice: MapChoice, from: Float32Array, to: [number, number]) => Promise<Located>} locate
- * @property {(id: string, z: Float32Array) => Promise<Nearest>} nearest
+ * @property {(id: string, z: Float32Array, o: DecodeOptions) => Promise<Nearest>} nearest
  * @property {(id: string, points: number[]) => Promise<Selected>} select
  * @property {(id: string, text: string) => Promise<{z: Float32Array, command: string}>} expression
  * @property {(id: string) => Promise<Vector[]>} vectors

@@ -10,7 +10,7 @@ export function showChecks(session, panel) {
     const { id } = session;
     if (!backend.doctor || shown === id) return;
     shown = id;
-    panel.replaceChildren(h("p", { class: "empty" }, "Looking at weights, log and outputs…"));
+    panel.replaceChildren(h("p", { class: "empty" }, "Looking at weights, log and outputs: some seconds, the first time…"));
     try {
       const d = await backend.doctor(id);
       if (id !== session.id) return;

@@ -80,6 +80,12 @@ export class Dots {
     this.radius = 0;
   }
 
+  /** @param {number} paper */
+  clear(paper) {
+    this.words?.fill(paper);
+    if (this.image) this.context.putImageData(this.image, 0, 0);
+  }
+
   /** @param {number} radius */
   #prepare(radius) {
     if (radius === this.radius) return;

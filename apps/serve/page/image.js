@@ -18,7 +18,7 @@ export function showImagePanel(session) {
     h(
       "div",
       { class: "pair" },
-      h("figure", {}, h("figcaption", {}, "Image", sourceName), source, tools),
+      h("figure", {}, h("figcaption", {}, "Image", sourceName), source, backend.encode ? h("p", { class: "paint-hint small", "aria-hidden": "true" }, "paint, drop or paste an image") : null, tools),
       h("figure", {}, h("figcaption", {}, "Decode", decodeNote), decode, about),
     ),
   );

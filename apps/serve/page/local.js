@@ -212,8 +212,8 @@ function backendOf(m) {
       return out;
     },
     locate: async (_, c, from, to) => m.locate(c, from, to),
-    nearest: async (_, z) => {
-      const found = m.novelty.find(m.decode(z, null), m.thumb, 4);
+    nearest: async (_, z, o) => {
+      const found = m.novelty.find(m.decode(z, o.classNumber), m.thumb, 4);
       return { ...found, verdict: null, ratio: null };
     },
     select: async (_, points) => {

@@ -46,7 +46,7 @@ const LABEL = "Latent map: arrow keys move the code, Enter goes to the nearest i
 function makeMap(session) {
   const base = h("canvas", { "aria-hidden": "true" });
   const above = h("canvas", { class: "above", tabIndex: 0, role: "application", "aria-label": LABEL });
-  const frame = h("div", { class: "map-frame" }, base, above, h("p", { class: "honest" }));
+  const frame = h("div", { class: "map-frame" }, base, above, h("p", { class: "honest" }), h("p", { class: "loading" }, "Encoding the images…"));
   byId("maps").append(frame);
   const map = new MapView(session, frame, base, above);
   listenToPointers(map);

@@ -34,6 +34,7 @@ export class MapView {
     this.lasso = null;
     this.moving = false;
     this.pending = 0;
+    this.stale = true; // the points are to be drawn again
     this.settle = 0;
     const { store } = session;
     store.on(["loaded"], () => this.reload());
@@ -61,6 +62,7 @@ export class MapView {
       this.fitted = this.view.scale;
       if (!first) [this.view.cx, this.view.cy, this.view.scale] = [cx, cy, this.fitted * keep];
     }
+    this.stale = true;
     this.draw();
   }
 
@@ -75,6 +77,7 @@ export class MapView {
       this.fitted = this.view.scale;
     }
     this.shownKey = key;
+    this.frame.querySelector(".loading")?.remove();
     this.recolour();
     this.rerank();
   }
@@ -117,11 +120,13 @@ export class MapView {
   // ---- drawing ----
 
   drawLater() {
-    this.pending ||= requestAnimationFrame(() => this.draw());
+    this.stale = true;
+    this.drawOver();
   }
 
+  /** What lies above the points alone. */
   drawOver() {
-    if (!this.pending) this.pending = requestAnimationFrame(() => this.draw(true));
+    this.pending ||= requestAnimationFrame(() => this.draw());
   }
 
   /** While the map moves dots are opaque; soon after they are blended. */
@@ -135,16 +140,16 @@ export class MapView {
     this.drawLater();
   }
 
-  /** @param {boolean} [overOnly] */
-  draw(overOnly = false) {
+  draw() {
     cancelAnimationFrame(this.pending);
     this.pending = 0;
     const { map, state } = this.session;
-    if (!map) return;
-    if (!overOnly) {
+    const paper = wordColour(isDark() ? [0x14, 0x17, 0x1b] : [0xfb, 0xfb, 0xfa]);
+    if (!map) return this.dots.clear(paper);
+    if (this.stale) {
+      this.stale = false;
       const dark = isDark(), n = this.rank.length, zoom = this.view.scale / this.fitted;
       const radius = Math.min(Math.max((n > 40000 ? 1.7 : n > 15000 ? 2.2 : n > 5000 ? 2.7 : 3.3) * zoom ** 0.35, 1.4), 7);
-      const paper = wordColour(dark ? [0x14, 0x17, 0x1b] : [0xfb, 0xfb, 0xfa]);
       const faint = wordColour(dark ? [0x42, 0x49, 0x51] : [0xc6, 0xcb, 0xd0]);
       const set = { xy: map.xy, colour: this.colour, shape: this.shape, rank: this.rank };
       this.dots.draw(set, this.view, this.ratio, { radius, blend: this.moving ? 0 : n > 15000 ? 150 : 190, paper, faint });
@@ -155,7 +160,7 @@ export class MapView {
     c.setTransform(1, 0, 0, 1, 0, 0);
     c.clearRect(0, 0, this.above.width, this.above.height);
     c.scale(this.ratio, this.ratio);
-    const names = state.hidden.length || state.colour !== "class" ? [] : this.names;
+    const names = state.hidden.length || state.thumbs || state.colour !== "class" ? [] : this.names;
     drawOverlay(c, state, this.view, { xy: map.xy, names, lasso: this.lasso, focus: this.above.matches(":focus-visible") });
   }
 

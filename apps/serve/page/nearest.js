@@ -5,7 +5,7 @@ import { byId, h } from "./dom.js";
 import { shortNumber, thousands } from "./maths.js";
 import { pictureOf } from "./pixels.js";
 
-const NEAREST_SHOWN = 4, WAIT = 160;
+const NEAREST_SHOWN = 4, WAIT = 120;
 
 /** @param {import("./session.js").Session} session */
 export function showNearest(session) {
@@ -14,7 +14,7 @@ export function showNearest(session) {
   e.append(h("h3", {}, backend.isLocal ? "Nearest images of this page" : "Nearest training images"), strip, verdict);
   const ask = newestOnly(
     async (/** @type {Float32Array} */ z) => {
-      const found = await backend.nearest(session.id, z), points = found.points.slice(0, NEAREST_SHOWN);
+      const found = await backend.nearest(session.id, z, session.decodeOptions()), points = found.points.slice(0, NEAREST_SHOWN);
       return { found, points, images: await backend.images(session.id, points) };
     },
     ({ found, points, images }) => {
@@ -30,9 +30,11 @@ export function showNearest(session) {
     () => (e.hidden = true),
   );
   let timer = 0;
-  store.on(["z", "moving", "run"], (s) => {
-    clearTimeout(timer);
-    if (s.z && !s.moving) timer = window.setTimeout(() => s.z && ask(s.z), WAIT);
+  store.on(["z", "run", "classNumber"], () => {
+    timer ||= window.setTimeout(() => {
+      timer = 0;
+      if (store.state.z) ask(store.state.z);
+    }, WAIT);
   });
 }
 
@@ -40,7 +42,7 @@ export function showNearest(session) {
 function wordsOf({ run, points, backend }, found) {
   const nearest = found.distances[0];
   if (found.verdict)
-    return h("p", { class: "verdict" }, h("b", {}, found.verdict === "remembered" ? "Remembered" : "New"), found.ratio === null ? "" : ` · ${shortNumber(found.ratio, 2)} of the distance that reconstructions of test images have`);
+    return h("p", { class: "verdict" }, h("b", {}, found.verdict === "remembered" ? "Remembered" : "New"), found.ratio === null ? "" : `: ${shortNumber(found.ratio, 2)} times as far as a test image's reconstruction is`);
   const among = backend.isLocal ? ` among ${thousands(points)} ${run.train ? "training" : "test"} images` : "";
   return h("p", { class: "verdict", title: "0: a copy but for contrast; 1.41: nothing in common" }, h("b", {}, shortNumber(nearest, 2)), ` to the nearest${among}`);
 }

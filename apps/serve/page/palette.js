@@ -4,7 +4,7 @@
 /** @typedef {[number, number, number]} Rgb bytes */
 
 /** @type {number[]} */
-export const TEN = [0x0069b0, 0xe15f00, 0x009c67, 0xd27ab1, 0xe8ab0b, 0x56a9f6, 0x973e6e, 0x8ae1a5, 0x4a2173, 0x6f0607];
+export const TEN = [0x004fe4, 0xff606e, 0x6bd403, 0x1e3f02, 0x894957, 0x6a7a00, 0x21acba, 0x4e0a57, 0xaa00a0, 0x9071ff];
 
 /** @param {number} hex @returns {Rgb} */
 const rgbOf = (hex) => [hex >> 16, (hex >> 8) & 255, hex & 255];

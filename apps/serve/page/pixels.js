@@ -46,11 +46,11 @@ export function onePixels(p, k) {
 export const pixelsOf = (data, shape) => ({ n: 1, shape, data });
 
 /**
- * Each pixel's standard deviation over images, as an image from 0 (none) to 255 (half the range and more).
- * @param {Pixels} p @returns {Pixels}
+ * Each pixel's mean over images, and its standard deviation as an image from 0 (none) to 255 (half the range and more).
+ * @param {Pixels} p @returns {{mean: Pixels, deviation: Pixels}}
  */
-export function deviationOf(p) {
-  const size = p.data.length / p.n, out = new Uint8Array(size);
+export function momentsOf(p) {
+  const size = p.data.length / p.n, mean = new Uint8Array(size), deviation = new Uint8Array(size);
   for (let i = 0; i < size; i++) {
     let sum = 0, squares = 0;
     for (let k = 0; k < p.n; k++) {
@@ -58,7 +58,8 @@ export function deviationOf(p) {
       sum += v;
       squares += v * v;
     }
-    out[i] = Math.min(255, Math.round(2 * Math.sqrt(Math.max(squares / p.n - (sum / p.n) ** 2, 0))));
+    mean[i] = Math.round(sum / p.n);
+    deviation[i] = Math.min(255, Math.round(2 * Math.sqrt(Math.max(squares / p.n - (sum / p.n) ** 2, 0))));
   }
-  return { n: 1, shape: p.shape, data: out };
+  return { mean: { n: 1, shape: p.shape, data: mean }, deviation: { n: 1, shape: p.shape, data: deviation } };
 }

@@ -23,7 +23,7 @@ export class View {
     const [x0, x1] = range(0), [y0, y1] = range(1);
     this.cx = (x0 + x1) / 2;
     this.cy = (y0 + y1) / 2;
-    this.scale = 0.92 * Math.min(this.width / (x1 - x0 || 1), this.height / (y1 - y0 || 1));
+    this.scale = 0.87 * Math.min(this.width / (x1 - x0 || 1), this.height / (y1 - y0 || 1));
   }
 
   /** @param {number} x @param {number} y @returns {[number, number]} */

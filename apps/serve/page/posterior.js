@@ -3,7 +3,7 @@
 import { newestOnly } from "./backend.js";
 import { h } from "./dom.js";
 import { normalsOf } from "./maths.js";
-import { deviationOf, onePixels, pictureOf, showPixels } from "./pixels.js";
+import { momentsOf, onePixels, pictureOf, showPixels } from "./pixels.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
@@ -13,7 +13,7 @@ const SAMPLES = 64;
 async function ellipseOf(session, mu, logvar) {
   const choice = session.mapChoice(), L = mu.length, sd = logvar.map((v) => Math.exp(v / 2));
   if (choice.method === "dims") return [sd[choice.x], sd[choice.y], 0];
-  if (choice.method === "tsne" || L > 250) return null;
+  if (choice.method === "tsne" || L > 250) return null; // t-SNE has no axes: the samples show it
   const z = new Float32Array((L + 1) * L);
   for (let k = 0; k <= L; k++) {
     z.set(mu, k * L);
@@ -48,10 +48,11 @@ export function showPosterior(session, panel) {
   const said = h("p", { class: "small soft" });
   const mean = h("canvas", { class: "picture empty", width: 1, height: 1, role: "img", "aria-label": "Decode of the mean" });
   const deviation = h("canvas", { class: "picture empty", width: 1, height: 1, role: "img", "aria-label": "Standard deviation of each pixel over the samples" });
+  const blur = h("canvas", { class: "picture empty", width: 1, height: 1, role: "img", "aria-label": "Mean of the decoded samples" });
   const grid = h("div", { class: "posterior" });
   panel.append(
     said,
-    h("div", { class: "trio" }, h("figure", {}, mean, h("figcaption", {}, "decode of mu")), h("figure", {}, deviation, h("figcaption", {}, "deviation of each pixel"))),
+    h("div", { class: "trio" }, h("figure", {}, mean, h("figcaption", {}, "decode of mu")), h("figure", {}, deviation, h("figcaption", {}, "deviation per pixel")), h("figure", {}, blur, h("figcaption", {}, "mean of samples"))),
     h("h3", {}, `${SAMPLES} samples of q(z|x), decoded`),
     grid,
   );
@@ -65,14 +66,16 @@ export function showPosterior(session, panel) {
       if (!logvar) return null;
       const L = mu.length, noise = normalsOf(7, SAMPLES * L), z = new Float32Array(SAMPLES * L), v = logvar;
       for (let i = 0; i < z.length; i++) z[i] = mu[i % L] + Math.exp(v[i % L] / 2) * noise[i];
-      const [samples, cloud, middle] = [await backend.decode(session.id, z, session.decodeOptions()), await backend.place(session.id, session.mapChoice(), z).catch(() => null), await backend.decode(session.id, mu, session.decodeOptions())];
+      const [samples, cloud, middle] = [await backend.decode(session.id, z, session.decodeOptions()), session.isSettled ? await backend.place(session.id, session.mapChoice(), z) : null, await backend.decode(session.id, mu, session.decodeOptions())];
       return { samples, cloud, middle, own };
     },
     (r, z) => {
       if (!r || z !== store.state.z) return;
       said.textContent = r.own ? "The posterior of the image: dots on the map are its samples, the ellipse is one sigma." : "The handle is no image: this is the posterior of what it decodes to.";
       showPixels(mean, r.middle);
-      showPixels(deviation, deviationOf(r.samples));
+      const { mean: middle, deviation: spread } = momentsOf(r.samples);
+      showPixels(blur, middle);
+      showPixels(deviation, spread);
       grid.replaceChildren(...Array.from({ length: SAMPLES }, (_, k) => pictureOf(r.samples, k, "")));
       store.set({ cloud: r.cloud });
     },

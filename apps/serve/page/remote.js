@@ -143,8 +143,8 @@ export async function remoteBackend() {
       const r = await (await send(`${one(id)}/locate?${mapWords(c)}`, { from: [...from], to })).json();
       return { z: Float32Array.from(r.z), place: r.place, gap: r.gap ?? 0, offPlane: r.off_plane ?? null, exact: r.exact, doubt: r.doubt ?? undefined };
     },
-    nearest: async (id, z) => {
-      const r = await (await sendBytes(`${one(id)}/nearest`, z)).json(), first = r.nearest?.[0] ?? { points: [], distances: [] };
+    nearest: async (id, z, o) => {
+      const r = await (await sendBytes(`${one(id)}/nearest${decodeWords({ ...o, epoch: null })}`, z)).json(), first = r.nearest?.[0] ?? { points: [], distances: [] };
       const verdict = [r.verdict].flat()[0] ?? first.verdict ?? null, ratio = [r.ratio].flat()[0] ?? first.ratio ?? null;
       return { points: first.points, distances: first.distances, verdict, ratio };
     },

@@ -116,8 +116,10 @@ export class Session {
     }
     if (JSON.stringify(choice) !== JSON.stringify(this.mapChoice())) return; // another was chosen meanwhile
     this.map = map;
-    this.store.set({ loaded: this.state.loaded + 1, located: null });
-    if (this.state.z) this.askPlace(this.state.z);
+    const { z, point } = this.state, { xy } = map;
+    const place = /** @type {[number, number]|null} */ (point >= 0 ? [xy[2 * point], xy[2 * point + 1]] : null);
+    this.store.set({ loaded: this.state.loaded + 1, located: null, place, target: place });
+    if (z && !place && map.done === 1) this.askPlace(z);
   }
 
   async loadValues() {
@@ -137,7 +139,7 @@ export class Session {
     this.store.set({ ...fresh, ...more, z });
     if (!more.command) this.store.set({ command: this.decodeCommand() });
     this.askDecode(z);
-    if (!more.place) this.askPlace(z);
+    if (!more.place && this.map.done === 1) this.askPlace(z);
   }
 
   /** The handle goes to an image of the data. @param {number} point */
@@ -157,8 +159,14 @@ export class Session {
     announce(`${name}${this.className(point) ? `, a ${this.className(point)}` : ""}`);
   }
 
+  /** A map that is still being computed has no inverse. */
+  get isSettled() {
+    return this.map?.done === 1;
+  }
+
   /** @param {[number, number]} to */
   beginDrag(to) {
+    if (!this.isSettled) return;
     this.dragFrom = this.state.z ?? this.meanCode();
     this.store.set({ moving: true });
     this.dragTo(to);
@@ -166,6 +174,7 @@ export class Session {
 
   /** @param {[number, number]} to */
   dragTo(to) {
+    if (!this.isSettled) return;
     this.store.set({ target: to });
     this.askLocate(to);
   }
@@ -177,6 +186,7 @@ export class Session {
 
   /** The code of a place where there was none. @param {[number, number]} to */
   decodeAt(to) {
+    if (!this.isSettled) return;
     this.dragFrom = this.meanCode();
     this.store.set({ target: to });
     this.askLocate(to);
@@ -198,7 +208,8 @@ export class Session {
 
   /** As a shell reads it. */
   get folder() {
-    return shellWord(this.run.folder);
+    const { epoch } = this.state;
+    return shellWord(epoch === null ? this.run.folder : `${this.run.folder}/history/${String(epoch).padStart(5, "0")}`);
   }
 
   /** @param {import("./backend.js").Method} method */

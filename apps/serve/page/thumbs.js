@@ -7,7 +7,7 @@ import { isDark } from "./dom.js";
 /** @typedef {import("./map.js").MapView} MapView */
 /** @typedef {import("./session.js").Session} Session */
 
-const CHUNK = 1024, KEPT = 6000, SIZE = 30;
+const BATCH = 128, KEPT = 6000, SIZE = 30;
 
 export class ThumbLayer {
   /** @param {Session} session @param {() => void} arrived */
@@ -15,28 +15,30 @@ export class ThumbLayer {
     this.session = session;
     this.arrived = arrived;
     this.run = "";
-    /** Points by number, so that no filter can shift them. @type {Map<number, ImageBitmap|HTMLCanvasElement>} */
+    /** By the number of the point, so that no filter can shift them. @type {Map<number, HTMLCanvasElement>} */
     this.images = new Map();
-    /** @type {Set<number>} */
-    this.asked = new Set();
+    this.busy = false;
   }
 
-  /** @param {number} point */
-  #want(point) {
-    const from = point - (point % CHUNK);
-    if (this.asked.has(from) || this.asked.size > 3) return;
-    this.asked.add(from);
-    const { backend, id, points } = this.session;
+  /** The images of some points; those that are seen first. @param {number[]} points */
+  #want(points) {
+    if (this.busy || !points.length) return;
+    this.busy = true;
+    const { backend, id } = this.session, some = points.slice(0, BATCH);
     backend
-      .thumbs(id, from, Math.min(CHUNK, points - from))
+      .images(id, some)
       .then((p) => {
         if (id !== this.session.id) return;
-        for (let k = 0; k < p.n; k++) this.images.set(from + k, canvasOf(imageDataOf(p, k)));
-        while (this.images.size > KEPT + CHUNK) this.images.delete(/** @type {number} */ (this.images.keys().next().value));
+        some.forEach((point, k) => this.images.set(point, canvasOf(imageDataOf(p, k))));
+        for (const old of this.images.keys()) {
+          if (this.images.size <= KEPT) break;
+          this.images.delete(old);
+        }
+      }, this.session.complain)
+      .finally(() => {
+        this.busy = false;
         this.arrived();
-      })
-      .catch(this.session.complain)
-      .finally(() => this.asked.delete(from));
+      });
   }
 
   /** @param {MapView} map */
@@ -47,20 +49,23 @@ export class ThumbLayer {
       this.run = session.id;
     }
     const zoom = view.scale / map.fitted, side = Math.min(SIZE * Math.max(zoom, 1) ** 0.3, 56);
-    const chosen = chosenOf(map, side + 2), c = dots.context, dark = isDark(), count = session.run.classes.length;
+    const c = dots.context, dark = isDark(), count = session.run.classes.length, missing = [];
     c.save();
     c.scale(map.ratio, map.ratio);
     c.imageSmoothingEnabled = side < 40;
-    for (const i of chosen) {
-      if (rank[i] < 2) continue;
+    for (const i of chosenOf(map, side + 2)) {
       const [x, y] = view.toScreen(xy[2 * i], xy[2 * i + 1]), image = this.images.get(i);
-      const known = session.labels[i] < count;
-      c.fillStyle = known ? cssColour(classColour(session.labels[i], count, dark)) : "#888";
+      if (rank[i] < 2) continue;
+      if (!image) {
+        missing.push(i);
+        continue;
+      }
+      c.fillStyle = session.labels[i] < count ? cssColour(classColour(session.labels[i], count, dark)) : "#888";
       c.fillRect(x - side / 2 - 1.5, y - side / 2 - 1.5, side + 3, side + 3);
-      if (image) c.drawImage(image, x - side / 2, y - side / 2, side, side);
-      else this.#want(i);
+      c.drawImage(image, x - side / 2, y - side / 2, side, side);
     }
     c.restore();
+    this.#want(missing);
   }
 }
 

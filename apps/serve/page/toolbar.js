@@ -80,7 +80,7 @@ export function showToolbar(session, map) {
         h("button", { type: "button", "aria-label": "The whole map", onclick: () => map.home() }, "Fit"),
         h("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoomMiddle(map, 1.5) }, "+"),
       ),
-      h("span", { class: "trust small" }, trustOf(session)),
+      h("span", { class: "trust small", title: "Trust: trustworthiness, whether neighbours on the map are neighbours among the codes; 1 is best" }, trustOf(session)),
     );
   };
   store.on(["loaded", "method", "x", "y", "colour", "thumbs", "lasso", "run"], () => {
@@ -101,7 +101,6 @@ function trustOf({ map, run }) {
   if (map.done < 1) parts.push(`${METHODS[map.method]} ${Math.round(100 * map.done)} %`);
   if (map.explained) parts.push(`${Math.round(100 * (map.explained[0] + map.explained[1]))} % of the variance`);
   if (map.method === "pca" && run.latent === 2) parts.push("the whole latent space");
-  else if (map.trust !== null) parts.push(`trustworthiness ${shortNumber(map.trust, 2)}`);
-  else if (map.method === "dims") parts.push(`two of ${run.latent} dimensions`);
+  else if (map.trust !== null) parts.push(`trust ${map.trust.toFixed(2)}`);
   return parts.join(" · ");
 }

@@ -3,7 +3,7 @@
 #ifndef ELBO_CUDA_ARGS_H
 #define ELBO_CUDA_ARGS_H
 
-enum { ELBO_GPU_OPERANDS = 10, ELBO_GPU_NUMBERS = 18, ELBO_GPU_METRICS = 16 };
+enum { ELBO_GPU_OPERANDS = 10, ELBO_GPU_NUMBERS = 20, ELBO_GPU_METRICS = 16 };
 
 /* One piece of work. A launch has one or several that do not depend on each other: its blocks are shared out by
  * `first_block`. What the operands and numbers are stands above each kernel. */
@@ -56,12 +56,13 @@ enum { GPU_SILU, GPU_GELU, GPU_GELU_TANH };
 /* ---- numbers of items, by kernel ---- */
 
 /* product, and the three of a convolution. M x N values, each a sum over K; -1 in place of M, N or K: the rows (times
- * the pixels, where there are some). */
+ * the pixels, where there are some). BLOCKS: tiles of the whole, from block BLOCKS on are those of the next part of K. */
 enum {
     PRODUCT_M,
     PRODUCT_N,
     PRODUCT_K,
     PRODUCT_BLOCKS_N,
+    PRODUCT_BLOCKS,
     PRODUCT_ACTIVATION,
     PRODUCT_MASK,
     PRODUCT_RULE,

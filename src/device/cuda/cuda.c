@@ -108,6 +108,13 @@ static void program_info(const elbo_plan *plan, elbo_program_info *info) {
     .read_gradients = elbo_gpu_read_gradients, .find_nonfinite = elbo_gpu_find_nonfinite, .profile = profile,          \
     .step_info = step_info, .program_info = program_info
 
+static elbo_status open_cuda(elbo_state *s, elbo_error *err) { return open_state(s, &elbo_gpu_driver, err); }
+const elbo_device elbo_device_cuda = {.name = "cuda",
+                                      .about = "an NVIDIA GPU (not tested on one yet: docs/cuda.md)",
+                                      .there = elbo_gpu_driver_there,
+                                      .open = open_cuda,
+                                      GPU};
+
 #ifdef ELBO_WITH_SHIM
 static elbo_status open_shim(elbo_state *s, elbo_error *err) { return open_state(s, &elbo_gpu_shim, err); }
 const elbo_device elbo_device_shim = {

@@ -65,12 +65,17 @@ elbo_gpu_work *elbo_gpu_maker(elbo_gpu_program *p, const elbo_gpu_tensor *t) {
     elbo_gpu_work *maker = NULL;
     for (int i = 0; i < p->works; i++) {
         elbo_gpu_work *w = &p->work[i];
+        for (int k = 1; k < ELBO_GPU_OPERANDS; k++)
+            if (w->t[k].tensor == t) return NULL; // somebody reads it as it is: a gradient that an `add` handed on
         if (w->writes != t) continue;
         if (maker) return NULL;
         maker = w;
     }
-    bool ends_so = maker && maker->kernel == ELBO_GPU_product && maker->when == GPU_NOW && !maker->item.accumulate &&
-                   !maker->item.n[PRODUCT_ACTIVATION] && !maker->item.n[PRODUCT_MASK];
+    bool ends_so = maker &&
+                   (maker->kernel == ELBO_GPU_product || maker->kernel == ELBO_GPU_conv_down ||
+                    maker->kernel == ELBO_GPU_conv_up) &&
+                   maker->when == GPU_NOW && !maker->item.accumulate && !maker->item.n[PRODUCT_ACTIVATION] &&
+                   !maker->item.n[PRODUCT_MASK];
     return ends_so ? maker : NULL;
 }
 

@@ -32,6 +32,8 @@ typedef struct elbo_gpu_machine {
 } elbo_gpu_machine;
 
 extern const elbo_gpu_machine elbo_gpu_driver;
+/* Fails with what is missing: kernels, driver, a GPU that is new enough. */
+elbo_status elbo_gpu_driver_there(elbo_error *err);
 #ifdef ELBO_WITH_SHIM
 extern const elbo_gpu_machine elbo_gpu_shim;
 #endif

@@ -8,28 +8,31 @@
 #include "base/memory.h"
 #include "plan/place.h"
 
-/* In the order of `when`, else as they were made. */
+/* Gradients of weights, and updates, do not depend on each other: those of one kernel are one launch. */
+static bool is_grouped(int when) { return when == GPU_PARTS || when == GPU_GRADIENT || when == GPU_LAST; }
+
+/* In the order of `when`, of those that are grouped in that of kernels, else as they were made. */
 static elbo_status sort_work(elbo_gpu_program *p, elbo_error *err) {
     elbo_gpu_work *sorted = malloc((size_t)p->works * sizeof *sorted + 1);
     if (!sorted) return elbo_no_memory(err);
     int n = 0;
     for (int when = GPU_NOW; when <= GPU_LAST; when++)
-        for (int i = 0; i < p->works; i++)
-            if ((int)p->work[i].when == when) sorted[n++] = p->work[i];
+        for (int kernel = 0; kernel < (is_grouped(when) ? (int)ELBO_GPU_KERNELS : 1); kernel++)
+            for (int i = 0; i < p->works; i++)
+                if ((int)p->work[i].when == when && (!is_grouped(when) || (int)p->work[i].kernel == kernel))
+                    sorted[n++] = p->work[i];
     memcpy(p->work, sorted, (size_t)n * sizeof *sorted);
     free(sorted);
     return ELBO_OK;
 }
 
-/* Gradients of weights, and updates, do not depend on each other: neighbours of one kernel are one launch. */
 static elbo_status group(elbo_gpu_program *p, elbo_error *err) {
     p->call = calloc((size_t)p->works + 1, sizeof *p->call);
     if (!p->call) return elbo_no_memory(err);
     for (int i = 0; i < p->works; i++) {
         elbo_gpu_work *w = &p->work[i];
         elbo_gpu_call *c = p->calls ? &p->call[p->calls - 1] : NULL;
-        bool joins = c && c->kernel == w->kernel && w->when == p->work[c->first].when &&
-                     (w->when == GPU_GRADIENT || w->when == GPU_LAST);
+        bool joins = c && c->kernel == w->kernel && w->when == p->work[c->first].when && is_grouped((int)w->when);
         if (!joins) {
             c = &p->call[p->calls++];
             *c = (elbo_gpu_call){.kernel = w->kernel, .first = i};

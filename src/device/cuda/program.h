@@ -48,6 +48,7 @@ typedef struct elbo_gpu_work {
     double flop_per_image;
     enum {
         GPU_NOW,
+        GPU_PARTS,
         GPU_GRADIENT,
         GPU_CLIP,
         GPU_VERDICT,
@@ -63,7 +64,7 @@ typedef struct elbo_gpu_call { // one launch of items first .. first + items - 1
 
 /* Rows that the host puts behind a step's numbers. */
 typedef struct elbo_gpu_given {
-    elbo_work_kind kind;
+    elbo_work_kind kind;    // ELBO_WORK_KINDS: the images' numbers
     size_t per_row, offset; // floats of a row; bytes behind the step
     size_t skip_offset;     // SKIP: of an image's skips
 } elbo_gpu_given;
@@ -83,7 +84,8 @@ typedef struct elbo_gpu_program {
     size_t work_capacity;
     elbo_gpu_call *call;
     int calls;
-    bool losses_lowered, latent_lowered;
+    bool losses_lowered;    // while lowering
+    elbo_gpu_tensor *noise; // of the sample, for its way back
     elbo_gpu_given given[ELBO_GPU_MOST_GIVEN];
     int givens;
     size_t slot_bytes; // a step's numbers and rows

@@ -19,14 +19,13 @@ typedef struct tile_memory {
 } tile_memory;
 
 /* load_a(item, step, m, k), load_b(item, step, k, n); store(item, launch, m, n, sum).
- * M, N, FIRST, K: expressions of `a`, `s` and `block`: the product's size, and the range of k. */
+ * M, N, FIRST, K: expressions of `a`, `s` and `split`: the product's size, and the range of k. */
 #define TILE_KERNEL(name, load_a, load_b, store, M, N, FIRST, K)                                                       \
     KERNEL(name) {                                                                                                     \
         int block;                                                                                                     \
         const elbo_gpu_item *a = item_of(&launch, &block);                                                             \
         const elbo_gpu_step *s = launch.step;                                                                          \
-        int split = block / (a->n[PRODUCT_BLOCKS_N] * tiles_of(M));                                                    \
-        int tile = block % (a->n[PRODUCT_BLOCKS_N] * tiles_of(M));                                                     \
+        int split = block / a->n[PRODUCT_BLOCKS], tile = block % a->n[PRODUCT_BLOCKS];                                 \
         int m0 = tile / a->n[PRODUCT_BLOCKS_N] * TILE, n0 = tile % a->n[PRODUCT_BLOCKS_N] * TILE;                      \
         (void)split;                                                                                                   \
         if (m0 >= (M) || n0 >= (N)) return;                                                                            \
@@ -48,8 +47,6 @@ typedef struct tile_memory {
             if (m < (M) && n < (N)) store(a, &launch, split, m, n, c[i][j]);                                           \
         }                                                                                                              \
     }
-
-DEVICE int tiles_of(int n) { return (n + TILE - 1) / TILE; }
 
 DEVICE void tile_multiply(float c[EACH][EACH], const tile_memory *t) {
     int row = THREAD / SIDE * EACH, column = THREAD % SIDE;

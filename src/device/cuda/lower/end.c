@@ -31,6 +31,40 @@ void elbo_gpu_take_gradient(elbo_gpu_program *p, elbo_gpu_work *w, size_t weight
     }
 }
 
+/* An item of `n` floats of gradient, t as take_gradient in kernels/update.cu. */
+static elbo_gpu_work *new_gradient(elbo_gpu_program *p, elbo_gpu_kernel kernel, const elbo_node *n, const char *what,
+                                   size_t blocks, size_t offset) {
+    bool kept = keeps_gradient(p);
+    elbo_gpu_work *w = elbo_gpu_new_work(p, kernel, n, what, blocks);
+    if (!w) return NULL;
+    w->when = kept ? GPU_GRADIENT : GPU_LAST;
+    w->t[0] = (elbo_gpu_operand){.kind = kept ? GPU_GRADS : GPU_PARAMS, .offset = offset};
+    for (int k = 0; !kept && k < 2; k++) w->t[2 + k] = array_at(p, k, offset);
+    w->item.n[2] = rule_of(p) + 1;
+    return w;
+}
+
+elbo_status elbo_gpu_add_parts(elbo_gpu_program *p, const elbo_node *n, size_t offset, elbo_gpu_tensor *sums,
+                               size_t weights, size_t parts, elbo_error *err) {
+    elbo_gpu_work *w =
+        new_gradient(p, ELBO_GPU_parts, n, "sum of parts", (weights + GPU_THREADS - 1) / GPU_THREADS, offset);
+    if (!w) return elbo_no_memory(err);
+    w->t[1] = elbo_gpu_at(sums);
+    w->item.n[0] = (int)weights;
+    w->item.n[1] = (int)parts;
+    return ELBO_OK;
+}
+
+elbo_status elbo_gpu_add_channel_sums(elbo_gpu_program *p, const elbo_node *n, size_t offset, elbo_gpu_tensor *dy,
+                                      int channels, int pixels, elbo_error *err) {
+    elbo_gpu_work *w = new_gradient(p, ELBO_GPU_channel_sums, n, "backward bias", (size_t)channels, offset);
+    if (!w) return elbo_no_memory(err);
+    w->t[1] = elbo_gpu_at(dy);
+    w->item.n[0] = channels;
+    w->item.n[1] = pixels;
+    return ELBO_OK;
+}
+
 /* Parameters that learn and lie one behind the other are one item. */
 static bool learns(const elbo_gpu_program *p, int param) {
     const elbo_param *q = &p->graph->param[param];

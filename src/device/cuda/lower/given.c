@@ -30,3 +30,12 @@ elbo_status elbo_gpu_lower_read(elbo_gpu_program *p, const elbo_work *w, elbo_er
     t->kept = true;
     return ELBO_OK;
 }
+
+elbo_status elbo_gpu_numbers(elbo_gpu_program *p, size_t *offset, elbo_error *err) {
+    for (int i = 0; i < p->givens; i++)
+        if (p->given[i].kind == ELBO_WORK_KINDS) {
+            *offset = p->given[i].offset;
+            return ELBO_OK;
+        }
+    return elbo_gpu_give(p, ELBO_WORK_KINDS, 1, 0, offset, err);
+}

@@ -17,6 +17,7 @@ static elbo_gpu_work *new_product(elbo_gpu_program *p, const elbo_node *n, const
     if (!w) return NULL;
     for (int i = 0; i < 3; i++) w->item.n[PRODUCT_M + i] = i == rows ? -1 : size[i];
     w->item.n[PRODUCT_BLOCKS_N] = (int)tiles(size[1]);
+    w->item.n[PRODUCT_BLOCKS] = w->blocks;
     elbo_shape x = elbo_input_shape(p->graph, n, 0);
     w->flop_per_image = 2.0 * (double)elbo_shape_size(x) * (double)elbo_shape_size(n->shape) * p->samples;
     return w;

@@ -324,6 +324,26 @@ static void test_dead_units(void **state) {
     elbo_eval_context_close(&e);
 }
 
+/* Kept scores are not those of other images, of other weights or of a damaged file. */
+static void refuse_others(void) {
+    elbo_quality back;
+    elbo_error err;
+    data.test.bytes[5] ^= 1; // other images
+    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
+    data.test.bytes[5] ^= 1;
+    data.train.bytes[0] ^= 1; // other training images, whose codes the classes are told from: a corner of the first
+    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
+    data.train.bytes[0] ^= 1;
+    bernoulli->network.params[7] += 1; // other weights
+    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
+    bernoulli->network.params[7] -= 1;
+    static const char *const damaged[] = {"", "{", "[]", "{\"version\": 1}", "{\"version\": 1, \"scores\": 3}"};
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        scratch_write(&here, "bernoulli/scores.json", damaged[i], strlen(damaged[i]));
+        assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
+    }
+}
+
 static void test_kept_scores(void **state) {
     (void)state;
     elbo_eval_context e;
@@ -380,20 +400,7 @@ static void test_kept_scores(void **state) {
     assert_near("LPIPS", 0, back.lpips, 0.5, 1e-9);
     assert_near("FD-VGG16", 0, back.samples.vgg.frechet, 2.1, 1e-9);
     elbo_quality_free(&back);
-    data.test.bytes[5] ^= 1; // other images
-    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
-    data.test.bytes[5] ^= 1;
-    data.train.bytes[0] ^= 1; // other training images, whose codes the classes are told from: a corner of the first
-    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
-    data.train.bytes[0] ^= 1;
-    bernoulli->network.params[7] += 1; // other weights
-    assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
-    bernoulli->network.params[7] -= 1;
-    static const char *const damaged[] = {"", "{", "[]", "{\"version\": 1}", "{\"version\": 1, \"scores\": 3}"};
-    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
-        scratch_write(&here, "bernoulli/scores.json", damaged[i], strlen(damaged[i]));
-        assert_int_equal(elbo_quality_load(&back, bernoulli, &data, &err), ELBO_NOT_FOUND);
-    }
+    refuse_others();
     elbo_quality_free(&q);
 }
 

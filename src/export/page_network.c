@@ -155,7 +155,9 @@ static json_t *inputs_json(const elbo_half *half, const elbo_node *n) {
 static elbo_status put_layer(writer *w, const elbo_half *half, int i, json_t *layers, elbo_error *err) {
     const elbo_node *n = &w->graph->node[i];
     const layer_row *r = elbo_half_is_given(w->graph, i) ? NULL : row_of(n);
-    if (!r && !elbo_half_is_given(w->graph, i)) return elbo_export_refuse(n, "a page", err);
+    bool is_conv = n->op == &elbo_op_conv2d || n->op == &elbo_op_conv_transpose2d;
+    if ((!r && !elbo_half_is_given(w->graph, i)) || (is_conv && !elbo_conv_is_square(n)))
+        return elbo_export_refuse(n, "a page", err);
     int parts = n->stacked ? 2 : 1;
     json_t *weights = json_array();
     json_t *layer = json_pack("{s:s, s:o, s:o, s:i, s:o}", "op", r ? r->name : "same", "of", inputs_json(half, n),

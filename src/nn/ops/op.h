@@ -73,6 +73,12 @@ enum {
 static inline int elbo_conv_value(const elbo_node *n, int argument, int axis) {
     return (int)(axis ? n->across[argument] : n->value[argument]);
 }
+/* Whether rows and columns have the same kernel, stride, padding and dilation. */
+static inline bool elbo_conv_is_square(const elbo_node *n) {
+    for (int a = ELBO_CONV_KERNEL; a <= ELBO_CONV_DILATION; a++)
+        if (elbo_conv_value(n, a, 0) != elbo_conv_value(n, a, 1)) return false;
+    return true;
+}
 enum { ELBO_POOL_KERNEL, ELBO_POOL_STRIDE, ELBO_POOL_PADDING };
 enum { ELBO_UPSAMPLE_SCALE, ELBO_UPSAMPLE_MODE };
 enum { ELBO_UPSAMPLE_NEAREST, ELBO_UPSAMPLE_BILINEAR };

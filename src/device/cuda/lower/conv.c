@@ -78,6 +78,7 @@ static elbo_status to_weights(elbo_gpu_program *p, const elbo_work *w, elbo_erro
 
 elbo_status elbo_gpu_lower_conv(elbo_gpu_program *p, const elbo_work *w, elbo_error *err) {
     bool forward = w->direction == ELBO_FORWARD;
+    if (!elbo_conv_is_square(w->node)) return elbo_gpu_refuse(p, w->node, ", not square,", err);
     if (w->direction == ELBO_TO_WEIGHTS) return to_weights(p, w, err);
     return side(p, w, forward != transposed(w->node), forward && w->node->value[ELBO_CONV_BIAS] != 0, err);
 }

@@ -197,7 +197,7 @@ static void options_that_make_no_sense(void **state) {
     refuse(o, "1x28x0");
     o = on_array("never-made");
     o.device = "gpu";
-    refuse(o, "cpu or ref");
+    refuse(o, "cpu, ref, cuda or auto");
     o = on_array(run);
     refuse(o, "run"); // there already
 }

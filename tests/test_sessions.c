@@ -181,7 +181,7 @@ static void options_grow(void **state) {
     assert_message(refused, "rows -1");
     o = (elbo_model_options){.size = sizeof o, .device = "gpu"};
     assert_int_equal(elbo_model_open_with(&m, run, &o, &refused), ELBO_BAD_INPUT);
-    assert_message(refused, "gpu", "cpu or ref");
+    assert_message(refused, "gpu", "cpu, ref, cuda or auto");
 }
 
 /* Convolutions pack their weights once for as long as these stay the same, and anew after they changed. */

@@ -24,9 +24,12 @@ void elbo_shim_barrier(void);
 #define CLONES
 #endif
 #define DEVICE static inline __attribute__((unused, always_inline))
+/* The clones are static: GCC exports what chooses between them, whatever the visibility. */
 #define KERNEL(name)                                                                                                   \
+    static void name##_kernel(elbo_gpu_launch launch);                                                                 \
     void elbo_shim_##name(elbo_gpu_launch launch);                                                                     \
-    CLONES void elbo_shim_##name(elbo_gpu_launch launch)
+    void elbo_shim_##name(elbo_gpu_launch launch) { name##_kernel(launch); }                                           \
+    CLONES static void name##_kernel(elbo_gpu_launch launch)
 enum { ELBO_SHIM_SHARED = 48 << 10 };
 #define SHARED(type, name)                                                                                             \
     _Static_assert(sizeof(type) <= ELBO_SHIM_SHARED, "more shared memory than a block has");                           \

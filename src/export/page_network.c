@@ -16,6 +16,7 @@ typedef struct writer {
 /* ---- bytes ---- */
 
 static elbo_status put(elbo_page_network *p, const void *bytes, size_t n, elbo_error *err) {
+    if (!n) return ELBO_OK; // memcpy may not be given NULL, not even for nothing
     if (p->size + n > p->capacity) {
         size_t capacity = (p->size + n) * 2;
         uint8_t *more = realloc(p->bytes, capacity);

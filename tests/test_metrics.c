@@ -15,13 +15,14 @@
 #include "engine.h"
 #include "scratch.h"
 
-static const elbo_metrics several = {.count = 6,
-                                     .metric = {{"squares", "nats/image", ELBO_METRIC_RECONSTRUCTION, 1, false},
-                                                {"edges", "nats/image", ELBO_METRIC_RECONSTRUCTION, 0.5, false},
-                                                {"prior", "nats/image", ELBO_METRIC_KL, 4, false},
-                                                {"labels", "nats/image", ELBO_METRIC_KL, 4, false},
-                                                {"errors", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0, false},
-                                                {"right", "share", ELBO_METRIC_MEASURED, 0, false}}};
+static const elbo_metrics several = {
+    .count = 6,
+    .metric = {{"squares", "nats/image", ELBO_METRIC_RECONSTRUCTION, 1, false, ELBO_PLAYER_MODEL},
+               {"edges", "nats/image", ELBO_METRIC_RECONSTRUCTION, 0.5, false, ELBO_PLAYER_MODEL},
+               {"prior", "nats/image", ELBO_METRIC_KL, 4, false, ELBO_PLAYER_MODEL},
+               {"labels", "nats/image", ELBO_METRIC_KL, 4, false, ELBO_PLAYER_MODEL},
+               {"errors", "sum/image", ELBO_METRIC_SQUARED_ERROR, 0, false, ELBO_PLAYER_MODEL},
+               {"right", "share", ELBO_METRIC_MEASURED, 0, false, ELBO_PLAYER_MODEL}}};
 static const double batch[2][6] = {{30, 8, 6, 2, 20, 3}, {10, 4, 2, 0, 12, 1}};
 enum { VALUES = 8 }; // of an image
 
@@ -69,9 +70,9 @@ static void sums_and_means_go_by_role(void **state) {
 static void what_an_older_run_has_not_is_derived(void **state) {
     (void)state;
     elbo_metrics one = {.count = 3,
-                        .metric = {{"edges", "", ELBO_METRIC_RECONSTRUCTION, 0.5, false},
-                                   {"prior", "", ELBO_METRIC_KL, 4, false},
-                                   {"errors", "", ELBO_METRIC_SQUARED_ERROR, 0, false}}};
+                        .metric = {{"edges", "", ELBO_METRIC_RECONSTRUCTION, 0.5, false, ELBO_PLAYER_MODEL},
+                                   {"prior", "", ELBO_METRIC_KL, 4, false, ELBO_PLAYER_MODEL},
+                                   {"errors", "", ELBO_METRIC_SQUARED_ERROR, 0, false, ELBO_PLAYER_MODEL}}};
     elbo_scores s = {.reconstruction = 10, .kl = 3, .mse = 2, .metric = {NAN, NAN, NAN}};
     elbo_scores_fill(&s, &one, VALUES);
     assert_true(s.metric[0] == 20 && s.metric[1] == 3 && s.metric[2] == 16);
